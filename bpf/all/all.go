@@ -1,0 +1,15 @@
+// Package all is the registry of the instrumented libraries.
+package all
+
+import (
+	"github.com/spanprobe/spanprobe/bpf/nethttp"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+// Libraries returns every instrumented library. Their order is arbitrary but
+// fixed: records name a library by its index.
+func Libraries() []probe.Library {
+	return []probe.Library{
+		nethttp.Library(),
+	}
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* The registers of a probed thread, and how Go's internal ABI uses them.
+ *
+ * Register layouts: arch/x86/include/uapi/asm/ptrace.h and
+ * arch/arm64/include/uapi/asm/ptrace.h of the kernel.
+ * Argument order and the register of g: src/cmd/compile/abi-internal.md of Go,
+ * from 1.17 (amd64) and 1.18 (arm64) on. */
+#pragma once
+
+#include "types.h"
+
+#if defined(__TARGET_ARCH_x86)
+
+struct pt_regs {
+	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
+	__u64 ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+
+#define GO_ARG0(ctx) ((ctx)->ax)
+#define GO_ARG1(ctx) ((ctx)->bx)
+#define GO_ARG2(ctx) ((ctx)->cx)
+#define GO_ARG3(ctx) ((ctx)->di)
+#define GO_G(ctx) ((ctx)->r14)
+
+#elif defined(__TARGET_ARCH_arm64)
+
+struct pt_regs {
+	__u64 regs[31], sp, pc, pstate;
+};
+
+#define GO_ARG0(ctx) ((ctx)->regs[0])
+#define GO_ARG1(ctx) ((ctx)->regs[1])
+#define GO_ARG2(ctx) ((ctx)->regs[2])
+#define GO_ARG3(ctx) ((ctx)->regs[3])
+#define GO_G(ctx) ((ctx)->regs[28])
+
+#else
+#error "no Go ABI known for this architecture"
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* Which processes are traced, and what names an operation in one of them. */
+#pragma once
+
+#include "types.h"
+#include "arch.h"
+#include "counters.h"
+
+/* A traced process. A process id comes again after a restart, and the same
+ * process runs another program after exec: the generation tells them apart. */
+struct process {
+	__u32 generation;
+	__u32 binary; /* index into the libraries' "offsets" maps */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32); /* thread-group id */
+	__type(value, struct process);
+} processes SEC(".maps");
+
+/* Names the operation that a goroutine is busy with. Never the address of g:
+ * the runtime uses it again for the next goroutine. */
+struct operation_key {
+	__u32 tgid;
+	__u32 generation;
+	__u64 goid;
+};
+
+/* The generation of a program that starts now. Two programs under one process
+ * id are never within a microsecond of each other; it wraps in an hour. */
+static __always_inline __u32 new_generation(void)
+{
+	__u32 generation = bpf_ktime_get_boot_ns() >> 10;
+
+	return generation ? generation : 1;
+}
+
+/* Whether the hit is one of a traced process, through the attachment of its
+ * own binary: files that share an inode (overlayfs) are attached once for each
+ * of their names, and each hit arrives through all of them. */
+static __always_inline struct process *traced_process(struct pt_regs *ctx, __u32 tgid)
+{
+	struct process *p = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (!p || p->binary != (__u32)bpf_get_attach_cookie(ctx))
+		return NULL;
+	count(COUNTER_HITS);
+	return p;
+}

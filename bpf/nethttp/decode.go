@@ -1,0 +1,193 @@
+package nethttp
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// decode makes a SERVER span of a record, by the stable HTTP conventions:
+// https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+func decode(record []byte, span *model.Span) error {
+	r, err := parse(record)
+	if err != nil {
+		return err
+	}
+	span.Kind = model.KindServer
+	span.TraceState = wholeEntries(r.tracestate)
+	attributes := make([]model.Attribute, 0, 16)
+	add := func(key, value string) {
+		if value != "" {
+			attributes = append(attributes, model.String(key, value))
+		}
+	}
+
+	method, original := conventionalMethod(r.method)
+	add(string(semconv.HTTPRequestMethodKey), method)
+	add(string(semconv.HTTPRequestMethodOriginalKey), original)
+
+	scheme := "http"
+	if r.tls {
+		scheme = "https"
+	}
+	add(string(semconv.URLSchemeKey), scheme)
+	path, query := splitTarget(valid(r.target))
+	add(string(semconv.URLPathKey), path)
+	add(string(semconv.URLQueryKey), query)
+
+	route := routeOfPattern(valid(r.route))
+	add(string(semconv.HTTPRouteKey), route)
+	span.Name = spanName(method, route)
+
+	// net/http sends 200 for a handler that wrote nothing:
+	// src/net/http/server.go, (*response).finishRequest.
+	status := int64(r.status)
+	if status == 0 {
+		status = 200
+	}
+	attributes = append(attributes, model.Int(string(semconv.HTTPResponseStatusCodeKey), status))
+	if status >= 500 {
+		span.Status = model.StatusError
+		add(string(semconv.ErrorTypeKey), strconv.FormatInt(status, 10))
+	}
+
+	if address, port := splitHost(r.host); address != "" {
+		add(string(semconv.ServerAddressKey), address)
+		if port != 0 {
+			attributes = append(attributes, model.Int(string(semconv.ServerPortKey), int64(port)))
+		}
+	}
+	// Request.RemoteAddr is what the connection says: a unix socket has no port.
+	if peer, err := netip.ParseAddrPort(string(r.remote.bytes)); err == nil && !r.remote.cut {
+		address := peer.Addr().Unmap().String()
+		add(string(semconv.ClientAddressKey), address)
+		add(string(semconv.NetworkPeerAddressKey), address)
+		attributes = append(attributes, model.Int(string(semconv.NetworkPeerPortKey), int64(peer.Port())))
+	}
+	add(string(semconv.NetworkProtocolVersionKey), protocolVersion(r.protoMajor, r.protoMinor))
+	add(string(semconv.UserAgentOriginalKey), valid(r.userAgent))
+	span.Attributes = attributes
+	return nil
+}
+
+// conventionalMethod gives http.request.method, and http.request.method_original
+// where the method is none that the conventions know.
+func conventionalMethod(t text) (method, original string) {
+	switch m := string(t.bytes); m {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY":
+		if !t.cut {
+			return m, ""
+		}
+	case "":
+		return "", "" // could not be read
+	}
+	return "_OTHER", valid(t)
+}
+
+// splitTarget splits a request target (RFC 9112, section 3.2) as it came over
+// the wire into path and query.
+func splitTarget(target string) (path, query string) {
+	switch {
+	case strings.HasPrefix(target, "/"), target == "*":
+	case strings.Contains(target, "://"):
+		_, rest, _ := strings.Cut(target, "://")
+		i := strings.IndexAny(rest, "/?")
+		if i < 0 {
+			return "/", "" // RFC 9110, section 4.2.3: an empty path is the same as "/"
+		}
+		if target = rest[i:]; target[0] == '?' {
+			target = "/" + target
+		}
+	default:
+		return "", "" // CONNECT's authority, which has neither
+	}
+	path, query, _ = strings.Cut(target, "?")
+	return path, query
+}
+
+// routeOfPattern gives the path of a ServeMux pattern, "[METHOD ][HOST]/[PATH]".
+func routeOfPattern(pattern string) string {
+	i := strings.IndexByte(pattern, '/')
+	if i < 0 {
+		return ""
+	}
+	return pattern[i:]
+}
+
+func spanName(method, route string) string {
+	if method == "_OTHER" || method == "" {
+		method = "HTTP"
+	}
+	if route == "" {
+		return method
+	}
+	return method + " " + route
+}
+
+// splitHost splits a Host header. Port 0: it names none.
+func splitHost(t text) (address string, port uint16) {
+	host := valid(t)
+	if t.cut {
+		return "", 0
+	}
+	if strings.HasPrefix(host, "[") {
+		inside, rest, ok := strings.Cut(host[1:], "]")
+		if !ok {
+			return "", 0
+		}
+		address, host = inside, rest
+	} else if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		address, host = host[:i], host[i:]
+	} else {
+		return host, 0
+	}
+	if digits, ok := strings.CutPrefix(host, ":"); ok {
+		n, err := strconv.ParseUint(digits, 10, 16)
+		if err == nil {
+			port = uint16(n)
+		}
+	}
+	return address, port
+}
+
+func protocolVersion(major, minor uint8) string {
+	switch {
+	case major == 1 && minor == 1:
+		return "1.1"
+	case major == 1 && minor == 0:
+		return "1.0"
+	}
+	return strconv.Itoa(int(major)) + "." + strconv.Itoa(int(minor))
+}
+
+// wholeEntries drops the entry of a tracestate that was cut.
+func wholeEntries(t text) string {
+	entries := t.bytes
+	if t.cut {
+		entries = entries[:max(bytes.LastIndexByte(entries, ','), 0)]
+	}
+	return strings.ToValidUTF8(string(entries), "")
+}
+
+// valid makes a text valid UTF-8: a character that was cut in two at its end
+// goes, any other byte that is none becomes U+FFFD.
+func valid(t text) string {
+	b := t.bytes
+	if t.cut {
+		for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
+			if first := b[len(b)-i]; utf8.RuneStart(first) {
+				if first >= utf8.RuneSelf && !utf8.FullRune(b[len(b)-i:]) {
+					b = b[:len(b)-i]
+				}
+				break
+			}
+		}
+	}
+	return strings.ToValidUTF8(string(b), "�")
+}

@@ -1,0 +1,72 @@
+package nethttp
+
+import (
+	"encoding/binary"
+	"fmt"
+	"unsafe"
+)
+
+// request is one record, taken apart. Its texts are slices of the record.
+type request struct {
+	status                 uint16 // 0: the handler wrote nothing, which net/http sends as 200
+	protoMajor, protoMinor uint8
+	tls                    bool
+
+	method, target, host, remote, userAgent, tracestate, route text
+}
+
+// text is one string of a record.
+type text struct {
+	bytes []byte
+	cut   bool // bytes are missing at its end
+}
+
+// The record's fixed part, as the compiler of the C side laid it out.
+const (
+	statusAt     = unsafe.Offsetof(httpServerSpan{}.Status)
+	protoMajorAt = unsafe.Offsetof(httpServerSpan{}.ProtoMajor)
+	protoMinorAt = unsafe.Offsetof(httpServerSpan{}.ProtoMinor)
+	tlsAt        = unsafe.Offsetof(httpServerSpan{}.Tls)
+	methodAt     = unsafe.Offsetof(httpServerSpan{}.Method)
+	targetAt     = unsafe.Offsetof(httpServerSpan{}.Target)
+	hostAt       = unsafe.Offsetof(httpServerSpan{}.Host)
+	remoteAt     = unsafe.Offsetof(httpServerSpan{}.Remote)
+	userAgentAt  = unsafe.Offsetof(httpServerSpan{}.UserAgent)
+	tracestateAt = unsafe.Offsetof(httpServerSpan{}.Tracestate)
+	routeAt      = unsafe.Offsetof(httpServerSpan{}.Route)
+	textsAt      = unsafe.Offsetof(httpServerSpan{}.Texts)
+
+	lengthAt = unsafe.Offsetof(httpServerSpan{}.Method.Length)
+	wholeAt  = unsafe.Offsetof(httpServerSpan{}.Method.Whole)
+)
+
+// parse takes a record apart. The texts lie one after the other in the order
+// in which the programs copied them.
+func parse(record []byte) (request, error) {
+	if len(record) < int(textsAt) {
+		return request{}, fmt.Errorf("record of %d bytes, %d expected at the least", len(record), textsAt)
+	}
+	r := request{
+		status:     binary.LittleEndian.Uint16(record[statusAt:]),
+		protoMajor: record[protoMajorAt],
+		protoMinor: record[protoMinorAt],
+		tls:        record[tlsAt] != 0,
+	}
+	rest := record[textsAt:]
+	for _, part := range [...]struct {
+		to *text
+		at uintptr
+	}{
+		{&r.method, methodAt}, {&r.target, targetAt}, {&r.host, hostAt}, {&r.remote, remoteAt},
+		{&r.userAgent, userAgentAt}, {&r.tracestate, tracestateAt}, {&r.route, routeAt},
+	} {
+		length := int(binary.LittleEndian.Uint16(record[part.at+lengthAt:]))
+		whole := int(binary.LittleEndian.Uint16(record[part.at+wholeAt:]))
+		if length > len(rest) {
+			return request{}, fmt.Errorf("text of %d bytes, %d are left of the record", length, len(rest))
+		}
+		*part.to = text{bytes: rest[:length], cut: whole > length}
+		rest = rest[length:]
+	}
+	return r, nil
+}

@@ -1,0 +1,64 @@
+// Package process holds the programs that tell discovery what the kernel sees
+// (exec, exit, listen), and the Go side of what all of spanprobe's programs
+// share: bpf/include.
+package process
+
+import "github.com/cilium/ebpf"
+
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package process -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type process -type operation_key -type span_head -type context_bit -type counter -type event -type event_kind -type file_key shared process.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+
+// The structs that C and Go share, as the compiler laid them out.
+type (
+	// Process is the value of the map "processes"; its key is a thread-group id.
+	Process = sharedProcess
+	// OperationKey is the key of every map of operations in flight.
+	OperationKey = sharedOperationKey
+	// SpanHead is how every record in the ring buffer "spans" begins.
+	SpanHead = sharedSpanHead
+	// Event is a record in the ring buffer "events".
+	Event = sharedEvent
+	// FileKey is the key of the map "files"; its value is the index of a binary.
+	FileKey = sharedFileKey
+	// Counter is the index of one of the "counters".
+	Counter = sharedCounter
+	// EventKind says what an Event tells.
+	EventKind = sharedEventKind
+)
+
+// The kinds of events.
+const (
+	EventExec   = sharedEventKindEVENT_EXEC
+	EventExit   = sharedEventKindEVENT_EXIT
+	EventListen = sharedEventKindEVENT_LISTEN
+)
+
+// The counters, see bpf/include/counters.h.
+const (
+	CounterOperations        = sharedCounterCOUNTER_OPERATIONS
+	CounterSubmitted         = sharedCounterCOUNTER_SUBMITTED
+	CounterNotSampled        = sharedCounterCOUNTER_NOT_SAMPLED
+	CounterLostRingFull      = sharedCounterCOUNTER_LOST_RING_FULL
+	CounterLostMapFull       = sharedCounterCOUNTER_LOST_MAP_FULL
+	CounterLostUnreadable    = sharedCounterCOUNTER_LOST_UNREADABLE
+	CounterLostUnsupported   = sharedCounterCOUNTER_LOST_UNSUPPORTED
+	CounterLostUnfinished    = sharedCounterCOUNTER_LOST_UNFINISHED
+	CounterPartialUnreadable = sharedCounterCOUNTER_PARTIAL_UNREADABLE
+	CounterPartialHeaders    = sharedCounterCOUNTER_PARTIAL_HEADERS
+	CounterEventsLost        = sharedCounterCOUNTER_EVENTS_LOST
+	CounterHits              = sharedCounterCOUNTER_HITS
+	Counters                 = sharedCounterCOUNTERS
+)
+
+// ContextRemoteParent is a bit of SpanHead.Context: the parent id came over the
+// wire.
+const ContextRemoteParent = uint8(sharedContextBitCONTEXT_REMOTE_PARENT)
+
+// Programs names the programs of the object.
+const (
+	ProgramExec   = "process_exec"
+	ProgramExit   = "process_exit"
+	ProgramListen = "process_listen"
+)
+
+// Load returns a fresh specification of the compiled object.
+func Load() (*ebpf.CollectionSpec, error) { return loadShared() }

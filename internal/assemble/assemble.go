@@ -1,0 +1,75 @@
+// Package assemble makes spans of records.
+package assemble
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+// Assembler turns records into spans. It keeps no state between records.
+type Assembler struct {
+	libraries []probe.Library
+	query     QueryMode
+}
+
+// New makes an assembler. Records name a library by its index in libraries.
+func New(libraries []probe.Library, query QueryMode) *Assembler {
+	return &Assembler{libraries: libraries, query: query}
+}
+
+const headSize = int(unsafe.Sizeof(process.SpanHead{}))
+
+var errBackwards = errors.New("record ends before it starts")
+
+// Span makes the span of one record. wallOffset is what to add to
+// CLOCK_BOOTTIME, in nanoseconds, to get the time since the epoch.
+func (a *Assembler) Span(record []byte, wallOffset int64) (model.Span, error) {
+	if len(record) < headSize {
+		return model.Span{}, fmt.Errorf("record of %d bytes, a head has %d", len(record), headSize)
+	}
+	var head process.SpanHead
+	start := binary.LittleEndian.Uint64(record[unsafe.Offsetof(head.Start):])
+	end := binary.LittleEndian.Uint64(record[unsafe.Offsetof(head.End):])
+	if end < start {
+		return model.Span{}, errBackwards
+	}
+	index := int(binary.LittleEndian.Uint16(record[unsafe.Offsetof(head.Library):]))
+	if index >= len(a.libraries) {
+		return model.Span{}, fmt.Errorf("record of library %d, there are %d", index, len(a.libraries))
+	}
+	library := &a.libraries[index]
+	span := model.Span{
+		PID:          binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Tgid):]),
+		Generation:   binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Generation):]),
+		Library:      library.Name,
+		TraceID:      [16]byte(record[unsafe.Offsetof(head.TraceId):]),
+		SpanID:       [8]byte(record[unsafe.Offsetof(head.SpanId):]),
+		ParentID:     [8]byte(record[unsafe.Offsetof(head.ParentId):]),
+		Flags:        record[unsafe.Offsetof(head.Flags)],
+		RemoteParent: record[unsafe.Offsetof(head.Context)]&process.ContextRemoteParent != 0,
+		Start:        uint64(int64(start) + wallOffset),
+		End:          uint64(int64(end) + wallOffset),
+	}
+	if err := library.Decode(record, &span); err != nil {
+		return model.Span{}, fmt.Errorf("record of %s: %w", library.Name, err)
+	}
+	redactQuery(&span, a.query)
+	return span, nil
+}
+
+// Process says which process a record is of, without decoding it. ok is false
+// for what is too short to be a record.
+func Process(record []byte) (pid, generation uint32, ok bool) {
+	if len(record) < headSize {
+		return 0, 0, false
+	}
+	var head process.SpanHead
+	return binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Tgid):]),
+		binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Generation):]), true
+}

@@ -1,0 +1,181 @@
+// Package attach puts plans into the kernel: it loads the objects, links their
+// programs to binaries, and undoes all of it. It is the only importer of
+// cilium/ebpf/link.
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+// Names of the maps that the objects share or are given a size by, in
+// bpf/include and bpf/process.
+const (
+	mapProcesses = "processes"
+	mapCounters  = "counters"
+	mapSpans     = "spans"
+	mapEvents    = "events"
+	mapFiles     = "files"
+	mapOffsets   = "offsets"
+
+	variableLibrary     = "library"
+	variableWakeupBytes = "wakeup_bytes"
+)
+
+// Options sizes the maps.
+type Options struct {
+	RingBufferSize int  // bytes; a power of two and a multiple of the page size
+	MaxActive      int  // operations in flight, for each map of operations
+	MaxBinaries    int  // attached at one time
+	Listen         bool // whether to report listen(2)
+}
+
+// Kernel is what is loaded: the programs that watch processes, already running,
+// and those of the libraries, attached to nothing yet. All methods may be called
+// concurrently, but for Close.
+type Kernel struct {
+	process     *ebpf.Collection
+	libraries   []loadedLibrary
+	tracepoints []link.Link
+	multi       bool // uprobe_multi links: Linux 6.6 and later
+}
+
+type loadedLibrary struct {
+	probe.Library
+	objects *ebpf.Collection
+}
+
+// Load loads everything and starts the reports on processes. What it began is
+// undone when it fails.
+func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
+	k := &Kernel{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.Close())
+		}
+	}()
+	k.multi = features.HaveBPFLinkUprobeMulti() == nil
+
+	spec, err := process.Load()
+	if err != nil {
+		return nil, fmt.Errorf("read the object of bpf/process: %w", err)
+	}
+	spec.Maps[mapSpans].MaxEntries = uint32(options.RingBufferSize)
+	if !options.Listen {
+		delete(spec.Programs, process.ProgramListen)
+	}
+	if k.process, err = ebpf.NewCollection(spec); err != nil {
+		return nil, fmt.Errorf("load bpf/process: %w", err)
+	}
+	for i, library := range libraries {
+		objects, err := k.loadLibrary(i, library, options)
+		if err != nil {
+			return nil, fmt.Errorf("load the programs of %s: %w", library.Name, err)
+		}
+		k.libraries = append(k.libraries, loadedLibrary{library, objects})
+	}
+	for name, program := range k.process.Programs {
+		l, err := link.AttachTracing(link.TracingOptions{Program: program})
+		if err != nil {
+			return nil, fmt.Errorf("attach %s: %w", name, err)
+		}
+		k.tracepoints = append(k.tracepoints, l)
+	}
+	return k, nil
+}
+
+func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) (*ebpf.Collection, error) {
+	spec, err := library.Load()
+	if err != nil {
+		return nil, fmt.Errorf("read the object: %w", err)
+	}
+	replacements := map[string]*ebpf.Map{}
+	for _, name := range []string{mapProcesses, mapCounters, mapSpans} {
+		if spec.Maps[name] != nil {
+			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()
+			replacements[name] = k.process.Maps[name]
+		}
+	}
+	spec.Maps[mapOffsets].MaxEntries = uint32(options.MaxBinaries)
+	if size := spec.Maps[mapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
+		return nil, fmt.Errorf("its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize)
+	}
+	for _, name := range library.Operations {
+		if spec.Maps[name] == nil {
+			return nil, fmt.Errorf("it has no map %q", name)
+		}
+		spec.Maps[name].MaxEntries = uint32(options.MaxActive)
+	}
+	if err := spec.Variables[variableLibrary].Set(uint16(index)); err != nil {
+		return nil, err
+	}
+	// A quarter full is worth a wake-up before the reader looks by itself.
+	if err := spec.Variables[variableWakeupBytes].Set(uint64(options.RingBufferSize / 4)); err != nil {
+		return nil, err
+	}
+	for _, program := range spec.Programs {
+		if program.Type == ebpf.Kprobe && k.multi {
+			program.AttachType = ebpf.AttachTraceUprobeMulti
+		}
+	}
+	return ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: replacements})
+}
+
+// Spans is the ring buffer of finished spans.
+func (k *Kernel) Spans() *ebpf.Map { return k.process.Maps[mapSpans] }
+
+// Events is the ring buffer of what happens to processes: process.Event.
+func (k *Kernel) Events() *ebpf.Map { return k.process.Maps[mapEvents] }
+
+// Counters adds each counter up over all processors, indexed by
+// process.Counter.
+func (k *Kernel) Counters() ([process.Counters]uint64, error) {
+	var sums [process.Counters]uint64
+	for i := range sums {
+		var values []uint64
+		if err := k.process.Maps[mapCounters].Lookup(uint32(i), &values); err != nil {
+			return sums, fmt.Errorf("read counter %d: %w", i, err)
+		}
+		for _, v := range values {
+			sums[i] += v
+		}
+	}
+	return sums, nil
+}
+
+// Close stops the reports and unloads everything. Attachments are closed before.
+func (k *Kernel) Close() error {
+	err := closeLinks(k.tracepoints)
+	k.tracepoints = nil
+	for _, library := range k.libraries {
+		library.objects.Close()
+	}
+	k.libraries = nil
+	if k.process != nil {
+		k.process.Close()
+		k.process = nil
+	}
+	return err
+}
+
+// closeLinks closes all at once: each waits for a grace period of the kernel's,
+// and together they wait for the same one.
+func closeLinks(links []link.Link) error {
+	errs := make([]error, len(links))
+	var wg sync.WaitGroup
+	for i, l := range links {
+		wg.Go(func() { errs[i] = l.Close() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,115 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// The oldest kernel that has all that is needed: bpf_loop, attach cookies,
+// per-CPU freelists of unallocated hash maps (all by 6.1, an LTS release).
+const (
+	oldestMajor = 6
+	oldestMinor = 1
+)
+
+// initPIDNamespace is the inode of the host's pid namespace: PROC_PID_INIT_INO
+// in the kernel's include/linux/proc_ns.h.
+const initPIDNamespace = "pid:[4026531836]"
+
+// capabilities that are needed, and what for.
+var capabilities = []struct {
+	bit  uint
+	name string
+	why  string
+}{
+	{unix.CAP_BPF, "CAP_BPF", "to load BPF programs and maps"},
+	{unix.CAP_PERFMON, "CAP_PERFMON", "to attach uprobes and tracepoints"},
+	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to read the executables of other users' processes"},
+	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "to read executables that only their owner may read"},
+}
+
+// CheckRequirements says what this machine or this process lacks, and how to
+// give it. It changes nothing.
+func CheckRequirements() error {
+	return errors.Join(checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF())
+}
+
+func checkKernel() error {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return fmt.Errorf("uname: %w", err)
+	}
+	release := unix.ByteSliceToString(name.Release[:])
+	var major, minor int
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+		return fmt.Errorf("kernel release %q: %w", release, err)
+	}
+	if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
+		return fmt.Errorf("kernel %s is too old: spanprobe needs Linux %d.%d or newer", release, oldestMajor, oldestMinor)
+	}
+	return nil
+}
+
+func checkCapabilities() error {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return fmt.Errorf("read the capabilities of this process: %w", err)
+	}
+	effective, err := effectiveCapabilities(string(status))
+	if err != nil {
+		return err
+	}
+	var missing, reasons []string
+	for _, c := range capabilities {
+		if effective&(1<<c.bit) == 0 {
+			missing = append(missing, c.name)
+			reasons = append(reasons, c.name+" "+c.why)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return fmt.Errorf("missing capabilities: %s; run the collector as root, or give them to it with "+
+		"AmbientCapabilities= in its systemd unit, securityContext.capabilities.add in Kubernetes, or --cap-add in a container engine",
+		strings.Join(reasons, ", "))
+}
+
+func effectiveCapabilities(status string) (uint64, error) {
+	for line := range strings.Lines(status) {
+		if digits, ok := strings.CutPrefix(line, "CapEff:"); ok {
+			set, err := strconv.ParseUint(strings.TrimSpace(digits), 16, 64)
+			if err != nil {
+				return 0, fmt.Errorf("/proc/self/status: CapEff: %w", err)
+			}
+			return set, nil
+		}
+	}
+	return 0, errors.New("/proc/self/status has no CapEff line")
+}
+
+// checkPIDNamespace refuses a pid namespace of the collector's own: the kernel
+// tells programs the host's process ids, and /proc would show others.
+func checkPIDNamespace() error {
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return fmt.Errorf("read the pid namespace of this process: %w", err)
+	}
+	if namespace != initPIDNamespace {
+		return errors.New("the collector runs in a pid namespace of its own, in which it cannot see the processes of the host: " +
+			"give it the host's (hostPID: true in Kubernetes, --pid=host in a container engine)")
+	}
+	return nil
+}
+
+func checkBTF() error {
+	if _, err := btf.LoadKernelSpec(); err != nil {
+		return fmt.Errorf("the kernel's type information cannot be read (a kernel built with CONFIG_DEBUG_INFO_BTF has it in /sys/kernel/btf/vmlinux): %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// Trace makes a process traced. It keeps the entry that the kernel made itself
+// when it saw the process start, and returns the one that holds.
+func (k *Kernel) Trace(pid int, p process.Process) (process.Process, error) {
+	m := k.process.Maps[mapProcesses]
+	err := m.Update(uint32(pid), p, ebpf.UpdateNoExist)
+	if errors.Is(err, ebpf.ErrKeyExist) {
+		var there process.Process
+		if err := m.Lookup(uint32(pid), &there); err != nil {
+			return p, fmt.Errorf("look process %d up: %w", pid, err)
+		}
+		if there.Binary == p.Binary {
+			return there, nil
+		}
+		err = m.Update(uint32(pid), p, ebpf.UpdateAny)
+	}
+	if err != nil {
+		return p, fmt.Errorf("trace process %d: %w", pid, err)
+	}
+	return p, nil
+}
+
+// Forget makes a process untraced, unless another program runs under its id
+// by now.
+func (k *Kernel) Forget(pid int, generation uint32) error {
+	m := k.process.Maps[mapProcesses]
+	var there process.Process
+	err := m.Lookup(uint32(pid), &there)
+	if err == nil && there.Generation == generation {
+		err = m.Delete(uint32(pid))
+	}
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("stop tracing process %d: %w", pid, err)
+	}
+	return nil
+}
+
+// Traces tells whether exactly this program is traced.
+func (k *Kernel) Traces(pid int, generation uint32) bool {
+	var there process.Process
+	err := k.process.Maps[mapProcesses].Lookup(uint32(pid), &there)
+	return err == nil && there.Generation == generation
+}
+
+// Adopt makes every process that starts from the file traced from its first
+// instruction, as one of the binary.
+func (k *Kernel) Adopt(id model.ExeID, binaryIndex uint32) error {
+	if err := k.process.Maps[mapFiles].Update(fileKey(id), binaryIndex, ebpf.UpdateAny); err != nil {
+		return fmt.Errorf("trace new processes of %s: %w", id, err)
+	}
+	return nil
+}
+
+// Disown undoes Adopt.
+func (k *Kernel) Disown(id model.ExeID) error {
+	err := k.process.Maps[mapFiles].Delete(fileKey(id))
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("stop tracing new processes of %s: %w", id, err)
+	}
+	return nil
+}
+
+// fileKey turns a device number as stat(2) shows it into the kernel's own
+// (include/linux/kdev_t.h, MKDEV: 12 bits of major, 20 of minor). A file system
+// that shows another device than its super block's (btrfs) finds no match, and
+// its processes are then traced from when user space has seen them.
+func fileKey(id model.ExeID) process.FileKey {
+	return process.FileKey{Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)), Ino: id.Ino}
+}
+
+// Sweep removes the operations in flight for which gone is true, and returns
+// their number.
+func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (int, error) {
+	removed := 0
+	var errs []error
+	for _, library := range k.libraries {
+		for _, name := range library.Operations {
+			n, err := sweepMap(library.objects.Maps[name], gone)
+			removed += n
+			errs = append(errs, err)
+		}
+	}
+	return removed, errors.Join(errs...)
+}
+
+func sweepMap(m *ebpf.Map, gone func(pid int, generation uint32) bool) (int, error) {
+	var stale []process.OperationKey
+	var key, previous process.OperationKey
+	from := any(nil)
+	// A key that goes away under the walk makes it start over: it is bounded,
+	// and the next sweep finds what this one did not reach.
+	for range 2 * m.MaxEntries() {
+		err := m.NextKey(from, &key)
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			break
+		}
+		if err != nil {
+			return 0, fmt.Errorf("walk the operations in flight: %w", err)
+		}
+		if gone(int(key.Tgid), key.Generation) {
+			stale = append(stale, key)
+		}
+		previous = key
+		from = &previous
+	}
+	removed := 0
+	for _, key := range stale {
+		err := m.Delete(&key)
+		if err == nil {
+			removed++
+		} else if !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return removed, fmt.Errorf("remove an operation: %w", err)
+		}
+	}
+	return removed, nil
+}
+
+// Active is the number of operations in flight.
+func (k *Kernel) Active() (int, error) {
+	n := 0
+	_, err := k.Sweep(func(int, uint32) bool { n++; return false })
+	return n, err
+}

@@ -1,0 +1,103 @@
+package discover
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// Limits of what is read of a process.
+const (
+	maxArgs     = 64      // arguments of the command line
+	maxArgsSize = 4 << 10 // bytes of the command line; the last argument may be cut
+)
+
+// describe reads what a matched process is called. Warnings are of what it has
+// to go without; an error means that there is nothing to trace.
+func (f *Finder) describe(pid int, now program, target Target) (process model.Process, warnings []error, err error) {
+	process = model.Process{PID: pid, StartTicks: now.start, Exe: now.exe}
+	if process.ID, err = f.proc.exeID(pid); err != nil {
+		return process, nil, err
+	}
+	if process.Args, err = f.args(pid); err != nil {
+		warnings = append(warnings, err)
+	}
+	env, err := f.environment(pid)
+	if err != nil {
+		warnings = append(warnings, err)
+	}
+	process.Resource, err = parseResource(env.resourceAttributes)
+	if err != nil {
+		warnings = append(warnings, fmt.Errorf("%s: OTEL_RESOURCE_ATTRIBUTES is ignored: %w", f.proc.path(pid, "environ"), err))
+	}
+	process.ServiceName = serviceName(target, env, process)
+	delete(process.Resource, serviceNameKey)
+	if len(process.Resource) == 0 {
+		process.Resource = nil
+	}
+	// All of it must be of one program: an exec may have come between.
+	stat, err := f.proc.stat(pid)
+	if err != nil {
+		return process, nil, err
+	}
+	id, err := f.proc.exeID(pid)
+	if err != nil {
+		return process, nil, err
+	}
+	if stat.exiting || stat.start != now.start || stat.stack != now.stack ||
+		id.Dev != process.ID.Dev || id.Ino != process.ID.Ino {
+		return process, nil, errExeced
+	}
+	return process, warnings, nil
+}
+
+// errExeced says that a process began another program, or its exit, while it was
+// described. What it has become is told by an event or by the next scan.
+var errExeced = errors.New("runs another program now")
+
+// serviceNameKey is the attribute service.name of the semantic conventions.
+const serviceNameKey = "service.name"
+
+func serviceName(target Target, env environment, process model.Process) string {
+	for _, name := range []string{target.ServiceName, env.serviceName, process.Resource[serviceNameKey]} {
+		if name != "" {
+			return name
+		}
+	}
+	return strings.ToValidUTF8(path.Base(process.Exe), "\uFFFD")
+}
+
+func (f *Finder) args(pid int) ([]string, error) {
+	data, cut, err := f.proc.head(pid, "cmdline", maxArgsSize)
+	if err != nil || len(data) == 0 {
+		return nil, err
+	}
+	if cut {
+		data = trimPartialRune(data)
+	}
+	// Programs that write over their command line may end it without a NUL, or
+	// with many.
+	args := strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")
+	for i := range args {
+		args[i] = strings.ToValidUTF8(args[i], "\uFFFD")
+	}
+	return args[:min(len(args), maxArgs)], nil
+}
+
+// trimPartialRune drops a rune that was cut in two at the end of data.
+func trimPartialRune(data []byte) []byte {
+	for i := 1; i < utf8.UTFMax && i <= len(data); i++ {
+		tail := data[len(data)-i:]
+		if utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) {
+				return data[:len(data)-i]
+			}
+			break
+		}
+	}
+	return data
+}

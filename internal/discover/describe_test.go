@@ -1,0 +1,125 @@
+package discover
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+func appeared(t *testing.T, target Target, p fakeProcess) (process model.Process, errs []error) {
+	t.Helper()
+	proc := newFakeProc(t)
+	if p.exe == "" {
+		p.exe = "shop"
+	}
+	proc.set(10, p)
+	target.PID = 10
+	changes := proc.finder(Config{Targets: []Target{target}}).Scan()
+	if len(changes.Appeared) != 1 {
+		t.Fatalf("got %q", summary(changes))
+	}
+	return changes.Appeared[0].Process, changes.Errors
+}
+
+func TestTheServiceNameIsTheFirstThatIsThere(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		target string
+		env    []string
+		want   string
+	}{
+		{"the executable's", "", nil, "shop"},
+		{"of the resource attributes", "", []string{"OTEL_RESOURCE_ATTRIBUTES=a=b,service.name=from%2Cattributes"}, "from,attributes"},
+		{"OTEL_SERVICE_NAME", "", []string{"OTEL_RESOURCE_ATTRIBUTES=service.name=x", "OTEL_SERVICE_NAME=from-env"}, "from-env"},
+		{"the entry's", "from-entry", []string{"OTEL_SERVICE_NAME=from-env"}, "from-entry"},
+		{"empty is none", "", []string{"OTEL_SERVICE_NAME=", "OTEL_RESOURCE_ATTRIBUTES=service.name="}, "shop"},
+		{"the first of two", "", []string{"OTEL_SERVICE_NAME=a", "OTEL_SERVICE_NAME=b"}, "a"},
+		{"a longer name is another variable", "", []string{"OTEL_SERVICE_NAME_X=a"}, "shop"},
+		{"malformed attributes", "", []string{"OTEL_RESOURCE_ATTRIBUTES=service.name=x,y"}, "shop"},
+		{"not UTF-8", "", []string{"OTEL_SERVICE_NAME=a\xffb"}, "a\uFFFDb"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			process, _ := appeared(t, Target{ServiceName: c.target}, fakeProcess{env: c.env})
+			if process.ServiceName != c.want {
+				t.Errorf("got %q, want %q", process.ServiceName, c.want)
+			}
+			if _, ok := process.Resource["service.name"]; ok {
+				t.Error("service.name is among the resource attributes")
+			}
+		})
+	}
+}
+
+func TestResourceAttributesAreDecodedOrVoidAsAWhole(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want map[string]string
+		err  string
+	}{
+		{"", map[string]string{}, ""},
+		{" a = b , c=d,", map[string]string{"a": "b", "c": "d"}, ""},
+		{"a=x%20y%3D%2c+,%61b=1=2", map[string]string{"a": "x y=,+", "ab": "1=2"}, ""},
+		{"a=1,a=2", map[string]string{"a": "2"}, ""},
+		{"a=", map[string]string{"a": ""}, ""},
+		{"a=1,b", nil, `"b" has no =`},
+		{"a=1,=2", nil, `"=2" has no key`},
+		{"a=1,b=%zz", nil, `value of "b=%zz": invalid URL escape "%zz"`},
+		{"%f=1", nil, `key of "%f=1": invalid URL escape "%f"`},
+		{"a=%ff", nil, `value of "a=%ff": is not UTF-8`},
+	} {
+		got, err := parseResource(c.text)
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" || text != c.err {
+			t.Errorf("%q: error %q, want %q; (-want +got)\n%s", c.text, text, c.err, diff)
+		}
+	}
+}
+
+func TestTheCommandLineIsBoundedAndNeverGarbled(t *testing.T) {
+	many := make([]string, 100)
+	for i := range many {
+		many[i] = fmt.Sprint("arg", i)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"none", nil, nil},
+		{"an empty one in the middle", []string{"a", "", "b"}, []string{"a", "", "b"}},
+		{"too many", many, many[:64]},
+		{"too long", []string{"a", strings.Repeat("x", 5000), "b"}, []string{"a", strings.Repeat("x", 4094)}},
+		{"cut in a rune", []string{strings.Repeat("x", 4094) + "€"}, []string{strings.Repeat("x", 4094)}},
+		{"cut after a rune", []string{strings.Repeat("x", 4093) + "€€"}, []string{strings.Repeat("x", 4093) + "€"}},
+		{"not UTF-8", []string{"a\xffb"}, []string{"a\uFFFDb"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			process, errs := appeared(t, Target{}, fakeProcess{args: c.args})
+			if diff := cmp.Diff(c.want, process.Args); diff != "" || len(errs) != 0 {
+				t.Errorf("errors %v, (-want +got)\n%s", errs, diff)
+			}
+		})
+	}
+}
+
+func TestAnEnvironmentThatIsTooLongIsReadAsFarAsItGoes(t *testing.T) {
+	long := "PADDING=" + strings.Repeat("x", maxEnvironSize)
+	process, errs := appeared(t, Target{}, fakeProcess{env: []string{"OTEL_SERVICE_NAME=a", long}})
+	if process.ServiceName != "a" || len(errs) != 1 || !strings.Contains(errs[0].Error(), "longer than 1048576 bytes") {
+		t.Errorf("service name %q, errors %v", process.ServiceName, errs)
+	}
+	// The variable that the limit goes through is left out, not cut.
+	name := "OTEL_SERVICE_NAME=abcdef"
+	pad := "P=" + strings.Repeat("x", maxEnvironSize-len("P=")-1-len(name)+3)
+	process, _ = appeared(t, Target{}, fakeProcess{env: []string{pad, name}})
+	if process.ServiceName != "shop" {
+		t.Errorf("service name %q", process.ServiceName)
+	}
+}

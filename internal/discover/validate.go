@@ -1,0 +1,96 @@
+package discover
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// errNoTargets is what a configuration that names no process is answered with.
+var errNoTargets = errors.New(`targets: name at least one process to trace, for example:
+receivers:
+  spanprobe:
+    targets:
+      - exe: /usr/local/bin/*`)
+
+// ValidateTargets checks the entries of a configuration. The error names each
+// key that is wrong.
+func ValidateTargets(targets, exclude []Target) error {
+	if len(targets) == 0 {
+		return errNoTargets
+	}
+	var errs []error
+	for i, t := range targets {
+		for _, err := range t.mistakes() {
+			errs = append(errs, fmt.Errorf("targets[%d]: %w", i, err))
+		}
+	}
+	for i, t := range exclude {
+		for _, err := range t.mistakes() {
+			errs = append(errs, fmt.Errorf("exclude[%d]: %w", i, err))
+		}
+		if t.ServiceName != "" {
+			errs = append(errs, fmt.Errorf("exclude[%d]: service_name: what is excluded has no service name: remove the key", i))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Validate checks one entry. It must have a key that selects, and the keys it
+// has must be able to match.
+func (t Target) Validate() error { return errors.Join(t.mistakes()...) }
+
+func (t Target) mistakes() []error {
+	var errs []error
+	if t.Exe == "" && t.Port == 0 && t.PID == 0 {
+		errs = append(errs, errors.New("selects nothing: give exe, port or pid"))
+	}
+	if t.PID < 0 {
+		errs = append(errs, fmt.Errorf("pid: %d is no process id: it must be positive", t.PID))
+	}
+	if err := validateGlob(t.Exe); err != nil {
+		errs = append(errs, fmt.Errorf("exe: %w", err))
+	}
+	return errs
+}
+
+func validateGlob(glob string) error {
+	switch {
+	case glob == "":
+		return nil
+	case !doublestar.ValidatePattern(glob):
+		return fmt.Errorf("%q is no glob: a [, a { or a backslash is not closed", glob)
+	case !strings.ContainsRune("/*{", rune(glob[0])):
+		return fmt.Errorf("%q matches no path, since each begins with a slash: write %q for any folder", glob, "/**/"+glob)
+	case halfDoublestar(glob):
+		return fmt.Errorf("%q: ** crosses slashes only when it stands alone between two of them, as in %q", glob, "/opt/**/server")
+	}
+	return nil
+}
+
+// halfDoublestar reports whether a glob has a ** that is not a whole component
+// of the path. The glob library takes it for a single *, in silence
+// (doublestar v4.10.4, match.go), which is not what its writer meant.
+func halfDoublestar(glob string) bool {
+	inClass := false
+	for i := 0; i < len(glob); i++ {
+		switch {
+		case glob[i] == '\\':
+			i++
+		case inClass:
+			inClass = glob[i] != ']'
+		case glob[i] == '[':
+			inClass = true
+		case strings.HasPrefix(glob[i:], "**"):
+			before := i == 0 || strings.ContainsRune("/{,", rune(glob[i-1]))
+			after := i+2 == len(glob) || strings.ContainsRune("/},", rune(glob[i+2]))
+			if !before || !after {
+				return true
+			}
+			i++
+		}
+	}
+	return false
+}

@@ -1,0 +1,393 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/spanprobe/spanprobe/internal/attach"
+	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
+)
+
+// traced is an executable file that at least one target runs or ran. Work that
+// belongs to a file is done once, and failures are remembered too.
+type traced struct {
+	id        model.ExeID
+	state     state
+	processes map[int]*running // that run it, by pid
+
+	// From stateAttached on.
+	index      uint32
+	file       *os.File
+	leased     bool
+	adopted    bool
+	attachment *attach.Attachment
+	goVersion  string
+	idleSince  time.Time // zero while a process runs it
+
+	failure error // why it, or a library in it, is not traced; nil for what has nothing to trace
+}
+
+type state uint8
+
+const (
+	stateNew state = iota
+	statePreparing
+	stateAttached
+	stateDetaching
+	stateFailed
+)
+
+// prepared is what became of a binary that was inspected and attached.
+type prepared struct {
+	binary     *traced
+	file       *os.File
+	leased     bool
+	attachment *attach.Attachment // nil: nothing is traced
+	goVersion  string
+	err        error
+	vanished   bool // the process went away before its file could be opened
+}
+
+// prepare inspects and attaches a binary in the background.
+func (c *controller) prepare(t *traced) {
+	if c.stopping {
+		return
+	}
+	index, ok := c.indexes.take()
+	if !ok {
+		t.state, t.failure = stateFailed, fmt.Errorf("%d binaries are attached already, which is all that spanprobe can hold", maxBinaries)
+		c.reportFailure(t)
+		return
+	}
+	t.state, t.index = statePreparing, index
+	var pid int
+	var exe string
+	for _, r := range t.processes {
+		pid, exe = r.process.PID, r.process.Exe
+	}
+	go func() {
+		c.slots <- struct{}{}
+		defer func() { <-c.slots }()
+		p := c.attachFile(pid, exe, t.id, index)
+		p.binary = t
+		c.prepared <- p
+	}()
+}
+
+// attachFile opens the executable of a process, and inspects and attaches this
+// one open file: its path may name another by then.
+func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint32) (p prepared) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/exe", pid))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return prepared{vanished: true}
+	}
+	if err != nil {
+		return prepared{err: err}
+	}
+	defer func() {
+		if p.attachment != nil {
+			p.file = file
+			return
+		}
+		if p.leased {
+			p.err = errors.Join(p.err, attach.ReturnLease(file))
+		}
+		p.err = errors.Join(p.err, file.Close())
+	}()
+	// Before anything is read: what is written from now on breaks the lease.
+	leaseErr := attach.Lease(file)
+	p.leased = leaseErr == nil
+	if same, err := discover.FileID(descriptorPath(file)); err != nil || same != id {
+		p.vanished = err == nil // the process runs another program by now
+		p.err = err
+		return p
+	}
+	binary, planned, err := c.plan(file, id.Size, exe)
+	if err != nil {
+		p.err = err
+		return p
+	}
+	p.goVersion, p.err = binary.GoVersion, leftOut(planned)
+	if !planned.Traced() {
+		return p
+	}
+	if p.attachment, err = c.kernel.Attach(file, index, planned); err != nil {
+		p.err = errors.Join(p.err, err)
+		return p
+	}
+	if leaseErr != nil {
+		c.settings.Logger.Debug("No lease on the executable; its probes go with its last process",
+			zap.String("exe", exe), zap.Error(leaseErr))
+	}
+	return p
+}
+
+func (c *controller) plan(file *os.File, size int64, exe string) (*model.Binary, *plan.Plan, error) {
+	inspected, err := inspect.Open(file, size, exe)
+	if err != nil {
+		return nil, nil, err
+	}
+	var symbols []string
+	for _, library := range c.settings.Libraries {
+		for _, hook := range library.Hooks {
+			symbols = append(symbols, hook.Symbol)
+		}
+	}
+	binary, err := inspected.Binary(symbols)
+	if err != nil {
+		return nil, nil, err
+	}
+	return binary, plan.Build(binary, c.settings.Libraries, c.settings.Lookup(binary, inspected)), nil
+}
+
+// leftOut gives the reasons why libraries that the binary uses are not traced.
+func leftOut(p *plan.Plan) error {
+	var reasons []string
+	for _, library := range p.Libraries {
+		if library.LeftOut != "" {
+			reasons = append(reasons, library.Library+": "+library.LeftOut)
+		}
+	}
+	if reasons == nil {
+		return nil
+	}
+	return errors.New(strings.Join(reasons, "; "))
+}
+
+// finishPreparing takes what a preparer brought.
+func (c *controller) finishPreparing(p prepared) {
+	t := p.binary
+	switch {
+	case p.attachment != nil:
+		t.state, t.file, t.leased, t.attachment, t.goVersion = stateAttached, p.file, p.leased, p.attachment, p.goVersion
+		if p.err != nil {
+			t.failure = p.err
+			c.reportFailure(t)
+		}
+		for _, r := range t.processes {
+			c.trace(r)
+		}
+		c.adopt(t)
+		c.dropIfUnused(t)
+	case p.vanished:
+		c.indexes.give(t.index)
+		t.state = stateNew
+		if len(t.processes) > 0 {
+			c.rescan(t)
+			return
+		}
+		delete(c.binaries, t.id)
+	default:
+		c.indexes.give(t.index)
+		t.state, t.failure = stateFailed, p.err
+		c.reportFailure(t)
+		c.dropIfUnused(t)
+	}
+	c.reportStatus()
+}
+
+// rescan looks again at the processes of a binary that could not be opened.
+func (c *controller) rescan(t *traced) {
+	for pid := range t.processes {
+		c.apply(c.finder.Exec(pid))
+	}
+}
+
+// reportFailure tells once for a binary why it is not traced.
+func (c *controller) reportFailure(t *traced) {
+	exe := ""
+	for _, r := range t.processes {
+		exe = r.process.Exe
+	}
+	if t.failure == nil || errors.Is(t.failure, inspect.ErrNotGo) {
+		c.settings.Logger.Info("A target has nothing that can be traced", zap.String("exe", exe), zap.Error(t.failure))
+		t.failure = nil
+		return
+	}
+	c.counts.failToAttach()
+	c.settings.Logger.Warn("A target cannot be traced", zap.String("exe", exe), zap.Error(t.failure))
+}
+
+// reportStatus reports on change whether every target that can be traced is.
+func (c *controller) reportStatus() {
+	var errs []error
+	for _, t := range c.binaries {
+		if t.failure != nil {
+			for _, r := range t.processes {
+				errs = append(errs, fmt.Errorf("%s: %w", r.process.Exe, t.failure))
+				break
+			}
+		}
+	}
+	if (errs != nil) == c.reported {
+		return
+	}
+	c.reported = errs != nil
+	c.settings.Status(errors.Join(errs...))
+}
+
+// adopt has the kernel trace new processes of the file from their first
+// instruction on, where the file alone decides that a process is a target.
+func (c *controller) adopt(t *traced) {
+	for _, entry := range c.config.Exclude {
+		if entry.Port != 0 || entry.PID != 0 {
+			return
+		}
+	}
+	for _, r := range t.processes {
+		entry := c.config.Targets[r.target]
+		if entry.Port != 0 || entry.PID != 0 {
+			continue
+		}
+		if err := c.kernel.Adopt(t.id, t.index); err != nil {
+			c.settings.Logger.Warn("New processes of a target's file are traced with a delay", zap.String("exe", r.process.Exe), zap.Error(err))
+			return
+		}
+		t.adopted = true
+		return
+	}
+}
+
+// dropIfUnused detaches a binary that no target runs any more, unless it may
+// run again unchanged: a lease says so as long as the file has a name.
+func (c *controller) dropIfUnused(t *traced) {
+	if len(t.processes) > 0 {
+		t.idleSince = time.Time{}
+		return
+	}
+	switch t.state {
+	case stateFailed:
+		delete(c.binaries, t.id)
+	case stateAttached:
+		if t.idleSince.IsZero() {
+			t.idleSince = time.Now()
+		}
+		if !t.leased || !hasName(t.file) {
+			c.detach(t)
+		}
+	}
+}
+
+func (c *controller) dropUnused() {
+	for _, t := range c.binaries {
+		c.dropIfUnused(t)
+	}
+}
+
+// yieldLeases detaches every file that a writer waits for.
+func (c *controller) yieldLeases() {
+	for _, t := range c.binaries {
+		if t.state != stateAttached || !t.leased {
+			continue
+		}
+		broken, err := attach.LeaseBroken(t.file)
+		if err != nil {
+			c.settings.Logger.Error("A lease cannot be looked at; the binary is detached", zap.Stringer("file", t.id), zap.Error(err))
+		}
+		if broken || err != nil {
+			c.detach(t)
+		}
+	}
+}
+
+// detach takes a binary's probes out in the background.
+func (c *controller) detach(t *traced) {
+	t.state = stateDetaching
+	for _, r := range t.processes {
+		if r.program != (program{}) {
+			c.registry.end(r.program, time.Now())
+			if err := c.kernel.Forget(r.process.PID, r.program.generation); err != nil {
+				c.settings.Logger.Error("A process stays in the table of processes", zap.Int("pid", r.process.PID), zap.Error(err))
+			}
+			r.program = program{}
+			c.sweep = true
+		}
+	}
+	if t.adopted {
+		if err := c.kernel.Disown(t.id); err != nil {
+			c.settings.Logger.Error("New processes of a detached file stay targets", zap.Stringer("file", t.id), zap.Error(err))
+		}
+		t.adopted = false
+	}
+	go func() {
+		if err := t.close(); err != nil {
+			c.settings.Logger.Error("A binary cannot be detached cleanly", zap.Stringer("file", t.id), zap.Error(err))
+		}
+		c.detached <- t
+	}()
+}
+
+// close takes the probes out, and only then lets a writer at the file.
+func (t *traced) close() error {
+	err := t.attachment.Close()
+	if t.leased {
+		err = errors.Join(err, attach.ReturnLease(t.file))
+	}
+	return errors.Join(err, t.file.Close())
+}
+
+func (c *controller) finishDetaching(t *traced) {
+	c.indexes.give(t.index)
+	t.state = stateNew
+	t.attachment, t.file = nil, nil
+	if len(t.processes) > 0 { // one started meanwhile
+		c.prepare(t)
+		return
+	}
+	delete(c.binaries, t.id)
+}
+
+// detachAll waits for what is under way, and takes every probe out.
+func (c *controller) detachAll() {
+	c.stopping = true
+	for {
+		busy := 0
+		for _, t := range c.binaries {
+			switch t.state {
+			case stateAttached:
+				c.detach(t)
+				busy++
+			case statePreparing, stateDetaching:
+				busy++
+			}
+		}
+		if busy == 0 {
+			c.counts.gauges(0, 0)
+			return
+		}
+		select {
+		case p := <-c.prepared:
+			c.finishPreparing(p)
+		case t := <-c.detached:
+			c.indexes.give(t.index)
+			delete(c.binaries, t.id)
+		}
+	}
+}
+
+// hasName tells whether a path still leads to the open file.
+func hasName(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Sys().(*syscall.Stat_t).Nlink > 0
+}
+
+func descriptorPath(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }
+
+func (c *controller) attachedBinaries() int {
+	n := 0
+	for _, t := range c.binaries {
+		if t.state == stateAttached {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,55 @@
+// Package engine wires the steps of spanprobe together (discover, inspect,
+// plan, attach, ring, assemble, traces) and owns their goroutines, queues and
+// counters. It knows nothing of the Collector's component APIs.
+package engine
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/spanprobe/spanprobe/internal/assemble"
+	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/traces"
+)
+
+// Target selects processes; see discover.Target.
+type Target = discover.Target
+
+// QueryMode says what becomes of the query of a traced URL; see
+// assemble.QueryMode.
+type QueryMode = assemble.QueryMode
+
+// The query modes.
+const (
+	QueryRedact = assemble.QueryRedact
+	QueryKeep   = assemble.QueryKeep
+	QueryDrop   = assemble.QueryDrop
+)
+
+// Config is what a user decides.
+type Config struct {
+	Targets []Target
+	Exclude []Target
+	// URLQuery says what becomes of url.query.
+	URLQuery QueryMode
+	// RingBufferSize is the size in bytes of the ring buffer for finished
+	// spans: a power of two, and a multiple of the page size.
+	RingBufferSize int
+	// MaxActiveSpans bounds the operations in flight, over all processes.
+	MaxActiveSpans int
+}
+
+// Settings is what the engine stands on.
+type Settings struct {
+	Logger    *zap.Logger
+	Libraries []probe.Library
+	// Version of spanprobe: the version of the scopes.
+	Version string
+	// Consume hands spans on. It is called from one goroutine at a time.
+	Consume func(context.Context, traces.Traces) error
+	// Status reports what goes wrong after Start: an error that may pass, or
+	// nil when all is well again. It is called on change only.
+	Status func(error)
+}

@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/attach"
+	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/traces"
+)
+
+const (
+	// housekeepingInterval is how often leases, ended operations and losses are
+	// looked at.
+	housekeepingInterval = time.Second
+	// preparers is how many binaries are inspected and attached at a time.
+	preparers = 2
+)
+
+// controller decides what is traced: it hears of processes, and attaches and
+// detaches their binaries. All of its state belongs to the goroutine of run.
+type controller struct {
+	config   Config
+	settings Settings
+	kernel   *attach.Kernel
+	finder   *discover.Finder
+	registry *registry
+	counts   *counts
+	host     string
+
+	events   chan process.Event
+	prepared chan prepared
+	detached chan *traced
+	slots    chan struct{} // one for each preparer
+	done     chan struct{} // closed when every probe is out
+
+	binaries  map[model.ExeID]*traced
+	processes map[int]*running
+	indexes   indexes
+	sweep     bool // programs have ended since the last sweep
+	stopping  bool // nothing new is prepared
+	reported  bool // the last status was an error
+	logged    map[LostReason]uint64
+}
+
+// running is a process that is a target.
+type running struct {
+	process model.Process
+	target  int
+	binary  *traced
+	program program // zero until it is traced
+}
+
+func newController(config Config, settings Settings, kernel *attach.Kernel, finder *discover.Finder, registry *registry, counts *counts) *controller {
+	host, err := os.Hostname()
+	if err != nil {
+		settings.Logger.Warn("The host's name is not known; resources come without host.name", zap.Error(err))
+	}
+	return &controller{
+		config: config, settings: settings, kernel: kernel, finder: finder,
+		registry: registry, counts: counts, host: host,
+		events:    make(chan process.Event, 256),
+		prepared:  make(chan prepared),
+		detached:  make(chan *traced),
+		slots:     make(chan struct{}, preparers),
+		done:      make(chan struct{}),
+		binaries:  map[model.ExeID]*traced{},
+		processes: map[int]*running{},
+		logged:    map[LostReason]uint64{},
+	}
+}
+
+// event takes one record of the ring buffer of events. It is called from the
+// goroutine that reads it.
+func (c *controller) event(record []byte, stop <-chan struct{}) {
+	var event process.Event
+	if len(record) < int(unsafe.Sizeof(event)) {
+		c.settings.Logger.Error("An event is too short", zap.Int("bytes", len(record)))
+		return
+	}
+	event.Kind = process.EventKind(binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Kind):]))
+	event.Tgid = binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Tgid):])
+	event.Generation = binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Generation):])
+	event.Port = binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Port):])
+	select {
+	case c.events <- event:
+	case <-stop:
+	}
+}
+
+// run works until stop is closed, and then takes every probe out.
+func (c *controller) run(stop <-chan struct{}) {
+	defer close(c.done)
+	leases := make(chan os.Signal, 1)
+	signal.Notify(leases, syscall.SIGIO) // a writer waits for one of our read leases
+	defer signal.Stop(leases)
+	scan := time.NewTicker(scanInterval)
+	defer scan.Stop()
+	housekeeping := time.NewTicker(housekeepingInterval)
+	defer housekeeping.Stop()
+
+	c.apply(c.finder.Scan())
+	for {
+		select {
+		case <-stop:
+			c.detachAll()
+			return
+		case event := <-c.events:
+			c.heed(event)
+		case p := <-c.prepared:
+			c.finishPreparing(p)
+		case t := <-c.detached:
+			c.finishDetaching(t)
+		case <-leases:
+			c.yieldLeases()
+		case <-scan.C:
+			c.apply(c.finder.Scan())
+			c.dropUnused()
+		case <-housekeeping.C:
+			c.yieldLeases()
+			c.sweepEnded()
+			c.registry.expire(time.Now())
+			c.logLosses()
+		}
+		c.counts.gauges(c.tracedProcesses(), c.attachedBinaries())
+	}
+}
+
+// heed acts on what the kernel told.
+func (c *controller) heed(event process.Event) {
+	pid := int(event.Tgid)
+	switch event.Kind {
+	case process.EventExec:
+		c.apply(c.finder.Exec(pid))
+		if event.Generation == 0 {
+			return
+		}
+		// The kernel took it for a target since its file was one's. If it is
+		// none, or is gone already, that is taken back.
+		if r := c.processes[pid]; r == nil || r.program.generation != event.Generation {
+			c.revoke(program{event.Tgid, event.Generation})
+		}
+	case process.EventExit:
+		c.apply(c.finder.Exit(pid))
+	case process.EventListen:
+		c.apply(c.finder.Listen(pid, uint16(event.Port)))
+	}
+}
+
+func (c *controller) revoke(p program) {
+	if err := c.kernel.Forget(int(p.pid), p.generation); err != nil {
+		c.settings.Logger.Error("A process that is no target stays traced", zap.Uint32("pid", p.pid), zap.Error(err))
+	}
+	// One that vanished before it could be looked at leaves records of an
+	// unknown process; one that is there is no target.
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d", p.pid)); err == nil {
+		c.registry.reject(p, time.Now())
+	}
+	c.sweep = true
+}
+
+// apply follows what discovery found.
+func (c *controller) apply(changes discover.Changes) {
+	for _, err := range changes.Errors {
+		c.settings.Logger.Warn("A process cannot be looked at", zap.Error(err))
+	}
+	for _, p := range changes.Gone {
+		c.gone(p)
+	}
+	for _, match := range changes.Appeared {
+		c.appeared(match)
+	}
+	for _, match := range changes.Updated {
+		if r := c.processes[match.Process.PID]; r != nil {
+			r.process, r.target = match.Process, match.Target
+			if r.program != (program{}) {
+				c.registry.put(r.program, c.resource(r))
+			}
+		}
+	}
+	c.reportStatus()
+}
+
+func (c *controller) appeared(match discover.Match) {
+	r := &running{process: match.Process, target: match.Target}
+	c.processes[match.Process.PID] = r
+	t := c.binaries[match.Process.ID]
+	if t == nil {
+		t = &traced{id: match.Process.ID, processes: map[int]*running{}}
+		c.binaries[t.id] = t
+	}
+	r.binary = t
+	t.processes[match.Process.PID] = r
+	switch t.state {
+	case stateNew:
+		c.prepare(t)
+	case stateAttached:
+		c.trace(r)
+	}
+}
+
+func (c *controller) gone(p model.Process) {
+	r := c.processes[p.PID]
+	if r == nil {
+		return
+	}
+	delete(c.processes, p.PID)
+	delete(r.binary.processes, p.PID)
+	if r.program != (program{}) {
+		if err := c.kernel.Forget(p.PID, r.program.generation); err != nil {
+			c.settings.Logger.Error("An ended process stays in the table of processes", zap.Int("pid", p.PID), zap.Error(err))
+		}
+		c.registry.end(r.program, time.Now())
+		c.sweep = true
+		c.settings.Logger.Info("A target has ended", zap.Int("pid", p.PID), zap.String("exe", p.Exe))
+	}
+	c.dropIfUnused(r.binary)
+}
+
+// trace begins to trace a process of an attached binary.
+func (c *controller) trace(r *running) {
+	entry, err := c.kernel.Trace(r.process.PID, process.Process{Generation: newGeneration(), Binary: r.binary.index})
+	if err != nil {
+		c.settings.Logger.Error("A target cannot be traced", zap.Int("pid", r.process.PID), zap.String("exe", r.process.Exe), zap.Error(err))
+		return
+	}
+	r.program = program{uint32(r.process.PID), entry.Generation}
+	c.registry.put(r.program, c.resource(r))
+	c.settings.Logger.Info("Tracing a target", zap.Int("pid", r.process.PID), zap.String("exe", r.process.Exe),
+		zap.String("service_name", r.process.ServiceName), zap.String("go_version", r.binary.goVersion))
+}
+
+func (c *controller) resource(r *running) traces.Resource {
+	return traces.NewResource(&r.process, r.binary.goVersion, c.host, c.settings.Version)
+}
+
+// sweepEnded removes the operations that ended programs left behind.
+func (c *controller) sweepEnded() {
+	if !c.sweep {
+		return
+	}
+	c.sweep = false
+	n, err := c.kernel.Sweep(func(pid int, generation uint32) bool {
+		return !c.kernel.Traces(pid, generation)
+	})
+	c.counts.lose(LostUnfinished, uint64(n))
+	if err != nil {
+		c.sweep = true
+		c.settings.Logger.Error("The operations of ended processes cannot be removed", zap.Error(err))
+	}
+}
+
+// logLosses says once a while what was lost.
+func (c *controller) logLosses() {
+	stats := c.counts.stats()
+	var fields []zap.Field
+	for reason, n := range stats.Lost {
+		if n > c.logged[reason] {
+			fields = append(fields, zap.Uint64(string(reason), n-c.logged[reason]))
+			c.logged[reason] = n
+		}
+	}
+	if fields != nil {
+		c.settings.Logger.Warn("Spans were lost; see the receiver's metrics", fields...)
+	}
+}
+
+func (c *controller) tracedProcesses() int {
+	n := 0
+	for _, r := range c.processes {
+		if r.program != (program{}) {
+			n++
+		}
+	}
+	return n
+}
+
+// newGeneration is what new_generation of bpf/include/process.h is in the kernel.
+func newGeneration() uint32 {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		panic(err) // the clock exists on every kernel that passed the checks
+	}
+	return max(uint32(now.Nano()>>10), 1)
+}

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/assemble"
+	"github.com/spanprobe/spanprobe/internal/attach"
+	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/ring"
+)
+
+const (
+	// maxBinaries bounds the binaries that are attached at one time.
+	maxBinaries = 1024
+	// readInterval is how often the ring buffer of spans is looked at.
+	readInterval = 50 * time.Millisecond
+	// scanInterval is how often /proc is scanned for what no event told of.
+	scanInterval = 10 * time.Second
+)
+
+// Engine traces the processes that its configuration selects, from Start to
+// Shutdown. Engines side by side do not know of each other.
+type Engine struct {
+	config   Config
+	settings Settings
+
+	kernel    *attach.Kernel
+	spans     *spanReader
+	control   *controller
+	registry  *registry
+	counts    *counts
+	readers   []*ring.Reader
+	waitGroup sync.WaitGroup
+	stop      chan struct{} // closed when the controller is to end
+
+	mu      sync.Mutex
+	started bool
+	final   *Stats // set by Shutdown
+}
+
+// New makes an engine that does nothing yet.
+func New(config Config, settings Settings) (*Engine, error) {
+	if err := discover.ValidateTargets(config.Targets, config.Exclude); err != nil {
+		return nil, err
+	}
+	return &Engine{config: config, settings: settings}, nil
+}
+
+// Start checks what the machine offers, loads the programs and begins to trace
+// in the background. What it began is undone when it fails. The context bounds
+// Start alone.
+func (e *Engine) Start(ctx context.Context) (err error) {
+	if err := attach.CheckRequirements(); err != nil {
+		return fmt.Errorf("spanprobe cannot run here: %w", err)
+	}
+	finder, err := discover.New(discover.Config{Targets: e.config.Targets, Exclude: e.config.Exclude, Self: os.Getpid()})
+	if err != nil {
+		return err
+	}
+	wallOffset, err := assemble.WallOffset()
+	if err != nil {
+		return err
+	}
+	e.kernel, err = attach.Load(e.settings.Libraries, attach.Options{
+		RingBufferSize: e.config.RingBufferSize,
+		MaxActive:      e.config.MaxActiveSpans,
+		MaxBinaries:    maxBinaries,
+		Listen:         selectsByPort(e.config),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.kernel.Close())
+		}
+	}()
+	spans, err := ring.New(e.kernel.Spans())
+	if err != nil {
+		return err
+	}
+	events, err := ring.New(e.kernel.Events())
+	if err != nil {
+		return errors.Join(err, spans.Close())
+	}
+	if err := ctx.Err(); err != nil {
+		return errors.Join(err, spans.Close(), events.Close())
+	}
+
+	e.counts = newCounts()
+	e.registry = newRegistry()
+	e.stop = make(chan struct{})
+	e.readers = []*ring.Reader{events, spans}
+	e.spans = newSpanReader(e.settings, assemble.New(e.settings.Libraries, e.config.URLQuery), e.registry, e.counts, wallOffset)
+	e.control = newController(e.config, e.settings, e.kernel, finder, e.registry, e.counts)
+	e.run("spans", func() error {
+		defer e.spans.finish()
+		return spans.Run(readInterval, e.spans.handle, e.spans.drained)
+	})
+	e.run("events", func() error {
+		return events.Run(scanInterval, func(record []byte) { e.control.event(record, e.stop) }, func() {})
+	})
+	e.waitGroup.Go(func() { e.control.run(e.stop) })
+	e.mu.Lock()
+	e.started = true
+	e.mu.Unlock()
+	return nil
+}
+
+// run runs a reader, whose failure ends tracing but nothing else.
+func (e *Engine) run(name string, read func() error) {
+	e.waitGroup.Go(func() {
+		if err := read(); err != nil {
+			e.settings.Logger.Error("A ring buffer cannot be read any more", zap.String("ring_buffer", name), zap.Error(err))
+			e.settings.Status(fmt.Errorf("the ring buffer of %s cannot be read any more: %w", name, err))
+		}
+	})
+}
+
+// Shutdown takes every probe out, hands the spans that are left to the consumer
+// and waits for everything that Start began. It is safe before Start, after a
+// Start that failed, and twice. Operations still in flight are counted as lost.
+func (e *Engine) Shutdown(context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.started {
+		return nil
+	}
+	e.started = false
+	var errs []error
+	close(e.stop)
+	<-e.control.done // the probes are out: nothing is written any more
+	for _, r := range e.readers {
+		errs = append(errs, r.Stop())
+	}
+	e.waitGroup.Wait()
+	left, err := e.kernel.Sweep(func(int, uint32) bool { return true })
+	e.counts.lose(LostShutdown, uint64(left))
+	stats, statsErr := e.snapshot()
+	e.final = &stats
+	return errors.Join(append(errs, err, statsErr, e.kernel.Close())...)
+}
+
+// Stats returns the counters as they are now, or as they were when the engine
+// was shut down.
+func (e *Engine) Stats() (Stats, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.final != nil {
+		return *e.final, nil
+	}
+	if !e.started {
+		return Stats{}, nil
+	}
+	return e.snapshot()
+}
+
+// snapshot adds up what the kernel and the engine counted.
+func (e *Engine) snapshot() (Stats, error) {
+	kernel, err := e.kernel.Counters()
+	if err != nil {
+		return Stats{}, err
+	}
+	stats := e.counts.stats()
+	stats.Operations = kernel[process.CounterOperations]
+	stats.NotSampled = kernel[process.CounterNotSampled]
+	stats.ProbeHits = kernel[process.CounterHits]
+	ended := kernel[process.CounterSubmitted] + stats.NotSampled + stats.Lost[LostUnfinished] + stats.Lost[LostShutdown]
+	for reason, counter := range map[LostReason]process.Counter{
+		LostRingFull:    process.CounterLostRingFull,
+		LostMapFull:     process.CounterLostMapFull,
+		LostUnreadable:  process.CounterLostUnreadable,
+		LostUnsupported: process.CounterLostUnsupported,
+		LostUnfinished:  process.CounterLostUnfinished,
+	} {
+		stats.Lost[reason] += kernel[counter]
+		ended += kernel[counter]
+	}
+	stats.Degraded[DegradedUnreadable] = kernel[process.CounterPartialUnreadable]
+	stats.Degraded[DegradedHeaders] = kernel[process.CounterPartialHeaders]
+	stats.EventsLost = kernel[process.CounterEventsLost]
+	// The counters are read one after the other while they move.
+	stats.Active = int(max(int64(stats.Operations)-int64(ended), 0))
+	return stats, nil
+}
+
+func selectsByPort(config Config) bool {
+	for _, entries := range [][]Target{config.Targets, config.Exclude} {
+		for _, entry := range entries {
+			if entry.Port != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

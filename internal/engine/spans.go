@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/spanprobe/spanprobe/internal/assemble"
+	"github.com/spanprobe/spanprobe/internal/traces"
+)
+
+const (
+	// batchSize is how many spans are handed on at once at the most.
+	batchSize = 1024
+	// maxPending bounds the records that wait for their process to be known.
+	maxPending = 8192
+	// pendingTime is how long they wait.
+	pendingTime = 2 * time.Second
+	// clockInterval is how often the clocks are compared again.
+	clockInterval = 10 * time.Second
+)
+
+// spanReader turns records into batches of spans. Its methods are called by the
+// ring buffer's reader, one at a time.
+type spanReader struct {
+	settings  Settings
+	assembler *assemble.Assembler
+	registry  *registry
+	counts    *counts
+	builder   *traces.Builder
+
+	wallOffset int64
+	measured   time.Time
+
+	pending []pendingRecord
+}
+
+// pendingRecord is a record of a process that discovery has not told of yet:
+// the kernel begins to trace a process before user space has looked at it.
+type pendingRecord struct {
+	record  []byte
+	program program
+	since   time.Time
+}
+
+func newSpanReader(settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, wallOffset int64) *spanReader {
+	return &spanReader{
+		settings: settings, assembler: assembler, registry: registry, counts: counts,
+		builder:    traces.NewBuilder(settings.Version),
+		wallOffset: wallOffset, measured: time.Now(),
+	}
+}
+
+func (s *spanReader) handle(record []byte) {
+	pid, generation, ok := assemble.Process(record)
+	if !ok {
+		s.counts.lose(LostMalformed, 1)
+		return
+	}
+	p := program{pid, generation}
+	entry, known := s.registry.get(p)
+	if known {
+		s.add(record, entry)
+	} else if len(s.pending) < maxPending {
+		s.pending = append(s.pending, pendingRecord{slices.Clone(record), p, time.Now()})
+	} else {
+		s.counts.lose(LostProcessUnknown, 1)
+	}
+}
+
+func (s *spanReader) add(record []byte, entry registryEntry) {
+	if entry.rejected {
+		s.counts.lose(LostNotTarget, 1)
+		return
+	}
+	span, err := s.assembler.Span(record, s.wallOffset)
+	if err != nil {
+		s.counts.lose(LostMalformed, 1)
+		s.settings.Logger.Debug("A record could not be decoded", zap.Error(err))
+		return
+	}
+	s.builder.Add(entry.resource, &span)
+	if s.builder.Len() >= batchSize {
+		s.flush()
+	}
+}
+
+// drained is called when the ring buffer has nothing more for now.
+func (s *spanReader) drained() {
+	now := time.Now()
+	s.retry(now)
+	s.flush()
+	if now.Sub(s.measured) < clockInterval {
+		return
+	}
+	s.measured = now
+	offset, err := assemble.WallOffset()
+	if err != nil {
+		s.settings.Logger.Warn("The clocks could not be compared; span times follow the last comparison", zap.Error(err))
+		return
+	}
+	s.wallOffset = offset
+}
+
+// retry adds the records whose process is known by now.
+func (s *spanReader) retry(now time.Time) {
+	s.pending = slices.DeleteFunc(s.pending, func(p pendingRecord) bool {
+		if entry, ok := s.registry.get(p.program); ok {
+			s.add(p.record, entry)
+			return true
+		}
+		if now.Sub(p.since) > pendingTime {
+			s.counts.lose(LostProcessUnknown, 1)
+			return true
+		}
+		return false
+	})
+}
+
+// finish is called after the last record.
+func (s *spanReader) finish() {
+	s.retry(time.Now())
+	s.counts.lose(LostProcessUnknown, uint64(len(s.pending)))
+	s.pending = nil
+	s.flush()
+}
+
+// flush hands on what was collected.
+func (s *spanReader) flush() {
+	n := uint64(s.builder.Len())
+	if n == 0 {
+		return
+	}
+	// The receiver's own context would end with Start; the consumer bounds itself.
+	if err := s.settings.Consume(context.Background(), s.builder.Take()); err != nil {
+		s.counts.lose(LostRefused, n)
+		return
+	}
+	s.counts.emit(n)
+}

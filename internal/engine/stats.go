@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"maps"
+	"sync"
+)
+
+// Stats is a snapshot of the engine's counters. All are monotonic, but for the
+// gauges at the end. At any time
+//
+//	Operations = Emitted + NotSampled + the sum of Lost + Active + those on
+//	their way through the ring buffer
+type Stats struct {
+	// Operations counts the requests of traced processes that reached a probe.
+	Operations uint64
+	// Emitted counts the spans that the next consumer accepted.
+	Emitted uint64
+	// NotSampled counts the operations whose incoming context said so.
+	NotSampled uint64
+	// Lost counts the operations that gave no span, by reason.
+	Lost map[LostReason]uint64
+	// Degraded counts the spans that lack something that was there, by reason.
+	Degraded map[DegradedReason]uint64
+	// AttachFailures counts the binaries that matched and could not be traced.
+	AttachFailures uint64
+	// EventsLost counts the events on processes that found no room; a scan
+	// finds what they told.
+	EventsLost uint64
+	// ProbeHits counts how often a probe ran for a traced process.
+	ProbeHits uint64
+
+	Processes int // being traced now
+	Binaries  int // attached now
+	Active    int // operations in flight now
+}
+
+// LostReason says why an operation gave no span.
+type LostReason string
+
+// The reasons for losing a span.
+const (
+	LostRingFull       LostReason = "ring_buffer_full"  // no room in the ring buffer: ring_buffer_size
+	LostMapFull        LostReason = "active_spans_full" // too many in flight: max_active_spans
+	LostUnreadable     LostReason = "unreadable"        // memory of the target that identifies it was not resident
+	LostUnsupported    LostReason = "unsupported"       // a protocol that is not traced yet, such as HTTP/2
+	LostUnfinished     LostReason = "unfinished"        // its end was not seen: panic, hijack, killed process
+	LostProcessUnknown LostReason = "process_unknown"   // its process was gone before it could be looked at
+	LostNotTarget      LostReason = "not_a_target"      // its process turned out to match no target
+	LostMalformed      LostReason = "malformed"         // a record that could not be decoded
+	LostRefused        LostReason = "refused"           // the next consumer did not take it
+	LostShutdown       LostReason = "shutdown"          // still in flight when the receiver was shut down
+)
+
+// DegradedReason says what a span lacks.
+type DegradedReason string
+
+// The reasons for a span that lacks something.
+const (
+	DegradedUnreadable DegradedReason = "unreadable" // memory of the target was not resident: attributes are missing
+	DegradedHeaders    DegradedReason = "headers"    // too many headers to be searched: parent or user agent may be missing
+)
+
+// counts are the counters that the engine keeps itself. Safe for concurrent use.
+type counts struct {
+	mu             sync.Mutex
+	emitted        uint64
+	lost           map[LostReason]uint64
+	attachFailures uint64
+	processes      int
+	binaries       int
+}
+
+func newCounts() *counts { return &counts{lost: map[LostReason]uint64{}} }
+
+func (c *counts) emit(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.emitted += n
+}
+
+func (c *counts) lose(reason LostReason, n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost[reason] += n
+}
+
+func (c *counts) failToAttach() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attachFailures++
+}
+
+func (c *counts) gauges(processes, binaries int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.processes, c.binaries = processes, binaries
+}
+
+func (c *counts) stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{
+		Emitted:        c.emitted,
+		Lost:           maps.Clone(c.lost),
+		Degraded:       map[DegradedReason]uint64{},
+		AttachFailures: c.attachFailures,
+		Processes:      c.processes,
+		Binaries:       c.binaries,
+	}
+}

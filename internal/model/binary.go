@@ -1,0 +1,95 @@
+// Package model holds the plain data that the steps of spanprobe hand to each
+// other: what a binary is, what a process is, what a span is. It imports
+// nothing but the standard library, and nothing in it touches a kernel.
+package model
+
+import "fmt"
+
+// ExeID identifies the content of an executable file as stat(2) of
+// /proc/<pid>/exe sees it. Two files with equal ExeIDs are taken for the same
+// bytes: a file that was rewritten in place keeps Dev and Ino and differs in
+// the rest.
+type ExeID struct {
+	Dev   uint64 // st_dev
+	Ino   uint64 // st_ino
+	Size  int64  // bytes
+	Mtime int64  // nanoseconds since the epoch
+	Ctime int64  // nanoseconds since the epoch
+}
+
+func (id ExeID) String() string { return fmt.Sprintf("dev %d inode %d", id.Dev, id.Ino) }
+
+// Arch is a processor architecture in Go's own spelling: "amd64" or "arm64".
+type Arch string
+
+// The architectures that spanprobe has objects for.
+const (
+	AMD64 Arch = "amd64"
+	ARM64 Arch = "arm64"
+)
+
+// ModuleStd is the pseudo module path of the standard library; its version is
+// the version of Go ("1.26.8", without the leading "go").
+const ModuleStd = "std"
+
+// Module is one module that was linked into a binary, from its build
+// information.
+type Module struct {
+	Path    string `json:"path"`
+	Version string `json:"version"`           // as in go.mod ("v1.2.3"); "(devel)" or "" when the build did not know it
+	Replace string `json:"replace,omitempty"` // "path@version" of what really was compiled, when a replace directive was in force
+}
+
+// Binary is what inspection finds out about one Go executable.
+type Binary struct {
+	Path      string            `json:"path"`
+	GoVersion string            `json:"go_version"` // "1.26.8", "1.27rc1", "devel …"; no leading "go"
+	Arch      Arch              `json:"arch"`
+	Main      Module            `json:"main"`
+	Modules   []Module          `json:"modules,omitempty"`  // sorted by path
+	Settings  map[string]string `json:"settings,omitempty"` // build settings: -buildmode, GOEXPERIMENT, CGO_ENABLED, …
+	Stripped  bool              `json:"stripped"`           // no symbol table (the pclntab is always there)
+	DWARF     bool              `json:"dwarf"`              // has .debug_info
+	PIE       bool              `json:"pie"`
+	// Functions holds those of the wanted functions that exist, by symbol name.
+	Functions map[string]Function `json:"-"`
+}
+
+// Function is one function of a binary.
+type Function struct {
+	Name       string
+	Address    uint64 // virtual address of the entry, as linked
+	FileOffset uint64 // offset of the entry in the file, bytes: what uprobes are attached by
+	Code       []byte // the machine code from the entry on; capped, see inspect.MaxCode
+}
+
+// Field names a struct field whose byte offset a probe needs.
+type Field struct {
+	Module  string `json:"module"`  // ModuleStd, or a module path
+	Package string `json:"package"` // import path: "net/http"
+	Struct  string `json:"struct"`  // type name: "response"
+	Field   string `json:"field"`   // field name: "status"
+}
+
+func (f Field) String() string { return f.Package + "." + f.Struct + "." + f.Field }
+
+// Source says where an offset came from.
+type Source string
+
+// The sources of offsets, in the order in which they are asked.
+const (
+	SourceTable   Source = "table"   // the embedded table, for exactly this version
+	SourceDWARF   Source = "dwarf"   // the debug information of the binary itself
+	SourceRuntime Source = "runtime" // follows from the Go version and its experiments
+)
+
+// FieldOffset is the answer to "where is this field in this binary".
+type FieldOffset struct {
+	Offset uint64 // bytes from the start of the struct
+	Exists bool   // false: this version of the struct is known, and has no such field
+	Source Source
+}
+
+// FieldLookup answers for one binary. An error means that the layout is not
+// known: never an offset of zero.
+type FieldLookup func(Field) (FieldOffset, error)

@@ -1,0 +1,16 @@
+package model
+
+// Process is one running process that may be traced.
+type Process struct {
+	PID        int      // in the host's pid namespace
+	StartTicks uint64   // field 22 of /proc/<pid>/stat: clock ticks since boot; tells a reused pid apart
+	Exe        string   // the executable's path as the process's own mount namespace names it
+	ID         ExeID    // of that executable
+	Args       []string // the command line
+	// ServiceName is what the target entry, OTEL_SERVICE_NAME,
+	// OTEL_RESOURCE_ATTRIBUTES or the executable's base name say, in this order.
+	ServiceName string
+	// Resource holds further resource attributes from the process's
+	// OTEL_RESOURCE_ATTRIBUTES; service.name is not among them.
+	Resource map[string]string
+}

@@ -1,0 +1,68 @@
+// Package probe is the contract between the folder of an instrumented library
+// (bpf/<library>) and the engine that plans, attaches and reads its probes.
+package probe
+
+import (
+	"github.com/cilium/ebpf"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// Event is the moment of a function's run that a program wants to see. Which
+// instruction stands for it is the planner's business.
+type Event uint8
+
+const (
+	// Enter fires once for each call, with the arguments still in the
+	// registers of Go's internal ABI and g in its own.
+	Enter Event = iota
+	// Return fires once for each return, with the results in the registers.
+	Return
+)
+
+func (e Event) String() string {
+	if e == Return {
+		return "return"
+	}
+	return "enter"
+}
+
+// Hook binds one program of a library to one event of one function.
+type Hook struct {
+	Symbol  string // full name of the function: "net/http.(*response).finishRequest"
+	Event   Event
+	Program string // name of the program in the library's object
+}
+
+// Field is an offset that the library's programs need.
+type Field struct {
+	model.Field
+	// Slot is where the offset goes in the library's offsets struct, in bytes:
+	// a uint32 there. Take it with unsafe.Offsetof from the generated type.
+	Slot uintptr
+	// Optional fields may be missing from a version of the library, or not be
+	// known: the slot then holds Absent, and the programs do without.
+	Optional bool
+}
+
+// Absent is what a slot holds for a field that does not exist or is not known.
+const Absent = ^uint32(0)
+
+// Library is one instrumented library.
+type Library struct {
+	Name   string // "net/http": names the scope, the log lines and the inspection's sections
+	Hooks  []Hook // all of them are needed
+	Fields []Field
+	// OffsetsSize is the size in bytes of the struct that Fields' slots lie in:
+	// the value of the object's "offsets" map.
+	OffsetsSize uintptr
+	// Load returns a fresh specification of the library's compiled object.
+	Load func() (*ebpf.CollectionSpec, error)
+	// Operations names the object's maps of operations in flight, keyed by
+	// operation_key: what a process leaves in them is removed and counted.
+	Operations []string
+	// Decode completes span from one whole record that the library's programs
+	// sent; the common head of it (bpf/include/span.h) is decoded already. It
+	// must survive any bytes, and does not keep record.
+	Decode func(record []byte, span *model.Span) error
+}
