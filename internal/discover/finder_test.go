@@ -265,6 +265,19 @@ func TestPortsAreThoseOfTheProcessesOwnNetworkNamespace(t *testing.T) {
 	expect(t, "scan", f.Scan(), "+10/0 +11/0")
 }
 
+func TestTheTablesOfANetworkNamespaceAreReadOnceForEachScan(t *testing.T) {
+	proc := newFakeProc(t)
+	proc.listen("host", map[int]int{100: 8080}, nil)
+	proc.set(10, fakeProcess{exe: "shop"})
+	proc.set(11, fakeProcess{exe: "shop", sockets: []int{100}})
+	// The second process of the namespace has no tables: they must not be missed.
+	if err := os.Remove(filepath.Join(proc.root, "11", "net")); err != nil {
+		t.Fatal(err)
+	}
+	f := proc.finder(Config{Targets: []Target{{Port: 8080}}})
+	expect(t, "scan", f.Scan(), "+11/0")
+}
+
 func TestWhatCannotBeReadIsReportedOnceForEachProcess(t *testing.T) {
 	proc := newFakeProc(t)
 	proc.set(10, fakeProcess{exe: "shop"})

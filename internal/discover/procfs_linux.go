@@ -45,6 +45,5 @@ func fileID(path string) (model.ExeID, error) {
 		Ino:   st.Ino,
 		Size:  st.Size,
 		Mtime: st.Mtim.Nano(),
-		Ctime: st.Ctim.Nano(),
 	}, nil
 }

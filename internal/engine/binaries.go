@@ -146,7 +146,16 @@ func (c *controller) plan(file *os.File, size int64, exe string) (*model.Binary,
 	if err != nil {
 		return nil, nil, err
 	}
-	return binary, plan.Build(binary, c.settings.Libraries, c.settings.Lookup(binary, inspected)), nil
+	structs := map[string]bool{}
+	for _, library := range c.settings.Libraries {
+		for _, field := range library.Fields {
+			structs[field.Package+"."+field.Struct] = true
+		}
+	}
+	lookup := plan.Lookup(binary, c.settings.Table, func(field model.Field) (uint64, bool, error) {
+		return inspected.FieldOffset(field, structs)
+	})
+	return binary, plan.Build(binary, c.settings.Libraries, lookup), nil
 }
 
 // leftOut gives the reasons why libraries that the binary uses are not traced.

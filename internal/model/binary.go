@@ -14,7 +14,6 @@ type ExeID struct {
 	Ino   uint64 // st_ino
 	Size  int64  // bytes
 	Mtime int64  // nanoseconds since the epoch
-	Ctime int64  // nanoseconds since the epoch
 }
 
 func (id ExeID) String() string { return fmt.Sprintf("dev %d inode %d", id.Dev, id.Ino) }

@@ -1,0 +1,174 @@
+// Package inspect finds out what a Go executable is: its build information, its
+// functions, the offsets in its debug information. Executables are hostile
+// input, read by a process with privileges: every size is bounded, nothing is
+// mapped into memory (a file that shrinks would end the process), and a panic of
+// a parser becomes an error.
+package inspect
+
+import (
+	"bytes"
+	"debug/buildinfo"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// Why a file cannot be inspected.
+var (
+	ErrNotGo       = errors.New("not a Go executable")
+	ErrUnsupported = errors.New("not supported")
+)
+
+// MaxCode is how many bytes of a function's code are read at the most.
+const MaxCode = 4096
+
+// maxSections bounds the section headers: Go's linker makes about 30, and a
+// header may claim 2^32.
+const maxSections = 1024
+
+// File is an executable that is being inspected. It is not safe for concurrent
+// use.
+type File struct {
+	path    string
+	reader  io.ReaderAt
+	elf     *elf.File
+	arch    model.Arch
+	layouts *layouts // of the debug information; made when first asked for
+}
+
+// Open begins with a file of size bytes. path is for messages only. The reader
+// stays in use; closing it is the caller's.
+func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
+	defer guard(&err)
+	bounded := io.NewSectionReader(reader, 0, size)
+	var ident [4]byte
+	if _, err := bounded.ReadAt(ident[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if string(ident[:]) != elf.ELFMAG {
+		return nil, fmt.Errorf("%w: not an ELF file", ErrNotGo)
+	}
+	if err := checkHeader(bounded); err != nil {
+		return nil, err
+	}
+	parsed, err := elf.NewFile(bounded)
+	if err != nil {
+		return nil, fmt.Errorf("read the ELF headers: %w", err)
+	}
+	f = &File{path: path, reader: bounded, elf: parsed}
+	if parsed.Class != elf.ELFCLASS64 || parsed.Data != elf.ELFDATA2LSB {
+		return nil, fmt.Errorf("%w: not a 64-bit little-endian executable", ErrUnsupported)
+	}
+	switch parsed.Machine {
+	case elf.EM_X86_64:
+		f.arch = model.AMD64
+	case elf.EM_AARCH64:
+		f.arch = model.ARM64
+	default:
+		return nil, fmt.Errorf("%w: an executable for %s; spanprobe knows amd64 and arm64", ErrUnsupported, parsed.Machine)
+	}
+	return f, nil
+}
+
+// checkHeader refuses what would make debug/elf allocate by a number in the file.
+func checkHeader(r io.ReaderAt) error {
+	var header [64]byte
+	if _, err := r.ReadAt(header[:], 0); err != nil {
+		return fmt.Errorf("read the ELF header: %w", err)
+	}
+	shnum := int(header[60]) | int(header[61])<<8
+	phnum := int(header[56]) | int(header[57])<<8
+	if shnum > maxSections || phnum > maxSections {
+		return fmt.Errorf("%w: %d sections and %d segments", ErrUnsupported, shnum, phnum)
+	}
+	if shnum == 0 && !bytes.Equal(header[40:48], make([]byte, 8)) {
+		return fmt.Errorf("%w: the number of sections is not in the header", ErrUnsupported)
+	}
+	return nil
+}
+
+// Binary says what the executable is, and finds those of the wanted functions
+// that it has.
+func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
+	defer guard(&err)
+	if f.isUPX() {
+		return nil, fmt.Errorf("%w: packed with UPX; unpack it with `upx -d` to have it traced", ErrUnsupported)
+	}
+	info, err := buildinfo.Read(f.reader)
+	if err != nil {
+		if f.section(".gopclntab", ".data.rel.ro.gopclntab") == nil {
+			return nil, fmt.Errorf("%w: %w", ErrNotGo, err)
+		}
+		return nil, fmt.Errorf("read the build information: %w", err)
+	}
+	b = &model.Binary{
+		Path:      f.path,
+		GoVersion: strings.TrimPrefix(info.GoVersion, "go"),
+		Arch:      f.arch,
+		Main:      model.Module{Path: info.Main.Path, Version: info.Main.Version},
+		Settings:  map[string]string{},
+		Stripped:  f.section(".symtab") == nil,
+		DWARF:     f.section(".debug_info", ".zdebug_info") != nil,
+		PIE:       f.elf.Type == elf.ET_DYN,
+	}
+	if info.Path != "" && b.Main.Path == "" {
+		b.Main.Path = info.Path
+	}
+	for _, setting := range info.Settings {
+		b.Settings[setting.Key] = setting.Value
+	}
+	for _, dep := range info.Deps {
+		m := model.Module{Path: dep.Path, Version: dep.Version}
+		if dep.Replace != nil {
+			m.Replace = dep.Replace.Path + "@" + dep.Replace.Version
+		}
+		b.Modules = append(b.Modules, m)
+	}
+	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
+	if b.Functions, err = f.functions(wanted); err != nil {
+		return nil, fmt.Errorf("read the function table: %w", err)
+	}
+	return b, nil
+}
+
+// isUPX looks for the mark that UPX leaves behind the headers of what it packs.
+func (f *File) isUPX() bool {
+	var head [1024]byte
+	n, _ := f.reader.ReadAt(head[:], 0) // a shorter file has fewer places to look at
+	return bytes.Contains(head[:n], []byte("UPX!"))
+}
+
+// section finds the first section that has one of the names and has contents.
+func (f *File) section(names ...string) *elf.Section {
+	for _, name := range names {
+		for _, s := range f.elf.Sections {
+			if s.Name == name && s.Type != elf.SHT_NOBITS {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// fileOffset turns a virtual address of executable code into an offset in the
+// file.
+func (f *File) fileOffset(address uint64) (uint64, bool) {
+	for _, p := range f.elf.Progs {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
+			return address - p.Vaddr + p.Off, true
+		}
+	}
+	return 0, false
+}
+
+// guard turns a panic of a parser of the standard library into an error.
+func guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("malformed executable: %v", r)
+	}
+}

@@ -1,0 +1,57 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// Table answers from tables made of released versions. known is false for a
+// version that it does not cover.
+type Table func(module, version string, arch model.Arch, field model.Field) (offset uint64, exists, known bool)
+
+// DWARF answers from the debug information of one binary.
+type DWARF func(model.Field) (offset uint64, exists bool, err error)
+
+// Lookup asks the table for exactly the version that the binary was built with,
+// and then the binary's own debug information.
+func Lookup(b *model.Binary, table Table, dwarf DWARF) model.FieldLookup {
+	return func(field model.Field) (model.FieldOffset, error) {
+		version, err := moduleVersion(b, field.Module)
+		if err == nil {
+			if offset, exists, known := table(field.Module, version, b.Arch, field); known {
+				return model.FieldOffset{Offset: offset, Exists: exists, Source: model.SourceTable}, nil
+			}
+			err = fmt.Errorf("the tables do not cover %s %s", field.Module, version)
+		}
+		offset, exists, dwarfErr := dwarf(field)
+		if dwarfErr != nil {
+			return model.FieldOffset{}, fmt.Errorf("%w, and %w", err, dwarfErr)
+		}
+		return model.FieldOffset{Offset: offset, Exists: exists, Source: model.SourceDWARF}, nil
+	}
+}
+
+// moduleVersion says which version of a module was compiled into a binary. A
+// module that was replaced is another one.
+func moduleVersion(b *model.Binary, module string) (string, error) {
+	if module == model.ModuleStd {
+		// "1.26.8 X:nocoverageredesign": the experiments follow the version.
+		version, _, _ := strings.Cut(b.GoVersion, " ")
+		return version, nil
+	}
+	for _, m := range append([]model.Module{b.Main}, b.Modules...) {
+		if m.Path != module {
+			continue
+		}
+		if m.Replace != "" {
+			return "", fmt.Errorf("%s is replaced by %s", module, m.Replace)
+		}
+		if m.Version == "" || m.Version == "(devel)" {
+			return "", fmt.Errorf("the build information has no version of %s", module)
+		}
+		return m.Version, nil
+	}
+	return "", fmt.Errorf("the build information does not name %s", module)
+}

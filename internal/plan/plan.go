@@ -1,0 +1,147 @@
+// Package plan decides how a binary is traced: which instruction stands for each
+// event that a library's programs want to see, and at which offsets they find
+// what they read. It is pure: the same binary gives the same plan.
+package plan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+// Plan is how a binary is traced.
+type Plan struct {
+	Libraries []Library `json:"libraries"`
+}
+
+// Library is how one library in a binary is traced, or why it is not.
+type Library struct {
+	Library string  `json:"library"`
+	Unused  bool    `json:"unused,omitempty"`   // the binary has none of its functions
+	LeftOut string  `json:"left_out,omitempty"` // why it is not traced although it is used
+	Sites   []Site  `json:"sites,omitempty"`
+	Fields  []Field `json:"fields,omitempty"`
+	// Notes are the optional things that are missing, and why.
+	Notes []string `json:"notes,omitempty"`
+	// Offsets is the value for the library's map "offsets".
+	Offsets []byte `json:"-"`
+}
+
+// Traced tells whether there is anything to attach.
+func (l *Library) Traced() bool { return !l.Unused && l.LeftOut == "" }
+
+// Traced tells whether there is anything to attach.
+func (p *Plan) Traced() bool {
+	for i := range p.Libraries {
+		if p.Libraries[i].Traced() {
+			return true
+		}
+	}
+	return false
+}
+
+// Class says what a probe at an instruction costs.
+type Class string
+
+// The classes of instructions.
+const (
+	Emulated      Class = "emulated"       // the kernel does what the instruction would have done
+	SingleStepped Class = "single-stepped" // the instruction runs elsewhere, with a second trap behind it
+)
+
+// Site is one instruction that gets a probe.
+type Site struct {
+	Symbol      string `json:"symbol"`
+	Event       string `json:"event"` // "enter" or "return"
+	Program     string `json:"program"`
+	Address     uint64 `json:"address"`     // virtual, as linked
+	FileOffset  uint64 `json:"file_offset"` // bytes
+	Instruction string `json:"instruction"`
+	Class       Class  `json:"class"`
+}
+
+// Field is one offset that the programs get.
+type Field struct {
+	model.Field
+	Exists bool         `json:"exists"`
+	Offset uint64       `json:"offset"` // bytes; meaningless if it does not exist
+	Source model.Source `json:"source"`
+}
+
+// oldestGo is the oldest minor release of Go 1 that is supported.
+const oldestGo = 21
+
+// Build plans the tracing of a binary. lookup answers for this binary.
+func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup) *Plan {
+	p := &Plan{}
+	for i := range libraries {
+		p.Libraries = append(p.Libraries, buildLibrary(b, &libraries[i], lookup))
+	}
+	return p
+}
+
+func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLookup) Library {
+	l := Library{Library: library.Name}
+	if !uses(b, library) {
+		l.Unused = true
+		return l
+	}
+	if minor, ok := goMinor(b.GoVersion); ok && minor < oldestGo {
+		l.LeftOut = fmt.Sprintf("it was built with Go %s; the oldest Go that is supported is 1.%d", b.GoVersion, oldestGo)
+		return l
+	}
+	var reasons []string
+	for _, hook := range library.Hooks {
+		sites, err := choose(b, hook)
+		if err != nil {
+			reasons = append(reasons, fmt.Sprintf("%s: %v", hook.Symbol, err))
+			continue
+		}
+		l.Sites = append(l.Sites, sites...)
+	}
+	l.Offsets = make([]byte, library.OffsetsSize)
+	for _, field := range library.Fields {
+		value := probe.Absent
+		answer, err := resolve(b, field.Field, lookup)
+		switch {
+		case err == nil && answer.Exists && answer.Offset < uint64(probe.Absent):
+			value = uint32(answer.Offset)
+		case err == nil && field.Optional:
+			// This version has no such field; another one takes its place.
+		case field.Optional:
+			l.Notes = append(l.Notes, fmt.Sprintf("%s: %v", field.Field, err))
+		case err == nil:
+			reasons = append(reasons, fmt.Sprintf("%s does not exist in this version", field.Field))
+		default:
+			reasons = append(reasons, fmt.Sprintf("%s: %v", field.Field, err))
+		}
+		binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
+		if err == nil {
+			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source})
+		}
+	}
+	l.LeftOut = strings.Join(reasons, "; ")
+	return l
+}
+
+func uses(b *model.Binary, library *probe.Library) bool {
+	for _, hook := range library.Hooks {
+		if _, ok := b.Functions[hook.Symbol]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve answers for the fields that follow from the version of Go, and asks
+// lookup for all others.
+func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (model.FieldOffset, error) {
+	if field == mapLayoutField {
+		layout, err := mapLayout(b)
+		return model.FieldOffset{Offset: layout, Exists: err == nil, Source: model.SourceRuntime}, err
+	}
+	return lookup(field)
+}

@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// mapLayoutField is no field of a struct: its "offset" says how Go's maps lie in
+// memory, as bpf/include/gomap.h numbers it.
+var mapLayoutField = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
+
+const (
+	mapClassic = 1 // hash buckets with overflow chains
+	mapSwiss   = 2 // groups of eight interleaved slots
+)
+
+// firstSwiss is the minor release of Go 1 in which maps became Swiss tables;
+// up to Go 1.25 an experiment could turn that off.
+const (
+	firstSwiss     = 24
+	lastNoSwissMap = 25
+)
+
+// mapLayout follows from the version of Go and its experiments:
+// src/internal/buildcfg/exp.go, src/internal/goexperiment/flags.go.
+func mapLayout(b *model.Binary) (uint64, error) {
+	minor, ok := goMinor(b.GoVersion)
+	if !ok {
+		return 0, fmt.Errorf("the layout of maps is not known for Go %s", b.GoVersion)
+	}
+	experiments := strings.Split(b.Settings["GOEXPERIMENT"], ",")
+	switch {
+	case minor < firstSwiss:
+		return mapClassic, nil
+	case minor <= lastNoSwissMap && slices.Contains(experiments, "noswissmap"):
+		return mapClassic, nil
+	case slices.Contains(experiments, "mapsplitgroup"): // src/internal/runtime/maps/group.go, Go 1.27
+		return 0, fmt.Errorf("maps of GOEXPERIMENT=mapsplitgroup are not supported")
+	}
+	return mapSwiss, nil
+}
+
+// goMinor gives the minor number of a version of Go 1: 26 for "1.26.8" and for
+// "1.26rc1 X:noswissmap".
+func goMinor(version string) (int, bool) {
+	rest, ok := strings.CutPrefix(version, "1.")
+	if !ok {
+		return 0, false
+	}
+	end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(rest)
+	}
+	minor, err := strconv.Atoi(rest[:end])
+	return minor, err == nil
+}
