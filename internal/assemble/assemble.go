@@ -15,11 +15,11 @@ import (
 // Assembler turns records into spans. It keeps no state between records.
 type Assembler struct {
 	libraries []probe.Library
-	query     QueryMode
+	query     model.QueryMode
 }
 
 // New makes an assembler. Records name a library by its index in libraries.
-func New(libraries []probe.Library, query QueryMode) *Assembler {
+func New(libraries []probe.Library, query model.QueryMode) *Assembler {
 	return &Assembler{libraries: libraries, query: query}
 }
 

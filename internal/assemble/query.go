@@ -8,28 +8,18 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// QueryMode says what becomes of url.query.
-type QueryMode string
-
-// The query modes.
-const (
-	QueryRedact QueryMode = "redact" // keep the keys, replace each value by REDACTED
-	QueryKeep   QueryMode = "keep"   // as it came
-	QueryDrop   QueryMode = "drop"   // no url.query at all
-)
-
 const redacted = "REDACTED"
 
 // redactQuery applies the mode to a span's url.query.
-func redactQuery(span *model.Span, mode QueryMode) {
-	if mode == QueryKeep {
+func redactQuery(span *model.Span, mode model.QueryMode) {
+	if mode == model.QueryKeep {
 		return
 	}
 	for i := range span.Attributes {
 		if span.Attributes[i].Key != string(semconv.URLQueryKey) {
 			continue
 		}
-		if mode == QueryDrop {
+		if mode == model.QueryDrop {
 			span.Attributes = append(span.Attributes[:i], span.Attributes[i+1:]...)
 			return
 		}

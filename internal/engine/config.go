@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/traces"
@@ -18,16 +18,20 @@ import (
 // Target selects processes; see discover.Target.
 type Target = discover.Target
 
-// QueryMode says what becomes of the query of a traced URL; see
-// assemble.QueryMode.
-type QueryMode = assemble.QueryMode
+// QueryMode says what becomes of the query of a traced URL.
+type QueryMode = model.QueryMode
 
 // The query modes.
 const (
-	QueryRedact = assemble.QueryRedact
-	QueryKeep   = assemble.QueryKeep
-	QueryDrop   = assemble.QueryDrop
+	QueryRedact = model.QueryRedact
+	QueryKeep   = model.QueryKeep
+	QueryDrop   = model.QueryDrop
 )
+
+// ValidateTargets joins all that is wrong with the entries.
+func ValidateTargets(targets, exclude []Target) error {
+	return discover.ValidateTargets(targets, exclude)
+}
 
 // Config is what a user decides.
 type Config struct {
