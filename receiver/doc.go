@@ -2,4 +2,4 @@
 // traces running Go programs from outside, with eBPF uprobes.
 package receiver
 
-//go:generate go tool -modfile=../tools/go.mod mdatagen metadata.yaml
+//go:generate go tool -modfile=../tools/mdatagen/go.mod mdatagen metadata.yaml

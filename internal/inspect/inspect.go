@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -30,6 +31,14 @@ const MaxCode = 4096
 // maxSections bounds the section headers: Go's linker makes about 30, and a
 // header may claim 2^32.
 const maxSections = 1024
+
+// Bounds on what the parsers of the standard library may read, in bytes. They
+// allocate by numbers in the file, in proportion to what they then can read.
+const (
+	maxHeaders   = 4 << 20  // ELF headers and section names
+	maxBuildInfo = 64 << 20 // what is searched for the build information
+	maxString    = 2 << 20  // one string of it: a module takes about 100 bytes
+)
 
 // File is an executable that is being inspected. It is not safe for concurrent
 // use.
@@ -56,10 +65,12 @@ func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
 	if err := checkHeader(bounded); err != nil {
 		return nil, err
 	}
-	parsed, err := elf.NewFile(bounded)
+	headers := &meter{reader: bounded, left: maxHeaders, largest: maxHeaders}
+	parsed, err := elf.NewFile(headers)
 	if err != nil {
 		return nil, fmt.Errorf("read the ELF headers: %w", err)
 	}
+	headers.lift() // the sections are read through it
 	f = &File{path: path, reader: bounded, elf: parsed}
 	if parsed.Class != elf.ELFCLASS64 || parsed.Data != elf.ELFDATA2LSB {
 		return nil, fmt.Errorf("%w: not a 64-bit little-endian executable", ErrUnsupported)
@@ -99,11 +110,12 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	if f.isUPX() {
 		return nil, fmt.Errorf("%w: packed with UPX; unpack it with `upx -d` to have it traced", ErrUnsupported)
 	}
-	info, err := buildinfo.Read(f.reader)
+	table, err := f.pclntab()
 	if err != nil {
-		if f.section(".gopclntab", ".data.rel.ro.gopclntab") == nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotGo, err)
-		}
+		return nil, err
+	}
+	info, err := buildinfo.Read(&meter{reader: f.reader, left: maxBuildInfo, largest: maxString})
+	if err != nil {
 		return nil, fmt.Errorf("read the build information: %w", err)
 	}
 	b = &model.Binary{
@@ -130,7 +142,7 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		b.Modules = append(b.Modules, m)
 	}
 	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
-	if b.Functions, err = f.functions(wanted); err != nil {
+	if b.Functions, err = f.functions(table, wanted); err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
 	}
 	return b, nil
@@ -165,6 +177,24 @@ func (f *File) fileOffset(address uint64) (uint64, bool) {
 	}
 	return 0, false
 }
+
+// meter passes reads on until they add up to too much.
+type meter struct {
+	reader  io.ReaderAt
+	left    int64 // bytes that may still be read
+	largest int64 // bytes that may be read at once
+}
+
+func (m *meter) ReadAt(p []byte, at int64) (int, error) {
+	size := int64(len(p))
+	if size > m.largest || size > m.left {
+		return 0, fmt.Errorf("%w: it claims too much of something", ErrUnsupported)
+	}
+	m.left -= size
+	return m.reader.ReadAt(p, at)
+}
+
+func (m *meter) lift() { m.left, m.largest = math.MaxInt64, math.MaxInt64 }
 
 // guard turns a panic of a parser of the standard library into an error.
 func guard(err *error) {

@@ -9,71 +9,114 @@ import (
 	"io"
 )
 
-// Offsets in runtime.moduledata: src/runtime/symtab.go. Both are the same from
-// Go 1.18 to 1.27: a pointer, six slices, findfunctab, minpc and maxpc come
-// before text.
+// Offsets in runtime.moduledata: src/runtime/symtab.go. They are the same from
+// Go 1.18 to 1.27, where pcHeader, six slices (funcnametab, cutab, filetab,
+// pctab, pclntable, ftab), findfunctab, minpc and maxpc come before text.
 const (
-	moduledataHeader = 0
-	moduledataText   = 8 + 6*24 + 8 + 8 + 8
+	moduledataMinPC = 8 + 6*24 + 8
+	moduledataText  = moduledataMinPC + 8 + 8
 )
 
+// maxCandidates bounds the places that may be moduledata: words that point to
+// the function table, of which there is one.
+const maxCandidates = 64
+
+// candidate is a place that may be moduledata.
+type candidate struct {
+	minpc, text uint64
+}
+
 // textBase finds the address that function entries are relative to. The table
-// itself says it up to Go 1.25 (and not for position-independent executables);
-// after that only runtime.moduledata does.
+// itself says it up to Go 1.25, but not in position-independent executables;
+// after that (src/runtime/symtab.go, pcHeader) only runtime.moduledata does.
 func (f *File) textBase(t *pclntab) (uint64, error) {
 	if t.textStart != 0 && f.elf.Type == elf.ET_EXEC {
+		if _, ok := f.fileOffset(t.textStart); !ok {
+			return 0, fmt.Errorf("its text starts at %#x, which is not in an executable segment", t.textStart)
+		}
 		return t.textStart, nil
 	}
-	text, err := f.moduledataText(t.address)
+	first, err := t.firstEntry()
 	if err != nil {
 		return 0, err
 	}
-	if _, ok := f.fileOffset(text); !ok {
-		return 0, fmt.Errorf("its text starts at %#x, which is not in an executable segment", text)
+	candidates, err := f.candidates(t.address)
+	if err != nil {
+		return 0, err
 	}
-	return text, nil
-}
-
-// moduledataText reads moduledata.text. The struct is known by its first field,
-// which points to the function table.
-func (f *File) moduledataText(pclntab uint64) (uint64, error) {
-	if text, ok, err := f.textFromRelocations(pclntab); ok || err != nil {
-		return text, err
-	}
-	for _, name := range []string{".go.module", ".noptrdata", ".data", ".data.rel.ro"} {
-		section := f.section(name)
-		if section == nil {
-			continue
-		}
-		text, ok, err := textFromData(io.NewSectionReader(f.reader, int64(section.Offset), int64(section.Size)), pclntab)
-		if ok || err != nil {
-			return text, err
+	for _, c := range candidates {
+		// minpc is the address of the first function.
+		if _, ok := f.fileOffset(c.minpc); ok && c.minpc == c.text+first {
+			return c.text, nil
 		}
 	}
 	return 0, errors.New("runtime.moduledata, which says where the text starts, cannot be found")
 }
 
-// textFromData looks for moduledata in a section that holds its words.
-func textFromData(section *io.SectionReader, pclntab uint64) (uint64, bool, error) {
-	buffered := bufio.NewReaderSize(section, 64<<10)
+// candidates finds what may be moduledata: its first field points to the
+// function table. The words of a position-independent executable are made by
+// its relocations when it is loaded, unless they are packed (DT_RELR): then the
+// words are in place as in any other executable.
+func (f *File) candidates(pclntab uint64) ([]candidate, error) {
+	if f.elf.Type == elf.ET_DYN {
+		found, err := f.candidatesFromRelocations(pclntab)
+		if len(found) > 0 || err != nil {
+			return found, err
+		}
+	}
+	var all []candidate
+	for _, area := range f.dataAreas() {
+		found, err := candidatesFromData(area, pclntab)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// dataAreas are the parts of the file in which linkers put moduledata: a section
+// of its own since Go 1.26, before that .noptrdata, or where an external linker
+// moved it.
+func (f *File) dataAreas() []*io.SectionReader {
+	var areas []*io.SectionReader
+	for _, name := range []string{".go.module", ".noptrdata", ".data", ".data.rel.ro"} {
+		if s := f.section(name); s != nil {
+			areas = append(areas, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)))
+		}
+	}
+	if len(f.elf.Sections) > 0 {
+		return areas
+	}
+	for _, p := range f.elf.Progs {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_W != 0 {
+			areas = append(areas, io.NewSectionReader(f.reader, int64(p.Off), int64(p.Filesz)))
+		}
+	}
+	return areas
+}
+
+func candidatesFromData(area *io.SectionReader, pclntab uint64) ([]candidate, error) {
+	buffered := bufio.NewReaderSize(area, 64<<10)
+	var found []candidate
 	var word [8]byte
-	for at := int64(0); ; at += 8 {
-		if _, err := io.ReadFull(buffered, word[:]); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return 0, false, nil
-			}
-			return 0, false, err
+	for at := int64(0); len(found) < maxCandidates; at += 8 {
+		if err := readWhole(buffered, word[:]); err != nil {
+			return found, ignoreEnd(err)
 		}
 		if binary.LittleEndian.Uint64(word[:]) != pclntab {
 			continue
 		}
-		if _, err := section.ReadAt(word[:], at+moduledataText); err != nil {
+		var head [moduledataText + 8]byte
+		if _, err := area.ReadAt(head[:], at); err != nil {
 			continue // too near the end to be it
 		}
-		if text := binary.LittleEndian.Uint64(word[:]); text != 0 {
-			return text, true, nil
-		}
+		found = append(found, candidate{
+			minpc: binary.LittleEndian.Uint64(head[moduledataMinPC:]),
+			text:  binary.LittleEndian.Uint64(head[moduledataText:]),
+		})
 	}
+	return found, nil
 }
 
 // Relocations that add the load address to a constant: the x86-64 psABI and
@@ -86,54 +129,62 @@ const (
 // relaSize is the size of an Elf64_Rela: address, type and symbol, addend.
 const relaSize = 24
 
-// textFromRelocations looks for moduledata in a position-independent
-// executable, whose words are made by the relocations when it is loaded.
-func (f *File) textFromRelocations(pclntab uint64) (uint64, bool, error) {
-	if f.elf.Type != elf.ET_DYN {
-		return 0, false, nil
-	}
-	headers := map[uint64]bool{} // addresses of words that point to the table
-	err := f.eachRelative(func(address, addend uint64) bool {
-		if addend == pclntab {
-			headers[address-moduledataHeader] = true
+func (f *File) candidatesFromRelocations(pclntab uint64) ([]candidate, error) {
+	at := map[uint64]*candidate{} // by address
+	err := f.eachRelative(func(address, addend uint64) {
+		if addend == pclntab && len(at) < maxCandidates {
+			at[address] = &candidate{}
 		}
-		return len(headers) > 64
 	})
-	if err != nil || len(headers) == 0 {
-		return 0, false, err
+	if err != nil || len(at) == 0 {
+		return nil, err
 	}
-	var text uint64
-	err = f.eachRelative(func(address, addend uint64) bool {
-		if headers[address-moduledataText] {
-			text = addend
+	err = f.eachRelative(func(address, addend uint64) {
+		if c := at[address-moduledataMinPC]; c != nil {
+			c.minpc = addend
 		}
-		return text != 0
+		if c := at[address-moduledataText]; c != nil {
+			c.text = addend
+		}
 	})
-	return text, text != 0, err
+	var found []candidate
+	for _, c := range at {
+		found = append(found, *c)
+	}
+	return found, err
 }
 
-// eachRelative visits the relative relocations until visit returns true.
-func (f *File) eachRelative(visit func(address, addend uint64) bool) error {
+// eachRelative visits the relative relocations.
+func (f *File) eachRelative(visit func(address, addend uint64)) error {
 	for _, section := range f.elf.Sections {
 		if section.Type != elf.SHT_RELA {
 			continue
 		}
-		buffered := bufio.NewReaderSize(io.NewSectionReader(f.reader, int64(section.Offset), int64(section.Size)), 64<<10)
-		var entry [relaSize]byte
+		buffered := bufio.NewReaderSize(io.NewSectionReader(f.reader, int64(section.Offset), int64(section.FileSize)), 64<<10)
 		for {
-			if _, err := io.ReadFull(buffered, entry[:]); err != nil {
-				if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-					break
+			var entry [relaSize]byte
+			if err := readWhole(buffered, entry[:]); err != nil {
+				if err := ignoreEnd(err); err != nil {
+					return fmt.Errorf("read the relocations: %w", err)
 				}
-				return fmt.Errorf("read the relocations: %w", err)
+				break
 			}
-			if kind := binary.LittleEndian.Uint32(entry[8:]); kind != relativeAMD64 && kind != relativeARM64 {
-				continue
-			}
-			if visit(binary.LittleEndian.Uint64(entry[0:]), binary.LittleEndian.Uint64(entry[16:])) {
-				return nil
+			if kind := binary.LittleEndian.Uint32(entry[8:]); kind == relativeAMD64 || kind == relativeARM64 {
+				visit(binary.LittleEndian.Uint64(entry[0:]), binary.LittleEndian.Uint64(entry[16:]))
 			}
 		}
 	}
 	return nil
+}
+
+func readWhole(r io.Reader, p []byte) error {
+	_, err := io.ReadFull(r, p)
+	return err
+}
+
+func ignoreEnd(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
 }

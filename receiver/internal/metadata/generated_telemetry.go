@@ -39,6 +39,7 @@ type TelemetryBuilder struct {
 	ReceiverSpanprobeSpansDegraded  metric.Int64ObservableCounter
 	ReceiverSpanprobeSpansEmitted   metric.Int64ObservableCounter
 	ReceiverSpanprobeSpansLost      metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansRefused   metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -308,6 +309,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ReceiverSpanprobeSpansLost, err = builder.meter.Int64ObservableCounter(
 		"otelcol_receiver_spanprobe_spans_lost",
 		metric.WithDescription("Operations that should have had a span and have none, by reason. [Development]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeSpansRefused, err = builder.meter.Int64Counter(
+		"otelcol_receiver_spanprobe_spans_refused",
+		metric.WithDescription("Spans that the next consumer refused; they are among the lost ones. [Development]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

@@ -1,0 +1,227 @@
+package inspect
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Constants of DWARF 4 and 5, sections 7.5.3 to 7.5.6.
+const (
+	tagMember      = 0x0d
+	tagStructType  = 0x13
+	tagCompileUnit = 0x11
+
+	attrName     = 0x03
+	attrLocation = 0x38 // DW_AT_data_member_location
+
+	unitTypeCompile = 0x01
+)
+
+// maxIdentifier bounds the names that are compared, in bytes; the rest of a
+// longer one is skipped.
+const maxIdentifier = 512
+
+var errMalformed = errors.New("malformed debug information")
+
+// debugInfo reads .debug_info from its beginning to its end.
+type debugInfo struct {
+	reader  *bufio.Reader
+	abbrevs []byte // .debug_abbrev
+
+	unitName string
+	left     uint64 // bytes of the current unit that are not read yet
+	address  int    // bytes of an address in it
+	wide     bool   // 64-bit DWARF
+	version  uint16
+	shapes   map[uint64]shape
+}
+
+// shape is what an abbreviation says of the entries that use it.
+type shape struct {
+	tag      uint64
+	children bool
+	fields   []attribute
+}
+
+type attribute struct {
+	name, form uint64
+	constant   int64 // of form implicit_const
+}
+
+// entry is a debugging information entry; tag 0 ends a list of children.
+type entry struct {
+	tag      uint64
+	children bool
+	name     string
+	location int64 // -1: none
+}
+
+// nextUnit goes on to the next compilation unit, and reads its first entry.
+// Units of other kinds, and those that are not understood, get no name.
+func (d *debugInfo) nextUnit() (more bool, err error) {
+	if err := d.skip(d.left); err != nil {
+		return false, err
+	}
+	d.unitName = ""
+	if _, err := d.reader.Peek(1); errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	d.left = 12
+	length, err := d.number(4)
+	if err != nil {
+		return false, err
+	}
+	if d.wide = length == 0xffffffff; d.wide {
+		if length, err = d.number(8); err != nil {
+			return false, err
+		}
+	}
+	d.left = length
+	version, err := d.number(2)
+	if err != nil {
+		return false, err
+	}
+	d.version = uint16(version)
+	kind := uint64(unitTypeCompile)
+	var abbrev, address uint64
+	switch {
+	case version >= 2 && version <= 4:
+		abbrev, err = d.number(d.offsetSize())
+		if err == nil {
+			address, err = d.number(1)
+		}
+	case version == 5:
+		kind, err = d.number(1)
+		if err == nil {
+			address, err = d.number(1)
+		}
+		if err == nil {
+			abbrev, err = d.number(d.offsetSize())
+		}
+	default:
+		return false, fmt.Errorf("%w: DWARF version %d", ErrUnsupported, version)
+	}
+	if err != nil || kind != unitTypeCompile {
+		return err == nil, err
+	}
+	d.address = int(address)
+	if d.shapes, err = readShapes(d.abbrevs, abbrev); err != nil {
+		return false, err
+	}
+	e, err := d.nextEntry()
+	if err != nil {
+		return false, err
+	}
+	if e.tag == tagCompileUnit && e.children {
+		d.unitName = e.name
+	}
+	return true, nil
+}
+
+// nextEntry reads one entry of the current unit.
+func (d *debugInfo) nextEntry() (entry, error) {
+	code, err := d.uleb()
+	if err != nil || code == 0 {
+		return entry{}, err
+	}
+	s, ok := d.shapes[code]
+	if !ok {
+		return entry{}, errMalformed
+	}
+	e := entry{tag: s.tag, children: s.children, location: -1}
+	for _, a := range s.fields {
+		switch {
+		case a.name == attrName && a.form == formString:
+			e.name, err = d.text()
+		case a.name == attrLocation:
+			e.location, err = d.constant(a)
+		default:
+			err = d.skipForm(a.form)
+		}
+		if err != nil {
+			return entry{}, err
+		}
+	}
+	return e, nil
+}
+
+func (d *debugInfo) offsetSize() int {
+	if d.wide {
+		return 8
+	}
+	return 4
+}
+
+// number reads an unsigned integer of up to eight bytes.
+func (d *debugInfo) number(size int) (uint64, error) {
+	if uint64(size) > d.left || size > 8 {
+		return 0, errMalformed
+	}
+	var b [8]byte
+	if err := readWhole(d.reader, b[:size]); err != nil {
+		return 0, err
+	}
+	d.left -= uint64(size)
+	return binary.LittleEndian.Uint64(b[:]), nil
+}
+
+func (d *debugInfo) byte() (byte, error) {
+	if d.left == 0 {
+		return 0, errMalformed
+	}
+	d.left--
+	return d.reader.ReadByte()
+}
+
+// uleb reads a number in DWARF's variable-length code.
+func (d *debugInfo) uleb() (uint64, error) {
+	var value uint64
+	for shift := 0; shift < 64; shift += 7 {
+		b, err := d.byte()
+		if err != nil {
+			return 0, err
+		}
+		value |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return value, nil
+		}
+	}
+	return 0, errMalformed
+}
+
+// text reads a string that ends with a zero byte.
+func (d *debugInfo) text() (string, error) {
+	var buffer [maxIdentifier]byte
+	length := 0
+	for {
+		b, err := d.byte()
+		if err != nil {
+			return "", err
+		}
+		if b == 0 {
+			return string(buffer[:length]), nil
+		}
+		if length < len(buffer) {
+			buffer[length] = b
+			length++
+		}
+	}
+}
+
+func (d *debugInfo) skip(size uint64) error {
+	if size > d.left {
+		return errMalformed
+	}
+	d.left -= size
+	for size > 0 {
+		n, err := d.reader.Discard(int(min(size, 1<<20)))
+		size -= uint64(n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

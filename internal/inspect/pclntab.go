@@ -1,0 +1,172 @@
+package inspect
+
+import (
+	"bufio"
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The function table of a Go executable: src/runtime/symtab.go (pcHeader,
+// functab) and src/runtime/runtime2.go (_func). Its name is from when it mapped
+// program counters to lines; stripping leaves it in place.
+
+// The magic numbers of the layouts: src/internal/abi/symtab.go. Go 1.27 still
+// writes the one of Go 1.20.
+const (
+	magic116 = 0xfffffffa
+	magic118 = 0xfffffff0
+	magic120 = 0xfffffff1
+)
+
+// maxFunctions bounds the table: the largest Go programs have a few hundred
+// thousand.
+const maxFunctions = 4 << 20
+
+// maxSearched bounds what is searched for the table where no section header
+// says where it is, in bytes.
+const maxSearched = 512 << 20
+
+// pclntab is where the parts of the function table are.
+type pclntab struct {
+	address   uint64 // virtual
+	reader    *io.SectionReader
+	functions uint64 // their number
+	names     uint64 // offset of the names
+	entries   uint64 // offset of the table of (entry, function) pairs
+	old       bool   // layout of Go 1.16 and 1.17: pairs of addresses
+	textStart uint64 // as the table says; 0: it does not
+}
+
+// pclntab finds the table, by its section or, where an executable has lost its
+// section headers, by its magic number.
+func (f *File) pclntab() (*pclntab, error) {
+	section := f.section(".gopclntab", ".data.rel.ro.gopclntab")
+	if section != nil {
+		t, err := readTable(section.Addr, io.NewSectionReader(f.reader, int64(section.Offset), int64(section.FileSize)))
+		if err != nil {
+			return nil, fmt.Errorf("read the function table: %w", err)
+		}
+		return t, nil
+	}
+	if len(f.elf.Sections) > 0 {
+		return nil, fmt.Errorf("%w: it has no function table (section .gopclntab)", ErrNotGo)
+	}
+	left := int64(maxSearched)
+	for _, p := range f.elf.Progs {
+		if p.Type != elf.PT_LOAD || p.Filesz > uint64(left) {
+			continue
+		}
+		left -= int64(p.Filesz)
+		if t := searchTable(p.Vaddr, io.NewSectionReader(f.reader, int64(p.Off), int64(p.Filesz))); t != nil {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: it has neither section headers nor a function table", ErrNotGo)
+}
+
+// readTable reads the table's header.
+func readTable(address uint64, reader *io.SectionReader) (*pclntab, error) {
+	t := &pclntab{address: address, reader: reader}
+	var header [72]byte
+	if _, err := reader.ReadAt(header[:], 0); err != nil {
+		return nil, fmt.Errorf("read its header: %w", err)
+	}
+	if header[4] != 0 || header[5] != 0 || header[7] != 8 {
+		return nil, errors.New("its header is not one")
+	}
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(header[8+8*i:]) }
+	t.functions = word(0)
+	switch magic := binary.LittleEndian.Uint32(header[:]); magic {
+	case magic116:
+		t.old, t.names, t.entries = true, word(2), word(6)
+	case magic118, magic120:
+		t.textStart, t.names, t.entries = word(2), word(3), word(7)
+	default:
+		return nil, fmt.Errorf("%w: a layout that is not known (magic number %#x)", ErrUnsupported, magic)
+	}
+	size := uint64(reader.Size())
+	if t.functions == 0 || t.functions > maxFunctions || t.names >= size || t.entries >= size {
+		return nil, fmt.Errorf("it claims %d functions, names at %#x and entries at %#x of %#x bytes", t.functions, t.names, t.entries, size)
+	}
+	return t, nil
+}
+
+// searchTable looks for the table in a segment, at multiples of eight bytes.
+func searchTable(address uint64, segment *io.SectionReader) *pclntab {
+	const chunk = 1 << 20
+	data := make([]byte, chunk)
+	for start := int64(0); start < segment.Size(); start += chunk {
+		n, _ := segment.ReadAt(data, start) // what is missing shows in n
+		for at := 0; at+8 <= n; {
+			// All magic numbers end in these bytes, and two of zero follow.
+			found := bytes.Index(data[at:n], []byte{0xff, 0xff, 0xff, 0, 0})
+			if found < 0 {
+				break
+			}
+			header := at + found - 1
+			at += found + 1
+			if header < 0 || header%8 != 0 {
+				continue
+			}
+			offset := start + int64(header)
+			rest := io.NewSectionReader(segment, offset, segment.Size()-offset)
+			if t, err := readTable(address+uint64(offset), rest); err == nil {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// walk calls visit for each function with its entry, the entry of the next one
+// (both relative to the text's base, but for the old layout) and the offset of
+// its _func from the table of pairs.
+func (t *pclntab) walk(visit func(entry, next, function uint64) error) error {
+	width := 4
+	if t.old {
+		width = 8
+	}
+	buffered := bufio.NewReaderSize(io.NewSectionReader(t.reader, int64(t.entries), t.reader.Size()-int64(t.entries)), 64<<10)
+	number := make([]byte, width)
+	read := func() (uint64, error) {
+		if _, err := io.ReadFull(buffered, number); err != nil {
+			return 0, fmt.Errorf("read its entries: %w", err)
+		}
+		if t.old {
+			return binary.LittleEndian.Uint64(number), nil
+		}
+		return uint64(binary.LittleEndian.Uint32(number)), nil
+	}
+	entry, err := read()
+	if err != nil {
+		return err
+	}
+	for range t.functions {
+		function, err := read()
+		if err != nil {
+			return err
+		}
+		next, err := read()
+		if err != nil {
+			return err
+		}
+		if err := visit(entry, next, function); err != nil {
+			return err
+		}
+		entry = next
+	}
+	return nil
+}
+
+// firstEntry is the entry of the first function, relative to the text's base.
+func (t *pclntab) firstEntry() (uint64, error) {
+	var number [4]byte
+	if _, err := t.reader.ReadAt(number[:], int64(t.entries)); err != nil {
+		return 0, fmt.Errorf("read its first entry: %w", err)
+	}
+	return uint64(binary.LittleEndian.Uint32(number[:])), nil
+}

@@ -1,0 +1,27 @@
+module github.com/spanprobe/spanprobe/testbed
+
+go 1.26.0
+
+replace github.com/spanprobe/spanprobe => ../
+
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/spanprobe/spanprobe v0.0.0
+	go.opentelemetry.io/collector/pdata v1.68.0
+	go.uber.org/zap v1.28.0
+)
+
+require (
+	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/cilium/ebpf v0.22.0 // indirect
+	github.com/hashicorp/go-version v1.9.0 // indirect
+	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
+	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
+	go.opentelemetry.io/collector/featuregate v1.68.0 // indirect
+	go.opentelemetry.io/otel v1.47.0 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
+	golang.org/x/arch v0.32.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)

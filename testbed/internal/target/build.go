@@ -1,0 +1,132 @@
+// Package target builds and runs the programs that tests trace.
+package target
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Build says how a target is compiled.
+type Build struct {
+	Source string // folder of the program, with no go.mod of its own; from the repository's root
+	Go     string // toolchain: "1.22.12"
+	Flags  []string
+}
+
+// Stripped is what takes the symbol table and the debug information away.
+const Stripped = "-ldflags=-s -w"
+
+func (b Build) String() string {
+	name := "go" + b.Go
+	for _, flag := range b.Flags {
+		switch flag {
+		case Stripped:
+			name += " stripped"
+		default:
+			name += " " + flag
+		}
+	}
+	return name
+}
+
+// Root is the repository's root.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "builder-config.yaml")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("no builder-config.yaml in a folder above the working directory")
+}
+
+// Compile builds a target, or finds it where an earlier run has left it, and
+// returns the executable's path.
+func Compile(b Build) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	source := filepath.Join(root, b.Source)
+	files, err := filepath.Glob(filepath.Join(source, "*.go"))
+	if err != nil || len(files) == 0 {
+		return "", fmt.Errorf("no program in %s: %w", source, err)
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s %q\n", b.Go, b.Flags)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", filepath.Base(file), len(content), content)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(cache, "spanprobe-targets", hex.EncodeToString(sum.Sum(nil))[:16])
+	executable := filepath.Join(folder, "target")
+	if _, err := os.Stat(executable); err == nil {
+		return executable, nil
+	}
+	return executable, compile(b, files, executable)
+}
+
+// compileOne keeps compilations one after the other: each uses all processors.
+var compileOne sync.Mutex
+
+func compile(b Build, files []string, executable string) error {
+	compileOne.Lock()
+	defer compileOne.Unlock()
+	work, err := os.MkdirTemp("", "spanprobe-target-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(work, filepath.Base(file)), content, 0o644); err != nil {
+			return err
+		}
+	}
+	// The language version decides how a ServeMux reads patterns.
+	minor := strings.Join(strings.SplitN(b.Go, ".", 3)[:2], ".")
+	if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte("module target\n\ngo "+minor+"\n"), 0o644); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(executable), 0o755); err != nil {
+		return err
+	}
+	built := executable + ".new"
+	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)
+	command.Dir = work
+	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOFLAGS=-buildvcs=false", "GOWORK=off")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s with %s: %w\n%s", b.Source, b, err, output)
+	}
+	return os.Rename(built, executable)
+}
+
+// MustCompile is Compile for a test.
+func MustCompile(t testing.TB, b Build) string {
+	t.Helper()
+	path, err := Compile(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,147 @@
+// Package tracing runs spanprobe's engine in a test and keeps what it emits.
+package tracing
+
+import (
+	"context"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/spanprobe/spanprobe/bpf/all"
+	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// Patience is how long something may take that is no matter of speed here.
+const Patience = 20 * time.Second
+
+// Span is one span that came out, with its resource and scope.
+type Span struct {
+	Resource map[string]any
+	Scope    string
+	ptrace.Span
+}
+
+// Attributes are the span's attributes as plain values.
+func (s Span) Values() map[string]any { return s.Span.Attributes().AsRaw() }
+
+// Tracer is an engine at work.
+type Tracer struct {
+	*engine.Engine
+
+	mu    sync.Mutex
+	spans []Span
+}
+
+// Option changes the configuration of an engine.
+type Option func(*engine.Config)
+
+// Start starts an engine. In-kernel tests need root; they fail without.
+func Start(t testing.TB, config engine.Config) *Tracer {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("this test attaches probes, which needs root: `make test` asks for it")
+	}
+	if config.RingBufferSize == 0 {
+		config.RingBufferSize = 4 << 20
+	}
+	if config.MaxActiveSpans == 0 {
+		config.MaxActiveSpans = 16384
+	}
+	if config.URLQuery == "" {
+		config.URLQuery = engine.QueryRedact
+	}
+	tracer := &Tracer{}
+	var err error
+	tracer.Engine, err = engine.New(config, engine.Settings{
+		Logger:    zaptest.NewLogger(t),
+		Libraries: all.Libraries(),
+		Version:   "test",
+		Table:     func(string, string, model.Arch, model.Field) (uint64, bool, bool) { return 0, false, false },
+		Consume:   tracer.keep,
+		Status:    func(err error) { t.Logf("status: %v", err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.Engine.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tracer.Shutdown(context.Background()); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	})
+	return tracer
+}
+
+func (tr *Tracer) keep(_ context.Context, traces ptrace.Traces) error {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for _, resource := range traces.ResourceSpans().All() {
+		values := resource.Resource().Attributes().AsRaw()
+		for _, scope := range resource.ScopeSpans().All() {
+			for _, span := range scope.Spans().All() {
+				tr.spans = append(tr.spans, Span{values, scope.Scope().Name(), span})
+			}
+		}
+	}
+	return nil
+}
+
+// Spans returns the spans that have come out so far.
+func (tr *Tracer) Spans() []Span {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return slices.Clone(tr.spans)
+}
+
+// Await waits until n spans have come out, and a little for more.
+func (tr *Tracer) Await(t testing.TB, n int) []Span {
+	t.Helper()
+	Eventually(t, func() bool { return len(tr.Spans()) >= n }, "%d spans", n)
+	time.Sleep(3 * 50 * time.Millisecond) // what is too much would come with the next look at the ring buffer
+	return tr.Spans()
+}
+
+// AwaitTracing waits until n processes are traced.
+func (tr *Tracer) AwaitTracing(t testing.TB, n int) {
+	t.Helper()
+	Eventually(t, func() bool { return tr.MustStats(t).Processes == n }, "%d processes being traced", n)
+}
+
+// MustStats returns the engine's counters.
+func (tr *Tracer) MustStats(t testing.TB) engine.Stats {
+	t.Helper()
+	stats, err := tr.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stats
+}
+
+// Lost adds up what was lost, over all reasons.
+func Lost(stats engine.Stats) uint64 {
+	var sum uint64
+	for n := range maps.Values(stats.Lost) {
+		sum += n
+	}
+	return sum
+}
+
+// Eventually waits until a condition holds, and fails the test if it never does.
+func Eventually(t testing.TB, condition func() bool, what string, args ...any) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for "+what, args...)
+		}
+	}
+}
+

@@ -1,0 +1,47 @@
+package main
+
+import "sync"
+
+type cart struct {
+	Items      map[string]int `json:"items"` // quantity by product id
+	TotalCents int            `json:"total_cents"`
+}
+
+// carts is safe for concurrent use.
+type carts struct {
+	mu   sync.Mutex
+	byID map[string]cart
+}
+
+func newCarts() *carts { return &carts{byID: map[string]cart{}} }
+
+// add puts a quantity of a product into a cart, which it makes if need be, and
+// returns the cart as it is then.
+func (c *carts) add(id string, p product, quantity int) cart {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.byID[id]
+	// A cart that was handed out is never written again: its items are copied.
+	after := cart{Items: map[string]int{p.ID: quantity}, TotalCents: before.TotalCents + quantity*p.PriceCents}
+	for product, n := range before.Items {
+		after.Items[product] += n
+	}
+	c.byID[id] = after
+	return after
+}
+
+func (c *carts) get(id string) (cart, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.byID[id]
+	return found, ok
+}
+
+// empty forgets a cart, and says whether there was one.
+func (c *carts) empty(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.byID[id]
+	delete(c.byID, id)
+	return ok
+}
