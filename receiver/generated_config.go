@@ -6,7 +6,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 )
 
-// Target target selects processes: all keys that are set must match.
+// Target selects processes: all keys that are set must match.
 type Target struct {
 	// Glob on the executable's path as the process's own mount namespace names it; ** crosses slashes.
 	Exe string `mapstructure:"exe,omitempty"`

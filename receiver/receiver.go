@@ -5,15 +5,14 @@ package receiver
 import (
 	"context"
 	"fmt"
-	"time"
+	"os"
+	"runtime/debug"
+	"strings"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver"
-	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
@@ -21,94 +20,73 @@ import (
 	"github.com/spanprobe/spanprobe/receiver/internal/metadata"
 )
 
-const (
-	transport = "ebpf"
-	format    = "spanprobe"
-
-	// refusalInterval is how often refused spans are logged at the most; the
-	// metrics count them all.
-	refusalInterval = 10 * time.Second
-)
+// modulePath is the module that this receiver belongs to.
+const modulePath = "github.com/spanprobe/spanprobe"
 
 type tracesReceiver struct {
-	settings  receiver.Settings
-	next      consumer.Traces
-	obsreport *receiverhelper.ObsReport
+	config    *Config
+	logger    *zap.Logger
 	engine    *engine.Engine
 	telemetry *metadata.TelemetryBuilder
-	host      component.Host
-
-	lastRefusal time.Time
+	host      component.Host // set by Start
 }
 
 func createTraces(_ context.Context, settings receiver.Settings, config component.Config, next consumer.Traces) (receiver.Traces, error) {
 	c, ok := config.(*Config)
 	if !ok {
-		return nil, fmt.Errorf("the configuration is a %T", config)
+		return nil, fmt.Errorf("the configuration is a %T, not a %T", config, c)
 	}
-	obsreport, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
-		ReceiverID: settings.ID, Transport: transport, ReceiverCreateSettings: settings,
-	})
+	telemetry, err := metadata.NewTelemetryBuilder(settings.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	r := &tracesReceiver{settings: settings, next: next, obsreport: obsreport}
+	out, err := newOutput(settings, telemetry, next)
+	if err != nil {
+		return nil, err
+	}
+	r := &tracesReceiver{config: c, logger: settings.Logger, telemetry: telemetry}
 	r.engine, err = engine.New(engine.Config{
-		Targets:        targets(c.Targets),
-		Exclude:        targets(c.Exclude),
+		Targets:        engineTargets(c.Targets),
+		Exclude:        engineTargets(c.Exclude),
 		URLQuery:       engine.QueryMode(c.URLQuery),
 		RingBufferSize: c.RingBufferSize,
 		MaxActiveSpans: c.MaxActiveSpans,
 	}, engine.Settings{
 		Logger:    settings.Logger,
 		Libraries: all.Libraries(),
-		Version:   settings.BuildInfo.Version,
-		Consume:   r.consume,
+		Version:   moduleVersion(),
+		Consume:   out.consume,
 		Status:    r.report,
 	})
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
-// Start loads the probes and goes on in the background. It fails when the
-// machine or the rights of the collector do not suffice.
+// Start loads the probes and goes on in the background. It fails, and leaves
+// nothing behind, when the machine or the rights of the collector do not
+// suffice.
 func (r *tracesReceiver) Start(ctx context.Context, host component.Host) error {
+	if page := os.Getpagesize(); r.config.RingBufferSize < page {
+		return fmt.Errorf("ring_buffer_size: %d is less than a page of this machine, which has %d bytes", r.config.RingBufferSize, page)
+	}
 	r.host = host
-	telemetry, err := metadata.NewTelemetryBuilder(r.settings.TelemetrySettings)
+	err := observe(r.telemetry, r.engine.Stats, r.logger)
+	if err == nil {
+		err = r.engine.Start(ctx)
+	}
 	if err != nil {
-		return err
+		r.telemetry.Shutdown()
 	}
-	if err := r.engine.Start(ctx); err != nil {
-		telemetry.Shutdown()
-		return err
-	}
-	r.telemetry = telemetry
-	return r.observe()
+	return err
 }
 
 // Shutdown takes every probe out and hands on what is left. It is safe before
 // Start and twice.
 func (r *tracesReceiver) Shutdown(ctx context.Context) error {
-	err := r.engine.Shutdown(ctx)
-	if r.telemetry != nil {
-		r.telemetry.Shutdown()
-		r.telemetry = nil
-	}
-	return err
-}
-
-// consume hands spans on. Uprobes cannot be slowed down, so what is refused is
-// lost, and counted by obsreport and by the engine.
-func (r *tracesReceiver) consume(ctx context.Context, traces ptrace.Traces) error {
-	n := traces.SpanCount()
-	ctx = r.obsreport.StartTracesOp(ctx)
-	err := r.next.ConsumeTraces(ctx, traces)
-	r.obsreport.EndTracesOp(ctx, format, n, err)
-	if err != nil && time.Since(r.lastRefusal) >= refusalInterval {
-		r.lastRefusal = time.Now()
-		r.settings.Logger.Warn("Spans were refused by the next consumer and are lost",
-			zap.Int("spans", n), zap.Bool("permanent", consumererror.IsPermanent(err)), zap.Error(err))
-	}
-	return err
+	defer r.telemetry.Shutdown()
+	return r.engine.Shutdown(ctx)
 }
 
 // report turns the engine's state into the component's status.
@@ -118,4 +96,18 @@ func (r *tracesReceiver) report(err error) {
 		return
 	}
 	componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
+}
+
+// moduleVersion is the version of spanprobe that was built into this binary,
+// which has nothing to do with the version of the collector. It is "(devel)"
+// where the build does not say.
+func moduleVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, module := range append(info.Deps, &info.Main) {
+			if module.Path == modulePath && module.Version != "" {
+				return strings.TrimPrefix(module.Version, "v")
+			}
+		}
+	}
+	return "(devel)"
 }

@@ -36,7 +36,10 @@ type debugInfo struct {
 	address  int    // bytes of an address in it
 	wide     bool   // 64-bit DWARF
 	version  uint16
-	shapes   map[uint64]shape
+
+	shapes     map[uint64]shape // by code, from the table at shapesAt
+	shapesAt   uint64
+	attributes int // in all tables that were read
 }
 
 // shape is what an abbreviation says of the entries that use it.
@@ -108,7 +111,7 @@ func (d *debugInfo) nextUnit() (more bool, err error) {
 		return err == nil, err
 	}
 	d.address = int(address)
-	if d.shapes, err = readShapes(d.abbrevs, abbrev); err != nil {
+	if err := d.useShapes(abbrev); err != nil {
 		return false, err
 	}
 	e, err := d.nextEntry()

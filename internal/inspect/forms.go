@@ -103,15 +103,24 @@ func (d *debugInfo) constant(a attribute) (int64, error) {
 	return -1, d.skipForm(a.form)
 }
 
-// readShapes reads one table of .debug_abbrev. Go's linker makes one table of
-// about fifty entries for all units; only the first maxShapes of another one
-// are kept, and a unit that uses more is not understood.
-func readShapes(abbrevs []byte, at uint64) (map[uint64]shape, error) {
-	const maxShapes = 512
-	if at > uint64(len(abbrevs)) {
-		return nil, errMalformed
+// Bounds on the abbreviations: Go's linker makes one table of about fifty for
+// all units. Only the first of a longer one are kept, and a unit that uses more
+// is not understood.
+const (
+	maxShapes     = 512     // of one table
+	maxFields     = 64      // of one shape
+	maxAttributes = 4 << 20 // of all tables of a file
+)
+
+// useShapes makes the table of abbreviations at an offset the current one.
+func (d *debugInfo) useShapes(at uint64) error {
+	if d.shapes != nil && d.shapesAt == at {
+		return nil
 	}
-	rest := abbrevs[at:]
+	if at > uint64(len(d.abbrevs)) {
+		return errMalformed
+	}
+	rest := d.abbrevs[at:]
 	failed := false
 	next := func() uint64 {
 		value, n := binary.Uvarint(rest)
@@ -123,16 +132,16 @@ func readShapes(abbrevs []byte, at uint64) (map[uint64]shape, error) {
 		return value
 	}
 	shapes := map[uint64]shape{}
-	for len(shapes) < maxShapes {
+	for len(shapes) < maxShapes && !failed {
 		code := next()
 		if code == 0 {
 			break
 		}
 		s := shape{tag: next(), children: next() == 1}
-		for len(s.fields) < maxShapes {
+		for len(s.fields) < maxFields {
 			a := attribute{name: next(), form: next()}
 			if a.form == formImplicitConst {
-				a.constant = int64(next()) // a member's offset is not negative
+				a.constant = int64(next()) // of a member's offset, which is not negative
 			}
 			if a.name == 0 && a.form == 0 {
 				break
@@ -140,9 +149,11 @@ func readShapes(abbrevs []byte, at uint64) (map[uint64]shape, error) {
 			s.fields = append(s.fields, a)
 		}
 		shapes[code] = s
+		d.attributes += len(s.fields) + 1
 	}
-	if failed {
-		return nil, errMalformed
+	if failed || d.attributes > maxAttributes {
+		return errMalformed
 	}
-	return shapes, nil
+	d.shapes, d.shapesAt = shapes, at
+	return nil
 }
