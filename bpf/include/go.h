@@ -20,3 +20,18 @@ struct go_slice {
 /* Reads a value of the target's at base + offset. 0, or a negative errno. */
 #define go_read(to, base, offset) \
 	bpf_probe_read_user((to), sizeof(*(to)), (const void *)((base) + (offset)))
+
+/* Takes a value out of the first `size` bytes of what lies at base, which were
+ * read into `piece`; one that is not in there is read by itself. A read costs
+ * the same for 8 bytes as for 256. False: it could not be read. */
+#define go_take(to, piece, size, base, offset)                                \
+	({                                                                    \
+		__u32 at = (offset);                                          \
+		bool ok = true;                                               \
+		bounded(at);                                                  \
+		if (at <= (size) - sizeof(*(to)))                             \
+			__builtin_memcpy((to), (piece) + at, sizeof(*(to)));  \
+		else                                                          \
+			ok = !go_read((to), (base), (offset));                \
+		ok;                                                           \
+	})

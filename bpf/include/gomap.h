@@ -69,10 +69,15 @@ struct map_group {
 #define MAX_GROUPS 128
 
 /* What is looked for, and where it was found. */
+struct header_values {
+	__u64 data; /* address of a go_string for each line */
+	__s64 length;
+};
+
 struct wanted_headers {
-	struct go_slice traceparent;
-	struct go_slice tracestate;
-	struct go_slice user_agent;
+	struct header_values traceparent;
+	struct header_values tracestate;
+	struct header_values user_agent;
 };
 
 #define FIRST8(a, b, c, d, e, f, g, h)                                                      \
@@ -80,6 +85,12 @@ struct wanted_headers {
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 #define NEXT4(a, b, c, d) \
 	((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+static __always_inline void note_values(struct header_values *to, const struct go_slice *lines)
+{
+	to->data = lines->data;
+	to->length = lines->length;
+}
 
 /* net/http canonicalizes the keys of what arrives, so the case on the wire
  * does not matter: src/net/textproto/reader.go, CanonicalMIMEHeaderKey. */
@@ -97,7 +108,7 @@ static __always_inline void match_header(const struct go_string *key, const stru
 			return;
 		if (name.first == FIRST8('T', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		    name.next == NEXT4('e', 'n', 't', 0))
-			wanted->traceparent = *value;
+			note_values(&wanted->traceparent, value);
 		return;
 	}
 	if (key->length == sizeof("Tracestate") - 1) { /* and "User-Agent" */
@@ -105,10 +116,10 @@ static __always_inline void match_header(const struct go_string *key, const stru
 			return;
 		if (name.first == FIRST8('T', 'r', 'a', 'c', 'e', 's', 't', 'a') &&
 		    name.next == NEXT4('t', 'e', 0, 0))
-			wanted->tracestate = *value;
+			note_values(&wanted->tracestate, value);
 		else if (name.first == FIRST8('U', 's', 'e', 'r', '-', 'A', 'g', 'e') &&
 			 name.next == NEXT4('n', 't', 0, 0))
-			wanted->user_agent = *value;
+			note_values(&wanted->user_agent, value);
 	}
 }
 
@@ -243,13 +254,20 @@ static __always_inline bool classic_start(struct map_walk *walk, __u64 map)
 	return true;
 }
 
+/* The head of a Map, read in one piece; its fields lie at 0 to 24 from Go 1.24
+ * to 1.27. */
+#define SWISS_MAP_PIECE 40
+
 static __always_inline bool swiss_start(struct map_walk *walk, __u64 map)
 {
 	const struct map_offsets *offsets = walk->offsets;
 	__u64 used, directory;
+	__u8 *piece = (__u8 *)walk->group;
 
-	if (go_read(&used, map, offsets->map_used) || go_read(&directory, map, offsets->map_dir_ptr) ||
-	    go_read(&walk->directory_length, map, offsets->map_dir_len))
+	if (bpf_probe_read_user(piece, SWISS_MAP_PIECE, (const void *)map) ||
+	    !go_take(&used, piece, SWISS_MAP_PIECE, map, offsets->map_used) ||
+	    !go_take(&directory, piece, SWISS_MAP_PIECE, map, offsets->map_dir_ptr) ||
+	    !go_take(&walk->directory_length, piece, SWISS_MAP_PIECE, map, offsets->map_dir_len))
 		return false;
 	if (!used) {
 		walk->state = WALK_DONE;

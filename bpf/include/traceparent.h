@@ -30,39 +30,37 @@ static __always_inline __u8 unhex(__u8 *to, const __u8 *digits, int n)
 }
 
 /* Reads the header's value into the head: trace id, parent id, flags. False if
- * it is not a valid traceparent; the head is then untouched. */
-static __always_inline bool parse_traceparent(struct span_head *head, const struct go_string *value)
+ * it is not a valid traceparent; the head has none of it then. `scratch` has
+ * room for TRACEPARENT_LENGTH + 1 bytes: a program's stack is small. */
+static __always_inline bool parse_traceparent(struct span_head *head, __u8 *scratch,
+					      const struct go_string *value)
 {
-	__u8 s[56] = {};
-	__u8 trace_id[16] __attribute__((aligned(8)));
-	__u8 parent_id[8] __attribute__((aligned(8)));
-	__u8 version, flags;
-	__u8 bad;
+	__u8 *s = scratch, version, flags, bad;
+	__u32 length = TRACEPARENT_LENGTH;
 
 	if (value->length < TRACEPARENT_LENGTH)
 		return false;
-	if (value->length == TRACEPARENT_LENGTH) {
-		if (bpf_probe_read_user(s, TRACEPARENT_LENGTH, (const void *)value->data)) {
-			count(COUNTER_PARTIAL_UNREADABLE);
-			return false;
-		}
-	} else if (bpf_probe_read_user(s, sizeof(s), (const void *)value->data)) {
+	if (value->length > TRACEPARENT_LENGTH)
+		length++;
+	if (bpf_probe_read_user(s, length, (const void *)value->data)) {
 		count(COUNTER_PARTIAL_UNREADABLE);
 		return false;
 	}
 	bad = unhex(&version, s, 1);
-	bad |= unhex(trace_id, s + 3, sizeof(trace_id));
-	bad |= unhex(parent_id, s + 36, sizeof(parent_id));
+	bad |= unhex(head->trace_id, s + 3, sizeof(head->trace_id));
+	bad |= unhex(head->parent_id, s + 36, sizeof(head->parent_id));
 	bad |= unhex(&flags, s + 53, 1);
 	if (bad || s[2] != '-' || s[35] != '-' || s[52] != '-' || version == 0xff)
-		return false;
+		goto invalid;
 	if (value->length > TRACEPARENT_LENGTH && (version == 0 || s[55] != '-'))
-		return false;
-	if (!(*(__u64 *)trace_id | *(__u64 *)(trace_id + 8)) || !*(__u64 *)parent_id)
-		return false;
-	__builtin_memcpy(head->trace_id, trace_id, sizeof(trace_id));
-	__builtin_memcpy(head->parent_id, parent_id, sizeof(parent_id));
+		goto invalid;
+	if (!(*(__u64 *)head->trace_id | *(__u64 *)(head->trace_id + 8)) || !*(__u64 *)head->parent_id)
+		goto invalid;
 	head->flags = flags & (FLAG_SAMPLED | FLAG_RANDOM);
 	head->context |= CONTEXT_REMOTE_PARENT;
 	return true;
+invalid:
+	__builtin_memset(head->trace_id, 0, sizeof(head->trace_id));
+	__builtin_memset(head->parent_id, 0, sizeof(head->parent_id));
+	return false;
 }

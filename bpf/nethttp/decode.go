@@ -1,7 +1,6 @@
 package nethttp
 
 import (
-	"bytes"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -21,7 +20,7 @@ func decode(record []byte, span *model.Span) error {
 	}
 	span.Kind = model.KindServer
 	span.TraceState = wholeEntries(r.tracestate)
-	attributes := make([]model.Attribute, 0, 16)
+	attributes := span.Attributes
 	add := func(key, value string) {
 		if value != "" {
 			attributes = append(attributes, model.String(key, value))
@@ -64,7 +63,7 @@ func decode(record []byte, span *model.Span) error {
 		}
 	}
 	// Request.RemoteAddr is what the connection says: a unix socket has no port.
-	if peer, err := netip.ParseAddrPort(string(r.remote.bytes)); err == nil && !r.remote.cut {
+	if peer, err := netip.ParseAddrPort(r.remote.string); err == nil && !r.remote.cut {
 		address := peer.Addr().Unmap().String()
 		add(string(semconv.ClientAddressKey), address)
 		add(string(semconv.NetworkPeerAddressKey), address)
@@ -79,7 +78,7 @@ func decode(record []byte, span *model.Span) error {
 // conventionalMethod gives http.request.method, and http.request.method_original
 // where the method is none that the conventions know.
 func conventionalMethod(t text) (method, original string) {
-	switch m := string(t.bytes); m {
+	switch m := t.string; m {
 	case "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY":
 		if !t.cut {
 			return m, ""
@@ -168,26 +167,26 @@ func protocolVersion(major, minor uint8) string {
 
 // wholeEntries drops the entry of a tracestate that was cut.
 func wholeEntries(t text) string {
-	entries := t.bytes
+	entries := t.string
 	if t.cut {
-		entries = entries[:max(bytes.LastIndexByte(entries, ','), 0)]
+		entries = entries[:max(strings.LastIndexByte(entries, ','), 0)]
 	}
-	return strings.ToValidUTF8(string(entries), "")
+	return strings.ToValidUTF8(entries, "")
 }
 
 // valid makes a text valid UTF-8: a character that was cut in two at its end
 // goes, any other byte that is none becomes U+FFFD.
 func valid(t text) string {
-	b := t.bytes
+	s := t.string
 	if t.cut {
-		for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
-			if first := b[len(b)-i]; utf8.RuneStart(first) {
-				if first >= utf8.RuneSelf && !utf8.FullRune(b[len(b)-i:]) {
-					b = b[:len(b)-i]
+		for i := 1; i < utf8.UTFMax && i <= len(s); i++ {
+			if first := s[len(s)-i]; utf8.RuneStart(first) {
+				if first >= utf8.RuneSelf && !utf8.FullRuneInString(s[len(s)-i:]) {
+					s = s[:len(s)-i]
 				}
 				break
 			}
 		}
 	}
-	return strings.ToValidUTF8(string(b), "�")
+	return strings.ToValidUTF8(s, "�")
 }

@@ -100,7 +100,7 @@ type httpServerSpan struct {
 	ProtoMajor uint8
 	ProtoMinor uint8
 	Tls        uint8
-	Reserved   uint8
+	Joined     uint8
 	Used       uint16
 	Method     struct {
 		_      structs.HostLayout
@@ -137,8 +137,8 @@ type httpServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	Reserved2 uint32
-	Texts     [1760]uint8
+	Texts [1761]uint8
+	_     [3]byte
 }
 
 // Names of all BPF objects in the ELF.

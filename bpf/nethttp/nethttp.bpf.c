@@ -23,7 +23,7 @@
 #define USER_AGENT_LIMIT 192
 #define TRACESTATE_LIMIT 512
 #define ROUTE_LIMIT 192
-#define TEXTS_SIZE (METHOD_LIMIT + TARGET_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
+#define TEXTS_SIZE (METHOD_LIMIT + 1 + TARGET_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
 		    TRACESTATE_LIMIT + ROUTE_LIMIT)
 
 /* A request may bring its tracestate in several lines. */
@@ -62,10 +62,9 @@ struct server_span {
 	__u8 proto_major;
 	__u8 proto_minor;
 	__u8 tls;
-	__u8 reserved;
+	__u8 joined;	/* one byte lies between the method and the target */
 	__u16 used; /* bytes of texts that follow */
 	struct text method, target, host, remote, user_agent, tracestate, route;
-	__u32 reserved2;
 	__u8 texts[TEXTS_SIZE];
 };
 
@@ -86,6 +85,31 @@ _Static_assert(sizeof(struct map_group) <= TEXTS_SIZE, "texts double as scratch 
 #define COPY(span, field, string, limit) \
 	copy_text(&(span)->field, (span)->texts, TEXTS_SIZE, &(span)->used, string, limit)
 
+/* What is needed of a net/http.Request. */
+struct arrived {
+	struct go_string method, target, host, remote;
+	__u64 header, tls, proto_major, proto_minor;
+};
+
+/* A read of the target's memory costs the same for 8 bytes as for 256, so the
+ * struct is read in one piece (its size is 232 to 248 bytes from Go 1.21 to
+ * 1.27, in a size class of 240 or 256), and its fields are taken from that. */
+#define REQUEST_PIECE 256
+
+static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
+					 const struct server_offsets *o, __u64 request)
+{
+	return !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request) &&
+	       go_take(&arrived->method, piece, REQUEST_PIECE, request, o->request_method) &&
+	       go_take(&arrived->target, piece, REQUEST_PIECE, request, o->request_request_uri) &&
+	       go_take(&arrived->host, piece, REQUEST_PIECE, request, o->request_host) &&
+	       go_take(&arrived->remote, piece, REQUEST_PIECE, request, o->request_remote_addr) &&
+	       go_take(&arrived->header, piece, REQUEST_PIECE, request, o->request_header) &&
+	       go_take(&arrived->tls, piece, REQUEST_PIECE, request, o->request_tls) &&
+	       go_take(&arrived->proto_major, piece, REQUEST_PIECE, request, o->request_proto_major) &&
+	       go_take(&arrived->proto_minor, piece, REQUEST_PIECE, request, o->request_proto_minor);
+}
+
 /* The address of a string's header in the target, read into `string`. */
 static __always_inline bool copy_field(struct server_span *span, struct text *text, __u64 base,
 				       __u32 offset, const __u32 limit)
@@ -98,7 +122,7 @@ static __always_inline bool copy_field(struct server_span *span, struct text *te
 }
 
 static __always_inline bool copy_first(struct server_span *span, struct text *text,
-				       const struct go_slice *values, const __u32 limit)
+				       const struct header_values *values, const __u32 limit)
 {
 	if (values->length <= 0)
 		return true;
@@ -107,7 +131,7 @@ static __always_inline bool copy_first(struct server_span *span, struct text *te
 
 /* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
  * cuts at the last whole entry if `whole` says that bytes are missing. */
-static __always_inline bool copy_tracestate(struct server_span *span, const struct go_slice *lines)
+static __always_inline bool copy_tracestate(struct server_span *span, const struct header_values *lines)
 {
 	__u32 room = TRACESTATE_LIMIT, whole = 0;
 
@@ -157,17 +181,45 @@ static __always_inline bool copy_tracestate(struct server_span *span, const stru
 	return true;
 }
 
+/* The method and the target are parts of one line, "METHOD TARGET PROTO"
+ * (src/net/http/request.go, parseRequestLine), and so need one read. */
+static __always_inline bool copy_request_line(struct server_span *span, const struct go_string *method,
+					      const struct go_string *target)
+{
+	__u64 first = method->length, second = target->length;
+
+	if (target->data != method->data + first + 1 || first - 1 >= METHOD_LIMIT || (__s64)second <= 0) {
+		bool copied = COPY(span, method, method, METHOD_LIMIT);
+
+		return COPY(span, target, target, TARGET_LIMIT) && copied;
+	}
+	span->target.whole = second > 0xffff ? 0xffff : second;
+	if (second > TARGET_LIMIT)
+		second = TARGET_LIMIT;
+	bounded(first);
+	bounded(second);
+	if (first > METHOD_LIMIT || second > TARGET_LIMIT ||
+	    bpf_probe_read_user(span->texts, first + 1 + second, (const void *)method->data)) {
+		span->target.whole = 0;
+		return false;
+	}
+	span->joined = 1;
+	span->method.length = span->method.whole = first;
+	span->target.length = second;
+	span->used = first + 1 + second;
+	return true;
+}
+
 /* Fills in what arrived. False: the caller's context says "not sampled". */
 static __always_inline bool note_request(struct server_span *span, const struct server_offsets *o,
-					 __u64 request)
+					 const struct arrived *arrived)
 {
 	struct wanted_headers wanted = {};
 	struct go_string traceparent;
 	bool complete = true, has_parent = false;
-	__u64 header, tls;
 
-	if (map_readable(&o->map) && !go_read(&header, request, o->request_header)) {
-		__u32 state = find_headers(header, &o->map, (struct map_group *)span->texts, &wanted);
+	if (map_readable(&o->map)) {
+		__u32 state = find_headers(arrived->header, &o->map, (struct map_group *)span->texts, &wanted);
 
 		if (state == WALK_FAILED)
 			complete = false;
@@ -179,7 +231,7 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 		if (go_read(&traceparent, wanted.traceparent.data, 0))
 			complete = false;
 		else
-			has_parent = parse_traceparent(&span->head, &traceparent);
+			has_parent = parse_traceparent(&span->head, span->texts, &traceparent);
 	}
 	if (has_parent && !(span->head.flags & FLAG_SAMPLED))
 		return false;
@@ -189,17 +241,15 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	}
 	new_span_id(&span->head);
 
-	complete &= copy_field(span, &span->method, request, o->request_method, METHOD_LIMIT);
-	complete &= copy_field(span, &span->target, request, o->request_request_uri, TARGET_LIMIT);
-	complete &= copy_field(span, &span->host, request, o->request_host, HOST_LIMIT);
-	complete &= copy_field(span, &span->remote, request, o->request_remote_addr, REMOTE_LIMIT);
+	complete &= copy_request_line(span, &arrived->method, &arrived->target);
+	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
+	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);
 	complete &= copy_first(span, &span->user_agent, &wanted.user_agent, USER_AGENT_LIMIT);
 	if (has_parent)
 		complete &= copy_tracestate(span, &wanted.tracestate);
-	if (go_read(&tls, request, o->request_tls))
-		complete = false;
-	else
-		span->tls = !!tls;
+	span->tls = !!arrived->tls;
+	span->proto_major = arrived->proto_major;
+	span->proto_minor = arrived->proto_minor;
 	if (!complete)
 		count(COUNTER_PARTIAL_UNREADABLE);
 	return true;
@@ -223,7 +273,8 @@ int serve_http(struct pt_regs *ctx)
 	struct operation_key key = {};
 	struct server_offsets *o;
 	struct server_span *span;
-	__u64 response = GO_ARG2(ctx), request = GO_ARG3(ctx), of_response, proto_major, proto_minor;
+	__u64 response = GO_ARG2(ctx), request = GO_ARG3(ctx), of_response;
+	struct arrived arrived;
 	__u32 binary;
 
 	if (!process)
@@ -233,16 +284,13 @@ int serve_http(struct pt_regs *ctx)
 	if (!o)
 		return 0;
 	count(COUNTER_OPERATIONS);
-	if (!goroutine_key(ctx, o, tgid, process, &key) ||
-	    go_read(&proto_major, request, o->request_proto_major) ||
-	    go_read(&proto_minor, request, o->request_proto_minor)) {
+	if (!goroutine_key(ctx, o, tgid, process, &key)) {
 		count(COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
 	/* An HTTP/2 server comes here with a writer of its own. A writer is
 	 * net/http.response only if it leads back to this request. */
-	if (proto_major != 1 || go_read(&of_response, response, o->response_req) ||
-	    of_response != request) {
+	if (go_read(&of_response, response, o->response_req) || of_response != request) {
 		count(COUNTER_LOST_UNSUPPORTED);
 		return 0;
 	}
@@ -264,15 +312,18 @@ int serve_http(struct pt_regs *ctx)
 		count(COUNTER_LOST_UNFINISHED); /* swept between the two calls */
 		return 0;
 	}
-	if (!note_request(span, o, request)) {
+	if (!read_request(&arrived, span->texts, o, request)) {
+		count(COUNTER_LOST_UNREADABLE);
+		bpf_map_delete_elem(&requests, &key);
+		return 0;
+	}
+	if (!note_request(span, o, &arrived)) {
 		count(COUNTER_NOT_SAMPLED);
 		bpf_map_delete_elem(&requests, &key);
 		return 0;
 	}
 	span->response = response;
 	span->request = request;
-	span->proto_major = proto_major;
-	span->proto_minor = proto_minor;
 	span->head.tgid = tgid;
 	span->head.generation = key.generation;
 	span->head.goid = key.goid;

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// request is one record, taken apart. Its texts are slices of the record.
+// request is one record, taken apart. Its texts share one copy of the record's.
 type request struct {
 	status                 uint16 // 0: the handler wrote nothing, which net/http sends as 200
 	protoMajor, protoMinor uint8
@@ -17,8 +17,8 @@ type request struct {
 
 // text is one string of a record.
 type text struct {
-	bytes []byte
-	cut   bool // bytes are missing at its end
+	string
+	cut bool // bytes are missing at its end
 }
 
 // The record's fixed part, as the compiler of the C side laid it out.
@@ -26,6 +26,7 @@ const (
 	statusAt     = unsafe.Offsetof(httpServerSpan{}.Status)
 	protoMajorAt = unsafe.Offsetof(httpServerSpan{}.ProtoMajor)
 	protoMinorAt = unsafe.Offsetof(httpServerSpan{}.ProtoMinor)
+	joinedAt     = unsafe.Offsetof(httpServerSpan{}.Joined)
 	tlsAt        = unsafe.Offsetof(httpServerSpan{}.Tls)
 	methodAt     = unsafe.Offsetof(httpServerSpan{}.Method)
 	targetAt     = unsafe.Offsetof(httpServerSpan{}.Target)
@@ -52,7 +53,8 @@ func parse(record []byte) (request, error) {
 		protoMinor: record[protoMinorAt],
 		tls:        record[tlsAt] != 0,
 	}
-	rest := record[textsAt:]
+	rest := string(record[textsAt:])
+	joined := record[joinedAt] != 0
 	for _, part := range [...]struct {
 		to *text
 		at uintptr
@@ -65,8 +67,11 @@ func parse(record []byte) (request, error) {
 		if length > len(rest) {
 			return request{}, fmt.Errorf("text of %d bytes, %d are left of the record", length, len(rest))
 		}
-		*part.to = text{bytes: rest[:length], cut: whole > length}
+		*part.to = text{rest[:length], whole > length}
 		rest = rest[length:]
+		if part.to == &r.method && joined && len(rest) > 0 {
+			rest = rest[1:]
+		}
 	}
 	return r, nil
 }

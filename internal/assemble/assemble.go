@@ -12,10 +12,11 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// Assembler turns records into spans. It keeps no state between records.
+// Assembler turns records into spans. It is not safe for concurrent use.
 type Assembler struct {
-	libraries []probe.Library
-	query     model.QueryMode
+	libraries  []probe.Library
+	query      model.QueryMode
+	attributes []model.Attribute // of the last span, to be used again
 }
 
 // New makes an assembler. Records name a library by its index in libraries.
@@ -27,7 +28,8 @@ const headSize = int(unsafe.Sizeof(process.SpanHead{}))
 
 var errBackwards = errors.New("record ends before it starts")
 
-// Span makes the span of one record. wallOffset is what to add to
+// Span makes the span of one record; its attributes are valid until the next
+// call. wallOffset is what to add to
 // CLOCK_BOOTTIME, in nanoseconds, to get the time since the epoch.
 func (a *Assembler) Span(record []byte, wallOffset int64) (model.Span, error) {
 	if len(record) < headSize {
@@ -55,10 +57,12 @@ func (a *Assembler) Span(record []byte, wallOffset int64) (model.Span, error) {
 		RemoteParent: record[unsafe.Offsetof(head.Context)]&process.ContextRemoteParent != 0,
 		Start:        uint64(int64(start) + wallOffset),
 		End:          uint64(int64(end) + wallOffset),
+		Attributes:   a.attributes[:0],
 	}
 	if err := library.Decode(record, &span); err != nil {
 		return model.Span{}, fmt.Errorf("record of %s: %w", library.Name, err)
 	}
+	a.attributes = span.Attributes
 	redactQuery(&span, a.query)
 	return span, nil
 }

@@ -189,6 +189,7 @@ func (c *controller) finishPreparing(p prepared) {
 		}
 		c.adopt(t)
 		c.dropIfUnused(t)
+		c.yieldLeases() // a writer may have come while it was being prepared
 	case p.vanished:
 		c.indexes.give(t.index)
 		t.state = stateNew

@@ -127,8 +127,8 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.yieldLeases()
 		case <-scan.C:
 			c.apply(c.finder.Scan())
-			c.dropUnused()
 		case <-housekeeping.C:
+			c.dropUnused()
 			c.yieldLeases()
 			c.sweepEnded()
 			c.registry.expire(time.Now())
@@ -174,7 +174,7 @@ func (c *controller) revoke(p program) {
 // apply follows what discovery found.
 func (c *controller) apply(changes discover.Changes) {
 	for _, err := range changes.Errors {
-		c.settings.Logger.Warn("A process cannot be looked at", zap.Error(err))
+		c.settings.Logger.Info("A process cannot be looked at, and is not traced", zap.Error(err))
 	}
 	for _, p := range changes.Gone {
 		c.gone(p)

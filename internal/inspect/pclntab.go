@@ -27,7 +27,7 @@ const (
 const maxFunctions = 4 << 20
 
 // maxSearched bounds what is searched for the table where no section header
-// says where it is, in bytes.
+// says where it begins, in bytes.
 const maxSearched = 512 << 20
 
 // pclntab is where the parts of the function table are.
@@ -41,26 +41,32 @@ type pclntab struct {
 	textStart uint64 // as the table says; 0: it does not
 }
 
-// pclntab finds the table, by its section or, where an executable has lost its
-// section headers, by its magic number.
+// pclntab finds the table, by its section or, where that was merged with others
+// or all section headers are lost, by its magic number.
 func (f *File) pclntab() (*pclntab, error) {
-	section := f.section(".gopclntab", ".data.rel.ro.gopclntab")
-	if section != nil {
-		t, err := readTable(section.Addr, io.NewSectionReader(f.reader, int64(section.Offset), int64(section.FileSize)))
+	if s := f.section(".gopclntab", ".data.rel.ro.gopclntab"); s != nil {
+		t, err := readTable(s.Addr, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)))
 		if err != nil {
 			return nil, fmt.Errorf("read the function table: %w", err)
 		}
 		return t, nil
 	}
+	if s := f.section(".data.rel.ro"); s != nil && s.FileSize <= maxSearched {
+		// Up to Go 1.25 an external linker puts the table of a
+		// position-independent executable here.
+		if t := searchTable(s.Addr, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize))); t != nil {
+			return t, nil
+		}
+	}
 	if len(f.elf.Sections) > 0 {
 		return nil, fmt.Errorf("%w: it has no function table (section .gopclntab)", ErrNotGo)
 	}
-	left := int64(maxSearched)
+	left := uint64(maxSearched)
 	for _, p := range f.elf.Progs {
-		if p.Type != elf.PT_LOAD || p.Filesz > uint64(left) {
+		if p.Type != elf.PT_LOAD || p.Filesz > left {
 			continue
 		}
-		left -= int64(p.Filesz)
+		left -= p.Filesz
 		if t := searchTable(p.Vaddr, io.NewSectionReader(f.reader, int64(p.Off), int64(p.Filesz))); t != nil {
 			return t, nil
 		}
@@ -95,12 +101,12 @@ func readTable(address uint64, reader *io.SectionReader) (*pclntab, error) {
 	return t, nil
 }
 
-// searchTable looks for the table in a segment, at multiples of eight bytes.
-func searchTable(address uint64, segment *io.SectionReader) *pclntab {
+// searchTable looks for the table in an area, at multiples of eight bytes.
+func searchTable(address uint64, area *io.SectionReader) *pclntab {
 	const chunk = 1 << 20
 	data := make([]byte, chunk)
-	for start := int64(0); start < segment.Size(); start += chunk {
-		n, _ := segment.ReadAt(data, start) // what is missing shows in n
+	for start := int64(0); start < area.Size(); start += chunk {
+		n, _ := area.ReadAt(data, start) // what is missing shows in n
 		for at := 0; at+8 <= n; {
 			// All magic numbers end in these bytes, and two of zero follow.
 			found := bytes.Index(data[at:n], []byte{0xff, 0xff, 0xff, 0, 0})
@@ -113,7 +119,7 @@ func searchTable(address uint64, segment *io.SectionReader) *pclntab {
 				continue
 			}
 			offset := start + int64(header)
-			rest := io.NewSectionReader(segment, offset, segment.Size()-offset)
+			rest := io.NewSectionReader(area, offset, area.Size()-offset)
 			if t, err := readTable(address+uint64(offset), rest); err == nil {
 				return t
 			}

@@ -1,66 +1,122 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// maxPrologue bounds the instructions before the frame is set up. The longest
-// form, for a frame of more than 4 GiB, has eight.
-const maxPrologue = 12
-
 // enterAMD64 finds the instruction behind the stack check. The function's first
-// one runs again after the stack has grown, the `push %rbp` behind the check
+// one runs again after the stack has grown; the `push %rbp` behind the check
 // runs once for each call, with the arguments still in their registers, and the
 // kernel emulates it (arch/x86/kernel/uprobes.c, push_xol_ops).
 //
 // Prologues: src/cmd/internal/obj/x86/obj6.go, preprocess and stacksplit.
 func enterAMD64(code []byte) ([]instruction, error) {
-	offset := 0
-	for range maxPrologue {
-		decoded, err := x86asm.Decode(code[offset:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("its code cannot be decoded at +%d: %w", offset, err)
-		}
-		if decoded.Op == x86asm.PUSH && decoded.Args[0] == x86asm.RBP {
-			return []instruction{{offset, x86asm.GNUSyntax(decoded, 0, nil), Emulated}}, nil
-		}
-		if !ofPrologue(decoded) {
-			break
-		}
-		offset += decoded.Len
-	}
-	return firstAMD64(code)
-}
-
-// ofPrologue tells whether an instruction may come before `push %rbp`: the stack
-// check computes in r12 and r13, and leaves the arguments alone.
-func ofPrologue(decoded x86asm.Inst) bool {
-	switch decoded.Op {
-	case x86asm.CMP, x86asm.JBE, x86asm.JB:
-		return true
-	case x86asm.LEA, x86asm.MOV, x86asm.SUB:
-		return decoded.Args[0] == x86asm.R12 || decoded.Args[0] == x86asm.R13
-	}
-	return false
-}
-
-// firstAMD64 falls back to the first instruction of a function that has no
-// frame, and so no stack check that would run it twice.
-func firstAMD64(code []byte) ([]instruction, error) {
-	first, err := x86asm.Decode(code, 64)
+	first, err := decodeAMD64(code, 0)
 	if err != nil {
-		return nil, fmt.Errorf("its first instruction cannot be decoded: %w", err)
+		return nil, err
 	}
-	switch first.Op {
-	case x86asm.NOP:
-		if first.Len == 5 {
-			return nil, fmt.Errorf("its first instruction is a five-byte nop, which recent kernels turn into a call")
-		}
-		return nil, fmt.Errorf("its first instruction is a nop of %d bytes, which is no prologue that is known", first.Len)
-	case x86asm.CMP, x86asm.LEA, x86asm.MOV:
-		return nil, fmt.Errorf("its prologue is of no known form (it begins with %q)", x86asm.GNUSyntax(first, 0, nil))
+	behind, checked := behindCheckAMD64(code)
+	push, err := decodeAMD64(code, behind)
+	if err == nil && push.Op == x86asm.PUSH && push.Args[0] == x86asm.RBP {
+		return []instruction{{behind, x86asm.GNUSyntax(push, 0, nil), Emulated}}, nil
+	}
+	if checked {
+		// A probe before or in the check would count a call twice.
+		return nil, errors.New("no `push %rbp` follows its stack check: its prologue is of no known form")
+	}
+	// A function without a frame checks no stack, and runs its first
+	// instruction once.
+	if first.Op == x86asm.NOP && first.Len == 5 {
+		return nil, errors.New("its first instruction is a nop of five bytes, which recent kernels turn into a call")
 	}
 	return []instruction{{0, x86asm.GNUSyntax(first, 0, nil), SingleStepped}}, nil
+}
+
+// behindCheckAMD64 returns the offset of the first instruction behind the stack
+// check; 0 if the function has none. Its forms, by the size of the frame:
+//
+//	cmp 0x10(%r14),%rsp;                                   jbe morestack
+//	lea -n(%rsp),%r12;                  cmp 0x10(%r14),%r12; jbe morestack
+//	mov %rsp,%r12; sub $n,%r12; jb morestack; cmp 0x10(%r14),%r12; jbe morestack
+func behindCheckAMD64(code []byte) (offset int, checked bool) {
+	const longest = 5 // instructions
+	for range longest {
+		i, err := decodeAMD64(code, offset)
+		if err != nil {
+			return 0, checked
+		}
+		switch {
+		case i.Op == x86asm.CMP && comparesGuard(i):
+			checked = true
+		case checked && i.Op == x86asm.JBE:
+			return offset + i.Len, true
+		case i.Op == x86asm.LEA && i.Args[0] == x86asm.R12 && baseOf(i.Args[1]) == x86asm.RSP:
+		case i.Op == x86asm.MOV && i.Args[0] == x86asm.R12 && i.Args[1] == x86asm.RSP:
+		case i.Op == x86asm.SUB && i.Args[0] == x86asm.R12:
+		case i.Op == x86asm.JB && offset > 0:
+		default:
+			return 0, checked
+		}
+		offset += i.Len
+	}
+	return 0, checked
+}
+
+// comparesGuard tells whether an instruction compares with g.stackguard0, which
+// lies at 16 in runtime.g; g is in r14 (src/cmd/compile/abi-internal.md).
+func comparesGuard(i x86asm.Inst) bool {
+	guard, ok := i.Args[1].(x86asm.Mem)
+	return ok && guard.Base == x86asm.R14 && guard.Disp == 16 && (i.Args[0] == x86asm.RSP || i.Args[0] == x86asm.R12)
+}
+
+func baseOf(a x86asm.Arg) x86asm.Reg {
+	m, _ := a.(x86asm.Mem)
+	return m.Base
+}
+
+// returnAMD64 finds every `ret`. They are single-stepped: an emulated
+// instruction that runs on the way to each of them, with the results in their
+// registers, is not sought.
+func returnAMD64(code []byte) ([]instruction, error) {
+	var returns []instruction
+	for offset := 0; offset < len(code); {
+		i, err := decodeAMD64(code, offset)
+		if err != nil {
+			return nil, err
+		}
+		switch i.Op {
+		case x86asm.RET:
+			returns = append(returns, instruction{offset, x86asm.GNUSyntax(i, 0, nil), SingleStepped})
+		case x86asm.JMP:
+			// An indirect jump is a switch: its table leads back into the function.
+			if distance, ok := i.Args[0].(x86asm.Rel); ok && !within(code, offset+i.Len+int(distance)) {
+				return nil, fmt.Errorf("it leaves by a jump at +%d, behind which no return is seen", offset)
+			}
+		}
+		offset += i.Len
+	}
+	return returns, nil
+}
+
+// decodeAMD64 decodes one instruction. x86asm answers with a bare prefix of one
+// byte where it does not know an instruction, and it does not know the lengths
+// of all AVX ones: both would lead into the middle of the next.
+func decodeAMD64(code []byte, offset int) (x86asm.Inst, error) {
+	i, err := x86asm.Decode(code[offset:], 64)
+	if err == nil && i.Op == 0 {
+		err = x86asm.ErrUnrecognized
+	}
+	for _, prefix := range i.Prefix {
+		switch prefix &^ (x86asm.PrefixImplicit | x86asm.PrefixIgnored) {
+		case x86asm.PrefixVEX2Bytes, x86asm.PrefixVEX3Bytes, x86asm.PrefixEVEX:
+			err = errors.New("an AVX instruction")
+		}
+	}
+	if err != nil {
+		return i, fmt.Errorf("its code cannot be decoded at +%d: %w", offset, err)
+	}
+	return i, nil
 }

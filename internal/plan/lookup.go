@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -33,25 +34,56 @@ func Lookup(b *model.Binary, table Table, dwarf DWARF) model.FieldLookup {
 	}
 }
 
-// moduleVersion says which version of a module was compiled into a binary. A
-// module that was replaced is another one.
+// moduleVersion says which version of a module was compiled into a binary, if
+// it is one that its authors released. A module that was replaced is another one.
 func moduleVersion(b *model.Binary, module string) (string, error) {
 	if module == model.ModuleStd {
 		// "1.26.8 X:nocoverageredesign": the experiments follow the version.
 		version, _, _ := strings.Cut(b.GoVersion, " ")
+		if !released(version) {
+			return "", fmt.Errorf("the tables know the releases of Go, and %q is none", b.GoVersion)
+		}
 		return version, nil
 	}
-	for _, m := range append([]model.Module{b.Main}, b.Modules...) {
-		if m.Path != module {
-			continue
+	if b.Main.Path == module {
+		return exactVersion(b.Main)
+	}
+	for _, m := range b.Modules {
+		if m.Path == module {
+			return exactVersion(m)
 		}
-		if m.Replace != "" {
-			return "", fmt.Errorf("%s is replaced by %s", module, m.Replace)
-		}
-		if m.Version == "" || m.Version == "(devel)" {
-			return "", fmt.Errorf("the build information has no version of %s", module)
-		}
-		return m.Version, nil
 	}
 	return "", fmt.Errorf("the build information does not name %s", module)
+}
+
+func exactVersion(m model.Module) (string, error) {
+	switch {
+	case m.Replace != "":
+		return "", fmt.Errorf("%s is replaced by %s", m.Path, m.Replace)
+	case m.Version == "" || m.Version == "(devel)":
+		return "", fmt.Errorf("the build information has no version of %s", m.Path)
+	}
+	return m.Version, nil
+}
+
+// released tells whether a version of Go is one that the Go project released:
+// "1.22.5", "1.23rc1", but not "1.22.5-custom".
+func released(version string) bool {
+	rest, ok := strings.CutPrefix(version, "1.")
+	if !ok {
+		return false
+	}
+	for _, mark := range []string{"rc", "beta"} {
+		rest = strings.Replace(rest, mark, ".", 1)
+	}
+	numbers := strings.Split(rest, ".")
+	if len(numbers) > 2 {
+		return false
+	}
+	for _, number := range numbers {
+		if _, err := strconv.ParseUint(number, 10, 16); err != nil {
+			return false
+		}
+	}
+	return true
 }

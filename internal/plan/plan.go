@@ -66,9 +66,10 @@ type Site struct {
 // Field is one offset that the programs get.
 type Field struct {
 	model.Field
-	Exists bool         `json:"exists"`
-	Offset uint64       `json:"offset"` // bytes; meaningless if it does not exist
-	Source model.Source `json:"source"`
+	Exists   bool         `json:"exists"`
+	Offset   uint64       `json:"offset"` // bytes; meaningless if it does not exist
+	Source   model.Source `json:"source"`
+	Optional bool         `json:"optional,omitempty"` // the programs can do without
 }
 
 // oldestGo is the oldest minor release of Go 1 that is supported.
@@ -90,14 +91,14 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		return l
 	}
 	if minor, ok := goMinor(b.GoVersion); ok && minor < oldestGo {
-		l.LeftOut = fmt.Sprintf("it was built with Go %s; the oldest Go that is supported is 1.%d", b.GoVersion, oldestGo)
+		l.LeftOut = fmt.Sprintf("Go %s is older than the oldest supported, 1.%d", b.GoVersion, oldestGo)
 		return l
 	}
-	var reasons []string
+	var reasons, notes reasons
 	for _, hook := range library.Hooks {
 		sites, err := choose(b, hook)
 		if err != nil {
-			reasons = append(reasons, fmt.Sprintf("%s: %v", hook.Symbol, err))
+			reasons.add(hook.Symbol, err.Error())
 			continue
 		}
 		l.Sites = append(l.Sites, sites...)
@@ -112,19 +113,50 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		case err == nil && field.Optional:
 			// This version has no such field; another one takes its place.
 		case field.Optional:
-			l.Notes = append(l.Notes, fmt.Sprintf("%s: %v", field.Field, err))
+			notes.add(field.String(), err.Error())
 		case err == nil:
-			reasons = append(reasons, fmt.Sprintf("%s does not exist in this version", field.Field))
+			reasons.add(field.String(), "no such field in this version")
 		default:
-			reasons = append(reasons, fmt.Sprintf("%s: %v", field.Field, err))
+			reasons.add(field.String(), err.Error())
 		}
 		binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
 		if err == nil {
-			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source})
+			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source, Optional: field.Optional})
 		}
 	}
-	l.LeftOut = strings.Join(reasons, "; ")
+	l.LeftOut, l.Notes = strings.Join(reasons.list(), "; "), notes.list()
 	return l
+}
+
+// reasons says why things are missing, each reason once.
+type reasons []reason
+
+type reason struct {
+	why   string
+	lacks []string // functions or fields
+}
+
+func (r *reasons) add(what, why string) {
+	for i := range *r {
+		if (*r)[i].why == why {
+			(*r)[i].lacks = append((*r)[i].lacks, what)
+			return
+		}
+	}
+	*r = append(*r, reason{why, []string{what}})
+}
+
+func (r reasons) list() []string {
+	const named = 3 // the rest is counted
+	var list []string
+	for _, one := range r {
+		what := strings.Join(one.lacks[:min(named, len(one.lacks))], ", ")
+		if more := len(one.lacks) - named; more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
+		}
+		list = append(list, what+": "+one.why)
+	}
+	return list
 }
 
 func uses(b *model.Binary, library *probe.Library) bool {
@@ -142,6 +174,9 @@ func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (mode
 	if field == mapLayoutField {
 		layout, err := mapLayout(b)
 		return model.FieldOffset{Offset: layout, Exists: err == nil, Source: model.SourceRuntime}, err
+	}
+	if otherMaps(b, field) {
+		return model.FieldOffset{Source: model.SourceRuntime}, nil
 	}
 	return lookup(field)
 }

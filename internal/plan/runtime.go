@@ -32,16 +32,43 @@ func mapLayout(b *model.Binary) (uint64, error) {
 	if !ok {
 		return 0, fmt.Errorf("the layout of maps is not known for Go %s", b.GoVersion)
 	}
-	experiments := strings.Split(b.Settings["GOEXPERIMENT"], ",")
+	on := experiments(b)
 	switch {
 	case minor < firstSwiss:
 		return mapClassic, nil
-	case minor <= lastNoSwissMap && slices.Contains(experiments, "noswissmap"):
+	case minor <= lastNoSwissMap && slices.Contains(on, "noswissmap"):
 		return mapClassic, nil
-	case slices.Contains(experiments, "mapsplitgroup"): // src/internal/runtime/maps/group.go, Go 1.27
+	case slices.Contains(on, "mapsplitgroup"): // src/internal/runtime/maps/group.go, Go 1.27
 		return 0, fmt.Errorf("maps of GOEXPERIMENT=mapsplitgroup are not supported")
 	}
 	return mapSwiss, nil
+}
+
+// experiments lists the experiments that a binary was built with. The build
+// settings name them, and so does the version where there are no settings:
+// "1.26.8 X:noswissmap" (src/internal/buildcfg/exp.go, and
+// src/cmd/link/internal/ld/main.go for the version).
+func experiments(b *model.Binary) []string {
+	_, of, _ := strings.Cut(b.GoVersion, " X:")
+	return append(strings.Split(b.Settings["GOEXPERIMENT"], ","), strings.Split(of, ",")...)
+}
+
+// otherMaps tells whether a field belongs to the layout of maps that the binary
+// does not use.
+func otherMaps(b *model.Binary, field model.Field) bool {
+	if field.Module != model.ModuleStd {
+		return false
+	}
+	layout, err := mapLayout(b)
+	switch {
+	case err != nil:
+		return false
+	case field.Package == "runtime" && (field.Struct == "hmap" || field.Struct == "bmap"):
+		return layout == mapSwiss
+	case field.Package == "internal/runtime/maps":
+		return layout == mapClassic
+	}
+	return false
 }
 
 // goMinor gives the minor number of a version of Go 1: 26 for "1.26.8" and for

@@ -22,16 +22,7 @@ func choose(b *model.Binary, hook probe.Hook) ([]Site, error) {
 	if strings.HasPrefix(hook.Symbol, fipsPackages) {
 		return nil, errors.New("functions of the FIPS module are never probed")
 	}
-	var found []instruction
-	var err error
-	switch {
-	case b.Arch == model.AMD64 && hook.Event == probe.Enter:
-		found, err = enterAMD64(function.Code)
-	case b.Arch == model.ARM64 && hook.Event == probe.Enter:
-		found, err = enterARM64(function.Code)
-	default:
-		return nil, fmt.Errorf("no way is known to see the %s of a function on %s", hook.Event, b.Arch)
-	}
+	found, err := find(b.Arch, hook.Event, function.Code)
 	if err != nil {
 		return nil, err
 	}
@@ -56,3 +47,44 @@ type instruction struct {
 	text   string
 	class  Class
 }
+
+// wholeCode is how many bytes of a function inspection reads at the most
+// (inspect.MaxCode): one that fills them may go on behind them.
+const wholeCode = 4096
+
+// find finds the instructions that stand for an event, in a function's code.
+// That code may be anything: a panic of a decoder is an error.
+func find(arch model.Arch, event probe.Event, code []byte) (found []instruction, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("its code cannot be decoded: %v", r)
+		}
+	}()
+	if event == probe.Enter {
+		switch arch {
+		case model.AMD64:
+			return enterAMD64(code)
+		case model.ARM64:
+			return enterARM64(code)
+		}
+		return nil, fmt.Errorf("the prologues of %s are not known", arch)
+	}
+	if len(code) >= wholeCode {
+		return nil, fmt.Errorf("it is longer than %d bytes, and not all of its returns are seen", wholeCode)
+	}
+	switch arch {
+	case model.AMD64:
+		found, err = returnAMD64(code)
+	case model.ARM64:
+		found, err = returnARM64(code)
+	default:
+		return nil, fmt.Errorf("the returns of %s are not known", arch)
+	}
+	if err == nil && len(found) == 0 {
+		err = errors.New("it never returns")
+	}
+	return found, err
+}
+
+// within tells whether an offset lies inside a function's code.
+func within(code []byte, offset int) bool { return offset >= 0 && offset < len(code) }

@@ -63,6 +63,7 @@ type Library struct {
 	Operations []string
 	// Decode completes span from one whole record that the library's programs
 	// sent; the common head of it (bpf/include/span.h) is decoded already. It
-	// must survive any bytes, and does not keep record.
+	// must survive any bytes, does not keep record, and appends to
+	// span.Attributes, which comes empty.
 	Decode func(record []byte, span *model.Span) error
 }

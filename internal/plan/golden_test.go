@@ -1,0 +1,144 @@
+package plan_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+// server is hooked as package bpf/nethttp hooks it; a Return beside that shows
+// what it would cost.
+var server = probe.Library{
+	Name: "net/http",
+	Hooks: []probe.Hook{
+		{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http"},
+		{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request"},
+	},
+	Fields: []probe.Field{
+		{Field: mapLayout, Slot: 0, Optional: true},
+		{Field: model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: "status"}, Slot: 4},
+	},
+	OffsetsSize: 8,
+}
+
+var returns = probe.Library{
+	Name:  "returns",
+	Hooks: []probe.Hook{{Symbol: "net/http.(*response).finishRequest", Event: probe.Return, Program: "finished"}},
+}
+
+// forms are the ways of linking that must not change a plan.
+var forms = map[model.Arch][]testbinary.Form{
+	model.AMD64: {testbinary.Plain, testbinary.Stripped, testbinary.PIE},
+	model.ARM64: {testbinary.Plain, testbinary.Stripped},
+}
+
+func TestPlansOfRealServersAreAsRecorded(t *testing.T) {
+	for arch, forms := range forms {
+		for _, release := range testbinary.Releases() {
+			golden := filepath.Join("testdata", fmt.Sprintf("go%s_%s.golden", release, arch))
+			for _, form := range forms {
+				build := testbinary.Build{Go: release, Arch: arch, Form: form}
+				t.Run(build.String(), func(t *testing.T) {
+					path := testbinary.Server(t, build)
+					b := inspectFile(t, path)
+					p := plan.Build(b, []probe.Library{server, returns}, known(120))
+					got := describe(t, b, p, path)
+					if *update && form == testbinary.Plain {
+						if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+							t.Fatal(err)
+						}
+					}
+					want, err := os.ReadFile(golden)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(string(want), got); diff != "" {
+						t.Errorf("the plan changed; if that is right, run go test -update (-recorded +now):\n%s", diff)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestNoSiteOfAServerIsSingleSteppedOnAMD64(t *testing.T) {
+	for _, release := range testbinary.Releases() {
+		for _, form := range forms[model.AMD64] {
+			build := testbinary.Build{Go: release, Arch: model.AMD64, Form: form}
+			b := inspectFile(t, testbinary.Server(t, build))
+			p := plan.Build(b, []probe.Library{server}, known(120))
+			if l := p.Libraries[0]; !l.Traced() || len(l.Sites) != 2 {
+				t.Errorf("%s: %d sites, left out: %q", build, len(l.Sites), l.LeftOut)
+			}
+			for _, site := range p.Libraries[0].Sites {
+				if site.Class != plan.Emulated || site.Instruction != "push %rbp" {
+					t.Errorf("%s: %s at %q, %s", build, site.Symbol, site.Instruction, site.Class)
+				}
+			}
+		}
+	}
+}
+
+// describe writes down what of a plan does not depend on where the linker put
+// things, and checks the rest against the file.
+func describe(t *testing.T, b *model.Binary, p *plan.Plan, path string) string {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var out strings.Builder
+	for _, l := range p.Libraries {
+		fmt.Fprintf(&out, "%s: offsets % x, left out %q\n", l.Library, l.Offsets, l.LeftOut)
+		for _, site := range l.Sites {
+			function := b.Functions[site.Symbol]
+			at := site.Address - function.Address
+			fmt.Fprintf(&out, "  %s %s+%d %q %s\n", site.Event, site.Symbol, at, site.Instruction, site.Class)
+			var inFile [1]byte
+			if _, err := file.ReadAt(inFile[:], int64(site.FileOffset)); err != nil || inFile[0] != function.Code[at] {
+				t.Errorf("%s: the file has %#x at the site, its code %#x (%v)", site.Symbol, inFile[0], function.Code[at], err)
+			}
+		}
+	}
+	return out.String()
+}
+
+func inspectFile(t *testing.T, path string) *model.Binary {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := inspect.Open(file, info.Size(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var symbols []string
+	for _, hook := range server.Hooks {
+		symbols = append(symbols, hook.Symbol)
+	}
+	b, err := f.Binary(symbols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

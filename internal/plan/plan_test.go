@@ -1,0 +1,231 @@
+package plan_test
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+var mapLayout = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
+
+func TestEnterIsBehindTheStackCheck(t *testing.T) {
+	for name, test := range map[string]struct {
+		arch   model.Arch
+		code   string
+		offset uint64
+		text   string
+		class  plan.Class
+	}{
+		"small frame":         {model.AMD64, "493b6610 7605 55 4889e5", 6, "push %rbp", plan.Emulated},
+		"far morestack":       {model.AMD64, "493b6610 0f8605000000 55 4889e5", 10, "push %rbp", plan.Emulated},
+		"large frame":         {model.AMD64, "4c8d6424a8 4d3b6610 0f8655550000 55 4889e5", 15, "push %rbp", plan.Emulated},
+		"huge frame":          {model.AMD64, "4989e4 4981ec88550000 0f8255000000 4d3b6610 0f8655000000 55", 26, "push %rbp", plan.Emulated},
+		"no stack check":      {model.AMD64, "55 4889e5 c3", 0, "push %rbp", plan.Emulated},
+		"no frame":            {model.AMD64, "488b4008 c3", 0, "mov 0x8(%rax),%rax", plan.SingleStepped},
+		"no frame, compares":  {model.AMD64, "4839d8 0f94c0 c3", 0, "cmp %rbx,%rax", plan.SingleStepped},
+		"arm64 small frame":   {model.ARM64, "900b40f9 ff6330eb c9000054 fe0f1df8", 12, "str x30, [sp,#-48]!", plan.SingleStepped},
+		"arm64 large frame":   {model.ARM64, "900b40f9 f1c303d1 3f0210eb 49010054 f48304d1 9efe1ff8 9ffa3fa9", 20, "", plan.SingleStepped},
+		"arm64 no frame":      {model.ARM64, "000440f9 c0035fd6", 0, "ldr x0, [x0,#8]", plan.SingleStepped},
+		"arm64 no stack test": {model.ARM64, "fe0f1ef8 c0035fd6", 0, "str x30, [sp,#-32]!", plan.SingleStepped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := planned(t, test.arch, test.code, probe.Enter)
+			if len(l.Sites) != 1 {
+				t.Fatalf("%d sites, left out: %q", len(l.Sites), l.LeftOut)
+			}
+			site := l.Sites[0]
+			if site.Address != 0x401000+test.offset || site.FileOffset != 0x1000+test.offset || site.Class != test.class {
+				t.Errorf("the site is %+v", site)
+			}
+			if test.text != "" && site.Instruction != test.text {
+				t.Errorf("the instruction is %q", site.Instruction)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeHookedIsLeftOutWithTheReason(t *testing.T) {
+	for name, test := range map[string]struct {
+		arch  model.Arch
+		code  string
+		event probe.Event
+		says  string
+	}{
+		"nop of five bytes":        {model.AMD64, "0f1f440000 c3", probe.Enter, "nop of five bytes"},
+		"check without push":       {model.AMD64, "493b6610 7605 4883ec18", probe.Enter, "no known form"},
+		"no code":                  {model.AMD64, "", probe.Enter, "cannot be decoded"},
+		"no instruction":           {model.AMD64, "06", probe.Enter, "cannot be decoded at +0"},
+		"arm64 check without str":  {model.ARM64, "900b40f9 ff6330eb c9000054 1f2003d5", probe.Enter, "no known form"},
+		"cut in an instruction":    {model.AMD64, "c3 0f1f", probe.Return, "cannot be decoded at +1"},
+		"unknown, with a prefix":   {model.AMD64, "66 0f04 c3", probe.Return, "cannot be decoded at +0"},
+		"AVX":                      {model.AMD64, "c5f877 c3", probe.Return, "AVX"},
+		"no return":                {model.AMD64, "ebfe", probe.Return, "never returns"},
+		"jump to another function": {model.AMD64, "c3 e900010000", probe.Return, "leaves by a jump at +1"},
+		"too long to be seen":      {model.AMD64, strings.Repeat("90", inspect.MaxCode-1) + "c3", probe.Return, "longer than"},
+		"arm64 jump out":           {model.ARM64, "c0035fd6 40000014", probe.Return, "leaves by a jump at +4"},
+		"another architecture":     {"riscv64", "c3", probe.Enter, "riscv64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if l := planned(t, test.arch, test.code, test.event); !strings.Contains(l.LeftOut, test.says) || l.Traced() {
+				t.Errorf("left out: %q", l.LeftOut)
+			}
+		})
+	}
+}
+
+func TestReturnIsEveryRetAndNothingInsideAnInstruction(t *testing.T) {
+	// mov $0xc3c3c3c3,%eax; ret; jmp back; int3 as the linker pads
+	l := planned(t, model.AMD64, "b8c3c3c3c3 c3 ebf8 c3 cc cc", probe.Return)
+	var offsets []uint64
+	for _, site := range l.Sites {
+		offsets = append(offsets, site.Address-0x401000)
+	}
+	if !slices.Equal(offsets, []uint64{5, 8}) {
+		t.Errorf("the returns are at %d, left out: %q", offsets, l.LeftOut)
+	}
+}
+
+func TestFIPSFunctionsAreNeverProbed(t *testing.T) {
+	const symbol = "crypto/internal/fips140/sha256.(*Digest).Write"
+	b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{symbol: {Code: []byte{0x55}}}}
+	p := plan.Build(b, []probe.Library{{Name: "fips", Hooks: []probe.Hook{{Symbol: symbol}}}}, known(0))
+	if l := p.Libraries[0]; !strings.Contains(l.LeftOut, "FIPS") || len(l.Sites) != 0 {
+		t.Errorf("left out: %q, %d sites", l.LeftOut, len(l.Sites))
+	}
+}
+
+func TestALibraryWithoutItsFunctionsIsUnusedAndNotAFailure(t *testing.T) {
+	p := plan.Build(&model.Binary{GoVersion: "1.26.8", Arch: model.AMD64}, []probe.Library{server}, known(0))
+	if l := p.Libraries[0]; !l.Unused || l.LeftOut != "" || l.Traced() || p.Traced() {
+		t.Errorf("the plan is %+v", l)
+	}
+}
+
+func TestALibraryWithSomeOfItsFunctionsIsLeftOut(t *testing.T) {
+	b := serverBinary("1.26.8")
+	delete(b.Functions, server.Hooks[1].Symbol)
+	l := plan.Build(b, []probe.Library{server}, known(120)).Libraries[0]
+	if l.Unused || !strings.Contains(l.LeftOut, server.Hooks[1].Symbol+": the binary has no such function") {
+		t.Errorf("unused %t, left out: %q", l.Unused, l.LeftOut)
+	}
+}
+
+func TestGoOlderThanSupportedIsLeftOut(t *testing.T) {
+	for version, left := range map[string]bool{"1.17.13": true, "1.20.14": true, "1.21.0": false, "1.27rc1": false, "devel go1.28-abc": false} {
+		l := plan.Build(serverBinary(version), []probe.Library{server}, known(120)).Libraries[0]
+		if (l.LeftOut != "") != left || left && !strings.Contains(l.LeftOut, version) {
+			t.Errorf("Go %s is left out: %q", version, l.LeftOut)
+		}
+	}
+}
+
+func TestOffsetsLieAtTheirSlotsAndWhatIsNotKnownIsAbsent(t *testing.T) {
+	field := func(name string) model.Field {
+		return model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: name}
+	}
+	library := server
+	library.Fields = []probe.Field{
+		{Field: field("status"), Slot: 8},
+		{Field: field("gone"), Slot: 0, Optional: true},
+		{Field: field("unknown"), Slot: 4, Optional: true},
+	}
+	library.OffsetsSize = 16
+	lookup := func(f model.Field) (model.FieldOffset, error) {
+		switch f.Field {
+		case "status":
+			return model.FieldOffset{Offset: 128, Exists: true, Source: model.SourceTable}, nil
+		case "gone":
+			return model.FieldOffset{Source: model.SourceTable}, nil
+		}
+		return model.FieldOffset{}, errors.New("nobody knows")
+	}
+	l := plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup).Libraries[0]
+	for slot, want := range map[int]uint32{0: probe.Absent, 4: probe.Absent, 8: 128, 12: 0} {
+		if got := binary.LittleEndian.Uint32(l.Offsets[slot:]); got != want {
+			t.Errorf("slot %d holds %#x", slot, got)
+		}
+	}
+	if !l.Traced() || len(l.Notes) != 1 || !strings.Contains(l.Notes[0], "net/http.response.unknown: nobody knows") {
+		t.Errorf("left out %q, notes %q", l.LeftOut, l.Notes)
+	}
+	library.Fields[1].Optional, library.Fields[2].Optional = false, false
+	l = plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup).Libraries[0]
+	if !strings.Contains(l.LeftOut, "response.gone: no such field in this version") || !strings.Contains(l.LeftOut, "response.unknown: nobody knows") {
+		t.Errorf("left out: %q", l.LeftOut)
+	}
+}
+
+func TestTheLayoutOfMapsFollowsFromGoAndItsExperiments(t *testing.T) {
+	for _, test := range []struct {
+		version, experiments string
+		layout               uint32
+	}{
+		{"1.21.0", "", 1},
+		{"1.23.12", "", 1},
+		{"1.24.0", "", 2},
+		{"1.24.3", "noswissmap", 1},
+		{"1.25.1 X:nocoverageredesign,noswissmap", "", 1},
+		{"1.26.8 X:nocoverageredesign", "nocoverageredesign", 2},
+		{"1.26.8", "noswissmap", 2}, // gone since 1.26
+		{"1.27.4", "mapsplitgroup", probe.Absent},
+		{"devel go1.28-abc", "", probe.Absent},
+	} {
+		b := serverBinary(test.version)
+		b.Settings = map[string]string{"GOEXPERIMENT": test.experiments}
+		l := plan.Build(b, []probe.Library{server}, known(120)).Libraries[0]
+		if got := binary.LittleEndian.Uint32(l.Offsets); got != test.layout || !l.Traced() {
+			t.Errorf("Go %s with %q has layout %#x, left out: %q", test.version, test.experiments, got, l.LeftOut)
+		}
+	}
+}
+
+func TestAReasonThatManyFieldsShareIsGivenOnce(t *testing.T) {
+	library := server
+	library.Fields = nil
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		library.Fields = append(library.Fields, probe.Field{Field: model.Field{Package: "p", Struct: "s", Field: name}})
+	}
+	lookup := func(model.Field) (model.FieldOffset, error) { return model.FieldOffset{}, errors.New("nobody knows") }
+	l := plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup).Libraries[0]
+	if l.LeftOut != "p.s.a, p.s.b, p.s.c and 2 more: nobody knows" {
+		t.Errorf("left out: %q", l.LeftOut)
+	}
+}
+
+// planned plans one hook on a function at 0x401000 with the given code.
+func planned(t *testing.T, arch model.Arch, code string, event probe.Event) plan.Library {
+	t.Helper()
+	decoded, err := hex.DecodeString(strings.ReplaceAll(code, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &model.Binary{GoVersion: "1.26.8", Arch: arch, Functions: map[string]model.Function{
+		"f": {Name: "f", Address: 0x401000, FileOffset: 0x1000, Code: decoded},
+	}}
+	library := probe.Library{Name: "library", Hooks: []probe.Hook{{Symbol: "f", Event: event, Program: "program"}}}
+	return plan.Build(b, []probe.Library{library}, known(0)).Libraries[0]
+}
+
+// serverBinary has both functions of a server.
+func serverBinary(version string) *model.Binary {
+	b := &model.Binary{GoVersion: version, Arch: model.AMD64, Functions: map[string]model.Function{}}
+	for _, hook := range server.Hooks {
+		b.Functions[hook.Symbol] = model.Function{Name: hook.Symbol, Code: []byte{0x55, 0xc3}}
+	}
+	return b
+}
+
+// known answers every question with one offset.
+func known(offset uint64) model.FieldLookup {
+	return func(model.Field) (model.FieldOffset, error) {
+		return model.FieldOffset{Offset: offset, Exists: true, Source: model.SourceTable}, nil
+	}
+}
