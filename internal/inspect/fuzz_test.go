@@ -19,8 +19,14 @@ import (
 const memoryBound = 128 << 20
 
 func FuzzInspect(f *testing.F) {
-	for _, seed := range hostile(f) {
-		f.Add(seed)
+	whole := tinyExecutable()
+	f.Add(whole)
+	f.Add(whole[:len(whole)/2])
+	f.Add(whole[:65])
+	for at := 0; at < len(whole); at += 61 {
+		damaged := slices.Clone(whole)
+		damaged[at] ^= 0xff
+		f.Add(damaged)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var before, after runtime.MemStats
@@ -36,8 +42,36 @@ func FuzzInspect(f *testing.F) {
 	})
 }
 
+func TestATinyExecutableIsUnderstood(t *testing.T) {
+	b, err := inspectBytes(tinyExecutable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	main := b.Functions["main.main"]
+	if b.GoVersion != "1.26.8" || main.Address != tinyAddress || !bytes.Equal(main.Code, []byte{0x55, 0xc3}) {
+		t.Errorf("Go %q, %+v", b.GoVersion, main)
+	}
+}
+
+func TestLyingHeadersTakeNoMemory(t *testing.T) {
+	for name, data := range hostile(t) {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			b, err := inspectBytes(data)
+			runtime.ReadMemStats(&after)
+			if (b == nil) == (err == nil) {
+				t.Errorf("the answer is %v and %v", b, err)
+			}
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > memoryBound {
+				t.Errorf("%d bytes were allocated", grown)
+			}
+		})
+	}
+}
+
 func TestDamagedExecutablesAreErrorsOrAnswersNeverPanics(t *testing.T) {
-	whole := hostile(t)[0]
+	whole := hostile(t)["whole"]
 	random := rand.New(rand.NewPCG(1, 2))
 	// The headers, the function table and moduledata are where damage tells.
 	for range 150 {
@@ -56,7 +90,7 @@ func TestDamagedExecutablesAreErrorsOrAnswersNeverPanics(t *testing.T) {
 }
 
 // hostile makes a whole executable and variants of it that lie.
-func hostile(t testing.TB) [][]byte {
+func hostile(t testing.TB) map[string][]byte {
 	t.Helper()
 	whole, err := os.ReadFile(testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain}))
 	if err != nil {
@@ -69,28 +103,23 @@ func hostile(t testing.TB) [][]byte {
 	}
 	sections := binary.LittleEndian.Uint64(whole[40:])
 	count := binary.LittleEndian.Uint16(whole[60:])
-	return [][]byte{
-		whole,
-		whole[:len(whole)/2],
-		whole[:4096],
-		whole[:65],
-		// Every section says that it has 2^62 bytes.
-		changed(func(b []byte) {
+	magic := bytes.Index(whole, []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8})
+	return map[string][]byte{
+		"whole": whole,
+		"half":  whole[:len(whole)/2],
+		"page":  whole[:4096],
+		"every section has 2^62 bytes": changed(func(b []byte) {
 			for i := range uint64(count) {
 				binary.LittleEndian.PutUint64(b[sections+64*i+32:], 1<<62)
 			}
 		}),
-		// Every section begins near the end of all addresses.
-		changed(func(b []byte) {
+		"every section begins near the end of all addresses": changed(func(b []byte) {
 			for i := range uint64(count) {
 				binary.LittleEndian.PutUint64(b[sections+64*i+24:], 1<<63-8)
 			}
 		}),
-		// The function table claims four million functions.
-		changed(func(b []byte) {
-			magic := bytes.Index(b, []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8})
-			binary.LittleEndian.PutUint64(b[magic+8:], 4<<20)
-		}),
+		"four million functions": changed(func(b []byte) { binary.LittleEndian.PutUint64(b[magic+8:], 4<<20) }),
+		"all names are one":      changed(func(b []byte) { binary.LittleEndian.PutUint64(b[magic+32:], 0) }),
 	}
 }
 

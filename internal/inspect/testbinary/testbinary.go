@@ -26,6 +26,7 @@ const (
 	PIE        Form = "pie"        // position-independent, with both
 	DWARF4     Form = "dwarf4"     // as plain, with debug information of version 4
 	NoCompress Form = "nocompress" // as plain, with debug information as it is
+	CgoPIE     Form = "cgopie"     // as PIE, with cgo, by the C compiler's linker
 )
 
 // Build is one binary to be had.
@@ -71,13 +72,16 @@ func Server(t testing.TB, b Build) string {
 		t.Fatal(err)
 	}
 	arguments := b.arguments()
-	sum := sha256.Sum256([]byte(strings.Join(append([]string{b.Go, string(b.Arch), server, module}, arguments...), "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{b.Go, string(b.Arch), string(b.Form), server, module}, arguments...), "\x00")))
 	path := filepath.Join(cache, "spanprobe-test", fmt.Sprintf("%s-%s", b, hex.EncodeToString(sum[:8])))
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("gcc"); err != nil && b.Form == CgoPIE {
+		t.Skip("there is no C compiler: ", err)
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{"main.go": server, "go.mod": module} {
@@ -95,7 +99,7 @@ func Server(t testing.TB, b Build) string {
 	command := exec.Command("go", append(arguments, "-o", half.Name(), ".")...)
 	command.Dir = dir
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOOS=linux", "GOARCH="+string(b.Arch),
-		"CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT="+b.experiment())
+		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE], "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT="+b.experiment())
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("compile the test server as %s: %v\n%s", b, err, out)
 	}
@@ -112,6 +116,8 @@ func (b Build) arguments() []string {
 		arguments = append(arguments, "-ldflags=-s -w")
 	case PIE:
 		arguments = append(arguments, "-buildmode=pie")
+	case CgoPIE:
+		arguments = append(arguments, "-buildmode=pie", "-ldflags=-linkmode=external")
 	case NoCompress:
 		arguments = append(arguments, "-ldflags=-compressdwarf=false")
 	}

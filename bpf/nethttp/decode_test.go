@@ -1,0 +1,206 @@
+package nethttp
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+func TestATargetIsSplitAsItCame(t *testing.T) {
+	for target, want := range map[string][2]string{
+		"/":                          {"/", ""},
+		"/a/b?x=1&y":                 {"/a/b", "x=1&y"},
+		"/a%20b?q=%3F?":              {"/a%20b", "q=%3F?"},
+		"/a?":                        {"/a", ""},
+		"*":                          {"*", ""},
+		"http://shop.example/a?x":    {"/a", "x"},
+		"http://shop.example":        {"/", ""},
+		"http://shop.example?x=1":    {"/", "x=1"},
+		"shop.example:443":           {"", ""},
+		"":                           {"", ""},
+		"/http://shop.example/a?b=c": {"/http://shop.example/a", "b=c"},
+	} {
+		path, query := splitTarget(target)
+		if got := [2]string{path, query}; got != want {
+			t.Errorf("%q: %q, want %q", target, got, want)
+		}
+	}
+}
+
+func TestAHostGivesAnAddressAndThePortItNames(t *testing.T) {
+	type host struct {
+		address string
+		port    uint16
+	}
+	for header, want := range map[string]host{
+		"":                   {},
+		"shop.example":       {"shop.example", 0},
+		"shop.example:8080":  {"shop.example", 8080},
+		"127.0.0.1:80":       {"127.0.0.1", 80},
+		"[::1]":              {"::1", 0},
+		"[::1]:80":           {"::1", 80},
+		"[::1":               {},
+		"shop.example:":      {"shop.example", 0},
+		"shop.example:http":  {"shop.example", 0},
+		"shop.example:0":     {"shop.example", 0},
+		"shop.example:99999": {"shop.example", 0},
+	} {
+		address, port := splitHost(text{header, false})
+		if got := (host{address, port}); got != want {
+			t.Errorf("%q: %v, want %v", header, got, want)
+		}
+	}
+	if address, _ := splitHost(text{"a.very.long.name", true}); address != "" {
+		t.Errorf("a host that was cut is none, and not %q", address)
+	}
+}
+
+func TestARouteIsThePathOfAPattern(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"":                           "",
+		"/":                          "/",
+		"/items/{id}":                "/items/{id}",
+		"GET /items/{id}":            "/items/{id}",
+		"shop.example/items/":        "/items/",
+		"GET shop.example/items/{$}": "/items/{$}",
+		"no slash at all":            "",
+	} {
+		if got := routeOfPattern(pattern); got != want {
+			t.Errorf("%q: %q, want %q", pattern, got, want)
+		}
+	}
+}
+
+func TestAMethodThatTheConventionsDoNotKnowIsKeptApart(t *testing.T) {
+	for _, c := range []struct {
+		method          text
+		known, original string
+	}{
+		{text{"GET", false}, "GET", ""},
+		{text{"PATCH", false}, "PATCH", ""},
+		{text{"get", false}, "_OTHER", "get"},
+		{text{"PROPFIND", false}, "_OTHER", "PROPFIND"},
+		{text{"GET", true}, "_OTHER", "GET"}, // the beginning of a longer one
+		{text{"", false}, "", ""},
+	} {
+		known, original := conventionalMethod(c.method)
+		if known != c.known || original != c.original {
+			t.Errorf("%v: %q, %q", c.method, known, original)
+		}
+	}
+}
+
+func TestATextIsValidAndNeverCutInsideACharacter(t *testing.T) {
+	for _, c := range []struct {
+		text text
+		want string
+	}{
+		{text{"plain", false}, "plain"},
+		{text{"plain", true}, "plain"},
+		{text{"caf\xc3", true}, "caf"},
+		{text{"caf\xc3", false}, "caf�"},
+		{text{"\xe2\x82", true}, ""},
+		{text{"é", true}, "é"},
+		{text{"a\xff\xfeb", false}, "a�b"},
+		{text{"\x80\x80\x80\x80", true}, "�"},
+		{text{"a\x00b", false}, "a\x00b"},
+	} {
+		if got := valid(c.text); got != c.want {
+			t.Errorf("%q (cut: %v): %q, want %q", c.text.string, c.text.cut, got, c.want)
+		}
+	}
+}
+
+func TestAStateThatWasCutLosesItsLastEntry(t *testing.T) {
+	for _, c := range []struct {
+		text text
+		want string
+	}{
+		{text{"a=1,b=2", false}, "a=1,b=2"},
+		{text{"a=1,b=2", true}, "a=1"},
+		{text{"a=1", true}, ""},
+		{text{"", true}, ""},
+	} {
+		if got := wholeEntries(c.text); got != c.want {
+			t.Errorf("%q (cut: %v): %q, want %q", c.text.string, c.text.cut, got, c.want)
+		}
+	}
+}
+
+// record lays out a record as the programs do.
+func record(change func(fixed []byte), texts ...string) []byte {
+	fixed := make([]byte, textsAt)
+	at := methodAt
+	var all strings.Builder
+	for _, s := range texts {
+		binary.LittleEndian.PutUint16(fixed[at+lengthAt:], uint16(len(s)))
+		binary.LittleEndian.PutUint16(fixed[at+wholeAt:], uint16(len(s)))
+		at += targetAt - methodAt
+		all.WriteString(s)
+	}
+	change(fixed)
+	return append(fixed, all.String()...)
+}
+
+func TestARecordBecomesASpan(t *testing.T) {
+	raw := record(func(fixed []byte) {
+		binary.LittleEndian.PutUint16(fixed[statusAt:], 502)
+		fixed[protoMajorAt], fixed[protoMinorAt], fixed[tlsAt] = 1, 1, 1
+	}, "PUT", "/items/1?a=b", "shop.example", "[::ffff:192.0.2.7]:5000", "agent/1", "a=1", "PUT /items/{id}")
+	var got model.Span
+	if err := decode(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := model.Span{
+		Kind: model.KindServer, Name: "PUT /items/{id}", Status: model.StatusError, TraceState: "a=1",
+		Attributes: []model.Attribute{
+			model.String("http.request.method", "PUT"),
+			model.String("url.scheme", "https"),
+			model.String("url.path", "/items/1"),
+			model.String("url.query", "a=b"),
+			model.String("http.route", "/items/{id}"),
+			model.Int("http.response.status_code", 502),
+			model.String("error.type", "502"),
+			model.String("server.address", "shop.example"),
+			model.String("client.address", "192.0.2.7"),
+			model.String("network.peer.address", "192.0.2.7"),
+			model.Int("network.peer.port", 5000),
+			model.String("network.protocol.version", "1.1"),
+			model.String("user_agent.original", "agent/1"),
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestARecordThatIsTooShortIsAnError(t *testing.T) {
+	whole := record(func([]byte) {}, "GET", "/")
+	for n := range whole {
+		var span model.Span
+		if err := decode(whole[:n], &span); err == nil {
+			t.Errorf("%d of %d bytes were enough", n, len(whole))
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(record(func([]byte) {}, "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent", "a=1", "GET /a"))
+	f.Add(record(func(fixed []byte) { fixed[joinedAt] = 1 }, "\xff\xc3", "\xe2\x82"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var span model.Span
+		if decode(raw, &span) != nil {
+			return
+		}
+		for _, attribute := range span.Attributes {
+			if !utf8.ValidString(attribute.Str) {
+				t.Errorf("%s is not valid UTF-8: %q", attribute.Key, attribute.Str)
+			}
+		}
+	})
+}

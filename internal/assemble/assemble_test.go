@@ -1,0 +1,126 @@
+package assemble
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+// raw lays a head out as the programs do; no struct of the kernel's has padding
+// that differs from Go's.
+func raw(t *testing.T, head process.SpanHead) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := binary.Write(&b, binary.LittleEndian, struct {
+		Start, End, Goid uint64
+		Tgid, Generation uint32
+		TraceID          [16]byte
+		SpanID, ParentID [8]byte
+		Flags, Context   uint8
+		Library          uint16
+		Reserved         uint32
+	}{head.Start, head.End, head.Goid, head.Tgid, head.Generation, head.TraceId, head.SpanId, head.ParentId, head.Flags, head.Context, head.Library, 0}); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() != headSize {
+		t.Fatalf("the test's head has %d bytes, a real one %d", b.Len(), headSize)
+	}
+	return b.Bytes()
+}
+
+func named(name string) probe.Library {
+	return probe.Library{Name: name, Decode: func(_ []byte, span *model.Span) error {
+		span.Name = name
+		return nil
+	}}
+}
+
+func TestAHeadBecomesASpan(t *testing.T) {
+	head := process.SpanHead{
+		Start: 100, End: 350, Goid: 7, Tgid: 42, Generation: 9,
+		TraceId: [16]byte{1}, SpanId: [8]byte{2}, ParentId: [8]byte{3},
+		Flags: 1, Context: process.ContextRemoteParent, Library: 1,
+	}
+	got, err := New([]probe.Library{named("one"), named("two")}, model.QueryRedact).Span(raw(t, head), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := model.Span{
+		PID: 42, Generation: 9, Library: "two", Name: "two", TraceID: [16]byte{1}, SpanID: [8]byte{2}, ParentID: [8]byte{3},
+		Flags: 1, RemoteParent: true, Start: 1100, End: 1350,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	pid, generation, ok := Process(raw(t, head))
+	if pid != 42 || generation != 9 || !ok {
+		t.Errorf("of process %d, generation %d, %v", pid, generation, ok)
+	}
+}
+
+func TestAMalformedRecordIsAnError(t *testing.T) {
+	failing := probe.Library{Name: "failing", Decode: func([]byte, *model.Span) error { return errors.New("no") }}
+	a := New([]probe.Library{failing}, model.QueryRedact)
+	for name, record := range map[string][]byte{
+		"empty":                 nil,
+		"short":                 raw(t, process.SpanHead{})[:headSize-1],
+		"of no library":         raw(t, process.SpanHead{Library: 1}),
+		"ends before it starts": raw(t, process.SpanHead{Start: 2, End: 1}),
+		"not decodable":         raw(t, process.SpanHead{}),
+	} {
+		if _, err := a.Span(record, 0); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestAQueryIsRedactedKeptOrDropped(t *testing.T) {
+	for _, c := range []struct {
+		mode        model.QueryMode
+		query, want string
+	}{
+		{model.QueryRedact, "a=1&b=2", "a=REDACTED&b=REDACTED"},
+		{model.QueryRedact, "a=1;b=", "a=REDACTED&b=REDACTED"},
+		{model.QueryRedact, "sometoken", "REDACTED"},
+		{model.QueryRedact, "&&a=b=c&", "a=REDACTED"},
+		{model.QueryKeep, "a=1", "a=1"},
+	} {
+		span := model.Span{Attributes: []model.Attribute{model.String("url.query", c.query)}}
+		redactQuery(&span, c.mode)
+		if got := span.Attributes[0].Str; got != c.want {
+			t.Errorf("%s %q: %q, want %q", c.mode, c.query, got, c.want)
+		}
+	}
+	span := model.Span{Attributes: []model.Attribute{model.String("url.path", "/"), model.String("url.query", "a=1"), model.Int("n", 1)}}
+	redactQuery(&span, model.QueryDrop)
+	want := []model.Attribute{model.String("url.path", "/"), model.Int("n", 1)}
+	if diff := cmp.Diff(want, span.Attributes); diff != "" {
+		t.Errorf("dropped: -want +got:\n%s", diff)
+	}
+}
+
+func TestTheWallOffsetTurnsBootTimeIntoTheTimeOfDay(t *testing.T) {
+	before := time.Now()
+	offset, err := WallOffset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := WallOffset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if apart := time.Duration(offset - again).Abs(); apart > time.Second {
+		t.Errorf("two measurements differ by %v", apart)
+	}
+	if offset <= 0 || offset > before.Add(time.Minute).UnixNano() {
+		t.Errorf("the machine would have booted at %v", time.Unix(0, offset))
+	}
+}
