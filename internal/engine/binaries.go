@@ -17,6 +17,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // traced is an executable file that at least one target runs or ran. Work that
@@ -154,7 +155,7 @@ func (c *controller) plan(file *os.File, size int64, exe string) (*model.Binary,
 			structs[field.Package+"."+field.Struct] = true
 		}
 	}
-	lookup := plan.Lookup(binary, c.settings.Table, func(field model.Field) (uint64, bool, error) {
+	lookup := plan.Lookup(binary, offsets.Default().Lookup, func(field model.Field) (uint64, bool, error) {
 		return inspected.FieldOffset(field, structs)
 	})
 	return binary, plan.Build(binary, c.settings.Libraries, lookup), nil

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/model"
-	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/traces"
 )
@@ -50,8 +49,6 @@ type Config struct {
 type Settings struct {
 	Logger    *zap.Logger
 	Libraries []probe.Library
-	// Table answers for the offsets of released versions.
-	Table plan.Table
 	// Version of spanprobe: the version of the scopes.
 	Version string
 	// Consume hands spans on. It is called from one goroutine at a time.

@@ -24,6 +24,9 @@ const (
 	unitWithTypes = "runtime"
 )
 
+// ErrNotDescribed says that the debug information has no such struct.
+var ErrNotDescribed = errors.New("not in the debug information")
+
 // layouts holds the wanted structs of the debug information.
 type layouts struct {
 	structs map[string]map[string]uint64 // offsets by "package.Struct" and field
@@ -48,7 +51,7 @@ func (f *File) FieldOffset(field model.Field, wanted map[string]bool) (offset ui
 	if f.layouts.err != nil {
 		return 0, false, f.layouts.err
 	}
-	return 0, false, fmt.Errorf("the debug information does not describe %s", name)
+	return 0, false, fmt.Errorf("%s: %w", name, ErrNotDescribed)
 }
 
 // readLayouts finds the wanted structs. Go's linker puts all types into the unit

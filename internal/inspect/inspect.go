@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
@@ -32,9 +31,10 @@ const MaxCode = 4096
 // header may claim 2^32.
 const maxSections = 1024
 
-// Bounds on what the parsers of the standard library may read, in bytes. They
-// allocate by numbers in the file, in proportion to what they then can read.
+// Bounds on what is read, in bytes. The parsers of the standard library allocate
+// by numbers in the file, in proportion to what they then can read.
 const (
+	maxRead      = 4 << 30  // in all: a sparse file costs nothing, and its sections may overlap
 	maxHeaders   = 4 << 20  // ELF headers and section names
 	maxBuildInfo = 64 << 20 // what is searched for the build information
 	maxString    = 2 << 20  // one string of it: a module takes about 100 bytes
@@ -70,8 +70,8 @@ func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the ELF headers: %w", err)
 	}
-	headers.lift() // the sections are read through it
-	f = &File{path: path, reader: bounded, elf: parsed}
+	headers.left, headers.largest = maxRead, maxRead // sections are read through it
+	f = &File{path: path, reader: &meter{reader: bounded, left: maxRead, largest: maxRead}, elf: parsed}
 	if parsed.Class != elf.ELFCLASS64 || parsed.Data != elf.ELFDATA2LSB {
 		return nil, fmt.Errorf("%w: not a 64-bit little-endian executable", ErrUnsupported)
 	}
@@ -193,8 +193,6 @@ func (m *meter) ReadAt(p []byte, at int64) (int, error) {
 	m.left -= size
 	return m.reader.ReadAt(p, at)
 }
-
-func (m *meter) lift() { m.left, m.largest = math.MaxInt64, math.MaxInt64 }
 
 // guard turns a panic of a parser of the standard library into an error.
 func guard(err *error) {

@@ -94,11 +94,11 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		l.LeftOut = fmt.Sprintf("Go %s is older than the oldest supported, 1.%d", b.GoVersion, oldestGo)
 		return l
 	}
-	var reasons, notes reasons
+	var failures, notes reasons
 	for _, hook := range library.Hooks {
 		sites, err := choose(b, hook)
 		if err != nil {
-			reasons.add(hook.Symbol, err.Error())
+			failures.add(hook.Symbol, err.Error())
 			continue
 		}
 		l.Sites = append(l.Sites, sites...)
@@ -115,16 +115,16 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		case field.Optional:
 			notes.add(field.String(), err.Error())
 		case err == nil:
-			reasons.add(field.String(), "no such field in this version")
+			failures.add(field.String(), "no such field in this version")
 		default:
-			reasons.add(field.String(), err.Error())
+			failures.add(field.String(), err.Error())
 		}
 		binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
 		if err == nil {
 			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source, Optional: field.Optional})
 		}
 	}
-	l.LeftOut, l.Notes = strings.Join(reasons.list(), "; "), notes.list()
+	l.LeftOut, l.Notes = strings.Join(failures.list(), "; "), notes.list()
 	return l
 }
 

@@ -93,6 +93,13 @@ func TestReturnIsEveryRetAndNothingInsideAnInstruction(t *testing.T) {
 	}
 }
 
+func TestAFunctionThatInspectionReadsWholeHasItsReturns(t *testing.T) {
+	l := planned(t, model.AMD64, strings.Repeat("90", inspect.MaxCode-2)+"c3", probe.Return)
+	if len(l.Sites) != 1 {
+		t.Errorf("%d returns, left out: %q", len(l.Sites), l.LeftOut)
+	}
+}
+
 func TestFIPSFunctionsAreNeverProbed(t *testing.T) {
 	const symbol = "crypto/internal/fips140/sha256.(*Digest).Write"
 	b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{symbol: {Code: []byte{0x55}}}}

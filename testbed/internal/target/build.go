@@ -18,6 +18,7 @@ type Build struct {
 	Source string // folder of the program, with no go.mod of its own; from the repository's root
 	Go     string // toolchain: "1.22.12"
 	Flags  []string
+	Arch   string // GOARCH; "": this machine's
 }
 
 // Stripped is what takes the symbol table and the debug information away.
@@ -63,7 +64,7 @@ func Compile(b Build) (string, error) {
 		return "", fmt.Errorf("no program in %s: %w", source, err)
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %q\n", b.Go, b.Flags)
+	fmt.Fprintf(sum, "%s %s %q\n", b.Go, b.Arch, b.Flags)
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -115,6 +116,9 @@ func compile(b Build, files []string, executable string) error {
 	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)
 	command.Dir = work
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOFLAGS=-buildvcs=false", "GOWORK=off")
+	if b.Arch != "" {
+		command.Env = append(command.Env, "GOARCH="+b.Arch)
+	}
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s with %s: %w\n%s", b.Source, b, err, output)
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
-	"github.com/spanprobe/spanprobe/internal/model"
 )
 
 // Patience is how long something may take that is no matter of speed here.
@@ -63,7 +62,6 @@ func Start(t testing.TB, config engine.Config) *Tracer {
 		Logger:    zaptest.NewLogger(t),
 		Libraries: all.Libraries(),
 		Version:   "test",
-		Table:     func(string, string, model.Arch, model.Field) (uint64, bool, bool) { return 0, false, false },
 		Consume:   tracer.keep,
 		Status:    func(err error) { t.Logf("status: %v", err) },
 	})
@@ -144,4 +142,3 @@ func Eventually(t testing.TB, condition func() bool, what string, args ...any) {
 		}
 	}
 }
-

@@ -1,0 +1,160 @@
+// Package sink receives spans as a backend does, over OTLP and gRPC, for tests
+// and measurements: it counts them, and keeps them if it is asked to.
+package sink
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
+)
+
+// maxMessage is above what a batch of the batch processor's default size, 8192
+// spans, can be; gRPC's own limit of 4 MiB is not.
+const maxMessage = 64 << 20
+
+// Sink is an OTLP/gRPC server for traces. All of it is safe for concurrent use.
+type Sink struct {
+	server  *grpc.Server
+	address string
+	keep    bool
+
+	mu     sync.Mutex
+	counts map[string]int // spans by service.name
+	total  int
+	spans  []Span
+}
+
+// Span is one span that arrived, with its resource and scope.
+type Span struct {
+	Resource map[string]any
+	Scope    string // name
+	Version  string // of the scope
+	ptrace.Span
+}
+
+// Values are the span's attributes as plain values.
+func (s Span) Values() map[string]any { return s.Span.Attributes().AsRaw() }
+
+// Start starts a sink that keeps all spans. The address may be "127.0.0.1:0".
+func Start(address string) (*Sink, error) { return start(address, true) }
+
+// StartCounting starts a sink that counts spans, and keeps none.
+func StartCounting(address string) (*Sink, error) { return start(address, false) }
+
+func start(address string, keep bool) (*Sink, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("sink: %w", err)
+	}
+	s := &Sink{
+		server:  grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage)),
+		address: listener.Addr().String(),
+		keep:    keep,
+		counts:  map[string]int{},
+	}
+	ptraceotlp.RegisterGRPCServer(s.server, &service{sink: s})
+	// Serve fails only if the listener does, which Stop closes.
+	go func() { _ = s.server.Serve(listener) }()
+	return s, nil
+}
+
+// Stop ends the sink at once. What it has received stays.
+func (s *Sink) Stop() { s.server.Stop() }
+
+// Address is where it listens, as host:port.
+func (s *Sink) Address() string { return s.address }
+
+// Count is how many spans have arrived.
+func (s *Sink) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
+// Counts is how many spans have arrived, by the service.name of their resource.
+func (s *Sink) Counts() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.counts)
+}
+
+// Spans returns the spans that were kept, in the order in which they arrived.
+func (s *Sink) Spans() []Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.spans)
+}
+
+// Reset forgets all that has arrived.
+func (s *Sink) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts, s.total, s.spans = map[string]int{}, 0, nil
+}
+
+// pollInterval is how often Await looks.
+const pollInterval = 10 * time.Millisecond
+
+// Await waits until n spans have arrived in all. The error says how many have.
+func (s *Sink) Await(ctx context.Context, n int) error {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		count := s.Count()
+		if count >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d spans arrived: %w", count, n, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}
+
+// service is the gRPC side of a sink.
+type service struct {
+	ptraceotlp.UnimplementedGRPCServer
+	sink *Sink
+}
+
+// Export takes one batch of spans.
+func (s *service) Export(_ context.Context, request ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	s.sink.add(request.Traces())
+	return ptraceotlp.NewExportResponse(), nil
+}
+
+// add may keep what it is given: the message was decoded for this call alone.
+func (s *Sink) add(traces ptrace.Traces) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, resource := range traces.ResourceSpans().All() {
+		name := ""
+		if value, ok := resource.Resource().Attributes().Get("service.name"); ok {
+			name = value.AsString()
+		}
+		var values map[string]any
+		if s.keep {
+			values = resource.Resource().Attributes().AsRaw()
+		}
+		for _, scope := range resource.ScopeSpans().All() {
+			n := scope.Spans().Len()
+			s.counts[name] += n
+			s.total += n
+			if !s.keep {
+				continue
+			}
+			for _, span := range scope.Spans().All() {
+				s.spans = append(s.spans, Span{values, scope.Scope().Name(), scope.Scope().Version(), span})
+			}
+		}
+	}
+}

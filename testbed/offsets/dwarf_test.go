@@ -1,0 +1,81 @@
+// Package offsets checks the offset table against what compilers did.
+package offsets
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/spanprobe/spanprobe/bpf/all"
+	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/offsets"
+	"github.com/spanprobe/spanprobe/testbed/internal/target"
+)
+
+// derived tells of the fields that follow from the version and that no
+// debug information describes.
+func derived(field model.Field) bool { return field.Package == "runtime" && field.Struct == "map" }
+
+func TestTheTableAgreesWithTheDebugInformationOfCompiledBinaries(t *testing.T) {
+	for _, version := range []string{"1.21.13", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.27.4"} {
+		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
+			t.Run(fmt.Sprintf("go%s on %s", version, arch), func(t *testing.T) {
+				executable := target.MustCompile(t, target.Build{Source: "bpf/nethttp/target", Go: version, Arch: string(arch)})
+				compare(t, executable, version, arch)
+			})
+		}
+	}
+}
+
+func compare(t *testing.T, executable, version string, arch model.Arch) {
+	t.Helper()
+	file, err := os.Open(executable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inspected, err := inspect.Open(file, info.Size(), executable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	structs := map[string]bool{}
+	for _, library := range all.Libraries() {
+		for _, field := range library.Fields {
+			structs[field.Package+"."+field.Struct] = true
+		}
+	}
+	compared := 0
+	for _, library := range all.Libraries() {
+		for _, field := range library.Fields {
+			if derived(field.Field) {
+				continue
+			}
+			offset, exists, known := offsets.Default().Lookup(field.Module, version, arch, field.Field)
+			if !known {
+				t.Errorf("%s is not known", field.Field)
+				continue
+			}
+			inDWARF, described, err := inspected.FieldOffset(field.Field, structs)
+			if errors.Is(err, inspect.ErrNotDescribed) && !exists {
+				continue // neither has the struct
+			}
+			if err != nil {
+				t.Errorf("%s: %v", field.Field, err)
+				continue
+			}
+			if exists != described || exists && offset != inDWARF {
+				t.Errorf("%s: the table says %d (%v), the debug information %d (%v)", field.Field, offset, exists, inDWARF, described)
+			}
+			compared++
+		}
+	}
+	if compared < 15 {
+		t.Errorf("only %d fields could be compared", compared)
+	}
+}
