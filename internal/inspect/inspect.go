@@ -34,7 +34,7 @@ const maxSections = 1024
 // Bounds on what is read, in bytes. The parsers of the standard library allocate
 // by numbers in the file, in proportion to what they then can read.
 const (
-	maxRead      = 4 << 30  // in all: a sparse file costs nothing, and its sections may overlap
+	maxRead      = 2 << 30  // in all: a sparse file costs nothing, and its sections may overlap
 	maxHeaders   = 4 << 20  // ELF headers and section names
 	maxBuildInfo = 64 << 20 // what is searched for the build information
 	maxString    = 2 << 20  // one string of it: a module takes about 100 bytes
@@ -188,7 +188,7 @@ type meter struct {
 func (m *meter) ReadAt(p []byte, at int64) (int, error) {
 	size := int64(len(p))
 	if size > m.largest || size > m.left {
-		return 0, fmt.Errorf("%w: it claims too much of something", ErrUnsupported)
+		return 0, fmt.Errorf("%w: its headers claim more than a Go executable has", ErrUnsupported)
 	}
 	m.left -= size
 	return m.reader.ReadAt(p, at)

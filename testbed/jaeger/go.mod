@@ -1,3 +1,6 @@
+// Jaeger v2 for the demo and the end-to-end tests, in a module of its own so
+// that its dependencies enter nothing else. The versions and the replace
+// directive are Jaeger's own; its release 2.13.0 is 1.76.0 as a module.
 module github.com/spanprobe/spanprobe/testbed/jaeger
 
 go 1.26.0

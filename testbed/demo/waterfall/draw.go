@@ -19,7 +19,7 @@ type Options struct {
 }
 
 // MinWidth is the fewest columns that a waterfall is drawn in.
-const MinWidth = 60
+const MinWidth = 72
 
 const (
 	maxService = 16
@@ -43,7 +43,7 @@ func Draw(w io.Writer, traces ptrace.Traces, options Options) error {
 
 type drawing struct {
 	out    *bufio.Writer
-	rows   []row
+	rows   []*row
 	paint  palette
 	width  int
 	start  time.Time
@@ -52,7 +52,7 @@ type drawing struct {
 	service, name, bar int
 }
 
-func newDrawing(out *bufio.Writer, spans []row, options Options) *drawing {
+func newDrawing(out *bufio.Writer, spans []*row, options Options) *drawing {
 	d := &drawing{out: out, rows: spans, paint: palette(options.Color), width: max(options.Width, MinWidth), start: spans[0].start()}
 	d.service, d.name = len("service"), len("span")
 	for _, r := range spans {
@@ -97,7 +97,7 @@ func (d *drawing) line(cells ...string) {
 }
 
 // details writes the attributes of a span below it, over as many lines as it takes.
-func (d *drawing) details(r row) {
+func (d *drawing) details(r *row) {
 	margin := d.service + len(gap) + 2*(r.depth+1)
 	// A deep tree must leave room to write in.
 	margin = min(margin, d.width/2)
@@ -144,7 +144,7 @@ const eighths = "▏▎▍▌▋▊▉█"
 
 // barOf draws the time of a span to the scale of the trace, to an eighth of a
 // column at its end. No span is too short to be seen.
-func (d *drawing) barOf(r row) string {
+func (d *drawing) barOf(r *row) string {
 	if d.length <= 0 {
 		return strings.Repeat("█", d.bar)
 	}
@@ -162,7 +162,7 @@ func (d *drawing) barOf(r row) string {
 }
 
 // label is the span's name, set in by its depth.
-func (r row) label() string {
+func (r *row) label() string {
 	if r.depth == 0 {
 		return clean(r.span.Name())
 	}

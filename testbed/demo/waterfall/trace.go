@@ -24,77 +24,80 @@ type row struct {
 }
 
 // rows puts the spans in the order of the tree, siblings by their start.
-func rows(traces ptrace.Traces) []row {
-	known := map[pcommon.SpanID]bool{}
-	children := map[pcommon.SpanID][]row{}
+func rows(traces ptrace.Traces) []*row {
 	all := collect(traces)
+	known := map[pcommon.SpanID]bool{}
 	for _, r := range all {
 		known[r.span.SpanID()] = true
 	}
-	var tops []row
+	var tops []*row
+	children := map[pcommon.SpanID][]*row{}
 	for _, r := range all {
 		parent := r.span.ParentSpanID()
-		switch {
-		case parent.IsEmpty():
-			tops = append(tops, r)
-		case !known[parent]:
-			r.orphan = true
-			tops = append(tops, r)
-		default:
+		if known[parent] {
 			children[parent] = append(children[parent], r)
+			continue
 		}
+		r.orphan = !parent.IsEmpty()
+		tops = append(tops, r)
 	}
 
-	ordered := make([]row, 0, len(all))
-	var add func(r row, depth int)
-	add = func(r row, depth int) {
+	ordered := make([]*row, 0, len(all))
+	placed := map[*row]bool{}
+	var place func(r *row, depth int)
+	place = func(r *row, depth int) {
+		if placed[r] {
+			return
+		}
+		placed[r] = true
 		r.depth = depth
 		ordered = append(ordered, r)
-		below := children[r.span.SpanID()]
-		// A span id that occurs twice would list its children twice, and one
-		// that is its own ancestor would never end.
-		delete(children, r.span.SpanID())
-		for _, child := range below {
-			add(child, depth+1)
+		for _, child := range children[r.span.SpanID()] {
+			place(child, depth+1)
 		}
 	}
 	for _, top := range tops {
-		add(top, 0)
+		place(top, 0)
+	}
+	// What is left has itself among its ancestors.
+	for _, r := range all {
+		place(r, 0)
 	}
 	return ordered
 }
 
-func collect(traces ptrace.Traces) []row {
-	var all []row
+// collect lists the spans by their start.
+func collect(traces ptrace.Traces) []*row {
+	var all []*row
 	for _, rs := range traces.ResourceSpans().All() {
 		service := "?"
 		if name, ok := rs.Resource().Attributes().Get(string(semconv.ServiceNameKey)); ok {
-			service = name.AsString()
+			service = clean(name.AsString())
 		}
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				all = append(all, row{span: span, resource: rs.Resource(), service: service})
+				all = append(all, &row{span: span, resource: rs.Resource(), service: service})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b row) int {
+	slices.SortStableFunc(all, func(a, b *row) int {
 		return cmp.Compare(a.span.StartTimestamp(), b.span.StartTimestamp())
 	})
 	return all
 }
 
-func (r row) start() time.Time { return r.span.StartTimestamp().AsTime() }
+func (r *row) start() time.Time { return r.span.StartTimestamp().AsTime() }
 
 // duration is zero for a span that ends before it starts.
-func (r row) duration() time.Duration {
+func (r *row) duration() time.Duration {
 	return max(r.span.EndTimestamp().AsTime().Sub(r.start()), 0)
 }
 
-func (r row) failed() bool { return r.span.Status().Code() == ptrace.StatusCodeError }
+func (r *row) failed() bool { return r.span.Status().Code() == ptrace.StatusCodeError }
 
 // outcome is what a reader wants to know of how the span ended: its HTTP
 // status, and whether it counts as an error.
-func (r row) outcome() string {
+func (r *row) outcome() string {
 	var words []string
 	if code, ok := r.attribute(string(semconv.HTTPResponseStatusCodeKey)); ok {
 		words = append(words, code)
@@ -109,7 +112,7 @@ func (r row) outcome() string {
 }
 
 // attribute looks in the span, then in its resource.
-func (r row) attribute(key string) (string, bool) {
+func (r *row) attribute(key string) (string, bool) {
 	value, ok := r.span.Attributes().Get(key)
 	if !ok {
 		value, ok = r.resource.Attributes().Get(key)
@@ -122,7 +125,7 @@ func (r row) attribute(key string) (string, bool) {
 
 // details are the attributes that say most about a call. What the row of the
 // span says already is not among them.
-func (r row) details() []string {
+func (r *row) details() []string {
 	var details []string
 	for _, key := range []string{
 		string(semconv.URLPathKey),

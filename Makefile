@@ -1,0 +1,85 @@
+# Everything lands in dist/. Tools are modules of their own under tools/, so that
+# what they need never enters the build of a user of the receiver.
+
+TOOLS := dist/tools
+GOTESTSUM := $(CURDIR)/$(TOOLS)/gotestsum
+GOLANGCI_LINT := $(CURDIR)/$(TOOLS)/golangci-lint
+
+# What `go generate` makes, all of it committed.
+GENERATED := '*_bpfel.go' '*_bpfel.o' '*/generated_*.go' '*/config.schema.json' '*/documentation.md'
+
+# Loading BPF programs and attaching probes needs root. Root builds in its own
+# caches, so that nothing in those of the user comes to belong to root.
+ifneq ($(shell id -u),0)
+AS_ROOT := sudo -H --preserve-env=GOFLAGS,GOPROXY,GOSUMDB,GOTOOLCHAIN env "PATH=$$PATH"
+SAY_WHY := echo "Loading BPF programs and attaching probes needs root: sudo asks for it."
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: $(TOOLS)/builder ## The collector with the receiver: dist/otelcol-spanprobe
+	$(TOOLS)/builder --config builder-config.yaml
+	mv dist/build/otelcol-spanprobe dist/otelcol-spanprobe
+
+.PHONY: cli
+cli: ## The inspection command: dist/spanprobe
+	go build -trimpath -o dist/spanprobe ./cmd/spanprobe
+
+.PHONY: demo
+demo: build ## A shop of Go services, traced, with Jaeger beside it
+	cd testbed && go run ./demo
+
+.PHONY: test
+test: test-unit test-privileged ## All tests; root is asked for where probes are attached
+	@$(GOTESTSUM) --raw-command --format=pkgname --hide-summary=output --format-hide-empty-pkg -- sh -c 'cat dist/test/*.json'
+
+.PHONY: test-unit
+test-unit: $(TOOLS)/gotestsum ## Tests that need no privileges, with the race detector
+	@rm -rf dist/test && mkdir -p dist/test
+	$(GOTESTSUM) --format=pkgname --format-hide-empty-pkg --jsonfile=dist/test/unit.json -- -race ./...
+
+.PHONY: test-privileged
+test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as root
+	@mkdir -p dist/test
+	@$(SAY_WHY)
+	$(if $(AS_ROOT),$(AS_ROOT) $(GOTESTSUM) --format=pkgname --jsonfile=dist/test/root.json -- ./internal/discover ./receiver/...)
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/test/privileged.json -- -timeout=25m -p=1 ./...
+
+.PHONY: bench
+bench: build ## What tracing costs, against instrumentation by hand
+	@$(SAY_WHY)
+	cd testbed && $(AS_ROOT) go run ./bench
+
+.PHONY: generate
+generate: ## BPF objects and the code that mdatagen makes
+	tools/clang.sh
+	go generate ./bpf/... ./receiver/...
+
+.PHONY: offsets
+offsets: ## The offset tables, from the sources of every release
+	go generate ./offsets/...
+
+.PHONY: check-generated
+check-generated: generate ## Fail when generated files differ from the committed ones
+	git diff --exit-code --stat -- $(GENERATED)
+	@new=$$(git ls-files --others --exclude-standard -- $(GENERATED)); \
+	if [ -n "$$new" ]; then echo "not committed: $$new"; exit 1; fi
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Static checks, as they are on Linux and on Windows
+	$(GOLANGCI_LINT) run ./...
+	cd testbed && $(GOLANGCI_LINT) run ./...
+	GOOS=windows $(GOLANGCI_LINT) run ./receiver/...
+
+.PHONY: clean
+clean: ## Remove dist/
+	rm -rf dist
+
+$(TOOLS)/%: tools/%/go.mod tools/%/go.sum
+	go build -C tools/$* -trimpath -o $(CURDIR)/$@ tool

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+// inspector plans binaries as the receiver does.
+type inspector struct {
+	libraries []probe.Library
+	table     plan.Table
+	proc      string // "/proc"
+}
+
+// report is what is known of a binary.
+type report struct {
+	PID    int           `json:"pid,omitempty"` // of the process that was asked for
+	Binary *model.Binary `json:"binary"`
+	*plan.Plan
+}
+
+// inspect looks at a file, or at the executable of a process.
+func (i *inspector) inspect(name string) (*report, error) {
+	path, shown, pid, err := i.locate(name)
+	if err != nil {
+		return nil, err
+	}
+	// Asked first: to open a pipe would wait for its other end.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, explain(name, pid, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a file", shown)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, explain(name, pid, err)
+	}
+	defer file.Close()
+	// The file that was opened, which is not always the one that was asked about.
+	if info, err = file.Stat(); err != nil {
+		return nil, explain(name, pid, err)
+	}
+	r, err := i.read(file, info.Size(), shown)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", shown, err)
+	}
+	r.PID = pid
+	return r, nil
+}
+
+// locate turns an argument into a path to open and one to show. A number is a
+// pid; a file of such a name is "./123".
+func (i *inspector) locate(name string) (path, shown string, pid int, err error) {
+	pid, err = strconv.Atoi(name)
+	if err != nil {
+		return name, name, 0, nil
+	}
+	if pid <= 0 {
+		return "", "", 0, fmt.Errorf("%d is not a pid", pid)
+	}
+	path = filepath.Join(i.proc, name, "exe")
+	shown, err = os.Readlink(path)
+	if err != nil {
+		return "", "", 0, explain(name, pid, err)
+	}
+	return path, shown, pid, nil
+}
+
+// explain says what a user can do about a file that cannot be read.
+func explain(name string, pid int, err error) error {
+	switch {
+	case pid != 0 && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("pid %d: no such process, or one of the kernel's own", pid)
+	case pid != 0 && errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("pid %d: %w (another user's process needs CAP_SYS_PTRACE or root)", pid, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: no such file", name)
+	}
+	return err // it names the path
+}
+
+func (i *inspector) read(file io.ReaderAt, size int64, path string) (*report, error) {
+	inspected, err := inspect.Open(file, size, path)
+	if err != nil {
+		return nil, err
+	}
+	var symbols []string
+	structs := map[string]bool{}
+	for _, library := range i.libraries {
+		for _, hook := range library.Hooks {
+			symbols = append(symbols, hook.Symbol)
+		}
+		for _, field := range library.Fields {
+			structs[field.Package+"."+field.Struct] = true
+		}
+	}
+	binary, err := inspected.Binary(symbols)
+	if err != nil {
+		return nil, err
+	}
+	lookup := plan.Lookup(binary, i.table, func(field model.Field) (uint64, bool, error) {
+		return inspected.FieldOffset(field, structs)
+	})
+	return &report{Binary: binary, Plan: plan.Build(binary, i.libraries, lookup)}, nil
+}
+
+func (r *report) writeJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+func TestThePageShowsEachHookItsCostAndEachOffsetItsOrigin(t *testing.T) {
+	out, _ := runOK(t, "inspect", server(t, testbinary.Plain))
+	for _, want := range []string{
+		"built with    Go 1.26.8 for amd64, fixed addresses",
+		"main module   example.com/testserver (devel)",
+		"http: traced",
+		"net/http.serverHandler.ServeHTTP  enter  push %rbp    emulated",
+		"net/http.response.status  120     table of this version",
+		"net/http.response.req     8       DWARF of this binary",
+		"runtime.map.layout        2       follows from the version of Go",
+		"grpc: not used by this program",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+func TestThePageSaysWhatIsLeftOutAndWhy(t *testing.T) {
+	out, _ := runOK(t, "inspect", server(t, testbinary.Stripped))
+	for _, want := range []string{
+		"http: NOT TRACED\n  because net/http.response.req: the tables do not cover std 1.26.8, and the binary has no debug information",
+		"stripped; functions come from Go's own table",
+		"Nothing in this program would be traced.",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page lacks %q:\n%s", want, out)
+		}
+	}
+}
+
+func TestJSONHoldsTheWholePlan(t *testing.T) {
+	// A flag may come behind the file, too.
+	out, _ := runOK(t, "inspect", server(t, testbinary.Plain), "--json")
+	var got struct {
+		Binary struct {
+			GoVersion string `json:"go_version"`
+			DWARF     bool   `json:"dwarf"`
+		} `json:"binary"`
+		Libraries []struct {
+			Library string `json:"library"`
+			Unused  bool   `json:"unused"`
+			Sites   []struct {
+				Symbol     string `json:"symbol"`
+				Class      string `json:"class"`
+				FileOffset uint64 `json:"file_offset"`
+			} `json:"sites"`
+			Fields []struct {
+				Field  string `json:"field"`
+				Source string `json:"source"`
+				Offset uint64 `json:"offset"`
+			} `json:"fields"`
+		} `json:"libraries"`
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Binary.GoVersion != "1.26.8" || !got.Binary.DWARF || len(got.Libraries) != 2 || !got.Libraries[1].Unused {
+		t.Fatalf("it says %+v", got)
+	}
+	http := got.Libraries[0]
+	if len(http.Sites) != 1 || http.Sites[0].Class != "emulated" || http.Sites[0].FileOffset == 0 {
+		t.Errorf("the sites are %+v", http.Sites)
+	}
+	if len(http.Fields) != 3 || http.Fields[0].Source != "table" || http.Fields[0].Offset != 120 {
+		t.Errorf("the fields are %+v", http.Fields)
+	}
+}
+
+func TestAPidStandsForItsExecutable(t *testing.T) {
+	proc := t.TempDir()
+	if err := os.Mkdir(filepath.Join(proc, "4711"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := server(t, testbinary.Plain)
+	if err := os.Symlink(path, filepath.Join(proc, "4711", "exe")); err != nil {
+		t.Fatal(err)
+	}
+	i := testInspector()
+	i.proc = proc
+	var out, errs bytes.Buffer
+	if code := run([]string{"inspect", "4711"}, i, &out, &errs); code != exitOK {
+		t.Fatal(errs.String())
+	}
+	if !strings.HasPrefix(out.String(), path+" (pid 4711)\n") {
+		t.Errorf("the page begins with %.200s", out.String())
+	}
+}
+
+func TestWhatCannotBeInspectedFailsWithTheReason(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		argument, says string
+	}{
+		"script":     {script, "not a Go executable"},
+		"directory":  {t.TempDir(), "not a file"},
+		"missing":    {filepath.Join(t.TempDir(), "none"), "no such file"},
+		"no process": {strconv.Itoa(1 << 30), "no such process"},
+		"pid 0":      {"0", "not a pid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := run([]string{"inspect", test.argument}, testInspector(), &out, &errs)
+			if code != exitFailed || out.Len() != 0 || !strings.Contains(errs.String(), test.says) {
+				t.Errorf("it exits with %d and says %q", code, errs.String())
+			}
+		})
+	}
+}
+
+func TestWrongUseShowsTheUsage(t *testing.T) {
+	for _, arguments := range [][]string{nil, {"inspect"}, {"inspect", "a", "b"}, {"inspect", "--yaml", "a"}, {"trace"}} {
+		var out, errs bytes.Buffer
+		if code := run(arguments, testInspector(), &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "Usage:") {
+			t.Errorf("%q exits with %d and says %q", arguments, code, errs.String())
+		}
+	}
+	for _, arguments := range [][]string{{"--help"}, {"version"}} {
+		if out, _ := runOK(t, arguments...); !strings.Contains(out, "spanprobe") {
+			t.Errorf("%q prints %q", arguments, out)
+		}
+	}
+}
+
+func server(t *testing.T, form testbinary.Form) string {
+	t.Helper()
+	return testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: form})
+}
+
+func runOK(t *testing.T, arguments ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := run(arguments, testInspector(), &out, &errs); code != exitOK {
+		t.Fatalf("%q exits with %d: %s", arguments, code, errs.String())
+	}
+	return out.String(), errs.String()
+}
+
+// testInspector knows two libraries; its table knows one field.
+func testInspector() *inspector {
+	response := func(field string) model.Field {
+		return model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: field}
+	}
+	layout := model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
+	return &inspector{
+		libraries: []probe.Library{
+			{
+				Name:        "http",
+				Hooks:       []probe.Hook{{Symbol: "net/http.serverHandler.ServeHTTP", Program: "serve"}},
+				Fields:      []probe.Field{{Field: response("status")}, {Field: response("req"), Slot: 4}, {Field: layout, Slot: 8}},
+				OffsetsSize: 12,
+			},
+			{Name: "grpc", Hooks: []probe.Hook{{Symbol: "google.golang.org/grpc.(*Server).handleStream"}}},
+		},
+		table: func(_, _ string, _ model.Arch, field model.Field) (uint64, bool, bool) {
+			return 120, true, field == response("status")
+		},
+		proc: "/proc",
+	}
+}

@@ -1,0 +1,122 @@
+//go:build linux && (amd64 || arm64)
+
+package spanprobereceiver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
+
+	"github.com/spanprobe/spanprobe/bpf/all"
+	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/receiver/spanprobereceiver/internal/metadata"
+)
+
+// modulePath is the module that this receiver belongs to.
+const modulePath = "github.com/spanprobe/spanprobe"
+
+type tracesReceiver struct {
+	config    *Config
+	logger    *zap.Logger
+	engine    *engine.Engine
+	telemetry *metadata.TelemetryBuilder
+	host      component.Host // set by Start
+}
+
+func createTraces(_ context.Context, settings receiver.Settings, config component.Config, next consumer.Traces) (receiver.Traces, error) {
+	c, ok := config.(*Config)
+	if !ok {
+		return nil, fmt.Errorf("the configuration is a %T, not a %T", config, c)
+	}
+	telemetry, err := metadata.NewTelemetryBuilder(settings.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newOutput(settings, telemetry, next)
+	if err != nil {
+		return nil, err
+	}
+	r := &tracesReceiver{config: c, logger: settings.Logger, telemetry: telemetry}
+	r.engine, err = engine.New(engine.Config{
+		Targets:        engineTargets(c.Targets),
+		Exclude:        engineTargets(c.Exclude),
+		URLQuery:       engine.QueryMode(c.URLQuery),
+		RingBufferSize: c.RingBufferSize,
+		MaxActiveSpans: c.MaxActiveSpans,
+	}, engine.Settings{
+		Logger:    settings.Logger,
+		Libraries: all.Libraries(),
+		Version:   moduleVersion(),
+		Consume:   out.consume,
+		Status:    r.report,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// engineTargets converts entries that were validated.
+func engineTargets(entries []Target) []engine.Target {
+	converted := make([]engine.Target, 0, len(entries))
+	for _, t := range entries {
+		converted = append(converted, engine.Target{Exe: t.Exe, Port: uint16(t.Port), PID: t.PID, ServiceName: t.ServiceName})
+	}
+	return converted
+}
+
+// Start loads the probes and goes on in the background. It fails, and leaves
+// nothing behind, when the machine or the rights of the collector do not
+// suffice.
+func (r *tracesReceiver) Start(ctx context.Context, host component.Host) error {
+	if page := os.Getpagesize(); r.config.RingBufferSize < page {
+		return fmt.Errorf("ring_buffer_size: %d is less than a page of this machine, which has %d bytes", r.config.RingBufferSize, page)
+	}
+	r.host = host
+	err := observe(r.telemetry, r.engine.Stats, r.logger)
+	if err == nil {
+		err = r.engine.Start(ctx)
+	}
+	if err != nil {
+		r.telemetry.Shutdown()
+	}
+	return err
+}
+
+// Shutdown takes every probe out and hands on what is left. It is safe before
+// Start and twice.
+func (r *tracesReceiver) Shutdown(ctx context.Context) error {
+	defer r.telemetry.Shutdown()
+	return r.engine.Shutdown(ctx)
+}
+
+// report turns the engine's state into the component's status.
+func (r *tracesReceiver) report(err error) {
+	if err != nil {
+		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(err))
+		return
+	}
+	componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
+}
+
+// moduleVersion is the version of spanprobe that was built into this binary,
+// which has nothing to do with the version of the collector. It is "(devel)"
+// where the build does not say.
+func moduleVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, module := range append(info.Deps, &info.Main) {
+			if module.Path == modulePath && module.Version != "" {
+				return strings.TrimPrefix(module.Version, "v")
+			}
+		}
+	}
+	return "(devel)"
+}

@@ -1,0 +1,99 @@
+//go:build linux && (amd64 || arm64)
+
+package spanprobereceiver
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/receiver/spanprobereceiver/internal/metadata"
+	"github.com/spanprobe/spanprobe/receiver/spanprobereceiver/internal/metadatatest"
+)
+
+// observed returns telemetry that is fed by read, and what is logged meanwhile.
+func observed(t *testing.T, read func() (engine.Stats, error)) (*componenttest.Telemetry, *observer.ObservedLogs) {
+	t.Helper()
+	tel := componenttest.NewTelemetry()
+	builder, err := metadata.NewTelemetryBuilder(tel.NewTelemetrySettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		builder.Shutdown()
+		if err := tel.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	core, logs := observer.New(zap.InfoLevel)
+	if err := observe(builder, read, zap.New(core)); err != nil {
+		t.Fatal(err)
+	}
+	return tel, logs
+}
+
+func reason(value string) attribute.Set {
+	return attribute.NewSet(attribute.String("reason", value))
+}
+
+func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
+	tel, _ := observed(t, func() (engine.Stats, error) {
+		return engine.Stats{
+			Operations: 100, Emitted: 80, NotSampled: 10, AttachFailures: 2, EventsLost: 3, ProbeHits: 200,
+			Lost:      map[engine.LostReason]uint64{engine.LostRingFull: 6, engine.LostUnfinished: 1},
+			Degraded:  map[engine.DegradedReason]uint64{engine.DegradedHeaders: 4},
+			Processes: 5, Binaries: 7, Active: 9,
+		}, nil
+	})
+	one := func(value int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{{Value: value}} }
+	ignore := metricdatatest.IgnoreTimestamp()
+	metadatatest.AssertEqualReceiverSpanprobeOperations(t, tel, one(100), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeSpansEmitted(t, tel, one(80), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeNotSampled(t, tel, one(10), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeAttachFailures(t, tel, one(2), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeEventsLost(t, tel, one(3), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeProbeHits(t, tel, one(200), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeProcesses(t, tel, one(5), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeExecutables(t, tel, one(7), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeActive(t, tel, one(9), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeSpansLost(t, tel, []metricdata.DataPoint[int64]{
+		{Value: 6, Attributes: reason("ring_buffer_full")},
+		{Value: 1, Attributes: reason("unfinished")},
+	}, ignore)
+	metadatatest.AssertEqualReceiverSpanprobeSpansDegraded(t, tel, []metricdata.DataPoint[int64]{
+		{Value: 4, Attributes: reason("headers")},
+	}, ignore)
+}
+
+func TestOneReadingServesACollection(t *testing.T) {
+	readings := 0
+	tel, _ := observed(t, func() (engine.Stats, error) {
+		readings++
+		return engine.Stats{}, nil
+	})
+	var collected metricdata.ResourceMetrics
+	if err := tel.Reader.Collect(context.Background(), &collected); err != nil {
+		t.Fatal(err)
+	}
+	if readings != 1 {
+		t.Errorf("the counters were read %d times, want once", readings)
+	}
+}
+
+func TestCountersThatCannotBeReadAreNoMetricAndLogged(t *testing.T) {
+	tel, logs := observed(t, func() (engine.Stats, error) { return engine.Stats{}, errors.New("bad map") })
+	if m, err := tel.GetMetric("otelcol_receiver_spanprobe_operations"); err == nil {
+		t.Errorf("there is a metric all the same: %v", m)
+	}
+	if logs.Len() != 1 {
+		t.Errorf("the log has %d lines, want 1: %v", logs.Len(), logs.All())
+	}
+}

@@ -1,0 +1,43 @@
+// Command demo shows spanprobe at work: it builds a collector, a small shop and
+// Jaeger, runs them on loopback, sends the shop some requests, and draws one
+// trace as Jaeger gives it back. Everything that it started and wrote goes away
+// with it, but for what it built in dist/.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// exitInterrupted is what a shell reports for a program that Ctrl-C ended.
+const exitInterrupted = 130
+
+func main() {
+	var o options
+	flag.BoolVar(&o.once, "once", false, "end when the trace is drawn, instead of staying up until Ctrl-C")
+	flag.Var(&o.jaeger, "jaeger", "where Jaeger comes from: `auto`, image or module")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "demo: unexpected argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, o, newTerminal(os.Stdout))
+	interrupted := ctx.Err() != nil
+	stop()
+	switch {
+	case err == nil:
+	case interrupted && errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "demo: interrupted; all that it started has ended")
+		os.Exit(exitInterrupted)
+	default:
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
