@@ -6,7 +6,7 @@ GOTESTSUM := $(CURDIR)/$(TOOLS)/gotestsum
 GOLANGCI_LINT := $(CURDIR)/$(TOOLS)/golangci-lint
 
 # What `go generate` makes, all of it committed.
-GENERATED := '*_bpfel.go' '*_bpfel.o' '*/generated_*.go' '*/config.schema.json' '*/documentation.md'
+GENERATED := '*_bpfel.go' '*_bpfel.o' '*/generated_*.go' '*/config.schema.json' '*/documentation.md' README.md
 
 # Loading BPF programs and attaching probes needs root. Root builds in its own
 # caches, so that nothing in those of the user comes to belong to root.

@@ -4,6 +4,7 @@ package traces
 
 import (
 	"path"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -31,9 +32,11 @@ func NewResource(p *model.Process, goVersion, host, version string) Resource {
 	for key, value := range p.Resource {
 		attributes.PutStr(key, value)
 	}
+	// A path may be any bytes, and one string that is not UTF-8 makes a
+	// backend refuse the whole batch.
 	put := func(key, value string) {
 		if value != "" {
-			attributes.PutStr(key, value)
+			attributes.PutStr(key, strings.ToValidUTF8(value, "\uFFFD"))
 		}
 	}
 	put(string(semconv.ServiceNameKey), p.ServiceName)

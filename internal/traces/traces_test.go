@@ -60,6 +60,13 @@ func TestAResourceSaysWhatProcessItIs(t *testing.T) {
 	}
 }
 
+func TestAPathThatIsNoTextDoesNotMakeTheBatchInvalid(t *testing.T) {
+	r := NewResource(&model.Process{Exe: "/srv/\xff\xfe/shop"}, "", "", "")
+	if got, _ := r.Attributes().Get("process.executable.path"); got.Str() != "/srv/\uFFFD/shop" {
+		t.Errorf("%q", got.Str())
+	}
+}
+
 func TestASpanKeepsAllThatItHas(t *testing.T) {
 	b := NewBuilder("")
 	b.Add(NewResource(&model.Process{}, "", "", ""), &model.Span{

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,8 +24,8 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(tree.jaeger()); err != nil {
-		t.Skip("dist/jaeger is not built; `make demo` builds it in some five minutes")
+	if _, err := buildJaeger(t.Context(), tree); err != nil { // some five minutes if it is not there
+		t.Fatal(err)
 	}
 	dir, client := t.TempDir(), &http.Client{Timeout: 5 * time.Second}
 	ports, err := freePorts(5)

@@ -32,7 +32,7 @@ func export(t *testing.T, s *Sink, service string, n int) {
 		span.Attributes().PutInt("http.response.status_code", 200)
 		span.Attributes().PutStr("user_agent.original", strings.Repeat("a long one ", 50))
 	}
-	if _, err := ptraceotlp.NewGRPCClient(connection).Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(traces)); err != nil {
+	if _, err := ptraceotlp.NewGRPCClient(connection).Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(traces), grpc.UseCompressor("gzip")); err != nil {
 		t.Fatal(err)
 	}
 }

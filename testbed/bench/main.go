@@ -1,0 +1,124 @@
+// Command bench measures what tracing costs: one small HTTP server is run bare,
+// instrumented by hand, and traced by spanprobe, in alternating rounds on one
+// machine. It writes its report into a page, and needs root, to attach probes
+// and to count their hits.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/bench/report"
+)
+
+// Exit codes.
+const (
+	exitInvalid     = 1 // the run is: there is no report; or, with -check, a target was missed
+	exitUsage       = 2
+	exitInterrupted = 130 // what a shell reports for a program that Ctrl-C ended
+)
+
+type options struct {
+	rounds      int
+	duration    time.Duration
+	rate        float64 // requests a second; 0: find one
+	arrival     float64 // requests a second
+	connections int
+	cases       string // keys
+	collector   string // path; "" for dist/otelcol-spanprobe
+	page        string // path; "" for docs/benchmarks.md, "-" for none
+	check       bool
+}
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == sinkCommand {
+		exit(runSink(os.Stdin, os.Stdout))
+	}
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each case is measured")
+	flag.DurationVar(&o.duration, "duration", 8*time.Second, "how long each load lasts")
+	flag.Float64Var(&o.rate, "rate", 0, "requests a second of the fixed load (default: one that the server instrumented by hand keeps up with)")
+	flag.Float64Var(&o.arrival, "arrival-rate", 20_000, "requests a second at which every span must arrive")
+	flag.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
+	flag.StringVar(&o.cases, "case", "abc", "what is measured: a (bare), b (by hand), c (traced)")
+	flag.StringVar(&o.collector, "collector", "", "the collector's `path` (default: dist/otelcol-spanprobe)")
+	flag.StringVar(&o.page, "out", "", "the `path` of the page that the report is written into, - for none (default: docs/benchmarks.md)")
+	flag.BoolVar(&o.check, "check", false, "exit with 1 if a target is missed")
+	flag.Parse()
+	if err := o.validate(flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(exitUsage)
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	run, err := measure(ctx, &o, os.Stderr)
+	interrupted := ctx.Err() != nil
+	stop()
+	if interrupted {
+		fmt.Fprintln(os.Stderr, "bench: interrupted; all that it started has ended")
+		if err != nil && !errors.Is(err, context.Canceled) {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
+		os.Exit(exitInterrupted)
+	}
+	if err == nil {
+		err = publish(run, &o, os.Stdout)
+	}
+	exit(err)
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(exitInvalid)
+	}
+	os.Exit(0)
+}
+
+func (o *options) validate(arguments []string) error {
+	switch {
+	case len(arguments) > 0:
+		return fmt.Errorf("unexpected argument %q", arguments[0])
+	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0:
+		return errors.New("rounds, durations, connections and rates are positive")
+	case o.cases == "" || strings.Trim(o.cases, "abc") != "":
+		return fmt.Errorf("-case %q: choose among a, b and c", o.cases)
+	}
+	return nil
+}
+
+// publish writes the report into the page, and the outcome for who waits for it.
+func publish(run *report.Run, o *options, w io.Writer) error {
+	section := run.Markdown()
+	if o.page != "-" {
+		page, err := os.ReadFile(o.page)
+		if err != nil {
+			return err
+		}
+		text, err := report.Replace(string(page), section)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.page, err)
+		}
+		if err := os.WriteFile(o.page, []byte(text), 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "The report is in %s.\n\n", o.page)
+	}
+	fmt.Fprintln(w, section)
+	checks := run.Checks()
+	for _, check := range checks {
+		fmt.Fprintf(w, "%-9s  %s: %s\n", check.Outcome, check.Target, check.Measured)
+	}
+	if o.check && !report.AllPass(checks) {
+		return errors.New("not every target was met")
+	}
+	return nil
+}

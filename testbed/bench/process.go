@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// stopGrace is how long a process may take to end when it is asked to.
+	stopGrace = 15 * time.Second
+	// answerDeadline is how long a process may take to say a line.
+	answerDeadline = 10 * time.Second
+	// shownLog is how much of a log is shown when something went wrong, in bytes.
+	shownLog = 2000
+)
+
+// process is a child, which ends when its standard input is closed, or on a SIGTERM.
+type process struct {
+	name    string
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	lines   chan string // of its standard output
+	log     string      // path of its standard error
+	ended   chan struct{}
+	err     error // how it ended; read it after ended
+}
+
+// launch starts a command, without the environment variables that configure
+// OpenTelemetry: they were meant for something else.
+func launch(dir, name string, command *exec.Cmd) (*process, error) {
+	p := &process{name: name, command: command, log: filepath.Join(dir, name+".log"), lines: make(chan string, 16), ended: make(chan struct{})}
+	log, err := os.Create(p.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the child has its own
+	command.Stderr = log
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "OTEL_") })
+	// A group of its own: Ctrl-C is for us to handle. If we are killed, so is it.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if p.stdin, err = command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("start the %s: %w", name, err)
+	}
+	go func() {
+		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+			p.lines <- scanner.Text()
+		}
+		p.err = command.Wait() // only now: it closes the pipe
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+func (p *process) pid() int { return p.command.Process.Pid }
+
+// ask writes a line, if there is one, and returns the line that it answers with.
+func (p *process) ask(line string) (string, error) {
+	if line != "" {
+		if _, err := io.WriteString(p.stdin, line+"\n"); err != nil {
+			return "", p.explain(err)
+		}
+	}
+	select {
+	case answer := <-p.lines:
+		return answer, nil
+	case <-p.ended:
+		return "", p.explain(errors.New("it has ended"))
+	case <-time.After(answerDeadline):
+		return "", p.explain(fmt.Errorf("it says nothing for %v", answerDeadline))
+	}
+}
+
+// stop ends the process and waits for it. It is safe on nil.
+func (p *process) stop() error {
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.ended:
+		return p.explain(errors.New("it ended by itself"))
+	default:
+	}
+	_ = p.stdin.Close()
+	_ = p.command.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+		return nil
+	case <-time.After(stopGrace):
+	}
+	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("the %s (process %d) still runs: %w", p.name, p.pid(), err)
+	}
+	<-p.ended
+	return p.explain(fmt.Errorf("it had to be killed: it did not end within %v", stopGrace))
+}
+
+// explain adds the end of the process's log to an error.
+func (p *process) explain(err error) error {
+	log, readErr := os.ReadFile(p.log)
+	if readErr != nil {
+		return errors.Join(fmt.Errorf("%s: %w", p.name, err), readErr)
+	}
+	log = log[max(len(log)-shownLog, 0):]
+	return fmt.Errorf("%s: %w; the end of its log:\n%s", p.name, err, log)
+}
