@@ -135,7 +135,7 @@ func TestAStateThatWasCutLosesItsLastEntry(t *testing.T) {
 // record lays out a record as the programs do.
 func record(change func(fixed []byte), texts ...string) []byte {
 	fixed := make([]byte, textsAt)
-	at := methodAt
+	at := tracestateAt
 	var all strings.Builder
 	for _, s := range texts {
 		binary.LittleEndian.PutUint16(fixed[at+lengthAt:], uint16(len(s)))
@@ -151,7 +151,7 @@ func TestARecordBecomesASpan(t *testing.T) {
 	raw := record(func(fixed []byte) {
 		binary.LittleEndian.PutUint16(fixed[statusAt:], 502)
 		fixed[protoMajorAt], fixed[protoMinorAt], fixed[tlsAt] = 1, 1, 1
-	}, "PUT", "/items/1?a=b", "shop.example", "[::ffff:192.0.2.7]:5000", "agent/1", "a=1", "PUT /items/{id}")
+	}, "a=1", "PUT", "/items/1?a=b", "shop.example", "[::ffff:192.0.2.7]:5000", "agent/1", "PUT /items/{id}")
 	var got model.Span
 	if err := decode(raw, &got); err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestARecordBecomesASpan(t *testing.T) {
 }
 
 func TestARecordThatIsTooShortIsAnError(t *testing.T) {
-	whole := record(func([]byte) {}, "GET", "/")
+	whole := record(func([]byte) {}, "", "GET", "/")
 	for n := range whole {
 		var span model.Span
 		if err := decode(whole[:n], &span); err == nil {
@@ -190,8 +190,8 @@ func TestARecordThatIsTooShortIsAnError(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(record(func([]byte) {}, "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent", "a=1", "GET /a"))
-	f.Add(record(func(fixed []byte) { fixed[joinedAt] = 1 }, "\xff\xc3", "\xe2\x82"))
+	f.Add(record(func([]byte) {}, "a=1", "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent", "GET /a"))
+	f.Add(record(func(fixed []byte) { fixed[joinedAt] = 1 }, "", "\xff\xc3", "\xe2\x82"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var span model.Span
 		if decode(raw, &span) != nil {

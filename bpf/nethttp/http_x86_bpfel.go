@@ -102,7 +102,12 @@ type httpServerSpan struct {
 	Tls        uint8
 	Joined     uint8
 	Used       uint16
-	Method     struct {
+	Tracestate struct {
+		_      structs.HostLayout
+		Length uint16
+		Whole  uint16
+	}
+	Method struct {
 		_      structs.HostLayout
 		Length uint16
 		Whole  uint16
@@ -127,18 +132,14 @@ type httpServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	Tracestate struct {
-		_      structs.HostLayout
-		Length uint16
-		Whole  uint16
-	}
 	Route struct {
 		_      structs.HostLayout
 		Length uint16
 		Whole  uint16
 	}
+	_     [4]byte
 	Texts [1761]uint8
-	_     [3]byte
+	_     [7]byte
 }
 
 // Names of all BPF objects in the ELF.

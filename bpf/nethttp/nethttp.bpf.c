@@ -23,8 +23,9 @@
 #define USER_AGENT_LIMIT 192
 #define TRACESTATE_LIMIT 512
 #define ROUTE_LIMIT 192
-#define TEXTS_SIZE (METHOD_LIMIT + 1 + TARGET_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
-		    TRACESTATE_LIMIT + ROUTE_LIMIT)
+#define LINE_LIMIT (METHOD_LIMIT + 1 + TARGET_LIMIT)
+#define TEXTS_SIZE (TRACESTATE_LIMIT + LINE_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
+		    ROUTE_LIMIT)
 
 /* A request may bring its tracestate in several lines. */
 #define TRACESTATE_LINES 4
@@ -64,8 +65,8 @@ struct server_span {
 	__u8 tls;
 	__u8 joined;	/* one byte lies between the method and the target */
 	__u16 used; /* bytes of texts that follow */
-	struct text method, target, host, remote, user_agent, tracestate, route;
-	__u8 texts[TEXTS_SIZE];
+	struct text tracestate, method, target, host, remote, user_agent, route;
+	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 };
 
 struct {
@@ -80,8 +81,6 @@ struct {
  * and a scratch map would be shared with whatever preempts it. */
 static const struct server_span empty_span;
 
-_Static_assert(sizeof(struct map_group) <= TEXTS_SIZE, "texts double as scratch for map groups");
-
 #define COPY(span, field, string, limit) \
 	copy_text(&(span)->field, (span)->texts, TEXTS_SIZE, &(span)->used, string, limit)
 
@@ -95,6 +94,18 @@ struct arrived {
  * struct is read in one piece (its size is 232 to 248 bytes from Go 1.21 to
  * 1.27, in a size class of 240 or 256), and its fields are taken from that. */
 #define REQUEST_PIECE 256
+
+/* What serve_http works with lies in the entry, in the room for the route,
+ * which is filled last: a program's stack is 512 bytes, those of what it calls
+ * included. */
+struct work {
+	struct arrived arrived;
+	struct wanted_headers wanted;
+};
+#define WORK_AT ((TEXTS_SIZE - ROUTE_LIMIT + 7) & ~7)
+_Static_assert(sizeof(struct work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
+_Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
+_Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
 
 static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
 					 const struct server_offsets *o, __u64 request)
@@ -154,7 +165,7 @@ static __always_inline bool copy_tracestate(struct server_span *span, const stru
 			if (room < 2)
 				break;
 			bounded(at);
-			if (at > TEXTS_SIZE - 1)
+			if (at > TRACESTATE_LIMIT)
 				return false;
 			span->texts[at] = ',';
 			span->tracestate.length++;
@@ -164,8 +175,9 @@ static __always_inline bool copy_tracestate(struct server_span *span, const stru
 		length = line.length;
 		if (length > room)
 			length = room;
+		/* The first text, so that what is there already is under the limit. */
 		bounded(at);
-		if (at > TEXTS_SIZE - TRACESTATE_LIMIT)
+		if (at > TRACESTATE_LIMIT)
 			return false;
 		bounded(length);
 		if (length > TRACESTATE_LIMIT ||
@@ -187,6 +199,7 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 					      const struct go_string *target)
 {
 	__u64 first = method->length, second = target->length;
+	__u32 at = span->used;
 
 	if (target->data != method->data + first + 1 || first - 1 >= METHOD_LIMIT || (__s64)second <= 0) {
 		bool copied = COPY(span, method, method, METHOD_LIMIT);
@@ -196,30 +209,32 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	span->target.whole = second > 0xffff ? 0xffff : second;
 	if (second > TARGET_LIMIT)
 		second = TARGET_LIMIT;
+	bounded(at);
 	bounded(first);
 	bounded(second);
-	if (first > METHOD_LIMIT || second > TARGET_LIMIT ||
-	    bpf_probe_read_user(span->texts, first + 1 + second, (const void *)method->data)) {
+	if (at > TEXTS_SIZE - LINE_LIMIT || first > METHOD_LIMIT || second > TARGET_LIMIT ||
+	    bpf_probe_read_user(span->texts + at, first + 1 + second, (const void *)method->data)) {
 		span->target.whole = 0;
 		return false;
 	}
 	span->joined = 1;
 	span->method.length = span->method.whole = first;
 	span->target.length = second;
-	span->used = first + 1 + second;
+	span->used = at + first + 1 + second;
 	return true;
 }
 
 /* Fills in what arrived. False: the caller's context says "not sampled". */
 static __always_inline bool note_request(struct server_span *span, const struct server_offsets *o,
-					 const struct arrived *arrived)
+					 struct work *work)
 {
-	struct wanted_headers wanted = {};
+	const struct arrived *arrived = &work->arrived;
+	struct wanted_headers *wanted = &work->wanted;
 	struct go_string traceparent;
 	bool complete = true, has_parent = false;
 
 	if (map_readable(&o->map)) {
-		__u32 state = find_headers(arrived->header, &o->map, (struct map_group *)span->texts, &wanted);
+		__u32 state = find_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
 
 		if (state == WALK_FAILED)
 			complete = false;
@@ -227,8 +242,8 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 			count(COUNTER_PARTIAL_HEADERS);
 	}
 	/* Two of them are none: W3C Trace Context, section 3.2. */
-	if (wanted.traceparent.length == 1) {
-		if (go_read(&traceparent, wanted.traceparent.data, 0))
+	if (wanted->traceparent.length == 1) {
+		if (go_read(&traceparent, wanted->traceparent.data, 0))
 			complete = false;
 		else
 			has_parent = parse_traceparent(&span->head, span->texts, &traceparent);
@@ -241,12 +256,12 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	}
 	new_span_id(&span->head);
 
+	if (has_parent)
+		complete &= copy_tracestate(span, &wanted->tracestate);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
 	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);
-	complete &= copy_first(span, &span->user_agent, &wanted.user_agent, USER_AGENT_LIMIT);
-	if (has_parent)
-		complete &= copy_tracestate(span, &wanted.tracestate);
+	complete &= copy_first(span, &span->user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
 	span->tls = !!arrived->tls;
 	span->proto_major = arrived->proto_major;
 	span->proto_minor = arrived->proto_minor;
@@ -274,7 +289,7 @@ int serve_http(struct pt_regs *ctx)
 	struct server_offsets *o;
 	struct server_span *span;
 	__u64 response = GO_ARG2(ctx), request = GO_ARG3(ctx), of_response;
-	struct arrived arrived;
+	struct work *work;
 	__u32 binary;
 
 	if (!process)
@@ -312,12 +327,13 @@ int serve_http(struct pt_regs *ctx)
 		count(COUNTER_LOST_UNFINISHED); /* swept between the two calls */
 		return 0;
 	}
-	if (!read_request(&arrived, span->texts, o, request)) {
+	work = (struct work *)(span->texts + WORK_AT);
+	if (!read_request(&work->arrived, span->texts, o, request)) {
 		count(COUNTER_LOST_UNREADABLE);
 		bpf_map_delete_elem(&requests, &key);
 		return 0;
 	}
-	if (!note_request(span, o, &arrived)) {
+	if (!note_request(span, o, work)) {
 		count(COUNTER_NOT_SAMPLED);
 		bpf_map_delete_elem(&requests, &key);
 		return 0;

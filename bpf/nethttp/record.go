@@ -12,7 +12,7 @@ type request struct {
 	protoMajor, protoMinor uint8
 	tls                    bool
 
-	method, target, host, remote, userAgent, tracestate, route text
+	tracestate, method, target, host, remote, userAgent, route text
 }
 
 // text is one string of a record.
@@ -59,8 +59,8 @@ func parse(record []byte) (request, error) {
 		to *text
 		at uintptr
 	}{
-		{&r.method, methodAt}, {&r.target, targetAt}, {&r.host, hostAt}, {&r.remote, remoteAt},
-		{&r.userAgent, userAgentAt}, {&r.tracestate, tracestateAt}, {&r.route, routeAt},
+		{&r.tracestate, tracestateAt}, {&r.method, methodAt}, {&r.target, targetAt}, {&r.host, hostAt},
+		{&r.remote, remoteAt}, {&r.userAgent, userAgentAt}, {&r.route, routeAt},
 	} {
 		length := int(binary.LittleEndian.Uint16(record[part.at+lengthAt:]))
 		whole := int(binary.LittleEndian.Uint16(record[part.at+wholeAt:]))

@@ -42,6 +42,7 @@ func startCollector(ctx context.Context, dir, binary, receiver, target, sink str
 	if c.process, err = launch(dir, "collector", exec.Command(binary, "--config", config)); err != nil {
 		return nil, err
 	}
+	c.onTerm = true
 	for deadline := time.Now().Add(collectorDeadline); ; {
 		_, err := c.scrape(ctx)
 		if err == nil {

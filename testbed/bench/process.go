@@ -23,15 +23,15 @@ const (
 	shownLog = 2000
 )
 
-// process is a child, which ends when its standard input is closed, or on a SIGTERM.
+// process is a child, which ends when its standard input is closed.
 type process struct {
 	name    string
 	command *exec.Cmd
 	stdin   io.WriteCloser
-	lines   chan string // of its standard output
+	lines   chan string // of its standard output; what nobody asks for is dropped
 	log     string      // path of its standard error
 	ended   chan struct{}
-	err     error // how it ended; read it after ended
+	onTerm  bool // it ends on a SIGTERM instead
 }
 
 // launch starts a command, without the environment variables that configure
@@ -59,9 +59,14 @@ func launch(dir, name string, command *exec.Cmd) (*process, error) {
 	}
 	go func() {
 		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
-			p.lines <- scanner.Text()
+			select {
+			case p.lines <- scanner.Text():
+			default:
+			}
 		}
-		p.err = command.Wait() // only now: it closes the pipe
+		// Only now, since it closes the pipe. How a child ends that was told to
+		// does not matter, and stop takes notice of one that was not.
+		_ = command.Wait()
 		close(p.ended)
 	}()
 	return p, nil
@@ -96,8 +101,13 @@ func (p *process) stop() error {
 		return p.explain(errors.New("it ended by itself"))
 	default:
 	}
-	_ = p.stdin.Close()
-	_ = p.command.Process.Signal(syscall.SIGTERM)
+	err := p.stdin.Close()
+	if p.onTerm {
+		err = p.command.Process.Signal(syscall.SIGTERM)
+	}
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("end the %s (process %d): %w", p.name, p.pid(), err)
+	}
 	select {
 	case <-p.ended:
 		return nil

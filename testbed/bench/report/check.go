@@ -53,7 +53,7 @@ func (r *Run) checkAppOverhead(mode Mode, words string) Check {
 	ratio := r.perRound(mode, func(in map[string]Measurement) float64 {
 		return appMicros(in[Probed])/appMicros(in[Bare]) - 1
 	}, Bare, Probed)
-	return c.atMost(ratio, maxAppOverhead)
+	return r.ifHeld(mode, c.atMost(ratio, maxAppOverhead), Bare, Probed)
 }
 
 func (r *Run) checkAgainstByHand(mode Mode, words string) Check {
@@ -62,7 +62,7 @@ func (r *Run) checkAgainstByHand(mode Mode, words string) Check {
 		bare := appMicros(in[Bare])
 		return (bothMicros(in[Probed]) - bare) / (bothMicros(in[ByHand]) - bare)
 	}, Bare, ByHand, Probed)
-	return c.atMost(ratio, maxShareOfByHand)
+	return r.ifHeld(mode, c.atMost(ratio, maxShareOfByHand), Bare, ByHand, Probed)
 }
 
 func (c Check) atMost(ratio Spread, limit float64) Check {
@@ -74,6 +74,21 @@ func (c Check) atMost(ratio Spread, limit float64) Check {
 	c.Measured, c.Outcome = percent.format("%.1f", " %"), Fail
 	if ratio.Median <= limit {
 		c.Outcome = Pass
+	}
+	return c
+}
+
+// ifHeld takes a verdict back if some case could not hold the fixed rate: the
+// others then served more.
+func (r *Run) ifHeld(mode Mode, c Check, keys ...string) Check {
+	if mode != Fixed || c.Outcome == Unmet {
+		return c
+	}
+	for _, key := range keys {
+		if held := r.find(key).over(mode, heldPercent); held.Min < minHeldPercent {
+			c.Outcome = Unmet
+			c.Measured += fmt.Sprintf("; but %s held only %.1f %% of the rate", r.title(key), held.Min)
+		}
 	}
 	return c
 }

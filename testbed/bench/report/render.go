@@ -34,13 +34,14 @@ func (r *Run) writeChecks(b *strings.Builder) {
 
 func (r *Run) writeFixed(b *strings.Builder) {
 	fmt.Fprintf(b, "### At %s requests a second\n\n", thousands(r.Settings.Rate))
-	t := table{head: []string{"", "app CPU a request", "collector CPU a request", "p50", "p99", "spans that arrived"}, numbers: true}
+	t := table{head: []string{"", "app CPU a request", "collector CPU a request", "p50", "p99", "sent late by (p99)", "spans that arrived"}, numbers: true}
 	r.each(Fixed, func(c *Case) {
 		t.add(c.Title,
 			c.over(Fixed, appMicros).format("%.1f", " µs"),
 			c.ifTraced(c.over(Fixed, collectorMicros).format("%.1f", " µs")),
 			c.over(Fixed, p50Millis).format("%.2f", " ms"),
 			c.over(Fixed, p99Millis).format("%.2f", " ms"),
+			c.over(Fixed, lagMillis).format("%.2f", " ms"),
 			c.ifTraced(arrived(c.over(Fixed, arrivedPercent))))
 	})
 	t.write(b)
@@ -84,21 +85,25 @@ func (r *Run) writeAdded(b *strings.Builder, mode Mode) {
 
 func (r *Run) writeArrival(b *strings.Builder) {
 	fmt.Fprintf(b, "### At %s requests a second: does every span arrive?\n\n", thousands(r.Settings.ArrivalRate))
-	t := table{head: []string{"", "rate that was held", "requests", "spans", "lost, by the collector's count", "p50", "p99", "sent late by (p99)"}, numbers: true}
+	t := table{head: []string{"", "rate that was held", "requests", "spans", "lost, by the receiver's count", "p50", "p99", "sent late by (p99)"}, numbers: true}
 	r.each(Arrival, func(c *Case) {
 		var sent, spans int
-		lost := map[string]int{}
+		lost := map[string]int{} // the receiver's; an SDK does not say what it dropped
 		for _, m := range c.Rounds[Arrival] {
 			sent, spans = sent+m.Sent, spans+m.Spans
 			for reason, n := range m.Lost {
 				lost[reason] += n
 			}
 		}
+		losses := "–"
+		if c.Key == Probed {
+			losses = reasons(lost)
+		}
 		t.add(c.Title,
 			c.over(Arrival, heldPercent).format("%.1f", " %"),
 			thousands(float64(sent)),
 			c.ifTraced(thousands(float64(spans))),
-			c.ifTraced(reasons(lost)),
+			losses,
 			c.over(Arrival, p50Millis).format("%.2f", " ms"),
 			c.over(Arrival, p99Millis).format("%.2f", " ms"),
 			c.over(Arrival, lagMillis).format("%.2f", " ms"))

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/testbed/bench/report"
+)
+
+func TestFdinfoTellsMapsAndProgramsFromAllElse(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       bpfObject
+		ok         bool
+	}{
+		{"a map", "pos:\t0\nflags:\t02000002\nmap_type:\t1\nmax_entries:\t16384\nmemlock:\t2629376\nmap_id:\t7\nfrozen:\t0\n",
+			bpfObject{id: 7, memory: 2629376}, true},
+		{"a program", "pos:\t0\nprog_type:\t2\nprog_jited:\t1\nprog_tag:\tab01\nmemlock:\t8192\nprog_id:\t9\nrun_time_ns:\t1500\nrun_cnt:\t3\n",
+			bpfObject{program: true, id: 9, memory: 8192, hits: 3, time: 1500}, true},
+		{"a link, which names its program", "pos:\t0\nlink_type:\tuprobe_multi\nlink_id:\t4\nprog_tag:\tab01\nprog_id:\t9\n", bpfObject{}, false},
+		{"a socket", "pos:\t0\nflags:\t02\nmnt_id:\t9\nino:\t1234\n", bpfObject{}, false},
+	} {
+		got, ok, err := parseFdinfo(test.text)
+		if err != nil || ok != test.ok || ok && got != test.want {
+			t.Errorf("%s: %+v, %v, %v; want %+v, %v", test.name, got, ok, err, test.want, test.ok)
+		}
+	}
+	if object, ok, err := parseFdinfo("memlock:\tmuch\nmap_id:\t1\n"); err == nil || ok {
+		t.Errorf("a memlock that is no number: %+v, %v, %v", object, ok, err)
+	}
+}
+
+func TestWhatTheReceiverLostIsFoundByReason(t *testing.T) {
+	const metrics = `# HELP otelcol_receiver_spanprobe_spans_lost_total Operations that should have had a span and have none, by reason.
+# TYPE otelcol_receiver_spanprobe_spans_lost_total counter
+otelcol_receiver_spanprobe_spans_emitted_total{otel_scope_name="x",receiver="spanprobe"} 12
+otelcol_receiver_spanprobe_spans_lost_total{otel_scope_name="x",reason="ring_full",receiver="spanprobe"} 1.5e+06
+otelcol_receiver_spanprobe_spans_lost_total{otel_scope_name="x",reason="map_full",receiver="spanprobe"} 0
+`
+	got, err := parseLost(metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"ring_full": 1_500_000, "map_full": 0}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got, err := parseLost(lostMetric + "{reason=ring_full} 3"); err == nil {
+		t.Errorf("a line that is not understood: %v", got)
+	}
+}
+
+func TestProcessorTimeIsBusyStolenOrIdle(t *testing.T) {
+	//                                user nice system idle iowait irq softirq steal guest guest_nice
+	got, err := parseProcessorUse("cpu  100  1    20     300  40     5   6       70    100   0\n")
+	want := processorUse{busy: 132 * 10 * time.Millisecond, stolen: 700 * time.Millisecond, total: 542 * 10 * time.Millisecond}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	for _, line := range []string{"", "cpu 1 2 3", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 3 4 5 6 7 x"} {
+		if got, err := parseProcessorUse(line); err == nil {
+			t.Errorf("%q: %+v", line, got)
+		}
+	}
+}
+
+func TestAProcessorsTimeOfAProcessIsThatOfAllItsThreads(t *testing.T) {
+	before, err := cpuTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for time.Since(start) < 50*time.Millisecond { //nolint:revive // burning time is what is measured
+	}
+	after, err := cpuTime(os.Getpid())
+	if err != nil || after-before < time.Millisecond {
+		t.Errorf("50 ms of work: %v of processor time, %v", after-before, err)
+	}
+}
+
+func TestCPUsAreCountedFromTheKernelsList(t *testing.T) {
+	for list, want := range map[string]int{"0": 1, "0-1": 2, "0-3,8,10-11": 7} {
+		if got, err := countCPUs(list); err != nil || got != want {
+			t.Errorf("%q: %d, %v, want %d", list, got, err, want)
+		}
+	}
+	for _, list := range []string{"", "a", "3-1", "0-"} {
+		if got, err := countCPUs(list); err == nil {
+			t.Errorf("%q: %d", list, got)
+		}
+	}
+}
+
+func TestTheSitesOfAPlanAreGroupedByProgram(t *testing.T) {
+	got, err := parsePlan([]byte(`{"binary":{},"libraries":[
+		{"library":"one","sites":[
+			{"symbol":"f","program":"f_enter","class":"emulated"},
+			{"symbol":"f","program":"f_return","class":"emulated"},
+			{"symbol":"f","program":"f_return","class":"single-stepped"}]},
+		{"library":"two","left_out":"for a reason","sites":[{"symbol":"g","program":"g_enter","class":"emulated"}]},
+		{"library":"three","unused":true}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []report.Probe{
+		{Program: "f_enter", Symbols: []string{"f"}, Sites: 1, Class: "emulated"},
+		{Program: "f_return", Symbols: []string{"f"}, Sites: 2, Class: "of several classes"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheCollectorsDifferInTheirReceiverOnly(t *testing.T) {
+	probed := collectorConfig("spanprobe", "/tmp/it's [1]/bare", "127.0.0.1:1", "127.0.0.1:2", 3)
+	if want := `- exe: '/tmp/it''s \[1\]/bare'`; !strings.Contains(probed, want) {
+		t.Errorf("the target is not named literally, %s:\n%s", want, probed)
+	}
+	behind := func(config string) string {
+		_, rest, _ := strings.Cut(config, "processors:\n  batch:")
+		return rest
+	}
+	byHand := collectorConfig("otlp", "", "127.0.0.1:1", "127.0.0.1:2", 3)
+	if diff := cmp.Diff(behind(byHand), strings.Replace(behind(probed), "[spanprobe]", "[otlp]", 1)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOptionsThatMeasureNothingAreRefused(t *testing.T) {
+	good := options{rounds: 1, duration: time.Second, arrival: 1, connections: 1, cases: "ac"}
+	if err := good.validate(nil); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*options){
+		"no rounds":     func(o *options) { o.rounds = 0 },
+		"no time":       func(o *options) { o.duration = 0 },
+		"no case":       func(o *options) { o.cases = "" },
+		"another case":  func(o *options) { o.cases = "ad" },
+		"negative rate": func(o *options) { o.rate = -1 },
+	} {
+		o := good
+		change(&o)
+		if o.validate(nil) == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if good.validate([]string{"x"}) == nil {
+		t.Error("an argument: accepted")
+	}
+}
+
+func TestTheSinkAnswersEachLineWithItsCounts(t *testing.T) {
+	in, out := strings.NewReader("count\ncount\n"), &strings.Builder{}
+	if err := runSink(in, out); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], "127.0.0.1:") {
+		t.Fatalf("got %q", lines)
+	}
+	var counts map[string]int
+	if err := json.Unmarshal([]byte(lines[2]), &counts); err != nil || len(counts) != 0 {
+		t.Errorf("got %q: %v", lines[2], err)
+	}
+}
+
+func TestWhatAStageStartedIsGoneWhenItStops(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	root, err := findRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := binaries{bare: filepath.Join(t.TempDir(), "bare")}
+	if _, err := goCommand(t.Context(), filepath.Join(root, "testbed", "bench", "server"), "build", "-o", b.bare, "./bare"); err != nil {
+		t.Fatal(err)
+	}
+	for name, ctx := range map[string]context.Context{"after a run": t.Context(), "interrupted": canceled()} {
+		s, err := startStage(ctx, b, report.Bare, 2)
+		if (err != nil) != (ctx.Err() != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		pid := s.server.pid()
+		if err := s.stop(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat("/proc/" + strconv.Itoa(pid)); !os.IsNotExist(err) {
+			t.Errorf("%s: process %d is still there: %v", name, pid, err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("%s: %v is left, %v", name, left, err)
+		}
+	}
+}
+
+func TestAChildThatEndsByItselfIsAnErrorThatShowsItsLog(t *testing.T) {
+	p, err := launch(t.TempDir(), "server", exec.Command("sh", "-c", "echo no port is free >&2; exit 3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := p.ask(""); err == nil || !strings.Contains(err.Error(), "no port is free") {
+		t.Errorf("it said %q: %v", line, err)
+	}
+	if err := p.stop(); err == nil || !strings.Contains(err.Error(), "ended by itself") {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

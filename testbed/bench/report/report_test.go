@@ -1,0 +1,201 @@
+package report
+
+import (
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+// micros makes a measurement of 1000 requests from microseconds a request.
+func micros(app, collector float64) Measurement {
+	return Measurement{
+		Due: 1000, Sent: 1000, Answered: 1000, Spans: 1000, Elapsed: time.Second,
+		P50: 200 * time.Microsecond, P99: 3 * time.Millisecond, LagP99: 100 * time.Microsecond,
+		App:          time.Duration(app * 1000 * float64(time.Microsecond)),
+		Collector:    time.Duration(collector * 1000 * float64(time.Microsecond)),
+		CollectorRSS: 60e6, Others: 0.01,
+	}
+}
+
+// passing is a run that meets every target.
+func passing() *Run {
+	bare := func(app float64) Measurement { m := micros(app, 0); m.Spans = 0; return m }
+	probed := func(app, collector float64) Measurement {
+		m := micros(app, collector)
+		m.BPFMemory, m.Lost = 6e6, map[string]int{"ring_full": 0}
+		return m
+	}
+	every := func(m ...Measurement) map[Mode][]Measurement {
+		return map[Mode][]Measurement{Fixed: m, Saturated: m, Arrival: m}
+	}
+	return &Run{
+		Machine: Machine{Kernel: "6.18.1", CPU: "A CPU", Arch: "amd64", CPUs: 2, PossibleCPUs: 2, Memory: 8e9, Go: "go1.26.8", Virtualization: "virtual machine"},
+		Settings: Settings{
+			Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 3, Duration: 8 * time.Second,
+			Rate: 8000, RateFound: true, ArrivalRate: 20_000, Connections: 16,
+		},
+		Cases: []Case{
+			{Key: Bare, Title: "bare", Rounds: every(bare(20), bare(40), bare(21))},
+			{Key: ByHand, Title: "instrumented by hand", Traced: true, Rounds: every(micros(50, 10), micros(90, 20), micros(51, 10))},
+			{Key: Probed, Title: "traced by spanprobe", Traced: true, Rounds: every(probed(22, 3), probed(48, 4), probed(23, 3))},
+		},
+		Probes: []Probe{
+			{Program: "serve_http", Symbols: []string{"net/http.serverHandler.ServeHTTP"}, Sites: 1, Class: "emulated", Hits: 1, Time: 800},
+			{Program: "process_exit", Hits: 0.001, Time: 400},
+		},
+	}
+}
+
+func outcomes(r *Run) string {
+	var all []string
+	for _, check := range r.Checks() {
+		all = append(all, string(check.Outcome))
+	}
+	return strings.Join(all, ",")
+}
+
+// change changes the measurements of a case in a mode.
+func change(r *Run, key string, mode Mode, by func(*Measurement)) {
+	c := r.find(key)
+	rounds := append([]Measurement(nil), c.Rounds[mode]...)
+	for i := range rounds {
+		by(&rounds[i])
+	}
+	c.Rounds[mode] = rounds
+}
+
+func TestEachTargetIsCheckedByItself(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Run)
+		want   string
+	}{
+		{"all is well", func(*Run) {}, "pass,pass,pass,pass,pass,pass"},
+		{"the app's overhead is too high under saturation", func(r *Run) {
+			change(r, Probed, Saturated, func(m *Measurement) { m.App += 4 * time.Millisecond; m.Collector = 0 })
+		}, "pass,pass,FAIL,pass,pass,pass"},
+		{"the collector takes too much", func(r *Run) {
+			change(r, Probed, Fixed, func(m *Measurement) { m.Collector += 10 * time.Millisecond })
+		}, "pass,FAIL,pass,pass,pass,pass"},
+		{"a case could not hold the fixed rate", func(r *Run) {
+			change(r, Probed, Fixed, func(m *Measurement) { m.Due = 1100 })
+		}, "not shown,not shown,pass,pass,pass,pass"},
+		{"too much memory", func(r *Run) {
+			change(r, Probed, Fixed, func(m *Measurement) { m.BPFMemory = 41e6 })
+		}, "pass,pass,pass,pass,FAIL,pass"},
+		{"too much memory on a larger machine", func(r *Run) {
+			change(r, Probed, Fixed, func(m *Measurement) { m.BPFMemory = 41e6 })
+			r.Machine.PossibleCPUs = 64
+		}, "pass,pass,pass,pass,not shown,pass"},
+		{"one span of all rounds is missing", func(r *Run) {
+			r.find(Probed).Rounds[Arrival] = []Measurement{micros(1, 1), func() Measurement { m := micros(1, 1); m.Spans--; return m }()}
+		}, "pass,pass,pass,pass,pass,FAIL"},
+		{"one span too many", func(r *Run) {
+			change(r, Probed, Arrival, func(m *Measurement) { m.Spans++ })
+		}, "pass,pass,pass,pass,pass,FAIL"},
+		{"the rate at which spans must arrive could not be sent", func(r *Run) {
+			change(r, Probed, Arrival, func(m *Measurement) { m.Due = 1100 })
+		}, "pass,pass,pass,pass,pass,not shown"},
+		{"by hand was not measured", func(r *Run) { r.Cases = append(r.Cases[:1:1], r.Cases[2]) }, "pass,not shown,pass,not shown,pass,pass"},
+		{"only bare was measured", func(r *Run) { r.Cases = r.Cases[:1] }, strings.TrimSuffix(strings.Repeat("not shown,", 6), ",")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			run := passing()
+			test.change(run)
+			if got := outcomes(run); got != test.want {
+				t.Errorf("got  %s\nwant %s\n%+v", got, test.want, run.Checks())
+			}
+			if AllPass(run.Checks()) == strings.ContainsAny(test.want, "Fn") {
+				t.Error("AllPass does not agree with the outcomes")
+			}
+		})
+	}
+}
+
+func TestRatiosAreMadeWithinARoundAndTheirMedianDecides(t *testing.T) {
+	// The second round ran while the machine was half as fast. The ratio of the
+	// medians, 23 to 21, would be 9.5 %.
+	got := passing().Checks()[0].Measured
+	if want := "10.0 % (9.5..20.0)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestASpreadIsTheMedianWithTheLowestAndTheHighest(t *testing.T) {
+	for _, test := range []struct {
+		values []float64
+		want   Spread
+		text   string
+	}{
+		{nil, Spread{}, "–"},
+		{[]float64{3}, Spread{3, 3, 3, 1}, "3.0 µs"},
+		{[]float64{9, 1, 2}, Spread{2, 1, 9, 3}, "2.0 µs (1.0..9.0)"},
+		{[]float64{4, 1, 2, 9}, Spread{3, 1, 9, 4}, "3.0 µs (1.0..9.0)"},
+		{[]float64{math.NaN(), 5, math.Inf(1)}, Spread{5, 5, 5, 1}, "5.0 µs"},
+	} {
+		got := SpreadOf(test.values)
+		if got != test.want || got.format("%.1f", " µs") != test.text {
+			t.Errorf("%v: %+v, %s; want %+v, %s", test.values, got, got.format("%.1f", " µs"), test.want, test.text)
+		}
+	}
+}
+
+func TestTheReportIsTheGoldenOne(t *testing.T) {
+	golden := filepath.Join("testdata", "report.md")
+	got := passing().Markdown()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestALossIsNotRoundedAway(t *testing.T) {
+	run := passing()
+	run.Cases[2].Rounds[Fixed] = []Measurement{{Due: 160_000, Sent: 160_000, Answered: 160_000, Spans: 159_999, Elapsed: time.Second}}
+	if text := run.Markdown(); !strings.Contains(text, "99.999 %") {
+		t.Errorf("159,999 spans of 160,000 requests are not told:\n%s", text)
+	}
+}
+
+func TestOnlyWhatStandsBetweenTheMarksIsReplaced(t *testing.T) {
+	page := "# Title\n\n" + beginMark + "\n\nold\n\n" + endMark + "\n\nbehind\n"
+	got, err := Replace(page, "new\n\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "# Title\n\n" + beginMark + "\n\nnew\n\n" + endMark + "\n\nbehind\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if again, err := Replace(got, "new"); err != nil || again != got {
+		t.Errorf("the same section again: %v, %q", err, again)
+	}
+	for _, page := range []string{"", beginMark, endMark, endMark + beginMark} {
+		if got, err := Replace(page, "new"); err == nil {
+			t.Errorf("a page without both marks: %q", got)
+		}
+	}
+}
+
+func TestThousandsAreGrouped(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", 20_000: "20,000", 1_234_567: "1,234,567"} {
+		if got := thousands(v); got != want {
+			t.Errorf("%v: %s, want %s", v, got, want)
+		}
+	}
+}
