@@ -33,7 +33,8 @@ cli: ## The inspection command: dist/spanprobe
 
 .PHONY: demo
 demo: build ## A shop of Go services, traced, with Jaeger beside it
-	cd testbed && go run ./demo
+	cd testbed && go build -o ../dist/demo ./demo
+	exec dist/demo
 
 .PHONY: test
 test: test-unit test-privileged ## All tests; root is asked for where probes are attached

@@ -63,10 +63,7 @@ func main() {
 	interrupted := ctx.Err() != nil
 	stop()
 	if interrupted {
-		fmt.Fprintln(os.Stderr, "bench: interrupted; all that it started has ended")
-		if err != nil && !errors.Is(err, context.Canceled) {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-		}
+		fmt.Fprintln(os.Stderr, "bench: interrupted:", err)
 		os.Exit(exitInterrupted)
 	}
 	if err == nil {
