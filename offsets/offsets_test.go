@@ -66,15 +66,15 @@ func TestALookupAnswersOnlyForWhatWasExamined(t *testing.T) {
 
 func TestATableThatIsNotOneIsRefused(t *testing.T) {
 	for name, text := range map[string]string{
-		"field before a module":    "a.b.c\n",
-		"change before a field":    "module std\n  1.20.0 8\n",
-		"versions out of order":    "module std\nexamined 1.21.0 1.20.0\n",
-		"changes out of order":     "module std\na.b.c\n  1.21.0 8\n  1.20.0 8\n",
-		"no number":                "module std\na.b.c\n  1.21.0 eight\n",
-		"no offset":                "module std\na.b.c\n  1.21.0\n",
-		"no version":               "module std\na.b.c\n  latest 8\n",
-		"an offset out of bounds":  "module std\na.b.c\n  1.21.0 99999999999\n",
-		"an examined non-version":  "module std\nexamined 1.21rc1\n",
+		"field before a module":   "a.b.c\n",
+		"change before a field":   "module std\n  1.20.0 8\n",
+		"versions out of order":   "module std\nexamined 1.21.0 1.20.0\n",
+		"changes out of order":    "module std\na.b.c\n  1.21.0 8\n  1.20.0 8\n",
+		"no number":               "module std\na.b.c\n  1.21.0 eight\n",
+		"no offset":               "module std\na.b.c\n  1.21.0\n",
+		"no version":              "module std\na.b.c\n  latest 8\n",
+		"an offset out of bounds": "module std\na.b.c\n  1.21.0 99999999999\n",
+		"an examined non-version": "module std\nexamined 1.21rc1\n",
 	} {
 		if _, err := Parse(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: no error", name)

@@ -11,10 +11,13 @@ missing=()
 for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || missing+=("$program")
 done
+for header in bpf/bpf_helpers.h linux/bpf.h; do
+  [[ -e /usr/include/$header ]] || missing+=("$header")
+done
 
 if ((${#missing[@]} > 0)); then
   if ! command -v apt-get >/dev/null; then
-    echo "Missing: ${missing[*]}. Install clang $major and llvm $major of your distribution." >&2
+    echo "Missing: ${missing[*]}. Install clang $major, llvm $major, and the headers of libbpf and of Linux." >&2
     exit 1
   fi
   as_root=()
@@ -23,7 +26,7 @@ if ((${#missing[@]} > 0)); then
     as_root=(sudo)
   fi
   "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" apt-get install -qq -y --no-install-recommends "clang-$major" "llvm-$major"
+  "${as_root[@]}" apt-get install -qq -y --no-install-recommends "clang-$major" "llvm-$major" libbpf-dev linux-libc-dev
 fi
 
 found=$("clang-$major" -dumpversion)

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
@@ -93,28 +93,11 @@ func explain(name string, pid int, err error) error {
 }
 
 func (i *inspector) read(file io.ReaderAt, size int64, path string) (*report, error) {
-	inspected, err := inspect.Open(file, size, path)
+	binary, planned, err := engine.PlanFile(file, size, path, i.libraries, i.table)
 	if err != nil {
 		return nil, err
 	}
-	var symbols []string
-	structs := map[string]bool{}
-	for _, library := range i.libraries {
-		for _, hook := range library.Hooks {
-			symbols = append(symbols, hook.Symbol)
-		}
-		for _, field := range library.Fields {
-			structs[field.Package+"."+field.Struct] = true
-		}
-	}
-	binary, err := inspected.Binary(symbols)
-	if err != nil {
-		return nil, err
-	}
-	lookup := plan.Lookup(binary, i.table, func(field model.Field) (uint64, bool, error) {
-		return inspected.FieldOffset(field, structs)
-	})
-	return &report{Binary: binary, Plan: plan.Build(binary, i.libraries, lookup)}, nil
+	return &report{Binary: binary, Plan: planned}, nil
 }
 
 func (r *report) writeJSON(w io.Writer) error {

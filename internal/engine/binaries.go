@@ -6,18 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/spanprobe/spanprobe/internal/attach"
-	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
-	"github.com/spanprobe/spanprobe/internal/plan"
-	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // traced is an executable file that at least one target runs or ran. Work that
@@ -48,132 +43,6 @@ const (
 	stateDetaching
 	stateFailed
 )
-
-// prepared is what became of a binary that was inspected and attached.
-type prepared struct {
-	binary     *traced
-	file       *os.File
-	leased     bool
-	attachment *attach.Attachment // nil: nothing is traced
-	goVersion  string
-	err        error
-	vanished   bool // the process went away before its file could be opened
-}
-
-// prepare inspects and attaches a binary in the background.
-func (c *controller) prepare(t *traced) {
-	if c.stopping {
-		return
-	}
-	index, ok := c.indexes.take()
-	if !ok {
-		t.state, t.failure = stateFailed, fmt.Errorf("%d binaries are attached already, which is all that spanprobe can hold", maxBinaries)
-		c.reportFailure(t)
-		return
-	}
-	t.state, t.index = statePreparing, index
-	var pid int
-	var exe string
-	for _, r := range t.processes {
-		pid, exe = r.process.PID, r.process.Exe
-	}
-	go func() {
-		c.slots <- struct{}{}
-		defer func() { <-c.slots }()
-		p := c.attachFile(pid, exe, t.id, index)
-		p.binary = t
-		c.prepared <- p
-	}()
-}
-
-// attachFile opens the executable of a process, and inspects and attaches this
-// one open file: its path may name another by then.
-func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint32) (p prepared) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/exe", pid))
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-		return prepared{vanished: true}
-	}
-	if err != nil {
-		return prepared{err: err}
-	}
-	defer func() {
-		if p.attachment != nil {
-			p.file = file
-			return
-		}
-		if p.leased {
-			p.err = errors.Join(p.err, attach.ReturnLease(file))
-		}
-		p.err = errors.Join(p.err, file.Close())
-	}()
-	// Before anything is read: what is written from now on breaks the lease.
-	leaseErr := attach.Lease(file)
-	p.leased = leaseErr == nil
-	if same, err := discover.FileID(descriptorPath(file)); err != nil || same != id {
-		p.vanished = err == nil // the process runs another program by now
-		p.err = err
-		return p
-	}
-	binary, planned, err := c.plan(file, id.Size, exe)
-	if err != nil {
-		p.err = err
-		return p
-	}
-	p.goVersion, p.err = binary.GoVersion, leftOut(planned)
-	if !planned.Traced() {
-		return p
-	}
-	if p.attachment, err = c.kernel.Attach(file, index, planned); err != nil {
-		p.err = errors.Join(p.err, err)
-		return p
-	}
-	if leaseErr != nil {
-		c.settings.Logger.Debug("No lease on the executable; its probes go with its last process",
-			zap.String("exe", exe), zap.Error(leaseErr))
-	}
-	return p
-}
-
-func (c *controller) plan(file *os.File, size int64, exe string) (*model.Binary, *plan.Plan, error) {
-	inspected, err := inspect.Open(file, size, exe)
-	if err != nil {
-		return nil, nil, err
-	}
-	var symbols []string
-	for _, library := range c.settings.Libraries {
-		for _, hook := range library.Hooks {
-			symbols = append(symbols, hook.Symbol)
-		}
-	}
-	binary, err := inspected.Binary(symbols)
-	if err != nil {
-		return nil, nil, err
-	}
-	structs := map[string]bool{}
-	for _, library := range c.settings.Libraries {
-		for _, field := range library.Fields {
-			structs[field.Package+"."+field.Struct] = true
-		}
-	}
-	lookup := plan.Lookup(binary, offsets.Default().Lookup, func(field model.Field) (uint64, bool, error) {
-		return inspected.FieldOffset(field, structs)
-	})
-	return binary, plan.Build(binary, c.settings.Libraries, lookup), nil
-}
-
-// leftOut gives the reasons why libraries that the binary uses are not traced.
-func leftOut(p *plan.Plan) error {
-	var reasons []string
-	for _, library := range p.Libraries {
-		if library.LeftOut != "" {
-			reasons = append(reasons, library.Library+": "+library.LeftOut)
-		}
-	}
-	if reasons == nil {
-		return nil
-	}
-	return errors.New(strings.Join(reasons, "; "))
-}
 
 // finishPreparing takes what a preparer brought.
 func (c *controller) finishPreparing(p prepared) {
@@ -386,14 +255,6 @@ func (c *controller) detachAll() {
 		}
 	}
 }
-
-// hasName tells whether a path still leads to the open file.
-func hasName(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Sys().(*syscall.Stat_t).Nlink > 0
-}
-
-func descriptorPath(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }
 
 func (c *controller) attachedBinaries() int {
 	n := 0

@@ -48,6 +48,29 @@ type Field struct {
 // Absent is what a slot holds for a field that does not exist or is not known.
 const Absent = ^uint32(0)
 
+// Symbols lists the functions that the libraries hook.
+func Symbols(libraries []Library) []string {
+	var symbols []string
+	for _, library := range libraries {
+		for _, hook := range library.Hooks {
+			symbols = append(symbols, hook.Symbol)
+		}
+	}
+	return symbols
+}
+
+// Structs is the set of structs whose fields the libraries need, each as
+// "package.Struct".
+func Structs(libraries []Library) map[string]bool {
+	structs := map[string]bool{}
+	for _, library := range libraries {
+		for _, field := range library.Fields {
+			structs[field.Package+"."+field.Struct] = true
+		}
+	}
+	return structs
+}
+
 // Library is one instrumented library.
 type Library struct {
 	Name   string // "net/http": names the scope, the log lines and the inspection's sections

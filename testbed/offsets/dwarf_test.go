@@ -10,6 +10,7 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/offsets"
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
 )
@@ -44,12 +45,7 @@ func compare(t *testing.T, executable, version string, arch model.Arch) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	structs := map[string]bool{}
-	for _, library := range all.Libraries() {
-		for _, field := range library.Fields {
-			structs[field.Package+"."+field.Struct] = true
-		}
-	}
+	structs := probe.Structs(all.Libraries())
 	compared := 0
 	for _, library := range all.Libraries() {
 		for _, field := range library.Fields {

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* What is kept of a request of net/http, and how it is read. */
+#pragma once
+
+#include "types.h"
+#include "counters.h"
+#include "go.h"
+#include "gomap.h"
+#include "span.h"
+#include "traceparent.h"
+
+/* Bytes that are kept of each text; README's "Limits" names them. */
+#define METHOD_LIMIT 32
+#define TARGET_LIMIT 640
+#define HOST_LIMIT 128
+#define REMOTE_LIMIT 64
+#define USER_AGENT_LIMIT 192
+#define TRACESTATE_LIMIT 512
+#define ROUTE_LIMIT 192
+#define LINE_LIMIT (METHOD_LIMIT + 1 + TARGET_LIMIT)
+#define TEXTS_SIZE (TRACESTATE_LIMIT + LINE_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
+		    ROUTE_LIMIT)
+
+/* A request may bring its tracestate in several lines. */
+#define TRACESTATE_LINES 4
+
+struct server_offsets {
+	__u32 g_goid;
+	__u32 request_method;
+	__u32 request_proto_major;
+	__u32 request_proto_minor;
+	__u32 request_header;
+	__u32 request_host;
+	__u32 request_remote_addr;
+	__u32 request_request_uri;
+	__u32 request_tls;
+	__u32 request_pattern; /* Go 1.23 and later */
+	__u32 request_pat;     /* Go 1.22 */
+	__u32 pattern_str;     /* Go 1.22 */
+	__u32 response_req;
+	__u32 response_status;
+	struct map_offsets map;
+};
+
+struct server_span {
+	struct span_head head;
+	__u64 response; /* address of the net/http.response */
+	__u64 request;	/* address of its net/http.Request */
+	__u16 status;	/* 0: the handler wrote nothing, which net/http sends as 200 */
+	__u8 proto_major;
+	__u8 proto_minor;
+	__u8 tls;
+	__u8 joined;	/* one byte lies between the method and the target */
+	__u16 used; /* bytes of texts that follow */
+	struct text tracestate, method, target, host, remote, user_agent, route;
+	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+};
+
+#define COPY(span, field, string, limit) \
+	copy_text(&(span)->field, (span)->texts, TEXTS_SIZE, &(span)->used, string, limit)
+
+/* What is needed of a net/http.Request. */
+struct arrived {
+	struct go_string method, target, host, remote;
+	__u64 header, tls, proto_major, proto_minor;
+};
+
+/* A read of the target's memory costs the same for 8 bytes as for 256, so the
+ * struct is read in one piece (its size is 232 to 248 bytes from Go 1.21 to
+ * 1.27, in a size class of 240 or 256), and its fields are taken from that. */
+#define REQUEST_PIECE 256
+
+/* What serve_http works with lies in the entry, in the room for the route,
+ * which is filled last: a program's stack is 512 bytes, those of what it calls
+ * included. */
+struct work {
+	struct arrived arrived;
+	struct wanted_headers wanted;
+};
+#define WORK_AT ((TEXTS_SIZE - ROUTE_LIMIT + 7) & ~7)
+_Static_assert(sizeof(struct work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
+_Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
+_Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
+
+static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
+					 const struct server_offsets *o, __u64 request)
+{
+	return !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request) &&
+	       go_take(&arrived->method, piece, REQUEST_PIECE, request, o->request_method) &&
+	       go_take(&arrived->target, piece, REQUEST_PIECE, request, o->request_request_uri) &&
+	       go_take(&arrived->host, piece, REQUEST_PIECE, request, o->request_host) &&
+	       go_take(&arrived->remote, piece, REQUEST_PIECE, request, o->request_remote_addr) &&
+	       go_take(&arrived->header, piece, REQUEST_PIECE, request, o->request_header) &&
+	       go_take(&arrived->tls, piece, REQUEST_PIECE, request, o->request_tls) &&
+	       go_take(&arrived->proto_major, piece, REQUEST_PIECE, request, o->request_proto_major) &&
+	       go_take(&arrived->proto_minor, piece, REQUEST_PIECE, request, o->request_proto_minor);
+}
+
+/* The address of a string's header in the target, read into `string`. */
+static __always_inline bool copy_field(struct server_span *span, struct text *text, __u64 base,
+				       __u32 offset, const __u32 limit)
+{
+	struct go_string string;
+
+	if (go_read(&string, base, offset))
+		return false;
+	return copy_text(text, span->texts, TEXTS_SIZE, &span->used, &string, limit);
+}
+
+static __always_inline bool copy_first(struct server_span *span, struct text *text,
+				       const struct header_values *values, const __u32 limit)
+{
+	if (values->length <= 0)
+		return true;
+	return copy_field(span, text, values->data, 0, limit);
+}
+
+/* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
+ * cuts at the last whole entry if `whole` says that bytes are missing. */
+static __always_inline bool copy_tracestate(struct server_span *span, const struct header_values *lines)
+{
+	__u32 room = TRACESTATE_LIMIT, whole = 0;
+
+	for (__u32 i = 0; i < TRACESTATE_LINES; i++) {
+		struct go_string line;
+		__u32 at = span->used;
+		__u64 length;
+
+		if (i >= lines->length)
+			break;
+		if (go_read(&line, lines->data, i * sizeof(line)))
+			return false;
+		if (line.length <= 0)
+			continue;
+		whole += line.length > 0x7fff ? 0x7fff : line.length;
+		if (whole > 0xffff)
+			whole = 0xffff;
+		if (span->tracestate.length) {
+			whole++;
+			if (room < 2)
+				break;
+			bounded(at);
+			if (at > TRACESTATE_LIMIT)
+				return false;
+			span->texts[at] = ',';
+			span->tracestate.length++;
+			at++;
+			room--;
+		}
+		length = line.length;
+		if (length > room)
+			length = room;
+		/* The first text, so that what is there already is under the limit. */
+		bounded(at);
+		if (at > TRACESTATE_LIMIT)
+			return false;
+		bounded(length);
+		if (length > TRACESTATE_LIMIT ||
+		    bpf_probe_read_user(span->texts + at, length, (const void *)line.data))
+			return false;
+		span->tracestate.length += length;
+		span->used = at + length;
+		room -= length;
+	}
+	if (lines->length > TRACESTATE_LINES)
+		whole = 0xffff;
+	span->tracestate.whole = whole;
+	return true;
+}
+
+/* The method and the target are parts of one line, "METHOD TARGET PROTO"
+ * (src/net/http/request.go, parseRequestLine), and so need one read. */
+static __always_inline bool copy_request_line(struct server_span *span, const struct go_string *method,
+					      const struct go_string *target)
+{
+	__u64 first = method->length, second = target->length;
+	__u32 at = span->used;
+
+	if (target->data != method->data + first + 1 || first - 1 >= METHOD_LIMIT || (__s64)second <= 0) {
+		bool copied = COPY(span, method, method, METHOD_LIMIT);
+
+		return COPY(span, target, target, TARGET_LIMIT) && copied;
+	}
+	span->target.whole = second > 0xffff ? 0xffff : second;
+	if (second > TARGET_LIMIT)
+		second = TARGET_LIMIT;
+	bounded(at);
+	bounded(first);
+	bounded(second);
+	if (at > TEXTS_SIZE - LINE_LIMIT || first > METHOD_LIMIT || second > TARGET_LIMIT ||
+	    bpf_probe_read_user(span->texts + at, first + 1 + second, (const void *)method->data)) {
+		span->target.whole = 0;
+		return false;
+	}
+	span->joined = 1;
+	span->method.length = span->method.whole = first;
+	span->target.length = second;
+	span->used = at + first + 1 + second;
+	return true;
+}
+
+/* Fills in what arrived. False: the caller's context says "not sampled". */
+static __always_inline bool note_request(struct server_span *span, const struct server_offsets *o,
+					 struct work *work)
+{
+	const struct arrived *arrived = &work->arrived;
+	struct wanted_headers *wanted = &work->wanted;
+	struct go_string traceparent;
+	bool complete = true, has_parent = false;
+
+	if (map_readable(&o->map)) {
+		__u32 state = find_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
+
+		if (state == WALK_FAILED)
+			complete = false;
+		else if (state == WALK_GOES_ON)
+			count(COUNTER_PARTIAL_HEADERS);
+	}
+	/* Two of them are none: W3C Trace Context, section 3.2. */
+	if (wanted->traceparent.length == 1) {
+		if (go_read(&traceparent, wanted->traceparent.data, 0))
+			complete = false;
+		else
+			has_parent = parse_traceparent(&span->head, span->texts, &traceparent);
+	}
+	if (has_parent && !(span->head.flags & FLAG_SAMPLED))
+		return false;
+	if (!has_parent) {
+		new_trace_id(&span->head);
+		span->head.flags = FLAG_SAMPLED;
+	}
+	new_span_id(&span->head);
+
+	if (has_parent)
+		complete &= copy_tracestate(span, &wanted->tracestate);
+	complete &= copy_request_line(span, &arrived->method, &arrived->target);
+	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
+	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);
+	complete &= copy_first(span, &span->user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
+	span->tls = !!arrived->tls;
+	span->proto_major = arrived->proto_major;
+	span->proto_minor = arrived->proto_minor;
+	if (!complete)
+		count(COUNTER_PARTIAL_UNREADABLE);
+	return true;
+}
