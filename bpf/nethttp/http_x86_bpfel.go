@@ -151,6 +151,7 @@ const (
 	httpMapProcesses      = "processes"
 	httpMapRequests       = "requests"
 	httpMapSpans          = "spans"
+	httpProgEndConnection = "end_connection"
 	httpProgFinishRequest = "finish_request"
 	httpProgServeHttp     = "serve_http"
 	httpVarLibrary        = "library"
@@ -199,6 +200,7 @@ type httpSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type httpProgramSpecs struct {
+	EndConnection *ebpf.ProgramSpec `ebpf:"end_connection"`
 	FinishRequest *ebpf.ProgramSpec `ebpf:"finish_request"`
 	ServeHttp     *ebpf.ProgramSpec `ebpf:"serve_http"`
 }
@@ -271,12 +273,14 @@ type httpVariables struct {
 //
 // It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
 type httpPrograms struct {
+	EndConnection *ebpf.Program `ebpf:"end_connection"`
 	FinishRequest *ebpf.Program `ebpf:"finish_request"`
 	ServeHttp     *ebpf.Program `ebpf:"serve_http"`
 }
 
 func (p *httpPrograms) Close() error {
 	return _HttpClose(
+		p.EndConnection,
 		p.FinishRequest,
 		p.ServeHttp,
 	)

@@ -5,7 +5,8 @@
  *
  * A request is seen twice, both times on the goroutine of its connection:
  * serve_http when the server hands it to the handler, finish_request when the
- * handler is done. What arrived is copied at the first, since the handler may
+ * handler is done; end_connection cleans up behind one that was never done.
+ * What arrived is copied at the first, since the handler may
  * change or drop it; the status and the route are read at the second. */
 #include "types.h"
 #include "arch.h"
@@ -165,6 +166,27 @@ int finish_request(struct pt_regs *ctx)
 		used = TEXTS_SIZE;
 	submit(span, __builtin_offsetof(struct server_span, texts) + used);
 	bpf_map_delete_elem(&requests, &key);
+	return 0;
+}
+
+/* The deferred function of (*conn).serve, at the end of its goroutine. A request
+ * that is still there then was never finished: its handler panicked, or took the
+ * connection over. Without this its entry would stay until the process ends. */
+SEC("uprobe")
+int end_connection(struct pt_regs *ctx)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct process *process = traced_process(ctx, tgid);
+	struct operation_key key = {};
+	struct server_offsets *o;
+	__u32 binary;
+
+	if (!process)
+		return 0;
+	binary = process->binary;
+	o = bpf_map_lookup_elem(&offsets, &binary);
+	if (o && goroutine_key(ctx, o, tgid, process, &key) && !bpf_map_delete_elem(&requests, &key))
+		count(COUNTER_LOST_UNFINISHED);
 	return 0;
 }
 

@@ -21,6 +21,8 @@ func Library() probe.Library {
 		Hooks: []probe.Hook{
 			{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http"},
 			{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request"},
+			// The deferred function at the end of a connection's goroutine.
+			{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Optional: true},
 		},
 		Fields: append([]probe.Field{
 			field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),

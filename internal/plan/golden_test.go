@@ -26,6 +26,7 @@ var server = probe.Library{
 	Hooks: []probe.Hook{
 		{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http"},
 		{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request"},
+		{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Optional: true},
 	},
 	Fields: []probe.Field{
 		{Field: mapLayout, Slot: 0, Optional: true},

@@ -97,11 +97,14 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
 		sites, err := choose(b, hook)
-		if err != nil {
+		switch {
+		case err == nil:
+			l.Sites = append(l.Sites, sites...)
+		case hook.Optional:
+			notes.add(hook.Symbol, err.Error())
+		default:
 			failures.add(hook.Symbol, err.Error())
-			continue
 		}
-		l.Sites = append(l.Sites, sites...)
 	}
 	l.Offsets = make([]byte, library.OffsetsSize)
 	for _, field := range library.Fields {

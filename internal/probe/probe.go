@@ -32,6 +32,9 @@ type Hook struct {
 	Symbol  string // full name of the function: "net/http.(*response).finishRequest"
 	Event   Event
 	Program string // name of the program in the library's object
+	// Optional hooks may find no function, or none that can be probed: the
+	// library is then traced without them.
+	Optional bool
 }
 
 // Field is an offset that the library's programs need.
@@ -74,7 +77,7 @@ func Structs(libraries []Library) map[string]bool {
 // Library is one instrumented library.
 type Library struct {
 	Name   string // "net/http": names the scope, the log lines and the inspection's sections
-	Hooks  []Hook // all of them are needed
+	Hooks  []Hook
 	Fields []Field
 	// OffsetsSize is the size in bytes of the struct that Fields' slots lie in:
 	// the value of the object's "offsets" map.

@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -32,7 +33,7 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	routes(mux)
-	server := &http.Server{Handler: counted(mux), MaxHeaderBytes: 4 << 20}
+	server := &http.Server{Handler: counted(mux), MaxHeaderBytes: 4 << 20, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() {
 		if *certificate != "" {
 			log.Fatal(server.ServeTLS(listener, *certificate, *key))
@@ -80,6 +81,19 @@ func mutate(w http.ResponseWriter, r *http.Request) {
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/9.9", 9, 9
 	r.Header = http.Header{"Traceparent": {"changed"}, "User-Agent": {"changed"}}
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// panics does what its name says.
+func panics(http.ResponseWriter, *http.Request) { panic("as asked") }
+
+// hijack takes the connection over and answers by itself.
+func hijack(w http.ResponseWriter, _ *http.Request) {
+	connection, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer connection.Close()
+	fmt.Fprint(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
 // slow takes as long as the query says.

@@ -11,4 +11,6 @@ func routes(mux *http.ServeMux) {
 	mux.HandleFunc("/mutate/{what...}", mutate)
 	mux.HandleFunc("POST example.com/slow", slow)
 	mux.HandleFunc("/slow", slow)
+	mux.HandleFunc("/panic", panics)
+	mux.HandleFunc("/hijack", hijack)
 }

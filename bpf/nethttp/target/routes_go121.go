@@ -10,4 +10,6 @@ func routes(mux *http.ServeMux) {
 	mux.HandleFunc("/nothing", nothing)
 	mux.HandleFunc("/mutate/", mutate)
 	mux.HandleFunc("/slow", slow)
+	mux.HandleFunc("/panic", panics)
+	mux.HandleFunc("/hijack", hijack)
 }
