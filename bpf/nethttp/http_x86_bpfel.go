@@ -58,7 +58,6 @@ type httpServerOffsets struct {
 	RequestPattern    uint32
 	RequestPat        uint32
 	PatternStr        uint32
-	ResponseReq       uint32
 	ResponseStatus    uint32
 	Map               struct {
 		_                structs.HostLayout

@@ -54,7 +54,7 @@ int serve_http(struct pt_regs *ctx)
 	struct operation_key key = {};
 	struct server_offsets *o;
 	struct server_span *span;
-	__u64 response = GO_ARG2(ctx), request = GO_ARG3(ctx), of_response;
+	__u64 response = GO_ARG2(ctx), request = GO_ARG3(ctx);
 	struct work *work;
 	__u32 binary;
 
@@ -67,12 +67,6 @@ int serve_http(struct pt_regs *ctx)
 	count(COUNTER_OPERATIONS);
 	if (!goroutine_key(ctx, o, tgid, process, &key)) {
 		count(COUNTER_LOST_UNREADABLE);
-		return 0;
-	}
-	/* An HTTP/2 server comes here with a writer of its own. A writer is
-	 * net/http.response only if it leads back to this request. */
-	if (go_read(&of_response, response, o->response_req) || of_response != request) {
-		count(COUNTER_LOST_UNSUPPORTED);
 		return 0;
 	}
 	if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST)) {
@@ -96,6 +90,12 @@ int serve_http(struct pt_regs *ctx)
 	work = (struct work *)(span->texts + WORK_AT);
 	if (!read_request(&work->arrived, span->texts, o, request)) {
 		count(COUNTER_LOST_UNREADABLE);
+		bpf_map_delete_elem(&requests, &key);
+		return 0;
+	}
+	/* An HTTP/2 server comes here with a writer of its own. */
+	if (work->arrived.proto_major != 1) {
+		count(COUNTER_LOST_UNSUPPORTED);
 		bpf_map_delete_elem(&requests, &key);
 		return 0;
 	}

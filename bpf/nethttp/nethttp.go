@@ -37,7 +37,6 @@ func Library() probe.Library {
 			optional("net/http", "Request", "Pattern", unsafe.Offsetof(o.RequestPattern)),
 			optional("net/http", "Request", "pat", unsafe.Offsetof(o.RequestPat)),
 			optional("net/http", "pattern", "str", unsafe.Offsetof(o.PatternStr)),
-			field("net/http", "response", "req", unsafe.Offsetof(o.ResponseReq)),
 			field("net/http", "response", "status", unsafe.Offsetof(o.ResponseStatus)),
 		}, headerMapFields(unsafe.Offsetof(o.Map))...),
 		OffsetsSize: unsafe.Sizeof(o),

@@ -37,7 +37,6 @@ struct server_offsets {
 	__u32 request_pattern; /* Go 1.23 and later */
 	__u32 request_pat;     /* Go 1.22 */
 	__u32 pattern_str;     /* Go 1.22 */
-	__u32 response_req;
 	__u32 response_status;
 	struct map_offsets map;
 };

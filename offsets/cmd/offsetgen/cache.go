@@ -1,35 +1,33 @@
 package main
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// cache keeps what was found in each release, for one list of wanted fields.
-type cache struct{ folder string }
+// cache keeps what was found in each release.
+type cache struct {
+	folder string
+	wanted []model.Field
+}
 
 func openCache(wanted []model.Field) (cache, error) {
 	user, err := os.UserCacheDir()
 	if err != nil {
 		return cache{}, err
 	}
-	list, err := json.Marshal(wanted)
-	if err != nil {
-		return cache{}, err
-	}
-	folder := filepath.Join(user, "spanprobe-offsets", fmt.Sprintf("%x", sha256.Sum256(list))[:16])
-	return cache{folder}, os.MkdirAll(folder, 0o755)
+	folder := filepath.Join(user, "spanprobe-offsets")
+	return cache{folder, wanted}, os.MkdirAll(folder, 0o755)
 }
 
 func (c cache) path(version string) string { return filepath.Join(c.folder, "go"+version+".json") }
 
-// load returns nil for a release that was not examined yet.
+// load returns nil for a release that was not examined yet, or not for all of
+// the fields that are wanted now.
 func (c cache) load(version string) (layout, error) {
 	content, err := os.ReadFile(c.path(version))
 	if errors.Is(err, os.ErrNotExist) {
@@ -39,7 +37,15 @@ func (c cache) load(version string) (layout, error) {
 		return nil, err
 	}
 	var found layout
-	return found, json.Unmarshal(content, &found)
+	if err := json.Unmarshal(content, &found); err != nil {
+		return nil, err
+	}
+	for _, field := range c.wanted {
+		if found[field.String()] == nil {
+			return nil, nil
+		}
+	}
+	return found, nil
 }
 
 func (c cache) store(version string, found layout) error {
