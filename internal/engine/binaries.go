@@ -5,7 +5,9 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -79,7 +81,7 @@ func (c *controller) finishPreparing(p prepared) {
 
 // rescan looks again at the processes of a binary that could not be opened.
 func (c *controller) rescan(t *traced) {
-	for pid := range t.processes {
+	for _, pid := range slices.Collect(maps.Keys(t.processes)) {
 		c.apply(c.finder.Exec(pid))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -18,7 +19,10 @@ import (
 type Reader struct {
 	records *ringbuf.Reader
 	epoll   int
-	stop    int // eventfd
+
+	mu     sync.Mutex
+	stop   int // eventfd
+	closed bool
 }
 
 // New opens a reader of the ring buffer m.
@@ -110,9 +114,14 @@ func (r *Reader) drain(handle func(record []byte)) error {
 	}
 }
 
-// Stop makes Run return after it has read what is left. It may be called once,
-// from any goroutine, after Run has begun or before.
+// Stop makes Run return after it has read what is left, unless it has returned
+// with an error already. It may be called from any goroutine.
 func (r *Reader) Stop() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
 	one := [8]byte{1}
 	if _, err := unix.Write(r.stop, one[:]); err != nil {
 		return fmt.Errorf("stop the ring buffer's reader: %w", err)
@@ -122,6 +131,9 @@ func (r *Reader) Stop() error {
 
 // Close frees a reader that was never run; Run does so itself.
 func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
 	errs := []error{r.records.Close()}
 	for _, fd := range []int{r.epoll, r.stop} {
 		if fd >= 0 {
