@@ -125,6 +125,13 @@ func (f *Finder) Listen(pid int, port uint16) Changes {
 	return look.Changes
 }
 
+// Check looks at one process again, whose exit may have gone untold.
+func (f *Finder) Check(pid int) Changes {
+	look := f.newLook()
+	f.visit(pid, look)
+	return look.Changes
+}
+
 // look is one look at the system: what it found, and what its visits share.
 type look struct {
 	Changes

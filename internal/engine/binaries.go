@@ -56,7 +56,7 @@ func (c *controller) finishPreparing(p prepared) {
 			t.failure = p.err
 			c.reportFailure(t)
 		}
-		for _, r := range t.processes {
+		for _, r := range slices.Collect(maps.Values(t.processes)) {
 			c.trace(r)
 		}
 		c.adopt(t)

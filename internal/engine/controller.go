@@ -240,6 +240,9 @@ func (c *controller) trace(r *running) {
 	c.registry.put(r.program, c.resource(r))
 	c.settings.Logger.Info("Tracing a target", zap.Int("pid", r.process.PID), zap.String("exe", r.process.Exe),
 		zap.String("service_name", r.process.ServiceName), zap.String("go_version", r.binary.goVersion))
+	// The kernel tells of the exit of traced processes only: this one may have
+	// ended while its file was prepared.
+	c.apply(c.finder.Check(r.process.PID))
 }
 
 func (c *controller) resource(r *running) traces.Resource {
