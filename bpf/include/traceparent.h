@@ -29,23 +29,27 @@ static __always_inline __u8 unhex(__u8 *to, const __u8 *digits, int n)
 	return bad;
 }
 
-/* Reads the header's value into the head: trace id, parent id, flags. False if
- * it is not a valid traceparent; the head has none of it then. `scratch` has
+enum traceparent {
+	TRACEPARENT_INVALID,
+	TRACEPARENT_UNREADABLE,
+	TRACEPARENT_VALID,
+};
+
+/* Reads the header's value into the head: trace id, parent id, flags. The head
+ * has none of it if the value is not a valid traceparent. `scratch` has
  * room for TRACEPARENT_LENGTH + 1 bytes: a program's stack is small. */
-static __always_inline bool parse_traceparent(struct span_head *head, __u8 *scratch,
-					      const struct go_string *value)
+static __always_inline enum traceparent parse_traceparent(struct span_head *head, __u8 *scratch,
+							  const struct go_string *value)
 {
 	__u8 *s = scratch, version, flags, bad;
 	__u32 length = TRACEPARENT_LENGTH;
 
 	if (value->length < TRACEPARENT_LENGTH)
-		return false;
+		return TRACEPARENT_INVALID;
 	if (value->length > TRACEPARENT_LENGTH)
 		length++;
-	if (bpf_probe_read_user(s, length, (const void *)value->data)) {
-		count(COUNTER_PARTIAL_UNREADABLE);
-		return false;
-	}
+	if (bpf_probe_read_user(s, length, (const void *)value->data))
+		return TRACEPARENT_UNREADABLE;
 	bad = unhex(&version, s, 1);
 	bad |= unhex(head->trace_id, s + 3, sizeof(head->trace_id));
 	bad |= unhex(head->parent_id, s + 36, sizeof(head->parent_id));
@@ -58,9 +62,9 @@ static __always_inline bool parse_traceparent(struct span_head *head, __u8 *scra
 		goto invalid;
 	head->flags = flags & (FLAG_SAMPLED | FLAG_RANDOM);
 	head->context |= CONTEXT_REMOTE_PARENT;
-	return true;
+	return TRACEPARENT_VALID;
 invalid:
 	__builtin_memset(head->trace_id, 0, sizeof(head->trace_id));
 	__builtin_memset(head->parent_id, 0, sizeof(head->parent_id));
-	return false;
+	return TRACEPARENT_INVALID;
 }

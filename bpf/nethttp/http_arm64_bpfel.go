@@ -100,6 +100,8 @@ type httpServerSpan struct {
 	ProtoMinor uint8
 	Tls        uint8
 	Joined     uint8
+	Partial    uint8
+	Reserved   uint8
 	Used       uint16
 	Tracestate struct {
 		_      structs.HostLayout
@@ -136,7 +138,7 @@ type httpServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	_     [4]byte
+	_     [2]byte
 	Texts [1761]uint8
 	_     [7]byte
 }

@@ -71,22 +71,18 @@ int serve_http(struct pt_regs *ctx)
 	}
 	if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST)) {
 		/* Requests of a connection come one after the other: one that is
-		 * still here had an end that was not seen. */
-		if (!bpf_map_lookup_elem(&requests, &key)) {
-			count(COUNTER_LOST_MAP_FULL);
-			return 0;
-		}
-		count(COUNTER_LOST_UNFINISHED);
-		if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_EXIST)) {
+		 * still here had an end that was not seen. Whoever removes an
+		 * entry counts it. */
+		if (!bpf_map_delete_elem(&requests, &key))
+			count(COUNTER_LOST_UNFINISHED);
+		if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST)) {
 			count(COUNTER_LOST_MAP_FULL);
 			return 0;
 		}
 	}
 	span = bpf_map_lookup_elem(&requests, &key);
-	if (!span) {
-		count(COUNTER_LOST_UNFINISHED); /* swept between the two calls */
-		return 0;
-	}
+	if (!span)
+		return 0; /* swept between the two calls, and counted there */
 	work = (struct work *)(span->texts + WORK_AT);
 	if (!read_request(&work->arrived, span->texts, o, request)) {
 		count(COUNTER_LOST_UNREADABLE);
@@ -159,6 +155,8 @@ int finish_request(struct pt_regs *ctx)
 	span->status = status;
 	span->head.end = now;
 	if (!note_route(span, o))
+		span->partial = 1;
+	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
 	used = span->used;
 	bounded(used);

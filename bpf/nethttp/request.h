@@ -50,6 +50,8 @@ struct server_span {
 	__u8 proto_minor;
 	__u8 tls;
 	__u8 joined;	/* one byte lies between the method and the target */
+	__u8 partial;	/* something that is there could not be read */
+	__u8 reserved;
 	__u16 used; /* bytes of texts that follow */
 	struct text tracestate, method, target, host, remote, user_agent, route;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
@@ -115,56 +117,48 @@ static __always_inline bool copy_first(struct server_span *span, struct text *te
 }
 
 /* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
- * cuts at the last whole entry if `whole` says that bytes are missing. */
+ * drops the last entry if `whole` says that bytes are missing. It is the first
+ * of the texts, so that what is there already is under its limit. */
 static __always_inline bool copy_tracestate(struct server_span *span, const struct header_values *lines)
 {
 	__u32 room = TRACESTATE_LIMIT, whole = 0;
+	bool complete = true;
 
 	for (__u32 i = 0; i < TRACESTATE_LINES; i++) {
+		__u32 at = span->used, separator = !!span->tracestate.length;
 		struct go_string line;
-		__u32 at = span->used;
 		__u64 length;
 
 		if (i >= lines->length)
 			break;
-		if (go_read(&line, lines->data, i * sizeof(line)))
-			return false;
+		complete = !go_read(&line, lines->data, i * sizeof(line));
+		if (!complete)
+			break;
 		if (line.length <= 0)
 			continue;
-		whole += line.length > 0x7fff ? 0x7fff : line.length;
-		if (whole > 0xffff)
-			whole = 0xffff;
-		if (span->tracestate.length) {
-			whole++;
-			if (room < 2)
-				break;
-			bounded(at);
-			if (at > TRACESTATE_LIMIT)
-				return false;
-			span->texts[at] = ',';
-			span->tracestate.length++;
-			at++;
-			room--;
-		}
+		whole += separator + (line.length > 0x7fff ? 0x7fff : line.length);
+		if (room <= separator)
+			break;
 		length = line.length;
-		if (length > room)
-			length = room;
-		/* The first text, so that what is there already is under the limit. */
+		if (length > room - separator)
+			length = room - separator;
 		bounded(at);
-		if (at > TRACESTATE_LIMIT)
-			return false;
 		bounded(length);
-		if (length > TRACESTATE_LIMIT ||
-		    bpf_probe_read_user(span->texts + at, length, (const void *)line.data))
-			return false;
-		span->tracestate.length += length;
-		span->used = at + length;
-		room -= length;
+		complete = at <= TRACESTATE_LIMIT && length <= TRACESTATE_LIMIT &&
+			   !bpf_probe_read_user(span->texts + at + separator, length,
+						(const void *)line.data);
+		if (!complete)
+			break;
+		if (separator)
+			span->texts[at] = ',';
+		span->tracestate.length += separator + length;
+		span->used = at + separator + length;
+		room -= separator + length;
 	}
-	if (lines->length > TRACESTATE_LINES)
+	if (!complete || lines->length > TRACESTATE_LINES || whole > 0xffff)
 		whole = 0xffff;
 	span->tracestate.whole = whole;
-	return true;
+	return complete;
 }
 
 /* The method and the target are parts of one line, "METHOD TARGET PROTO"
@@ -217,10 +211,12 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	}
 	/* Two of them are none: W3C Trace Context, section 3.2. */
 	if (wanted->traceparent.length == 1) {
-		if (go_read(&traceparent, wanted->traceparent.data, 0))
-			complete = false;
-		else
-			has_parent = parse_traceparent(&span->head, span->texts, &traceparent);
+		enum traceparent found = TRACEPARENT_UNREADABLE;
+
+		if (!go_read(&traceparent, wanted->traceparent.data, 0))
+			found = parse_traceparent(&span->head, span->texts, &traceparent);
+		has_parent = found == TRACEPARENT_VALID;
+		complete &= found != TRACEPARENT_UNREADABLE;
 	}
 	if (has_parent && !(span->head.flags & FLAG_SAMPLED))
 		return false;
@@ -239,7 +235,6 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	span->tls = !!arrived->tls;
 	span->proto_major = arrived->proto_major;
 	span->proto_minor = arrived->proto_minor;
-	if (!complete)
-		count(COUNTER_PARTIAL_UNREADABLE);
+	span->partial = !complete;
 	return true;
 }

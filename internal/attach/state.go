@@ -63,9 +63,13 @@ func (k *Kernel) Adopt(id model.ExeID, binaryIndex uint32) error {
 	return nil
 }
 
-// Disown undoes Adopt.
-func (k *Kernel) Disown(id model.ExeID) error {
-	err := k.process.Maps[mapFiles].Delete(fileKey(id))
+// Disown undoes Adopt, unless another binary has adopted the file by now.
+func (k *Kernel) Disown(id model.ExeID, binaryIndex uint32) error {
+	var there uint32
+	err := k.process.Maps[mapFiles].Lookup(fileKey(id), &there)
+	if err == nil && there == binaryIndex {
+		err = k.process.Maps[mapFiles].Delete(fileKey(id))
+	}
 	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("stop tracing new processes of %s: %w", id, err)
 	}
@@ -80,34 +84,35 @@ func fileKey(id model.ExeID) process.FileKey {
 	return process.FileKey{Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)), Ino: id.Ino}
 }
 
-// Sweep removes the operations in flight for which gone is true, and returns
-// their number.
-func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (int, error) {
-	removed := 0
+// Sweep removes the operations in flight for which gone is true. It returns
+// their number, and whether it saw all operations: a map that changes much under
+// a walk makes it start over.
+func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed int, whole bool, err error) {
+	whole = true
 	var errs []error
 	for _, library := range k.libraries {
 		for _, name := range library.Operations {
-			n, err := sweepMap(library.objects.Maps[name], gone)
+			n, all, err := sweepMap(library.objects.Maps[name], gone)
 			removed += n
+			whole = whole && all
 			errs = append(errs, err)
 		}
 	}
-	return removed, errors.Join(errs...)
+	return removed, whole, errors.Join(errs...)
 }
 
-func sweepMap(m *ebpf.Map, gone func(pid int, generation uint32) bool) (int, error) {
+func sweepMap(m *ebpf.Map, gone func(pid int, generation uint32) bool) (removed int, whole bool, err error) {
 	var stale []process.OperationKey
 	var key, previous process.OperationKey
 	from := any(nil)
-	// A key that goes away under the walk makes it start over: it is bounded,
-	// and the next sweep finds what this one did not reach.
-	for range 2 * m.MaxEntries() {
+	for range 2 * m.MaxEntries() { // a walk that starts over is bounded
 		err := m.NextKey(from, &key)
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			whole = true
 			break
 		}
 		if err != nil {
-			return 0, fmt.Errorf("walk the operations in flight: %w", err)
+			return 0, false, fmt.Errorf("walk the operations in flight: %w", err)
 		}
 		if gone(int(key.Tgid), key.Generation) {
 			stale = append(stale, key)
@@ -115,21 +120,13 @@ func sweepMap(m *ebpf.Map, gone func(pid int, generation uint32) bool) (int, err
 		previous = key
 		from = &previous
 	}
-	removed := 0
 	for _, key := range stale {
 		err := m.Delete(&key)
 		if err == nil {
 			removed++
 		} else if !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return removed, fmt.Errorf("remove an operation: %w", err)
+			return removed, whole, fmt.Errorf("remove an operation: %w", err)
 		}
 	}
-	return removed, nil
-}
-
-// Active is the number of operations in flight.
-func (k *Kernel) Active() (int, error) {
-	n := 0
-	_, err := k.Sweep(func(int, uint32) bool { n++; return false })
-	return n, err
+	return removed, whole, nil
 }

@@ -103,6 +103,7 @@ func (f *Finder) Scan() Changes {
 // Exec takes in that the process runs another program now.
 func (f *Finder) Exec(pid int) Changes {
 	look := f.newLook()
+	look.quick = true
 	f.forget(pid, look)
 	f.visit(pid, look)
 	return look.Changes
@@ -128,6 +129,7 @@ func (f *Finder) Listen(pid int, port uint16) Changes {
 // Check looks at one process again, whose exit may have gone untold.
 func (f *Finder) Check(pid int) Changes {
 	look := f.newLook()
+	look.quick = true
 	f.visit(pid, look)
 	return look.Changes
 }
@@ -139,6 +141,11 @@ type look struct {
 	// pid listens on port, by the word of the kernel; port 0: no such word.
 	pid  int
 	port uint16
+	// quick: a process that matches without its ports is not asked for them. The
+	// kernel walks its whole table of connections for an answer, which takes
+	// milliseconds, and a program that has just started listens on nothing but
+	// what it inherited: a later look finds that.
+	quick bool
 }
 
 func (f *Finder) newLook() *look { return &look{listeners: newListeners(f.proc, f.ports)} }
@@ -209,11 +216,14 @@ func (f *Finder) stillRuns(pid int, r *record, now program) bool {
 // on. They are never taken back: a server that closes its listener to drain
 // its connections goes on being traced.
 func (f *Finder) learnPorts(pid int, r *record, look *look) {
-	if look.pid == pid && slices.Contains(f.ports, look.port) {
-		r.addPort(look.port)
+	if look.pid == pid && look.port != 0 {
+		if slices.Contains(f.ports, look.port) {
+			r.addPort(look.port)
+		}
+		return // the kernel tells of each port; what it told in vain a scan finds
 	}
 	open := f.openPorts(r)
-	if len(open) == 0 {
+	if len(open) == 0 || look.quick && f.verdict(r) != unmatched {
 		return
 	}
 	ports, err := look.listeners.of(pid, open)

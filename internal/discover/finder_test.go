@@ -182,6 +182,39 @@ func TestAProcessThatDidNotMatchIsFoundByAScanAfterAnExec(t *testing.T) {
 	expect(t, "after", f.Scan(), "+10/0")
 }
 
+func TestAFileAloneDecidesOnlyIfNoPortOrPidHasAWord(t *testing.T) {
+	exe, port, pid := Target{Exe: "/**/shop"}, Target{Port: 80}, Target{PID: 7}
+	for _, c := range []struct {
+		name             string
+		targets, exclude []Target
+		want             bool
+	}{
+		{"an exe", []Target{exe}, nil, true},
+		{"an exe behind a port", []Target{port, exe}, nil, true},
+		{"a port", []Target{port}, nil, false},
+		{"a pid", []Target{pid}, nil, false},
+		{"an exe with a port", []Target{{Exe: exe.Exe, Port: 80}}, nil, false},
+		{"another exe", []Target{{Exe: "/**/cart"}}, nil, false},
+		{"an excluded port", []Target{exe}, []Target{port}, false},
+		{"an excluded exe of others", []Target{exe}, []Target{{Exe: "/**/cart"}}, true},
+	} {
+		f := newFakeProc(t).finder(Config{Targets: c.targets, Exclude: c.exclude})
+		if got := f.ByFile("/bin/shop"); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func TestACheckNoticesAnUntoldExit(t *testing.T) {
+	proc := newFakeProc(t)
+	f := proc.finder(Config{Targets: []Target{{Exe: "/**/shop"}}})
+	proc.set(10, fakeProcess{exe: "shop"})
+	expect(t, "before", f.Scan(), "+10/0")
+	expect(t, "while it runs", f.Check(10), "")
+	proc.set(10, fakeProcess{exe: "shop", flags: pfExiting})
+	expect(t, "when it has ended", f.Check(10), "-10")
+}
+
 func TestEventsOfExecAndExit(t *testing.T) {
 	proc := newFakeProc(t)
 	f := proc.finder(Config{Targets: []Target{{Exe: "/**/shop"}, {Exe: "/**/cart"}}})

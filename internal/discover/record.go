@@ -119,6 +119,23 @@ func (f *Finder) openPorts(r *record) []uint16 {
 	return open
 }
 
+// ByFile reports whether the path of an executable alone makes a process a
+// target, whatever its pid and its ports are.
+func (f *Finder) ByFile(exe string) bool {
+	if slices.ContainsFunc(f.exclude, func(t Target) bool { return t.matchesExe(exe) }) {
+		return false
+	}
+	return slices.ContainsFunc(f.targets, func(t Target) bool {
+		return t.Port == 0 && t.PID == 0 && t.matchesExe(exe)
+	})
+}
+
+// Rejects reports whether the process is there and is no target.
+func (f *Finder) Rejects(pid int) bool {
+	r := f.known[pid]
+	return r != nil && r.match == unmatched
+}
+
 // matchesExe reports whether the exe key lets a path through. The pattern was
 // validated.
 func (t Target) matchesExe(path string) bool {

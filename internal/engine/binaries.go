@@ -4,15 +4,16 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/spanprobe/spanprobe/internal/attach"
+	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -65,11 +66,8 @@ func (c *controller) finishPreparing(p prepared) {
 	case p.vanished:
 		c.indexes.give(t.index)
 		t.state = stateNew
-		if len(t.processes) > 0 {
-			c.rescan(t)
-			return
-		}
-		delete(c.binaries, t.id)
+		c.rescan(t)
+		c.dropIfUnused(t)
 	default:
 		c.indexes.give(t.index)
 		t.state, t.failure = stateFailed, p.err
@@ -101,35 +99,14 @@ func (c *controller) reportFailure(t *traced) {
 	c.settings.Logger.Warn("A target cannot be traced", zap.String("exe", exe), zap.Error(t.failure))
 }
 
-// reportStatus reports on change whether every target that can be traced is.
-func (c *controller) reportStatus() {
-	var errs []error
-	for _, t := range c.binaries {
-		if t.failure != nil {
-			for _, r := range t.processes {
-				errs = append(errs, fmt.Errorf("%s: %w", r.process.Exe, t.failure))
-				break
-			}
-		}
-	}
-	if (errs != nil) == c.reported {
-		return
-	}
-	c.reported = errs != nil
-	c.settings.Status(errors.Join(errs...))
-}
-
 // adopt has the kernel trace new processes of the file from their first
 // instruction on, where the file alone decides that a process is a target.
 func (c *controller) adopt(t *traced) {
-	for _, entry := range c.config.Exclude {
-		if entry.Port != 0 || entry.PID != 0 {
-			return
-		}
+	if t.state != stateAttached || t.adopted {
+		return
 	}
 	for _, r := range t.processes {
-		entry := c.config.Targets[r.target]
-		if entry.Port != 0 || entry.PID != 0 {
+		if !c.finder.ByFile(r.process.Exe) {
 			continue
 		}
 		if err := c.kernel.Adopt(t.id, t.index); err != nil {
@@ -149,16 +126,30 @@ func (c *controller) dropIfUnused(t *traced) {
 		return
 	}
 	switch t.state {
-	case stateFailed:
+	case stateNew, stateFailed:
 		delete(c.binaries, t.id)
 	case stateAttached:
 		if t.idleSince.IsZero() {
 			t.idleSince = time.Now()
 		}
-		if !t.leased || !hasName(t.file) {
+		if !t.leased || !t.current() || time.Since(t.idleSince) > idleTime {
 			c.detach(t)
 		}
 	}
+}
+
+// idleTime is how long a file stays attached that no target runs.
+const idleTime = 10 * time.Minute
+
+// current tells whether a path still leads to the open file, and it is the one
+// that was attached: a new time stamp makes it another for discovery.
+func (t *traced) current() bool {
+	info, err := t.file.Stat()
+	if err != nil || info.Sys().(*syscall.Stat_t).Nlink == 0 {
+		return false
+	}
+	id, err := discover.FileID(descriptorPath(t.file))
+	return err == nil && id == t.id
 }
 
 func (c *controller) dropUnused() {
@@ -197,7 +188,7 @@ func (c *controller) detach(t *traced) {
 		}
 	}
 	if t.adopted {
-		if err := c.kernel.Disown(t.id); err != nil {
+		if err := c.kernel.Disown(t.id, t.index); err != nil {
 			c.settings.Logger.Error("New processes of a detached file stay targets", zap.Stringer("file", t.id), zap.Error(err))
 		}
 		t.adopted = false

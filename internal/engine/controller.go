@@ -4,9 +4,9 @@ package engine
 
 import (
 	"encoding/binary"
-	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -50,9 +50,16 @@ type controller struct {
 	processes map[int]*running
 	indexes   indexes
 	sweep     bool // programs have ended since the last sweep
+	stop      <-chan struct{}
 	stopping  bool // nothing new is prepared
 	reported  bool // the last status was an error
-	logged    map[LostReason]uint64
+
+	stats      func() (Stats, error)
+	lost       map[LostReason]uint64 // when it was last looked
+	unlogged   map[LostReason]uint64 // since the last line in the log
+	logged     time.Time
+	overrun    time.Time // when room was last lacking
+	readFailed atomic.Pointer[error]
 }
 
 // running is a process that is a target.
@@ -63,14 +70,14 @@ type running struct {
 	program program // zero until it is traced
 }
 
-func newController(config Config, settings Settings, kernel *attach.Kernel, finder *discover.Finder, registry *registry, counts *counts) *controller {
+func newController(config Config, settings Settings, kernel *attach.Kernel, finder *discover.Finder, registry *registry, counts *counts, stats func() (Stats, error)) *controller {
 	host, err := os.Hostname()
 	if err != nil {
 		settings.Logger.Warn("The host's name is not known; resources come without host.name", zap.Error(err))
 	}
 	return &controller{
 		config: config, settings: settings, kernel: kernel, finder: finder,
-		registry: registry, counts: counts, host: host,
+		registry: registry, counts: counts, stats: stats, host: host,
 		events:    make(chan process.Event, 256),
 		prepared:  make(chan prepared),
 		detached:  make(chan *traced),
@@ -78,7 +85,8 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 		done:      make(chan struct{}),
 		binaries:  map[model.ExeID]*traced{},
 		processes: map[int]*running{},
-		logged:    map[LostReason]uint64{},
+		lost:      map[LostReason]uint64{},
+		unlogged:  map[LostReason]uint64{},
 	}
 }
 
@@ -103,6 +111,7 @@ func (c *controller) event(record []byte, stop <-chan struct{}) {
 // run works until stop is closed, and then takes every probe out.
 func (c *controller) run(stop <-chan struct{}) {
 	defer close(c.done)
+	c.stop = stop
 	leases := make(chan os.Signal, 1)
 	signal.Notify(leases, syscall.SIGIO) // a writer waits for one of our read leases
 	defer signal.Stop(leases)
@@ -132,7 +141,8 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.yieldLeases()
 			c.sweepEnded()
 			c.registry.expire(time.Now())
-			c.logLosses()
+			c.noteLosses(time.Now())
+			c.reportStatus()
 		}
 		c.counts.gauges(c.tracedProcesses(), c.attachedBinaries())
 	}
@@ -143,6 +153,11 @@ func (c *controller) heed(event process.Event) {
 	pid := int(event.Tgid)
 	switch event.Kind {
 	case process.EventExec:
+		// Exec empties the kernel's entry: one that is still there was made
+		// after it, by a scan that was faster than the event.
+		if r := c.processes[pid]; r != nil && r.program != (program{}) && c.kernel.Traces(pid, r.program.generation) {
+			return
+		}
 		c.apply(c.finder.Exec(pid))
 		if event.Generation == 0 {
 			return
@@ -164,8 +179,8 @@ func (c *controller) revoke(p program) {
 		c.settings.Logger.Error("A process that is no target stays traced", zap.Uint32("pid", p.pid), zap.Error(err))
 	}
 	// One that vanished before it could be looked at leaves records of an
-	// unknown process; one that is there is no target.
-	if _, err := os.Stat(fmt.Sprintf("/proc/%d", p.pid)); err == nil {
+	// unknown process.
+	if c.finder.Rejects(int(p.pid)) {
 		c.registry.reject(p, time.Now())
 	}
 	c.sweep = true
@@ -188,6 +203,7 @@ func (c *controller) apply(changes discover.Changes) {
 			if r.program != (program{}) {
 				c.registry.put(r.program, c.resource(r))
 			}
+			c.adopt(r.binary)
 		}
 	}
 	c.reportStatus()
@@ -208,6 +224,7 @@ func (c *controller) appeared(match discover.Match) {
 		c.prepare(t)
 	case stateAttached:
 		c.trace(r)
+		c.adopt(t)
 	}
 }
 
@@ -255,28 +272,13 @@ func (c *controller) sweepEnded() {
 		return
 	}
 	c.sweep = false
-	n, err := c.kernel.Sweep(func(pid int, generation uint32) bool {
+	n, whole, err := c.kernel.Sweep(func(pid int, generation uint32) bool {
 		return !c.kernel.Traces(pid, generation)
 	})
 	c.counts.lose(LostUnfinished, uint64(n))
+	c.sweep = !whole
 	if err != nil {
-		c.sweep = true
 		c.settings.Logger.Error("The operations of ended processes cannot be removed", zap.Error(err))
-	}
-}
-
-// logLosses says once a while what was lost.
-func (c *controller) logLosses() {
-	stats := c.counts.stats()
-	var fields []zap.Field
-	for reason, n := range stats.Lost {
-		if n > c.logged[reason] {
-			fields = append(fields, zap.Uint64(string(reason), n-c.logged[reason]))
-			c.logged[reason] = n
-		}
-	}
-	if fields != nil {
-		c.settings.Logger.Warn("Spans were lost; see the receiver's metrics", fields...)
 	}
 }
 

@@ -43,10 +43,22 @@ type Engine struct {
 	waitGroup sync.WaitGroup
 	stop      chan struct{} // closed when the controller is to end
 
-	mu      sync.Mutex
-	started bool
-	final   *Stats // set by Shutdown
+	// abandon ends what the next consumer is busy with.
+	abandon context.CancelFunc
+
+	mu    sync.Mutex
+	phase phase
+	final *Stats // set by Shutdown
 }
+
+type phase uint8
+
+const (
+	phaseNew phase = iota
+	phaseRunning
+	phaseStopping
+	phaseStopped
+)
 
 // New makes an engine that does nothing yet.
 func New(config Config, settings Settings) (*Engine, error) {
@@ -101,8 +113,10 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	e.registry = newRegistry()
 	e.stop = make(chan struct{})
 	e.readers = []*ring.Reader{events, spans}
-	e.spans = newSpanReader(e.settings, assemble.New(e.settings.Libraries, e.config.URLQuery), e.registry, e.counts, wallOffset)
-	e.control = newController(e.config, e.settings, e.kernel, finder, e.registry, e.counts)
+	consuming, abandon := context.WithCancel(context.Background())
+	e.abandon = abandon
+	e.spans = newSpanReader(consuming, e.settings, assemble.New(e.settings.Libraries, e.config.URLQuery), e.registry, e.counts, wallOffset)
+	e.control = newController(e.config, e.settings, e.kernel, finder, e.registry, e.counts, e.snapshot)
 	e.run("spans", func() error {
 		defer e.spans.finish()
 		return spans.Run(readInterval, e.spans.handle, e.spans.drained)
@@ -112,31 +126,33 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	})
 	e.waitGroup.Go(func() { e.control.run(e.stop) })
 	e.mu.Lock()
-	e.started = true
+	e.phase = phaseRunning
 	e.mu.Unlock()
 	return nil
 }
 
-// run runs a reader, whose failure ends tracing but nothing else.
+// run runs a reader. Its failure is reported, and stays so: what it does not
+// read any more is lost, and counted as such by the programs.
 func (e *Engine) run(name string, read func() error) {
 	e.waitGroup.Go(func() {
 		if err := read(); err != nil {
 			e.settings.Logger.Error("A ring buffer cannot be read any more", zap.String("ring_buffer", name), zap.Error(err))
-			e.settings.Status(fmt.Errorf("the ring buffer of %s cannot be read any more: %w", name, err))
+			err = fmt.Errorf("the ring buffer of %s cannot be read any more: %w", name, err)
+			e.control.readFailed.Store(&err)
 		}
 	})
 }
 
 // Shutdown takes every probe out, hands the spans that are left to the consumer
-// and waits for everything that Start began. It is safe before Start, after a
-// Start that failed, and twice. Operations still in flight are counted as lost.
-func (e *Engine) Shutdown(context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.started {
+// and waits for everything that Start began; a consumer that is still busy when
+// ctx ends is told to give up. It is safe before Start, after a Start that
+// failed, and twice. Operations still in flight are counted as lost.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	if !e.enter(phaseRunning, phaseStopping) {
 		return nil
 	}
-	e.started = false
+	defer e.abandon()
+	defer context.AfterFunc(ctx, e.abandon)()
 	var errs []error
 	close(e.stop)
 	<-e.control.done // the probes are out: nothing is written any more
@@ -144,11 +160,29 @@ func (e *Engine) Shutdown(context.Context) error {
 		errs = append(errs, r.Stop())
 	}
 	e.waitGroup.Wait()
-	left, err := e.kernel.Sweep(func(int, uint32) bool { return true })
+	left, _, err := e.kernel.Sweep(func(int, uint32) bool { return true })
 	e.counts.lose(LostShutdown, uint64(left))
 	stats, statsErr := e.snapshot()
-	e.final = &stats
+	e.mu.Lock()
+	e.phase = phaseStopped
+	if statsErr == nil {
+		e.final = &stats
+		e.settings.Logger.Info("Tracing has ended", zap.Uint64("operations", stats.Operations), zap.Uint64("spans", stats.Emitted),
+			zap.Uint64("not_sampled", stats.NotSampled), zap.Any("lost", stats.Lost))
+	}
+	e.mu.Unlock()
 	return errors.Join(append(errs, err, statsErr, e.kernel.Close())...)
+}
+
+// enter goes from one phase to another, if it is in that one.
+func (e *Engine) enter(from, to phase) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != from {
+		return false
+	}
+	e.phase = to
+	return true
 }
 
 // Stats returns the counters as they are now, or as they were when the engine
@@ -156,11 +190,13 @@ func (e *Engine) Shutdown(context.Context) error {
 func (e *Engine) Stats() (Stats, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.final != nil {
+	switch {
+	case e.final != nil:
 		return *e.final, nil
-	}
-	if !e.started {
+	case e.phase == phaseNew:
 		return Stats{}, nil
+	case e.phase == phaseStopped:
+		return Stats{}, errors.New("the counters could not be read when the engine was shut down")
 	}
 	return e.snapshot()
 }

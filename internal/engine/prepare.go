@@ -47,9 +47,13 @@ func (c *controller) prepare(t *traced) {
 		pid, exe = r.process.PID, r.process.Exe
 	}
 	go func() {
-		c.slots <- struct{}{}
-		defer func() { <-c.slots }()
-		p := c.attachFile(pid, exe, t.id, index)
+		p := prepared{vanished: true}
+		select {
+		case c.slots <- struct{}{}:
+			defer func() { <-c.slots }()
+			p = c.attachFile(pid, exe, t.id, index)
+		case <-c.stop:
+		}
 		p.binary = t
 		c.prepared <- p
 	}()
@@ -115,12 +119,6 @@ func leftOut(p *plan.Plan) error {
 		return nil
 	}
 	return errors.New(strings.Join(reasons, "; "))
-}
-
-// hasName tells whether a path still leads to the open file.
-func hasName(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Sys().(*syscall.Stat_t).Nlink > 0
 }
 
 func descriptorPath(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }

@@ -27,6 +27,7 @@ const (
 // spanReader turns records into batches of spans. Its methods are called by the
 // ring buffer's reader, one at a time.
 type spanReader struct {
+	context   context.Context // of the consumer's work
 	settings  Settings
 	assembler *assemble.Assembler
 	registry  *registry
@@ -47,9 +48,9 @@ type pendingRecord struct {
 	since   time.Time
 }
 
-func newSpanReader(settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, wallOffset int64) *spanReader {
+func newSpanReader(ctx context.Context, settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, wallOffset int64) *spanReader {
 	return &spanReader{
-		settings: settings, assembler: assembler, registry: registry, counts: counts,
+		context: ctx, settings: settings, assembler: assembler, registry: registry, counts: counts,
 		builder:    traces.NewBuilder(settings.Version),
 		wallOffset: wallOffset, measured: time.Now(),
 	}
@@ -135,8 +136,7 @@ func (s *spanReader) flush() {
 	if n == 0 {
 		return
 	}
-	// The receiver's own context would end with Start; the consumer bounds itself.
-	if err := s.settings.Consume(context.Background(), s.builder.Take()); err != nil {
+	if err := s.settings.Consume(s.context, s.builder.Take()); err != nil {
 		s.counts.lose(LostRefused, n)
 		return
 	}

@@ -25,7 +25,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	known := newRegistry()
 	known.put(program{1, 1}, traces.NewResource(&model.Process{PID: 1, Exe: "/bin/server", ServiceName: "server"}, "1.26.8", "host", "1"))
 	spans := 0
-	reader := newSpanReader(Settings{
+	reader := newSpanReader(b.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
 		Consume: func(_ context.Context, t ptrace.Traces) error { spans += t.SpanCount(); return nil },
 	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), time.Now().UnixNano())

@@ -81,7 +81,7 @@ func TestNoSiteOfAServerIsSingleSteppedOnAMD64(t *testing.T) {
 			build := testbinary.Build{Go: release, Arch: model.AMD64, Form: form}
 			b := inspectFile(t, testbinary.Server(t, build))
 			p := plan.Build(b, []probe.Library{server}, known(120))
-			if l := p.Libraries[0]; !l.Traced() || len(l.Sites) != 2 {
+			if l := p.Libraries[0]; !l.Traced() || len(l.Sites) != 3 {
 				t.Errorf("%s: %d sites, left out: %q", build, len(l.Sites), l.LeftOut)
 			}
 			for _, site := range p.Libraries[0].Sites {

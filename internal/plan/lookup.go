@@ -39,8 +39,8 @@ func Lookup(b *model.Binary, table Table, dwarf DWARF) model.FieldLookup {
 func moduleVersion(b *model.Binary, module string) (string, error) {
 	if module == model.ModuleStd {
 		// "1.26.8 X:nocoverageredesign": the experiments follow the version.
-		version, _, _ := strings.Cut(b.GoVersion, " ")
-		if !released(version) {
+		version, suffix, _ := strings.Cut(b.GoVersion, " ")
+		if !released(version) || suffix != "" && !strings.HasPrefix(suffix, "X:") {
 			return "", fmt.Errorf("the tables know the releases of Go, and %q is none", b.GoVersion)
 		}
 		return version, nil

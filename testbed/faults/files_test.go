@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -206,4 +207,22 @@ func code(t *testing.T, pid int, executable string) []byte {
 		t.Fatal(err)
 	}
 	return bytes
+}
+
+func TestAFileWithANewTimeStampDoesNotStayAttachedTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server")
+	place(t, target.MustCompile(t, build), path)
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: path}}})
+	for i := range 3 {
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Duration(i)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		server := target.Start(t, path)
+		tracer.AwaitTracing(t, 1)
+		if err := server.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		tracer.AwaitTracing(t, 0)
+	}
+	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Binaries <= 1 }, "one attachment of one file")
 }

@@ -151,3 +151,26 @@ func TestTwoTracersOfOneProcessDoNotDisturbEachOther(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileIsAdoptedWhateverEntryCameFirst(t *testing.T) {
+	executable := target.MustCompile(t, build)
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Port: 1}, {Exe: executable}}})
+	first := target.Start(t, executable)
+	tracer.AwaitTracing(t, 1)
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	const restarts = 10
+	for range restarts {
+		server := target.Start(t, executable)
+		if err := server.Get("/hello/first"); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stats := settle(t, tracer); stats.Emitted != restarts {
+		t.Errorf("%d processes served one request each: %+v", restarts, stats)
+	}
+}

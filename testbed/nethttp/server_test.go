@@ -157,6 +157,15 @@ func exchanges() []exchange {
 			},
 		},
 		{
+			name:    "a parent whose state has many lines",
+			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + sampled + strings.Repeat("\r\ntracestate: a=1", 6) + "\r\n\r\n",
+			route:   "/nothing",
+			want: span{
+				Name: "GET /nothing", TraceID: traceID, ParentID: parentID, TraceState: "a=1,a=1,a=1",
+				Attributes: attributes(map[string]any{"url.path": "/nothing"}),
+			},
+		},
+		{
 			name:    "an invalid parent",
 			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + strings.ToUpper(sampled) + "\r\ntracestate: a=1\r\n\r\n",
 			route:   "/nothing",
