@@ -6,11 +6,9 @@ package offsets
 import (
 	"bufio"
 	_ "embed"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -37,8 +35,13 @@ type module struct {
 
 // change says where a field is from a version on.
 type change struct {
-	since   version
-	offsets map[model.Arch]uint64 // nil: there is no such field
+	since  version
+	places map[model.Arch]place // an architecture that is not in it was not examined
+}
+
+type place struct {
+	offset uint64 // bytes
+	exists bool
 }
 
 // Default returns the table that comes with spanprobe.
@@ -50,10 +53,12 @@ var Default = sync.OnceValue(func() *Table {
 	return t
 })
 
-// Lookup says where a field is, in bytes. known is false for a version that was
-// not examined, unless it lies between two examined patch releases of the same
-// minor that agree: an offset that was never seen is not handed out, however
-// likely it is. exists is false for a version that has no such field.
+// Lookup says where a field is, in bytes. exists is false for a version that has
+// no such field. known is false for a version that was not examined, unless it
+// lies between two examined patch releases of the same minor that agree: an
+// offset that was never seen is not handed out, however likely it is. Patch
+// releases beyond the last that was examined do move fields: Go 1.26.11 moved
+// net/http.response.status.
 func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field) (offset uint64, exists, known bool) {
 	m := t.modules[modulePath]
 	if m == nil {
@@ -64,15 +69,15 @@ func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field)
 	if err != nil || changes == nil {
 		return 0, false, false
 	}
-	at, examined := slices.BinarySearchFunc(m.examined, asked, version.compare)
+	next, examined := slices.BinarySearchFunc(m.examined, asked, version.compare)
 	var before, after version
 	switch {
 	case examined:
 		before, after = asked, asked
-	case at == 0 || at == len(m.examined):
+	case next == 0 || next == len(m.examined):
 		return 0, false, false
 	default:
-		before, after = m.examined[at-1], m.examined[at]
+		before, after = m.examined[next-1], m.examined[next]
 		if !before.sameMinor(asked) || !after.sameMinor(asked) {
 			return 0, false, false
 		}
@@ -81,11 +86,8 @@ func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field)
 	if i < 0 || i != j {
 		return 0, false, false
 	}
-	offset, exists = changes[i].offsets[arch]
-	if !exists && changes[i].offsets != nil {
-		return 0, false, false // known for other architectures only
-	}
-	return offset, exists, true
+	place, known := changes[i].places[arch]
+	return place.offset, place.exists, known
 }
 
 // inForce is the index of the last change up to a version, or -1.
@@ -114,9 +116,11 @@ func (t *Table) Newest(modulePath string) string {
 //	net/http.response.status       (a field)
 //	  1.21.0 120                   (since this version; for all architectures)
 //	  1.27.0 amd64=128 arm64=128   (or one by one)
-//	  1.28.0 -                     (no such field any more)
+//	  1.28.0 amd64=128 arm64=-     (no such field on one of them any more)
+//	  1.29.0 -                     (nor on any)
 //
-// Lines that begin with # are comments.
+// Lines that begin with # are comments. A field changes only at versions that
+// were examined.
 func Parse(r io.Reader) (*Table, error) {
 	p := parser{table: &Table{modules: map[string]*module{}}}
 	lines := bufio.NewScanner(r)
@@ -129,84 +133,8 @@ func Parse(r io.Reader) (*Table, error) {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
-	return p.table, lines.Err()
-}
-
-type parser struct {
-	table  *Table
-	module *module
-	field  string
-}
-
-func (p *parser) line(line string) error {
-	words := strings.Fields(line)
-	switch {
-	case words[0] == "made" && len(words) == 2:
-		p.table.Made = words[1]
-	case words[0] == "module" && len(words) == 2:
-		p.module, p.field = &module{fields: map[string][]change{}}, ""
-		p.table.modules[words[1]] = p.module
-	case p.module == nil:
-		return errors.New("no module yet")
-	case words[0] == "examined":
-		return p.examined(words[1:])
-	case line[0] != ' ' && len(words) == 1:
-		p.field = words[0]
-	case p.field == "":
-		return errors.New("no field yet")
-	default:
-		return p.change(words)
+	if err := lines.Err(); err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-func (p *parser) examined(words []string) error {
-	for _, word := range words {
-		v, err := parseVersion(word)
-		if err != nil {
-			return err
-		}
-		if n := len(p.module.examined); n > 0 && p.module.examined[n-1].compare(v) >= 0 {
-			return fmt.Errorf("version %s is out of order", word)
-		}
-		p.module.examined = append(p.module.examined, v)
-	}
-	return nil
-}
-
-func (p *parser) change(words []string) error {
-	since, err := parseVersion(words[0])
-	if err != nil {
-		return err
-	}
-	changes := p.module.fields[p.field]
-	if n := len(changes); n > 0 && changes[n-1].since.compare(since) >= 0 {
-		return fmt.Errorf("version %s is out of order", words[0])
-	}
-	c := change{since: since}
-	if len(words) == 2 && words[1] == "-" {
-		p.module.fields[p.field] = append(changes, c)
-		return nil
-	}
-	c.offsets = map[model.Arch]uint64{}
-	for _, word := range words[1:] {
-		arch, number, one := strings.Cut(word, "=")
-		if !one {
-			number = word
-		}
-		offset, err := strconv.ParseUint(number, 10, 32)
-		if err != nil {
-			return fmt.Errorf("offset %q: %w", number, err)
-		}
-		if one {
-			c.offsets[model.Arch(arch)] = offset
-		} else {
-			c.offsets[model.AMD64], c.offsets[model.ARM64] = offset, offset
-		}
-	}
-	if len(c.offsets) == 0 {
-		return errors.New("a version without an offset")
-	}
-	p.module.fields[p.field] = append(changes, c)
-	return nil
+	return p.table, nil
 }

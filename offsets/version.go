@@ -30,7 +30,7 @@ func parseVersion(s string) (version, error) {
 	}
 	for i, number := range []*int{&v.major, &v.minor, &v.patch} {
 		n, err := strconv.ParseUint(parts[i], 10, 16)
-		if err != nil {
+		if err != nil || len(parts[i]) > 1 && parts[i][0] == '0' {
 			return version{}, fmt.Errorf("%q is not the version of a release", s)
 		}
 		*number = int(n)
@@ -43,7 +43,7 @@ func (v version) String() string {
 }
 
 func (v version) compare(other version) int {
-	return cmp.Or(cmp.Compare(v.major, other.major), cmp.Compare(v.minor, other.minor), cmp.Compare(v.patch, other.patch))
+	return cmp.Or(cmp.Compare(v.prefix, other.prefix), cmp.Compare(v.major, other.major), cmp.Compare(v.minor, other.minor), cmp.Compare(v.patch, other.patch))
 }
 
 func (v version) sameMinor(other version) bool {

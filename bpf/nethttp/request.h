@@ -142,17 +142,21 @@ static __always_inline bool copy_tracestate(struct server_span *span, const stru
 		length = line.length;
 		if (length > room - separator)
 			length = room - separator;
+		complete = false;
 		bounded(at);
-		bounded(length);
-		complete = at <= TRACESTATE_LIMIT && length <= TRACESTATE_LIMIT &&
-			   !bpf_probe_read_user(span->texts + at + separator, length,
-						(const void *)line.data);
-		if (!complete)
+		if (at > TRACESTATE_LIMIT)
 			break;
 		if (separator)
-			span->texts[at] = ',';
+			span->texts[at] = ','; /* counted only with what follows */
+		at += separator;
+		bounded(at);
+		bounded(length);
+		if (at > TRACESTATE_LIMIT || length > TRACESTATE_LIMIT ||
+		    bpf_probe_read_user(span->texts + at, length, (const void *)line.data))
+			break;
+		complete = true;
 		span->tracestate.length += separator + length;
-		span->used = at + separator + length;
+		span->used = at + length;
 		room -= separator + length;
 	}
 	if (!complete || lines->length > TRACESTATE_LINES || whole > 0xffff)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -10,9 +9,7 @@ import (
 	"go/token"
 	"go/types"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -34,16 +31,14 @@ type checker struct {
 	context build.Context
 	sizes   types.Sizes
 	files   *token.FileSet
-	loaded  map[string]*loadedPackage // by folder
+	loaded  map[string]*types.Package // by folder
+	failed  map[*types.Package]error  // those of them that did not parse or check
 }
 
-type loadedPackage struct {
-	types  *types.Package
-	errors []error // of the type checker; they matter only if a wanted struct is not whole
-}
-
-func newChecker(ctx context.Context, root, version string, arch model.Arch) (*checker, error) {
-	c := &checker{context: build.Default, sizes: types.SizesFor("gc", string(arch)), files: token.NewFileSet(), loaded: map[string]*loadedPackage{}}
+// newChecker makes a checker for the release in root; toolTags are the build
+// tags that its experiments set.
+func newChecker(root, version string, arch model.Arch, toolTags []string) *checker {
+	c := &checker{context: build.Default, sizes: types.SizesFor("gc", string(arch)), files: token.NewFileSet(), loaded: map[string]*types.Package{}, failed: map[*types.Package]error{}}
 	c.context.GOROOT, c.context.GOPATH = root, ""
 	c.context.GOOS, c.context.GOARCH = "linux", string(arch)
 	c.context.CgoEnabled = false
@@ -51,16 +46,8 @@ func newChecker(ctx context.Context, root, version string, arch model.Arch) (*ch
 	for minor := 1; minor <= number(version, 1); minor++ {
 		c.context.ReleaseTags = append(c.context.ReleaseTags, fmt.Sprintf("go1.%d", minor))
 	}
-	// Its own go command knows which experiments are on by default.
-	command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "list", "-f", `{{join context.ToolTags " "}}`, "unsafe")
-	command.Env = append(os.Environ(), "GOROOT="+root, "GOTOOLCHAIN=local", "GOARCH="+string(arch), "GOFLAGS=", "GOEXPERIMENT=")
-	command.Dir = os.TempDir()
-	tags, err := command.Output()
-	if err != nil {
-		return nil, fmt.Errorf("ask for its build tags: %w", err)
-	}
-	c.context.ToolTags = strings.Fields(string(tags))
-	return c, nil
+	c.context.ToolTags = toolTags
+	return c
 }
 
 // field finds a field. A package, a struct or a field that is not there is an
@@ -74,7 +61,10 @@ func (c *checker) field(field model.Field) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	object := loaded.types.Scope().Lookup(field.Struct)
+	if err := c.failed[loaded]; err != nil {
+		return place{}, fmt.Errorf("its package is not understood: %w", err)
+	}
+	object := loaded.Scope().Lookup(field.Struct)
 	if object == nil {
 		return place{}, nil
 	}
@@ -94,32 +84,45 @@ func (c *checker) field(field model.Field) (place, error) {
 		return place{}, nil
 	}
 	for _, f := range fields[:index+1] {
-		if !whole(f.Type(), map[types.Type]bool{}) {
-			return place{}, errors.Join(append([]error{fmt.Errorf("the type of %s is not known", f)}, loaded.errors...)...)
+		if err := c.whole(f.Type()); err != nil {
+			return place{}, fmt.Errorf("because of the field %s: %w", f.Name(), err)
 		}
 	}
 	return place{Exists: true, Offset: c.sizes.Offsetsof(fields)[index], Kind: kind(fields[index].Type())}, nil
 }
 
-// whole tells whether a type's size is known: nothing in it is invalid.
-func whole(t types.Type, seen map[types.Type]bool) bool {
-	if seen[t] {
-		return true
+// whole tells whether the size of a type is certain: nothing that lies in it is
+// invalid or was declared in a package with errors, in which a field may have
+// been lost without a trace. What it only points to does not matter, and so
+// errors elsewhere do no harm: math/rand/v2 of Go 1.27 has a method with type
+// parameters, which the type checker of Go 1.26 refuses.
+func (c *checker) whole(t types.Type) error {
+	if named, ok := t.(interface{ Obj() *types.TypeName }); ok {
+		if err := c.failed[named.Obj().Pkg()]; err != nil {
+			return fmt.Errorf("the package of %s is not understood: %w", t, err)
+		}
 	}
-	seen[t] = true
+	if alias, ok := t.(*types.Alias); ok {
+		return c.whole(alias.Rhs())
+	}
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
-		return u.Kind() != types.Invalid
+		if u.Kind() == types.Invalid {
+			return fmt.Errorf("the type %s is not known", t)
+		}
 	case *types.Array:
-		return u.Len() >= 0 && whole(u.Elem(), seen)
+		if u.Len() < 0 {
+			return fmt.Errorf("the length of %s is not known", t)
+		}
+		return c.whole(u.Elem())
 	case *types.Struct:
-		for i := range u.NumFields() {
-			if !whole(u.Field(i).Type(), seen) {
-				return false
+		for f := range u.Fields() {
+			if err := c.whole(f.Type()); err != nil {
+				return err
 			}
 		}
 	}
-	return true
+	return nil
 }
 
 // kind names what a program reads at a field.
@@ -154,15 +157,11 @@ func (c *checker) ImportFrom(path, folder string, _ types.ImportMode) (*types.Pa
 	if _, err := os.Stat(source); err != nil {
 		source = filepath.Join(c.context.GOROOT, "src", "vendor", path)
 	}
-	loaded, err := c.load(source, path)
-	if err != nil {
-		return nil, err
-	}
-	return loaded.types, nil
+	return c.load(source, path)
 }
 
 // load parses and checks the package in a folder, without function bodies.
-func (c *checker) load(folder, path string) (*loadedPackage, error) {
+func (c *checker) load(folder, path string) (*types.Package, error) {
 	if loaded := c.loaded[folder]; loaded != nil {
 		return loaded, nil
 	}
@@ -170,14 +169,14 @@ func (c *checker) load(folder, path string) (*loadedPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded := &loadedPackage{}
 	var parsed []*ast.File
+	var errs []error
 	for _, name := range found.GoFiles {
-		// A newer release's syntax may be more than this parser knows: what it
-		// makes of the file is used, and what it leaves out shows as unknown.
+		// A newer release's syntax may be more than this parser knows. What it
+		// makes of the file is used, and no struct of the package is believed.
 		file, err := parser.ParseFile(c.files, filepath.Join(folder, name), nil, parser.SkipObjectResolution)
 		if err != nil {
-			loaded.errors = append(loaded.errors, err)
+			errs = append(errs, err)
 		}
 		if file != nil {
 			parsed = append(parsed, file)
@@ -188,10 +187,13 @@ func (c *checker) load(folder, path string) (*loadedPackage, error) {
 		FakeImportC:      true,
 		Importer:         c,
 		Sizes:            c.sizes,
-		Error:            func(err error) { loaded.errors = append(loaded.errors, err) },
+		Error:            func(err error) { errs = append(errs, err) },
 	}
 	// The error is the first of those that Error collects.
-	loaded.types, _ = config.Check(path, c.files, parsed, nil)
+	loaded, _ := config.Check(path, c.files, parsed, nil)
 	c.loaded[folder] = loaded
+	if len(errs) > 0 {
+		c.failed[loaded] = errors.Join(errs...)
+	}
 	return loaded, nil
 }

@@ -1,7 +1,8 @@
 // Command offsetgen makes the offset table from the sources of every release
 // of Go that the module proxy offers. What it found in a release it keeps in the
 // user's cache, so that a run with nothing new takes seconds and one that was
-// cut off goes on where it was.
+// cut off goes on where it was. With -check the table is written only if it
+// agrees with what compilers did.
 package main
 
 import (
@@ -24,16 +25,17 @@ import (
 func main() {
 	output := flag.String("o", "table.txt", "file to write the table to")
 	oldest := flag.Int("oldest", 21, "oldest minor release of Go 1 to examine")
+	compare := flag.Bool("check", false, "compile a program with the releases on both sides of every change, and compare the table with its debug information")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *output, *oldest); err != nil {
+	if err := run(ctx, *output, *oldest, *compare); err != nil {
 		fmt.Fprintln(os.Stderr, "offsetgen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, output string, oldest int) error {
+func run(ctx context.Context, output string, oldest int, compare bool) error {
 	wanted := wantedFields()
 	releases, err := listReleases(ctx, oldest)
 	if err != nil {
@@ -70,6 +72,14 @@ func run(ctx context.Context, output string, oldest int) error {
 	if err != nil {
 		return err
 	}
+	for _, gone := range disappearances(examined, wanted) {
+		fmt.Fprintln(os.Stderr, gone)
+	}
+	if compare {
+		if err := check(ctx, table, examined, wanted); err != nil {
+			return err
+		}
+	}
 	return writeIfChanged(output, table)
 }
 
@@ -105,10 +115,11 @@ func examine(ctx context.Context, version string, wanted []model.Field) (layout,
 	}()
 	found := layout{}
 	for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
-		checker, err := newChecker(ctx, root, version, arch)
+		tags, err := toolTags(ctx, root, arch)
 		if err != nil {
 			return nil, err
 		}
+		checker := newChecker(root, version, arch, tags)
 		for _, field := range wanted {
 			at, err := checker.field(field)
 			if err != nil {

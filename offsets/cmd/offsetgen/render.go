@@ -19,11 +19,10 @@ type release struct {
 const versionsPerLine = 12
 
 // render writes the table of releases in ascending order, in the format of
-// offsets.Parse. A field that no release has, or whose kind changes from one to
-// the next, is an error: the programs would read something else.
+// offsets.Parse. A field that no release has, or whose kind is not the same in
+// all of them, is an error: the programs would read something else.
 func render(releases []release, wanted []model.Field, made time.Time) ([]byte, error) {
 	var b bytes.Buffer
-	var errs []error
 	fmt.Fprintf(&b, "# Made by offsets/cmd/offsetgen. The format is that of offsets.Parse.\nmade %s\nmodule %s\n", made.UTC().Format(time.DateOnly), model.ModuleStd)
 	for i, r := range releases {
 		if i%versionsPerLine == 0 {
@@ -34,43 +33,88 @@ func render(releases []release, wanted []model.Field, made time.Time) ([]byte, e
 			b.WriteByte('\n')
 		}
 	}
+	var errs []error
 	for _, field := range wanted {
 		name := field.String()
 		fmt.Fprintln(&b, name)
-		last, kind, ever := "", "", false
+		last := ""
 		for _, r := range releases {
-			places := r.layout[name]
-			if now := places[model.AMD64].Kind; now != "" {
-				ever = true
-				if kind != "" && kind != now {
-					errs = append(errs, fmt.Errorf("%s was a %s and is a %s from Go %s on", name, kind, now, r.version))
-				}
-				kind = now
-			}
-			if line := describe(places); line != last {
+			if line := describe(r.layout[name]); line != last {
 				fmt.Fprintf(&b, "  %s %s\n", r.version, line)
 				last = line
 			}
 		}
-		if !ever {
-			errs = append(errs, fmt.Errorf("%s is in none of the releases", name))
-		}
+		errs = append(errs, sameKind(releases, name))
 	}
 	return b.Bytes(), errors.Join(errs...)
 }
 
+// sameKind fails unless a field is of one kind wherever it exists.
+func sameKind(releases []release, name string) error {
+	kind := ""
+	for _, r := range releases {
+		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
+			at := r.layout[name][arch]
+			if at.Exists && kind != "" && asRead(at.Kind) != asRead(kind) {
+				return fmt.Errorf("%s was a %s and is a %s in Go %s on %s: its readers must know both", name, kind, at.Kind, r.version, arch)
+			}
+			if at.Exists {
+				kind = at.Kind
+			}
+		}
+	}
+	if kind == "" {
+		return fmt.Errorf("%s is in none of the releases: is its name right?", name)
+	}
+	return nil
+}
+
+// asRead makes integers of one size equal: a program copies their bytes, and
+// runtime.g.goid became a uint64 in Go 1.20 (src/runtime/runtime2.go). Both
+// architectures have words of 64 bits.
+func asRead(kind string) string {
+	switch kind {
+	case "int", "int64", "uint", "uint64", "uintptr":
+		return "integer of 8 bytes"
+	case "int32", "uint32", "rune":
+		return "integer of 4 bytes"
+	case "int16", "uint16":
+		return "integer of 2 bytes"
+	case "int8", "uint8", "byte":
+		return "integer of 1 byte"
+	}
+	return kind
+}
+
+// disappearances names the fields that a release no longer has. That may be
+// right (maps changed in Go 1.24), and somebody must have seen it.
+func disappearances(releases []release, wanted []model.Field) []string {
+	var gone []string
+	for _, field := range wanted {
+		name := field.String()
+		for i := 1; i < len(releases); i++ {
+			for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
+				if releases[i-1].layout[name][arch].Exists && !releases[i].layout[name][arch].Exists {
+					gone = append(gone, fmt.Sprintf("%s is gone from Go %s on %s", name, releases[i].version, arch))
+				}
+			}
+		}
+	}
+	return gone
+}
+
 // describe writes where a field is in one release.
 func describe(places map[model.Arch]place) string {
-	amd64, arm64 := places[model.AMD64], places[model.ARM64]
-	switch {
-	case !amd64.Exists && !arm64.Exists:
-		return "-"
-	case amd64.Exists && arm64.Exists && amd64.Offset == arm64.Offset:
-		return fmt.Sprint(amd64.Offset)
-	case !arm64.Exists:
-		return fmt.Sprintf("%s=%d", model.AMD64, amd64.Offset)
-	case !amd64.Exists:
-		return fmt.Sprintf("%s=%d", model.ARM64, arm64.Offset)
+	amd64, arm64 := places[model.AMD64].String(), places[model.ARM64].String()
+	if amd64 == arm64 {
+		return amd64
 	}
-	return fmt.Sprintf("%s=%d %s=%d", model.AMD64, amd64.Offset, model.ARM64, arm64.Offset)
+	return fmt.Sprintf("%s=%s %s=%s", model.AMD64, amd64, model.ARM64, arm64)
+}
+
+func (p place) String() string {
+	if !p.Exists {
+		return "-"
+	}
+	return fmt.Sprint(p.Offset)
 }

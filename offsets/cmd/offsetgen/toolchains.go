@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/model"
 )
 
 // errUnavailable says that the proxy lists a release and does not have it.
@@ -38,7 +40,7 @@ func listReleases(ctx context.Context, oldest int) ([]string, error) {
 	var releases []string
 	for _, v := range module.Versions {
 		name, ok := strings.CutPrefix(v, "v0.0.1-go")
-		if name, ok = strings.CutSuffix(name, platform); ok && number(name, 1) >= oldest && number(name, 2) >= 0 {
+		if name, ok = strings.CutSuffix(name, platform); ok && number(name, 1) >= oldest && released(name) {
 			releases = append(releases, name)
 		}
 	}
@@ -46,6 +48,12 @@ func listReleases(ctx context.Context, oldest int) ([]string, error) {
 		return (number(a, 1)-number(b, 1))*1000 + number(a, 2) - number(b, 2)
 	})
 	return releases, nil
+}
+
+// released tells "1.26.8" and, as Go named the first of a minor up to 1.20,
+// "1.20" from "1.26rc1".
+func released(version string) bool {
+	return number(version, 1) >= 0 && (strings.Count(version, ".") == 1 || number(version, 2) >= 0)
 }
 
 // number is the i-th number of a version, or -1 where it is none.
@@ -76,7 +84,7 @@ func fetch(ctx context.Context, version string) (root string, done func() error,
 	}
 	path := toolchainModule + "@v0.0.1-go" + version + platform
 	cached := filepath.Join(strings.TrimSpace(string(cache)), path)
-	if _, err := os.Stat(filepath.Join(cached, "src", "runtime")); err == nil {
+	if info, err := os.Stat(filepath.Join(cached, "bin", "go")); err == nil && info.Mode()&0o100 != 0 {
 		return cached, nothing, nil
 	}
 	temporary, err := os.MkdirTemp("", "offsetgen-")
@@ -92,12 +100,59 @@ func fetch(ctx context.Context, version string) (root string, done func() error,
 	if err != nil {
 		return "", nil, errors.Join(err, done())
 	}
-	// A module's files are not executable; the go command makes those of a
-	// toolchain so only when it is about to run it.
-	if err := os.Chmod(filepath.Join(module.Dir, "bin", "go"), 0o755); err != nil {
+	if err := makeRunnable(module.Dir); err != nil {
 		return "", nil, errors.Join(err, done())
 	}
 	return module.Dir, done, nil
+}
+
+// makeRunnable does for a downloaded release what the go command does when it is
+// about to run one: in a module no file is executable, and none but its own may
+// be named go.mod (Go 1.26 src/cmd/go/internal/toolchain/select.go).
+func makeRunnable(root string) error {
+	for _, folder := range []string{"pkg/tool", "bin"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				err = os.Chmod(path, 0o755)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, folder := range []string{"src", "src/cmd"} {
+		folder = filepath.Join(root, folder)
+		if err := os.Chmod(folder, 0o755); err != nil { // the module cache is read-only
+			return err
+		}
+		if err := os.Rename(filepath.Join(folder, "_go.mod"), filepath.Join(folder, "go.mod")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toolTags asks a release which experiments are on by default: its own go
+// command knows.
+func toolTags(ctx context.Context, root string, arch model.Arch) ([]string, error) {
+	command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "list", "-f", `{{join context.ToolTags " "}}`, "unsafe")
+	command.Env = toolchainEnvironment(root, arch)
+	command.Dir = os.TempDir()
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	tags, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask for its build tags: %w\n%s", err, stderr.Bytes())
+	}
+	return strings.Fields(string(tags)), nil
+}
+
+// toolchainEnvironment is that of a release's own go command: the release as it
+// was published, whatever the user has set for another one.
+func toolchainEnvironment(root string, arch model.Arch) []string {
+	return append(os.Environ(), "GOROOT="+root, "GOENV=off", "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=",
+		"GOEXPERIMENT=", "GOOS=linux", "GOARCH="+string(arch), "CGO_ENABLED=0")
 }
 
 // goCommand runs the go command away from any module of its own.

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/offsets"
+)
+
+var status = wantedOf("net/http", "response", "status")
+
+// releasesOf makes releases in which only status is wanted, from the places where
+// it is on amd64 and arm64.
+func releasesOf(versions []string, places ...[2]place) []release {
+	var releases []release
+	for i, version := range versions {
+		at := map[model.Arch]place{model.AMD64: places[i][0], model.ARM64: places[i][1]}
+		releases = append(releases, release{version, layout{status.String(): at}})
+	}
+	return releases
+}
+
+func both(at place) [2]place { return [2]place{at, at} }
+
+func TestTheTableTellsWhatWasFoundInEachRelease(t *testing.T) {
+	versions := []string{"1.20", "1.21.0", "1.21.6", "1.22.0", "1.22.2"}
+	releases := releasesOf(versions,
+		both(place{}), both(place{true, 120, "int"}), [2]place{{true, 128, "int"}, {true, 136, "int"}}, [2]place{{true, 128, "int"}, {}}, both(place{}))
+	text, err := render(releases, []model.Field{status}, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := offsets.Parse(bytes.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	for _, r := range releases {
+		for arch, at := range r.layout[status.String()] {
+			offset, exists, known := table.Lookup(model.ModuleStd, r.version, arch, status)
+			if !known || exists != at.Exists || offset != uint64(at.Offset) {
+				t.Errorf("Go %s on %s: %d, exists %v, known %v; want %+v", r.version, arch, offset, exists, known, at)
+			}
+		}
+	}
+	if table.Made != "2026-11-23" || table.Newest(model.ModuleStd) != "1.22.2" {
+		t.Errorf("made %s, newest %s", table.Made, table.Newest(model.ModuleStd))
+	}
+}
+
+func TestAFieldThatBecomesSomethingElseIsAnError(t *testing.T) {
+	for name, releases := range map[string][]release{
+		"in a later release":      releasesOf([]string{"1.21.0", "1.22.0"}, both(place{true, 120, "int"}), both(place{true, 120, "string"})),
+		"after it was gone":       releasesOf([]string{"1.21.0", "1.22.0", "1.23.0"}, both(place{true, 120, "int"}), both(place{}), both(place{true, 120, "string"})),
+		"on another architecture": releasesOf([]string{"1.21.0"}, [2]place{{true, 120, "int"}, {true, 120, "int32"}}),
+		"nowhere to be found":     releasesOf([]string{"1.21.0"}, both(place{})),
+	} {
+		_, err := render(releases, []model.Field{status}, time.Now())
+		if err == nil || !strings.Contains(err.Error(), status.String()) {
+			t.Errorf("%s: error %v does not name the field", name, err)
+		}
+	}
+}
+
+func TestAnIntegerMayLoseItsSign(t *testing.T) {
+	releases := releasesOf([]string{"1.19.13", "1.20"}, both(place{true, 152, "int64"}), both(place{true, 152, "uint64"}))
+	if _, err := render(releases, []model.Field{status}, time.Now()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFieldThatDisappearsIsNamed(t *testing.T) {
+	there, gone := place{true, 120, "int"}, place{}
+	releases := releasesOf([]string{"1.20", "1.21.0", "1.22.0", "1.23.0"}, both(gone), both(there), [2]place{there, gone}, both(gone))
+	want := []string{
+		"net/http.response.status is gone from Go 1.22.0 on arm64",
+		"net/http.response.status is gone from Go 1.23.0 on amd64",
+	}
+	if got := disappearances(releases, []model.Field{status}); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
