@@ -23,7 +23,7 @@ const (
 	// maxBinaries bounds the binaries that are attached at one time.
 	maxBinaries = 1024
 	// readInterval is how often the ring buffer of spans is looked at.
-	readInterval = 50 * time.Millisecond
+	readInterval = 100 * time.Millisecond
 	// scanInterval is how often /proc is scanned for what no event told of.
 	scanInterval = 10 * time.Second
 )

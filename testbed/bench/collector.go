@@ -74,6 +74,7 @@ processors:
 exporters:
   otlp_grpc:
     endpoint: %s
+    compression: none
     tls:
       insecure: true
 service:

@@ -104,7 +104,7 @@ func (tr *Tracer) Spans() []Span {
 func (tr *Tracer) Await(t testing.TB, n int) []Span {
 	t.Helper()
 	Eventually(t, func() bool { return len(tr.Spans()) >= n }, "%d spans", n)
-	time.Sleep(3 * 50 * time.Millisecond) // what is too much would come with the next look at the ring buffer
+	time.Sleep(3 * 100 * time.Millisecond) // what is too much would come with the next look at the ring buffer
 	return tr.Spans()
 }
 
