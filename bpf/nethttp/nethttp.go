@@ -5,8 +5,6 @@ package nethttp
 import (
 	"unsafe"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
@@ -41,7 +39,7 @@ func Library() probe.Library {
 		}, headerMapFields(unsafe.Offsetof(o.Map))...),
 		OffsetsSize: unsafe.Sizeof(o),
 		Operations:  []string{"requests"},
-		Load:        func() (*ebpf.CollectionSpec, error) { return loadHttp() },
+		Load:        loadHttp,
 		Decode:      decode,
 	}
 }
@@ -50,7 +48,7 @@ func Library() probe.Library {
 // map_offsets at base. A binary has one of the two layouts; the fields of the
 // other are absent. Without either, spans come without what headers tell.
 func headerMapFields(base uintptr) []probe.Field {
-	var m = httpServerOffsets{}.Map
+	m := httpServerOffsets{}.Map
 	fields := []probe.Field{
 		optional("runtime", "map", "layout", unsafe.Offsetof(m.Layout)),
 		optional("runtime", "hmap", "count", unsafe.Offsetof(m.HmapCount)),

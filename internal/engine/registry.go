@@ -63,12 +63,6 @@ func (r *registry) get(p program) (registryEntry, bool) {
 	return entry, ok
 }
 
-// gone tells whether a program has ended, or was never known.
-func (r *registry) gone(p program) bool {
-	entry, ok := r.get(p)
-	return !ok || !entry.gone.IsZero()
-}
-
 // expire drops what ended long enough ago.
 func (r *registry) expire(now time.Time) {
 	r.mu.Lock()

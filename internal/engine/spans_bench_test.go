@@ -9,7 +9,6 @@ import (
 	"time"
 	"unsafe"
 
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
@@ -27,7 +26,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	spans := 0
 	reader := newSpanReader(b.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
-		Consume: func(_ context.Context, t ptrace.Traces) error { spans += t.SpanCount(); return nil },
+		Consume: func(_ context.Context, t traces.Traces) error { spans += t.SpanCount(); return nil },
 	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), time.Now().UnixNano())
 	record := exampleRecord()
 	b.ReportAllocs()

@@ -15,7 +15,6 @@ type collector struct {
 	binary string
 	asRoot bool // the demo itself is root, so that the collector needs no sudo
 	config string
-	log    string
 	// process is the collector, or the sudo that runs it.
 	process *process
 }

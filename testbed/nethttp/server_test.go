@@ -33,7 +33,7 @@ type exchange struct {
 	name    string
 	request string // as it goes over the wire
 	want    span
-	// newest is what differs from Go 1.22 on, whose ServeMux has patterns.
+	// route is what a ServeMux of Go 1.22 and later, which has patterns, adds.
 	route string
 }
 
@@ -259,7 +259,7 @@ func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 					want.Name, _, _ = strings.Cut(want.Name, " ")
 				}
 				got := spans[i]
-				if diff := cmp.Diff(want, comparable(got, want)); diff != "" {
+				if diff := cmp.Diff(want, compared(got, want)); diff != "" {
 					t.Errorf("%s: the span is not what was sent (-want +got):\n%s", exchange.name, diff)
 				}
 				if got.SpanID().IsEmpty() || got.TraceID().IsEmpty() || seen[got.SpanID().String()] {
@@ -282,8 +282,8 @@ func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 // clockError is how far the two clocks may be read apart.
 const clockError = time.Millisecond
 
-// comparable takes what is compared out of a span that came.
-func comparable(got tracing.Span, want span) span {
+// compared takes what is compared out of a span that came.
+func compared(got tracing.Span, want span) span {
 	s := span{
 		Name: got.Name(), Kind: got.Kind(), Status: got.Status().Code(),
 		TraceState: got.TraceState().AsRaw(), Attributes: got.Values(),
