@@ -48,20 +48,20 @@ func Library() probe.Library {
 // map_offsets at base. A binary has one of the two layouts; the fields of the
 // other are absent. Without either, spans come without what headers tell.
 func headerMapFields(base uintptr) []probe.Field {
-	m := httpServerOffsets{}.Map
+	var o httpServerOffsets
 	fields := []probe.Field{
-		optional("runtime", "map", "layout", unsafe.Offsetof(m.Layout)),
-		optional("runtime", "hmap", "count", unsafe.Offsetof(m.HmapCount)),
-		optional("runtime", "hmap", "flags", unsafe.Offsetof(m.HmapFlags)),
-		optional("runtime", "hmap", "B", unsafe.Offsetof(m.HmapB)),
-		optional("runtime", "hmap", "buckets", unsafe.Offsetof(m.HmapBuckets)),
-		optional("runtime", "hmap", "oldbuckets", unsafe.Offsetof(m.HmapOldbuckets)),
-		optional("internal/runtime/maps", "Map", "used", unsafe.Offsetof(m.MapUsed)),
-		optional("internal/runtime/maps", "Map", "dirPtr", unsafe.Offsetof(m.MapDirPtr)),
-		optional("internal/runtime/maps", "Map", "dirLen", unsafe.Offsetof(m.MapDirLen)),
-		optional("internal/runtime/maps", "table", "groups", unsafe.Offsetof(m.TableGroups)),
-		optional("internal/runtime/maps", "groupsReference", "data", unsafe.Offsetof(m.GroupsData)),
-		optional("internal/runtime/maps", "groupsReference", "lengthMask", unsafe.Offsetof(m.GroupsLengthMask)),
+		optional("runtime", "map", "layout", unsafe.Offsetof(o.Map.Layout)),
+		optional("runtime", "hmap", "count", unsafe.Offsetof(o.Map.HmapCount)),
+		optional("runtime", "hmap", "flags", unsafe.Offsetof(o.Map.HmapFlags)),
+		optional("runtime", "hmap", "B", unsafe.Offsetof(o.Map.HmapB)),
+		optional("runtime", "hmap", "buckets", unsafe.Offsetof(o.Map.HmapBuckets)),
+		optional("runtime", "hmap", "oldbuckets", unsafe.Offsetof(o.Map.HmapOldbuckets)),
+		optional("internal/runtime/maps", "Map", "used", unsafe.Offsetof(o.Map.MapUsed)),
+		optional("internal/runtime/maps", "Map", "dirPtr", unsafe.Offsetof(o.Map.MapDirPtr)),
+		optional("internal/runtime/maps", "Map", "dirLen", unsafe.Offsetof(o.Map.MapDirLen)),
+		optional("internal/runtime/maps", "table", "groups", unsafe.Offsetof(o.Map.TableGroups)),
+		optional("internal/runtime/maps", "groupsReference", "data", unsafe.Offsetof(o.Map.GroupsData)),
+		optional("internal/runtime/maps", "groupsReference", "lengthMask", unsafe.Offsetof(o.Map.GroupsLengthMask)),
 	}
 	for i := range fields {
 		fields[i].Slot += base

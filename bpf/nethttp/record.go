@@ -59,8 +59,13 @@ func parse(record []byte) (request, error) {
 		to *text
 		at uintptr
 	}{
-		{&r.tracestate, tracestateAt}, {&r.method, methodAt}, {&r.target, targetAt}, {&r.host, hostAt},
-		{&r.remote, remoteAt}, {&r.userAgent, userAgentAt}, {&r.route, routeAt},
+		{&r.tracestate, tracestateAt},
+		{&r.method, methodAt},
+		{&r.target, targetAt},
+		{&r.host, hostAt},
+		{&r.remote, remoteAt},
+		{&r.userAgent, userAgentAt},
+		{&r.route, routeAt},
 	} {
 		length := int(binary.LittleEndian.Uint16(record[part.at+lengthAt:]))
 		whole := int(binary.LittleEndian.Uint16(record[part.at+wholeAt:]))

@@ -64,9 +64,9 @@ func (i *inspector) inspect(name string) (*report, error) {
 // locate turns an argument into a path to open and one to show. A number is a
 // pid; a file of such a name is "./123".
 func (i *inspector) locate(name string) (path, shown string, pid int, err error) {
-	pid, err = strconv.Atoi(name)
-	if err != nil {
-		return name, name, 0, nil
+	pid, notNumber := strconv.Atoi(name)
+	if notNumber != nil {
+		return name, name, 0, nil //nolint:nilerr // what is no number is the path of a file
 	}
 	if pid <= 0 {
 		return "", "", 0, fmt.Errorf("%d is not a pid", pid)

@@ -19,11 +19,19 @@ receivers:
 		{"bad glob", []Target{{Exe: "/bin/[a"}}, nil, `targets[0]: exe: "/bin/[a" is no glob: a [, a { or a backslash is not closed`},
 		{"a name only", []Target{{Exe: "shop"}}, nil, `targets[0]: exe: "shop" matches no path, since each begins with a slash: write "/**/shop" for any folder`},
 		{"half a **", []Target{{Exe: "/opt/shop**"}}, nil, `targets[0]: exe: "/opt/shop**": ** crosses slashes only when it stands alone between two of them, as in "/opt/**/server"`},
-		{"bad exclude", []Target{{PID: 1}}, []Target{{PID: 2, ServiceName: "x"}, {}},
-			"exclude[0]: service_name: what is excluded has no service name: remove the key\nexclude[1]: selects nothing: give exe, port or pid"},
-		{"two mistakes", []Target{{PID: -1, Exe: "x"}}, nil,
+		{
+			"bad exclude",
+			[]Target{{PID: 1}},
+			[]Target{{PID: 2, ServiceName: "x"}, {}},
+			"exclude[0]: service_name: what is excluded has no service name: remove the key\nexclude[1]: selects nothing: give exe, port or pid",
+		},
+		{
+			"two mistakes",
+			[]Target{{PID: -1, Exe: "x"}},
+			nil,
 			"targets[0]: pid: -1 is no process id: it must be positive\n" +
-				`targets[0]: exe: "x" matches no path, since each begins with a slash: write "/**/x" for any folder`},
+				`targets[0]: exe: "x" matches no path, since each begins with a slash: write "/**/x" for any folder`,
+		},
 		{"good", []Target{{Exe: "/usr/{bin,**}/[*][**]x*"}, {Port: 1}, {PID: 1, Port: 65535, Exe: "/**"}}, []Target{{Exe: "**/x"}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,8 +45,13 @@ func tinyExecutable() []byte {
 		data []byte
 	}
 	sections := []section{
-		{".text", code}, {".gopclntab", pclntab}, {".go.module", moduledata}, {".go.buildinfo", buildinfo},
-		{".debug_info", info}, {".debug_abbrev", abbrev}, {".shstrtab", nil},
+		{".text", code},
+		{".gopclntab", pclntab},
+		{".go.module", moduledata},
+		{".go.buildinfo", buildinfo},
+		{".debug_info", info},
+		{".debug_abbrev", abbrev},
+		{".shstrtab", nil},
 	}
 	strings := []byte{0}
 	for _, s := range sections {

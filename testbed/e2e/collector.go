@@ -86,7 +86,7 @@ func run(t *testing.T, configuration string) *collector {
 	t.Cleanup(func() {
 		if c.command.ProcessState == nil {
 			_ = c.command.Process.Kill() // it may end by itself meanwhile
-			<-c.ended
+			_ = <-c.ended                // "signal: killed"
 		}
 		if t.Failed() {
 			t.Logf("the collector's log:\n%s", c.log.String())
@@ -123,12 +123,12 @@ func (c *collector) wait() error {
 	}
 }
 
-// tracing waits until the collector says that it traces n processes.
-func (c *collector) tracing(t *testing.T, n int) {
+// tracing waits until the collector says that it traces a process.
+func (c *collector) tracing(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); strings.Count(c.log.String(), "Tracing a target") < n; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(c.log.String(), "Tracing a target"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the collector does not trace %d processes", n)
+			t.Fatal("the collector does not trace anything")
 		}
 	}
 }

@@ -41,7 +41,7 @@ func TestEveryRequestOfAnUnmodifiedServerArrivesAsASpan(t *testing.T) {
 	backend := startSink(t)
 	_, port, _ := strings.Cut(server.Address, ":")
 	collector := run(t, configuration("targets: [{port: "+port+", service_name: checkout}]", backend.Address()))
-	collector.tracing(t, 1)
+	collector.tracing(t)
 	const requests = 200
 	for i := range requests {
 		if err := server.Get(fmt.Sprintf("/hello/%d", i)); err != nil {
@@ -80,7 +80,7 @@ func TestAServerStartedAfterTheCollectorIsFoundByItsPort(t *testing.T) {
 		}
 	}
 	server := target.Start(t, executable, "-listen", address)
-	collector.tracing(t, 1)
+	collector.tracing(t)
 	if err := server.Get("/hello/late"); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
 	backend := startSink(t)
 	text := configuration("targets: [{exe: "+executable+"}]", backend.Address())
 	collector := run(t, text)
-	collector.tracing(t, 1)
+	collector.tracing(t)
 	stop, answered := make(chan struct{}), make(chan int)
 	go func() { answered <- server.Load(8, "/hello/load", stop) }()
 	await(t, backend, 1000)
@@ -106,7 +106,7 @@ func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
 	}
 	backend.Reset()
 	successor := run(t, text)
-	successor.tracing(t, 1)
+	successor.tracing(t)
 	await(t, backend, 1000)
 	close(stop)
 	if n, served := <-answered, server.Served(t); n != served {

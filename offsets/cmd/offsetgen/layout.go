@@ -149,7 +149,7 @@ func kind(t types.Type) string {
 func (c *checker) Import(path string) (*types.Package, error) { return c.ImportFrom(path, "", 0) }
 
 // ImportFrom loads a package that another one in folder imports.
-func (c *checker) ImportFrom(path, folder string, _ types.ImportMode) (*types.Package, error) {
+func (c *checker) ImportFrom(path, _ string, _ types.ImportMode) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil
 	}

@@ -28,8 +28,9 @@ func main() {
 	compare := flag.Bool("check", false, "compile a program with the releases on both sides of every change, and compare the table with its debug information")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *output, *oldest, *compare); err != nil {
+	err := run(ctx, *output, *oldest, *compare)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "offsetgen:", err)
 		os.Exit(1)
 	}
@@ -89,7 +90,7 @@ func wantedFields() []model.Field {
 	seen := map[model.Field]bool{}
 	for _, library := range all.Libraries() {
 		for _, field := range library.Fields {
-			if field.Module == model.ModuleStd && !(field.Package == "runtime" && field.Struct == "map") {
+			if field.Module == model.ModuleStd && (field.Package != "runtime" || field.Struct != "map") {
 				seen[field.Field] = true
 			}
 		}

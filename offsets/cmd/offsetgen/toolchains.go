@@ -39,8 +39,9 @@ func listReleases(ctx context.Context, oldest int) ([]string, error) {
 	}
 	var releases []string
 	for _, v := range module.Versions {
-		name, ok := strings.CutPrefix(v, "v0.0.1-go")
-		if name, ok = strings.CutSuffix(name, platform); ok && number(name, 1) >= oldest && released(name) {
+		name, isGo := strings.CutPrefix(v, "v0.0.1-go")
+		name, isHere := strings.CutSuffix(name, platform)
+		if isGo && isHere && number(name, 1) >= oldest && released(name) {
 			releases = append(releases, name)
 		}
 	}

@@ -48,7 +48,7 @@ func TestTheRequestIsTheOneThatWasAskedFor(t *testing.T) {
 	url, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) { got.Store(r) })
 	run(t, Options{URL: url + "/hello/bob?a=b", Method: "DELETE", Header: http.Header{"Traceparent": {"00-1-2-01"}}, Connections: 1, Requests: 1})
 	r := got.Load()
-	if r.Method != "DELETE" || r.RequestURI != "/hello/bob?a=b" || r.Header.Get("Traceparent") != "00-1-2-01" || "http://"+r.Host != url {
+	if r.Method != http.MethodDelete || r.RequestURI != "/hello/bob?a=b" || r.Header.Get("Traceparent") != "00-1-2-01" || "http://"+r.Host != url {
 		t.Errorf("got %s %s for %s with %v", r.Method, r.RequestURI, r.Host, r.Header)
 	}
 }

@@ -27,7 +27,7 @@ type Span struct {
 	ptrace.Span
 }
 
-// Attributes are the span's attributes as plain values.
+// Values are the span's attributes as plain values.
 func (s Span) Values() map[string]any { return s.Span.Attributes().AsRaw() }
 
 // Tracer is an engine at work.
