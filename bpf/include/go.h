@@ -22,14 +22,16 @@ struct go_slice {
 	bpf_probe_read_user((to), sizeof(*(to)), (const void *)((base) + (offset)))
 
 /* Takes a value out of the first `size` bytes of what lies at base, which were
- * read into `piece`; one that is not in there is read by itself. A read costs
- * the same for 8 bytes as for 256. False: it could not be read. */
-#define go_take(to, piece, size, base, offset)                                \
+ * read into `piece`, if `have` says so; one that is not in there is read by
+ * itself. A read costs the same for 8 bytes as for 256, but a piece may reach
+ * into a page that nobody has touched yet, which cannot be read from here.
+ * False: it could not be read. */
+#define go_take(to, piece, have, size, base, offset)                          \
 	({                                                                    \
 		__u32 at = (offset);                                          \
 		bool ok = true;                                               \
 		bounded(at);                                                  \
-		if (at <= (size) - sizeof(*(to)))                             \
+		if ((have) && at <= (size) - sizeof(*(to)))                   \
 			__builtin_memcpy((to), (piece) + at, sizeof(*(to)));  \
 		else                                                          \
 			ok = !go_read((to), (base), (offset));                \

@@ -78,6 +78,7 @@ struct wanted_headers {
 	struct header_values traceparent;
 	struct header_values tracestate;
 	struct header_values user_agent;
+	__u64 unreadable; /* whether an entry, or a part of one, could not be read */
 };
 
 #define FIRST8(a, b, c, d, e, f, g, h)                                                      \
@@ -105,7 +106,7 @@ static __always_inline void match_header(const struct go_string *key, const stru
 
 	if (key->length == sizeof("Traceparent") - 1) {
 		if (bpf_probe_read_user(&name, sizeof("Traceparent") - 1, (const void *)key->data))
-			return;
+			goto unreadable;
 		if (name.first == FIRST8('T', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		    name.next == NEXT4('e', 'n', 't', 0))
 			note_values(&wanted->traceparent, value);
@@ -113,7 +114,7 @@ static __always_inline void match_header(const struct go_string *key, const stru
 	}
 	if (key->length == sizeof("Tracestate") - 1) { /* and "User-Agent" */
 		if (bpf_probe_read_user(&name, sizeof("Tracestate") - 1, (const void *)key->data))
-			return;
+			goto unreadable;
 		if (name.first == FIRST8('T', 'r', 'a', 'c', 'e', 's', 't', 'a') &&
 		    name.next == NEXT4('t', 'e', 0, 0))
 			note_values(&wanted->tracestate, value);
@@ -121,6 +122,9 @@ static __always_inline void match_header(const struct go_string *key, const stru
 			 name.next == NEXT4('n', 't', 0, 0))
 			note_values(&wanted->user_agent, value);
 	}
+	return;
+unreadable:
+	wanted->unreadable = 1;
 }
 
 static __noinline int match_swiss_group(struct map_group *group, struct wanted_headers *wanted)
@@ -142,6 +146,39 @@ static __noinline int match_classic_group(struct map_group *group, struct wanted
 		if (group->classic.tophash[i] >= CLASSIC_MIN_TOPHASH)
 			match_header(&group->classic.keys[i], &group->classic.values[i], wanted);
 	}
+	return 0;
+}
+
+/* Reads a group entry by entry: where it reaches into a page that nobody has
+ * touched yet, there is nothing in it, but it cannot be read in one piece. */
+static __noinline int read_swiss_entries(struct map_group *group, __u64 address)
+{
+	if (!group || bpf_probe_read_user(group->swiss.ctrl, GROUP_SLOTS, (const void *)address))
+		return 1;
+	for (int i = 0; i < GROUP_SLOTS; i++) {
+		if (!(group->swiss.ctrl[i] & 0x80) &&
+		    go_read(&group->swiss.slots[i], address, __builtin_offsetof(struct map_group, swiss.slots) +
+							     i * sizeof(group->swiss.slots[0])))
+			return 1;
+	}
+	return 0;
+}
+
+static __noinline int read_classic_entries(struct map_group *group, __u64 address)
+{
+	if (!group || bpf_probe_read_user(group->classic.tophash, GROUP_SLOTS, (const void *)address))
+		return 1;
+	for (int i = 0; i < GROUP_SLOTS; i++) {
+		if (group->classic.tophash[i] >= CLASSIC_MIN_TOPHASH &&
+		    (go_read(&group->classic.keys[i], address, __builtin_offsetof(struct map_group, classic.keys) +
+							       i * sizeof(group->classic.keys[0])) ||
+		     go_read(&group->classic.values[i], address, __builtin_offsetof(struct map_group, classic.values) +
+								 i * sizeof(group->classic.values[0]))))
+			return 1;
+	}
+	/* A bucket whose last word was never touched has no overflow. */
+	if (go_read(&group->classic.overflow, address, __builtin_offsetof(struct map_group, classic.overflow)))
+		group->classic.overflow = 0;
 	return 0;
 }
 
@@ -188,7 +225,8 @@ static long classic_step(__u64 step, struct map_walk *walk)
 		address = walk->groups + walk->index * CLASSIC_GROUP_SIZE;
 		walk->index++;
 	}
-	if (bpf_probe_read_user(group, CLASSIC_GROUP_SIZE, (const void *)address)) {
+	if (bpf_probe_read_user(group, CLASSIC_GROUP_SIZE, (const void *)address) &&
+	    read_classic_entries(group, address)) {
 		walk->state = WALK_FAILED;
 		return 1;
 	}
@@ -203,7 +241,7 @@ static long classic_step(__u64 step, struct map_walk *walk)
 static long swiss_step(__u64 step, struct map_walk *walk)
 {
 	const struct map_offsets *offsets = walk->offsets;
-	__u64 table, mask;
+	__u64 table, mask, group;
 
 	if (walk->index >= walk->count) {
 		if (walk->directory_index >= walk->directory_length) {
@@ -222,8 +260,9 @@ static long swiss_step(__u64 step, struct map_walk *walk)
 		walk->index = 0;
 		walk->count = mask + 1;
 	}
-	if (bpf_probe_read_user(walk->group, SWISS_GROUP_SIZE,
-				(const void *)(walk->groups + walk->index * SWISS_GROUP_SIZE)))
+	group = walk->groups + walk->index * SWISS_GROUP_SIZE;
+	if (bpf_probe_read_user(walk->group, SWISS_GROUP_SIZE, (const void *)group) &&
+	    read_swiss_entries(walk->group, group))
 		goto failed;
 	walk->index++;
 	match_swiss_group(walk->group, walk->wanted);
@@ -263,11 +302,11 @@ static __always_inline bool swiss_start(struct map_walk *walk, __u64 map)
 	const struct map_offsets *offsets = walk->offsets;
 	__u64 used, directory;
 	__u8 *piece = (__u8 *)walk->group;
+	bool have = !bpf_probe_read_user(piece, SWISS_MAP_PIECE, (const void *)map);
 
-	if (bpf_probe_read_user(piece, SWISS_MAP_PIECE, (const void *)map) ||
-	    !go_take(&used, piece, SWISS_MAP_PIECE, map, offsets->map_used) ||
-	    !go_take(&directory, piece, SWISS_MAP_PIECE, map, offsets->map_dir_ptr) ||
-	    !go_take(&walk->directory_length, piece, SWISS_MAP_PIECE, map, offsets->map_dir_len))
+	if (!go_take(&used, piece, have, SWISS_MAP_PIECE, map, offsets->map_used) ||
+	    !go_take(&directory, piece, have, SWISS_MAP_PIECE, map, offsets->map_dir_ptr) ||
+	    !go_take(&walk->directory_length, piece, have, SWISS_MAP_PIECE, map, offsets->map_dir_len))
 		return false;
 	if (!used) {
 		walk->state = WALK_DONE;

@@ -50,7 +50,11 @@ func decode(record []byte, span *model.Span) error {
 	if status == 0 {
 		status = 200
 	}
-	attributes = append(attributes, model.Int(string(semconv.HTTPResponseStatusCodeKey), status))
+	if r.status == statusUnreadable {
+		status = 0
+	} else {
+		attributes = append(attributes, model.Int(string(semconv.HTTPResponseStatusCodeKey), status))
+	}
 	if status >= 500 {
 		span.Status = model.StatusError
 		add(string(semconv.ErrorTypeKey), strconv.FormatInt(status, 10))

@@ -147,12 +147,16 @@ int finish_request(struct pt_regs *ctx)
 	span = bpf_map_lookup_elem(&requests, &key);
 	if (!span)
 		return 0; /* began before it was traced, or was counted when it began */
-	if (span->response != GO_ARG0(ctx) || go_read(&status, span->response, o->response_status)) {
-		count(COUNTER_LOST_UNREADABLE);
-		bpf_map_delete_elem(&requests, &key);
+	if (span->response != GO_ARG0(ctx)) {
+		if (!bpf_map_delete_elem(&requests, &key))
+			count(COUNTER_LOST_UNFINISHED); /* another request's end */
 		return 0;
 	}
-	span->status = status;
+	span->status = STATUS_UNREADABLE;
+	if (!go_read(&status, span->response, o->response_status))
+		span->status = status;
+	else
+		span->partial = 1;
 	span->head.end = now;
 	if (!note_route(span, o))
 		span->partial = 1;

@@ -15,6 +15,9 @@ type request struct {
 	tracestate, method, target, host, remote, userAgent, route text
 }
 
+// statusUnreadable is STATUS_UNREADABLE of request.h.
+const statusUnreadable = 0xffff
+
 // text is one string of a record.
 type text struct {
 	string

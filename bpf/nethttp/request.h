@@ -46,6 +46,7 @@ struct server_span {
 	__u64 response; /* address of the net/http.response */
 	__u64 request;	/* address of its net/http.Request */
 	__u16 status;	/* 0: the handler wrote nothing, which net/http sends as 200 */
+#define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
 	__u8 proto_minor;
 	__u8 tls;
@@ -86,15 +87,16 @@ _Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
 static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
 					 const struct server_offsets *o, __u64 request)
 {
-	return !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request) &&
-	       go_take(&arrived->method, piece, REQUEST_PIECE, request, o->request_method) &&
-	       go_take(&arrived->target, piece, REQUEST_PIECE, request, o->request_request_uri) &&
-	       go_take(&arrived->host, piece, REQUEST_PIECE, request, o->request_host) &&
-	       go_take(&arrived->remote, piece, REQUEST_PIECE, request, o->request_remote_addr) &&
-	       go_take(&arrived->header, piece, REQUEST_PIECE, request, o->request_header) &&
-	       go_take(&arrived->tls, piece, REQUEST_PIECE, request, o->request_tls) &&
-	       go_take(&arrived->proto_major, piece, REQUEST_PIECE, request, o->request_proto_major) &&
-	       go_take(&arrived->proto_minor, piece, REQUEST_PIECE, request, o->request_proto_minor);
+	bool have = !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request);
+
+	return go_take(&arrived->method, piece, have, REQUEST_PIECE, request, o->request_method) &&
+	       go_take(&arrived->target, piece, have, REQUEST_PIECE, request, o->request_request_uri) &&
+	       go_take(&arrived->host, piece, have, REQUEST_PIECE, request, o->request_host) &&
+	       go_take(&arrived->remote, piece, have, REQUEST_PIECE, request, o->request_remote_addr) &&
+	       go_take(&arrived->header, piece, have, REQUEST_PIECE, request, o->request_header) &&
+	       go_take(&arrived->tls, piece, have, REQUEST_PIECE, request, o->request_tls) &&
+	       go_take(&arrived->proto_major, piece, have, REQUEST_PIECE, request, o->request_proto_major) &&
+	       go_take(&arrived->proto_minor, piece, have, REQUEST_PIECE, request, o->request_proto_minor);
 }
 
 /* The address of a string's header in the target, read into `string`. */
@@ -208,7 +210,7 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	if (map_readable(&o->map)) {
 		__u32 state = find_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
 
-		if (state == WALK_FAILED)
+		if (state == WALK_FAILED || wanted->unreadable)
 			complete = false;
 		else if (state == WALK_GOES_ON)
 			count(COUNTER_PARTIAL_HEADERS);
