@@ -119,13 +119,7 @@ func TestARestartedTargetIsTracedFromItsFirstRequest(t *testing.T) {
 	}
 	const restarts = 10
 	for range restarts {
-		server := target.Start(t, executable)
-		if err := server.Get("/hello/first"); err != nil {
-			t.Fatal(err)
-		}
-		if err := server.Stop(); err != nil {
-			t.Fatal(err)
-		}
+		serveOne(t, executable)
 	}
 	stats := settle(t, tracer)
 	if stats.Operations != restarts || stats.Emitted != restarts {
@@ -162,13 +156,7 @@ func TestAFileIsAdoptedWhateverEntryCameFirst(t *testing.T) {
 	}
 	const restarts = 10
 	for range restarts {
-		server := target.Start(t, executable)
-		if err := server.Get("/hello/first"); err != nil {
-			t.Fatal(err)
-		}
-		if err := server.Stop(); err != nil {
-			t.Fatal(err)
-		}
+		serveOne(t, executable)
 	}
 	if stats := settle(t, tracer); stats.Emitted != restarts {
 		t.Errorf("%d processes served one request each: %+v", restarts, stats)
