@@ -22,6 +22,11 @@ struct pt_regs {
 #define GO_ARG3(ctx) ((ctx)->di)
 #define GO_G(ctx) ((ctx)->r14)
 
+/* A site is at or behind the function's stack check, with the flags of its
+ * compare. `jbe` is taken to runtime.morestack, which calls the function again,
+ * if CF or ZF is set. */
+#define GO_RUNS_AGAIN(ctx) (!!((ctx)->flags & (1 << 0 | 1 << 6)))
+
 #elif defined(__TARGET_ARCH_arm64)
 
 struct pt_regs {
@@ -33,6 +38,9 @@ struct pt_regs {
 #define GO_ARG2(ctx) ((ctx)->regs[2])
 #define GO_ARG3(ctx) ((ctx)->regs[3])
 #define GO_G(ctx) ((ctx)->regs[28])
+
+/* As above: `b.ls` is taken if C is clear or Z is set. */
+#define GO_RUNS_AGAIN(ctx) (((ctx)->pstate & (1 << 30)) || !((ctx)->pstate & (1 << 29)))
 
 #else
 #error "no Go ABI known for this architecture"

@@ -17,6 +17,12 @@ struct go_slice {
 	__s64 capacity;
 };
 
+/* runtime.eface and runtime.iface */
+struct go_interface {
+	__u64 type;
+	__u64 data;
+};
+
 /* Reads a value of the target's at base + offset. 0, or a negative errno. */
 #define go_read(to, base, offset) \
 	bpf_probe_read_user((to), sizeof(*(to)), (const void *)((base) + (offset)))

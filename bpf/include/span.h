@@ -13,6 +13,7 @@
 /* Bits of struct span_head.context. */
 enum context_bit {
 	CONTEXT_REMOTE_PARENT = 0x01, /* the parent id came over the wire */
+	CONTEXT_MISSES_HOOKS = 0x02,  /* hooks on demand would have told more */
 };
 
 struct span_head {

@@ -44,20 +44,13 @@ func decode(record []byte, span *model.Span) error {
 	add(string(semconv.HTTPRouteKey), route)
 	span.Name = spanName(method, route)
 
-	// net/http sends 200 for a handler that wrote nothing:
-	// src/net/http/server.go, (*response).finishRequest.
-	status := int64(r.status)
-	if status == 0 {
-		status = 200
-	}
-	if r.status == statusUnreadable {
-		status = 0
-	} else {
+	status := responseStatus(&r)
+	if status != 0 {
 		attributes = append(attributes, model.Int(string(semconv.HTTPResponseStatusCodeKey), status))
 	}
-	if status >= 500 {
+	if failure := errorType(&r, status); failure != "" {
 		span.Status = model.StatusError
-		add(string(semconv.ErrorTypeKey), strconv.FormatInt(status, 10))
+		add(string(semconv.ErrorTypeKey), failure)
 	}
 
 	if address, port := splitHost(r.host); address != "" {
@@ -77,6 +70,34 @@ func decode(record []byte, span *model.Span) error {
 	add(string(semconv.UserAgentOriginalKey), valid(r.userAgent))
 	span.Attributes = attributes
 	return nil
+}
+
+// responseStatus is the status that was sent, 0 if none is known. net/http sends
+// 200 for a handler that wrote nothing and returned: src/net/http/server.go,
+// (*response).finishRequest.
+func responseStatus(r *request) int64 {
+	switch {
+	case r.status == statusUnreadable:
+		return 0
+	case r.status == 0 && r.ending == httpEndingENDING_RETURNED:
+		return 200
+	}
+	return int64(r.status)
+}
+
+// errorType is the error.type of a request that failed, or "".
+func errorType(r *request, status int64) string {
+	switch {
+	case r.ending == httpEndingENDING_PANICKED:
+		return "panic"
+	case r.ending == httpEndingENDING_ABORTED:
+		return "http.ErrAbortHandler"
+	case r.ending == httpEndingENDING_EXITED:
+		return "runtime.Goexit"
+	case status >= 500:
+		return strconv.FormatInt(status, 10)
+	}
+	return ""
 }
 
 // conventionalMethod gives http.request.method, and http.request.method_original
@@ -165,6 +186,8 @@ func protocolVersion(major, minor uint8) string {
 		return "1.1"
 	case major == 1 && minor == 0:
 		return "1.0"
+	case major == 2 && minor == 0:
+		return "2"
 	}
 	return strconv.Itoa(int(major)) + "." + strconv.Itoa(int(minor))
 }

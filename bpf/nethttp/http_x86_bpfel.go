@@ -19,16 +19,27 @@ const (
 	httpCounterCOUNTER_OPERATIONS         httpCounter = 0
 	httpCounterCOUNTER_SUBMITTED          httpCounter = 1
 	httpCounterCOUNTER_NOT_SAMPLED        httpCounter = 2
-	httpCounterCOUNTER_LOST_RING_FULL     httpCounter = 3
-	httpCounterCOUNTER_LOST_MAP_FULL      httpCounter = 4
-	httpCounterCOUNTER_LOST_UNREADABLE    httpCounter = 5
-	httpCounterCOUNTER_LOST_UNSUPPORTED   httpCounter = 6
-	httpCounterCOUNTER_LOST_UNFINISHED    httpCounter = 7
-	httpCounterCOUNTER_PARTIAL_UNREADABLE httpCounter = 8
-	httpCounterCOUNTER_PARTIAL_HEADERS    httpCounter = 9
-	httpCounterCOUNTER_EVENTS_LOST        httpCounter = 10
-	httpCounterCOUNTER_HITS               httpCounter = 11
-	httpCounterCOUNTERS                   httpCounter = 12
+	httpCounterCOUNTER_DISCARDED          httpCounter = 3
+	httpCounterCOUNTER_LOST_RING_FULL     httpCounter = 4
+	httpCounterCOUNTER_LOST_MAP_FULL      httpCounter = 5
+	httpCounterCOUNTER_LOST_UNREADABLE    httpCounter = 6
+	httpCounterCOUNTER_LOST_UNSUPPORTED   httpCounter = 7
+	httpCounterCOUNTER_LOST_UNFINISHED    httpCounter = 8
+	httpCounterCOUNTER_PARTIAL_UNREADABLE httpCounter = 9
+	httpCounterCOUNTER_PARTIAL_HEADERS    httpCounter = 10
+	httpCounterCOUNTER_EVENTS_LOST        httpCounter = 11
+	httpCounterCOUNTER_HITS               httpCounter = 12
+	httpCounterCOUNTERS                   httpCounter = 13
+)
+
+type httpEnding uint32
+
+const (
+	httpEndingENDING_RETURNED httpEnding = 0
+	httpEndingENDING_PANICKED httpEnding = 1
+	httpEndingENDING_ABORTED  httpEnding = 2
+	httpEndingENDING_EXITED   httpEnding = 3
+	httpEndingENDING_HIJACKED httpEnding = 4
 )
 
 type httpOperationKey struct {
@@ -45,21 +56,55 @@ type httpProcess struct {
 }
 
 type httpServerOffsets struct {
-	_                 structs.HostLayout
-	G_goid            uint32
-	RequestMethod     uint32
-	RequestProtoMajor uint32
-	RequestProtoMinor uint32
-	RequestHeader     uint32
-	RequestHost       uint32
-	RequestRemoteAddr uint32
-	RequestRequestUri uint32
-	RequestTls        uint32
-	RequestPattern    uint32
-	RequestPat        uint32
-	PatternStr        uint32
-	ResponseStatus    uint32
-	Map               struct {
+	_           structs.HostLayout
+	G_goid      uint32
+	G_panic     uint32
+	PanicArg    uint32
+	PanicGoexit uint32
+	Request     struct {
+		_          structs.HostLayout
+		Method     uint32
+		ProtoMajor uint32
+		ProtoMinor uint32
+		Header     uint32
+		Host       uint32
+		RemoteAddr uint32
+		RequestUri uint32
+		Tls        uint32
+	}
+	RequestUrl     uint32
+	RequestPattern uint32
+	RequestPat     uint32
+	PatternStr     uint32
+	UrlPath        uint32
+	ServerRequest  struct {
+		_          structs.HostLayout
+		Method     uint32
+		ProtoMajor uint32
+		ProtoMinor uint32
+		Header     uint32
+		Host       uint32
+		RemoteAddr uint32
+		RequestUri uint32
+		Tls        uint32
+	}
+	ResponseStatus uint32
+	Bundled        struct {
+		_      structs.HostLayout
+		Writer uint32
+		Status uint32
+	}
+	Internal struct {
+		_      structs.HostLayout
+		Writer uint32
+		Status uint32
+	}
+	Net struct {
+		_      structs.HostLayout
+		Writer uint32
+		Status uint32
+	}
+	Map struct {
 		_                structs.HostLayout
 		Layout           uint32
 		HmapCount        uint32
@@ -74,6 +119,10 @@ type httpServerOffsets struct {
 		GroupsData       uint32
 		GroupsLengthMask uint32
 	}
+	EndsConnections uint32
+	EndsStreams     uint32
+	EndsNetStreams  uint32
+	WatchesMuxes    uint32
 }
 
 type httpServerSpan struct {
@@ -95,12 +144,16 @@ type httpServerSpan struct {
 	}
 	Response   uint64
 	Request    uint64
+	TargetData uint64
+	Copy       uint64
 	Status     uint16
 	ProtoMajor uint8
 	ProtoMinor uint8
 	Tls        uint8
 	Joined     uint8
 	Partial    uint8
+	Ending     uint8
+	Upgrade    uint8
 	Reserved   uint8
 	Used       uint16
 	Tracestate struct {
@@ -138,7 +191,6 @@ type httpServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	_     [2]byte
 	Texts [1761]uint8
 	_     [7]byte
 }
@@ -147,16 +199,23 @@ type httpServerSpan struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	httpMapCounters       = "counters"
-	httpMapOffsets        = "offsets"
-	httpMapProcesses      = "processes"
-	httpMapRequests       = "requests"
-	httpMapSpans          = "spans"
-	httpProgEndConnection = "end_connection"
-	httpProgFinishRequest = "finish_request"
-	httpProgServeHttp     = "serve_http"
-	httpVarLibrary        = "library"
-	httpVarWakeupBytes    = "wakeup_bytes"
+	httpMapCounters         = "counters"
+	httpMapOffsets          = "offsets"
+	httpMapProcesses        = "processes"
+	httpMapRequests         = "requests"
+	httpMapSpans            = "spans"
+	httpProgEndConnection   = "end_connection"
+	httpProgEndNetStream    = "end_net_stream"
+	httpProgEndStream       = "end_stream"
+	httpProgFinishRequest   = "finish_request"
+	httpProgNoteCopy        = "note_copy"
+	httpProgRefuseNetStream = "refuse_net_stream"
+	httpProgServeHttp       = "serve_http"
+	httpProgStartNetStream  = "start_net_stream"
+	httpProgStartStream     = "start_stream"
+	httpVarEndingLayout     = "ending_layout"
+	httpVarLibrary          = "library"
+	httpVarWakeupBytes      = "wakeup_bytes"
 )
 
 // loadHttp returns the embedded CollectionSpec for http.
@@ -201,9 +260,15 @@ type httpSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type httpProgramSpecs struct {
-	EndConnection *ebpf.ProgramSpec `ebpf:"end_connection"`
-	FinishRequest *ebpf.ProgramSpec `ebpf:"finish_request"`
-	ServeHttp     *ebpf.ProgramSpec `ebpf:"serve_http"`
+	EndConnection   *ebpf.ProgramSpec `ebpf:"end_connection"`
+	EndNetStream    *ebpf.ProgramSpec `ebpf:"end_net_stream"`
+	EndStream       *ebpf.ProgramSpec `ebpf:"end_stream"`
+	FinishRequest   *ebpf.ProgramSpec `ebpf:"finish_request"`
+	NoteCopy        *ebpf.ProgramSpec `ebpf:"note_copy"`
+	RefuseNetStream *ebpf.ProgramSpec `ebpf:"refuse_net_stream"`
+	ServeHttp       *ebpf.ProgramSpec `ebpf:"serve_http"`
+	StartNetStream  *ebpf.ProgramSpec `ebpf:"start_net_stream"`
+	StartStream     *ebpf.ProgramSpec `ebpf:"start_stream"`
 }
 
 // httpMapSpecs contains maps before they are loaded into the kernel.
@@ -221,8 +286,9 @@ type httpMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type httpVariableSpecs struct {
-	Library     *ebpf.VariableSpec `ebpf:"library"`
-	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	EndingLayout *ebpf.VariableSpec `ebpf:"ending_layout"`
+	Library      *ebpf.VariableSpec `ebpf:"library"`
+	WakeupBytes  *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // httpObjects contains all objects after they have been loaded into the kernel.
@@ -266,24 +332,37 @@ func (m *httpMaps) Close() error {
 //
 // It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
 type httpVariables struct {
-	Library     *ebpf.Variable `ebpf:"library"`
-	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
+	EndingLayout *ebpf.Variable `ebpf:"ending_layout"`
+	Library      *ebpf.Variable `ebpf:"library"`
+	WakeupBytes  *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // httpPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
 type httpPrograms struct {
-	EndConnection *ebpf.Program `ebpf:"end_connection"`
-	FinishRequest *ebpf.Program `ebpf:"finish_request"`
-	ServeHttp     *ebpf.Program `ebpf:"serve_http"`
+	EndConnection   *ebpf.Program `ebpf:"end_connection"`
+	EndNetStream    *ebpf.Program `ebpf:"end_net_stream"`
+	EndStream       *ebpf.Program `ebpf:"end_stream"`
+	FinishRequest   *ebpf.Program `ebpf:"finish_request"`
+	NoteCopy        *ebpf.Program `ebpf:"note_copy"`
+	RefuseNetStream *ebpf.Program `ebpf:"refuse_net_stream"`
+	ServeHttp       *ebpf.Program `ebpf:"serve_http"`
+	StartNetStream  *ebpf.Program `ebpf:"start_net_stream"`
+	StartStream     *ebpf.Program `ebpf:"start_stream"`
 }
 
 func (p *httpPrograms) Close() error {
 	return _HttpClose(
 		p.EndConnection,
+		p.EndNetStream,
+		p.EndStream,
 		p.FinishRequest,
+		p.NoteCopy,
+		p.RefuseNetStream,
 		p.ServeHttp,
+		p.StartNetStream,
+		p.StartStream,
 	)
 }
 

@@ -1,13 +1,20 @@
 //go:build ignore
 
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
-/* Server spans of net/http over HTTP/1.
+/* Server spans of net/http and golang.org/x/net/http2.
  *
- * A request is seen twice, both times on the goroutine of its connection:
- * serve_http when the server hands it to the handler, finish_request when the
- * handler is done; end_connection cleans up behind one that was never done.
- * What arrived is copied at the first, since the handler may
- * change or drop it; the status and the route are read at the second. */
+ * A request is seen twice, both times on the goroutine that runs its handler:
+ * when the server hands it to the handler, and when the handler is done.
+ *
+ *	HTTP/1	serve_http	  finish_request
+ *	HTTP/2	serve_http	  end_stream
+ *	x/net	start_net_stream  end_net_stream  (its own server)
+ *	x/net	start_stream	  end_stream	  (that of Go 1.27, without serverHandler)
+ *
+ * end_connection sees to what finish_request never gets: handlers that panicked,
+ * or took their connection over. What arrived is copied at the first, since the
+ * handler may change or drop it; the status and the route are read at the
+ * second. */
 #include "types.h"
 #include "arch.h"
 #include "counters.h"
@@ -15,7 +22,9 @@
 #include "span.h"
 #include "gomap.h"
 #include "traceparent.h"
+#include "panic.h"
 #include "request.h"
+#include "route.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -36,128 +45,121 @@ struct {
  * and a scratch map would be shared with whatever preempts it. */
 static const struct server_span empty_span;
 
-static __always_inline bool goroutine_key(struct pt_regs *ctx, const struct server_offsets *o,
-					  __u32 tgid, const struct process *process,
-					  struct operation_key *key)
-{
-	key->tgid = tgid;
-	key->generation = process->generation;
-	return !go_read(&key->goid, GO_G(ctx), o->g_goid);
-}
-
-/* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
-SEC("uprobe")
-int serve_http(struct pt_regs *ctx)
+/* What every program begins with. False: the hit is none of a traced process. */
+static __always_inline bool begin(struct pt_regs *ctx, struct operation_key *key, struct server_offsets **o)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct process *process = traced_process(ctx, tgid);
-	struct operation_key key = {};
-	struct server_offsets *o;
-	struct server_span *span;
-	__u64 response = GO_ARG2(ctx), request = GO_ARG3(ctx);
-	struct work *work;
 	__u32 binary;
 
 	if (!process)
-		return 0;
+		return false;
 	binary = process->binary;
-	o = bpf_map_lookup_elem(&offsets, &binary);
-	if (!o)
-		return 0;
+	key->tgid = tgid;
+	key->generation = process->generation;
+	*o = bpf_map_lookup_elem(&offsets, &binary);
+	return *o;
+}
+
+/* The request that the goroutine is busy with. */
+static __always_inline struct server_span *running(struct pt_regs *ctx, struct operation_key *key,
+						   struct server_offsets **o)
+{
+	/* What a key that cannot be read leaves behind is swept and counted when
+	 * the goroutine's connection or the process ends. */
+	if (!begin(ctx, key, o) || go_read(&key->goid, GO_G(ctx), (*o)->g_goid))
+		return NULL;
+	return bpf_map_lookup_elem(&requests, key);
+}
+
+/* Removes a request that goes no further. Whoever removes an entry counts it. */
+static __always_inline void remove(const struct operation_key *key, enum counter why)
+{
+	if (!bpf_map_delete_elem(&requests, key))
+		count(why);
+}
+
+static __always_inline void give_up(const struct operation_key *key, enum counter why)
+{
 	count(COUNTER_OPERATIONS);
-	if (!goroutine_key(ctx, o, tgid, process, &key)) {
-		count(COUNTER_LOST_UNREADABLE);
-		return 0;
-	}
+	remove(key, why);
+}
+
+/* Whether it is what a client says first that speaks HTTP/2 without having asked:
+ * RFC 9113, section 3.4. The server of x/net gets it as a request. */
+static __always_inline bool is_preface(const struct arrived *arrived)
+{
+	char method[3];
+
+	return arrived->method.length == sizeof(method) && arrived->target.length == 1 &&
+	       !go_read(&method, arrived->method.data, 0) && method[0] == 'P' && method[1] == 'R' && method[2] == 'I';
+}
+
+/* Begins a request, unless it has begun already. `internal`: it is none of
+ * net/http's, but one of net/http/internal/http2. */
+static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 request, bool internal)
+{
+	struct operation_key key = {};
+	struct server_offsets *o;
+	struct server_span *span;
+	struct work *work;
+
+	if (!begin(ctx, &key, &o))
+		return;
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid))
+		return lose(COUNTER_LOST_UNREADABLE);
 	if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST)) {
-		/* Requests of a connection come one after the other: one that is
-		 * still here had an end that was not seen. Whoever removes an
-		 * entry counts it. */
-		if (!bpf_map_delete_elem(&requests, &key))
-			count(COUNTER_LOST_UNFINISHED);
-		if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST)) {
-			count(COUNTER_LOST_MAP_FULL);
-			return 0;
+		span = bpf_map_lookup_elem(&requests, &key);
+		if (span && span->response == response && span->proto_major == 2) {
+			span->request = request; /* a stream that has begun */
+			return;
 		}
+		/* Requests of a connection come one after the other: one that is
+		 * still here had an end that was not seen. */
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST))
+			return lose(COUNTER_LOST_MAP_FULL);
 	}
 	span = bpf_map_lookup_elem(&requests, &key);
 	if (!span)
-		return 0; /* swept between the two calls, and counted there */
+		return count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
 	work = (struct work *)(span->texts + WORK_AT);
-	if (!read_request(&work->arrived, span->texts, o, request)) {
-		count(COUNTER_LOST_UNREADABLE);
-		bpf_map_delete_elem(&requests, &key);
-		return 0;
-	}
-	/* An HTTP/2 server comes here with a writer of its own. */
+	if (!read_request(&work->arrived, span->texts, internal ? &o->server_request : &o->request, request))
+		return give_up(&key, COUNTER_LOST_UNREADABLE);
 	if (work->arrived.proto_major != 1) {
-		count(COUNTER_LOST_UNSUPPORTED);
-		bpf_map_delete_elem(&requests, &key);
-		return 0;
+		if (is_preface(&work->arrived)) {
+			bpf_map_delete_elem(&requests, &key);
+			return;
+		}
+		if (work->arrived.proto_major != 2 || !(o->ends_streams | o->ends_net_streams))
+			return give_up(&key, COUNTER_LOST_UNSUPPORTED);
 	}
-	if (!note_request(span, o, work)) {
-		count(COUNTER_NOT_SAMPLED);
-		bpf_map_delete_elem(&requests, &key);
-		return 0;
-	}
+	if (!note_request(span, o, work))
+		return give_up(&key, COUNTER_NOT_SAMPLED);
+	count(COUNTER_OPERATIONS);
 	span->response = response;
-	span->request = request;
-	span->head.tgid = tgid;
+	span->request = internal ? 0 : request;
+	span->head.tgid = key.tgid;
 	span->head.generation = key.generation;
 	span->head.goid = key.goid;
 	span->head.library = library;
 	span->head.start = bpf_ktime_get_boot_ns();
-	return 0;
 }
 
-/* The pattern of the ServeMux that chose the handler. Up to Go 1.21 there is
- * none, and with a mux of another make it stays empty. */
-static __always_inline bool note_route(struct server_span *span, const struct server_offsets *o)
+/* Ends a request: its status is at the address `status_at` + `status_offset`. */
+static __noinline int end(struct operation_key *key, struct server_span *span, const struct server_offsets *o,
+			  __u64 status_at, __u32 status_offset)
 {
-	__u64 pattern;
-
-	if (o->request_pattern != ABSENT)
-		return copy_field(span, &span->route, span->request, o->request_pattern, ROUTE_LIMIT);
-	if (o->request_pat == ABSENT || o->pattern_str == ABSENT)
-		return true;
-	if (go_read(&pattern, span->request, o->request_pat))
-		return false;
-	return !pattern || copy_field(span, &span->route, pattern, o->pattern_str, ROUTE_LIMIT);
-}
-
-/* func (w *response) finishRequest() */
-SEC("uprobe")
-int finish_request(struct pt_regs *ctx)
-{
-	__u64 now = bpf_ktime_get_boot_ns();
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct process *process = traced_process(ctx, tgid);
-	struct operation_key key = {};
-	struct server_offsets *o;
-	struct server_span *span;
 	__u64 status;
-	__u32 binary, used;
+	__u32 used;
 
-	if (!process)
+	if (!key || !span || !o)
 		return 0;
-	binary = process->binary;
-	o = bpf_map_lookup_elem(&offsets, &binary);
-	if (!o || !goroutine_key(ctx, o, tgid, process, &key))
-		return 0; /* its entry is swept and counted when the goroutine or the process goes */
-	span = bpf_map_lookup_elem(&requests, &key);
-	if (!span)
-		return 0; /* began before it was traced, or was counted when it began */
-	if (span->response != GO_ARG0(ctx)) {
-		if (!bpf_map_delete_elem(&requests, &key))
-			count(COUNTER_LOST_UNFINISHED); /* another request's end */
-		return 0;
-	}
 	span->status = STATUS_UNREADABLE;
-	if (!go_read(&status, span->response, o->response_status))
+	if (status_offset != ABSENT && !go_read(&status, status_at, status_offset))
 		span->status = status;
 	else
 		span->partial = 1;
-	span->head.end = now;
 	if (!note_route(span, o))
 		span->partial = 1;
 	if (span->partial)
@@ -167,29 +169,192 @@ int finish_request(struct pt_regs *ctx)
 	if (used > TEXTS_SIZE)
 		used = TEXTS_SIZE;
 	submit(span, __builtin_offsetof(struct server_span, texts) + used);
-	bpf_map_delete_elem(&requests, &key);
+	bpf_map_delete_elem(&requests, key);
 	return 0;
+}
+
+static __noinline int end_of_stream(struct operation_key *key, struct server_span *span,
+				    const struct server_offsets *o, const struct stream_offsets *stream)
+{
+	__u64 state = 0;
+	__u32 status;
+
+	if (!span || !stream)
+		return 0;
+	status = stream->status;
+	if (stream->writer == ABSENT || go_read(&state, span->response, stream->writer))
+		status = ABSENT;
+	return end(key, span, o, state, status);
+}
+
+/* Whether the value of a panic is http.ErrAbortHandler, the error of which
+ * net/http makes no more than an end of the connection. It is known by its text,
+ * since the variable has no name in a stripped binary. */
+static __always_inline bool is_abort(const struct go_interface *value)
+{
+	static const char abort[] = "net/http: abort Handler";
+	char found[sizeof(abort) - 1];
+	struct go_string text;
+
+	if (go_read(&text, value->data, 0) || text.length != sizeof(found) || go_read(&found, text.data, 0))
+		return false;
+	for (__u32 i = 0; i < sizeof(found); i++) {
+		if (found[i] != abort[i])
+			return false;
+	}
+	return true;
+}
+
+/* Says how a handler ended, at the entry of a deferred function of its server's. */
+static __always_inline bool note_ending(struct pt_regs *ctx, struct server_span *span, const struct server_offsets *o,
+					enum ending otherwise)
+{
+	struct go_interface value;
+
+	switch (unwinding(GO_G(ctx), o->g_panic, o->panic_arg, o->panic_goexit, &value)) {
+	case UNWINDING_NOT:
+		span->ending = otherwise;
+		return true;
+	case UNWINDING_PANIC:
+		span->ending = is_abort(&value) ? ENDING_ABORTED : ENDING_PANICKED;
+		return true;
+	case UNWINDING_GOEXIT:
+		span->ending = ENDING_EXITED;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
+SEC("uprobe")
+int serve_http(struct pt_regs *ctx)
+{
+	start(ctx, GO_ARG2(ctx), GO_ARG3(ctx), false);
+	return 0;
+}
+
+/* func (h http2Handler) ServeHTTP(w *http2.ResponseWriter, req *http2.ServerRequest) */
+SEC("uprobe")
+int start_stream(struct pt_regs *ctx)
+{
+	start(ctx, GO_ARG2(ctx), GO_ARG3(ctx), true);
+	return 0;
+}
+
+/* func (sc *serverConn) runHandler(rw *responseWriter, req *http.Request, …) */
+SEC("uprobe")
+int start_net_stream(struct pt_regs *ctx)
+{
+	start(ctx, GO_ARG1(ctx), GO_ARG2(ctx), false);
+	return 0;
+}
+
+/* func (w *response) finishRequest() */
+SEC("uprobe")
+int finish_request(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct operation_key key = {};
+	struct server_offsets *o;
+	struct server_span *span = running(ctx, &key, &o);
+
+	if (!span)
+		return 0; /* began before it was traced, or was counted when it began */
+	if (span->response != GO_ARG0(ctx)) {
+		remove(&key, COUNTER_LOST_UNFINISHED); /* another request's end */
+		return 0;
+	}
+	span->head.end = now;
+	return end(&key, span, o, span->response, o->response_status);
 }
 
 /* The deferred function of (*conn).serve, at the end of its goroutine. A request
  * that is still there then was never finished: its handler panicked, or took the
- * connection over. Without this its entry would stay until the process ends. */
+ * connection over. */
 SEC("uprobe")
 int end_connection(struct pt_regs *ctx)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct process *process = traced_process(ctx, tgid);
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct operation_key key = {};
 	struct server_offsets *o;
-	__u32 binary;
+	struct server_span *span = running(ctx, &key, &o);
 
-	if (!process)
+	if (!span)
 		return 0;
-	binary = process->binary;
-	o = bpf_map_lookup_elem(&offsets, &binary);
-	if (o && goroutine_key(ctx, o, tgid, process, &key) && !bpf_map_delete_elem(&requests, &key))
-		count(COUNTER_LOST_UNFINISHED);
+	if (!note_ending(ctx, span, o, ENDING_HIJACKED)) {
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		return 0;
+	}
+	if (span->upgrade && span->ending == ENDING_HIJACKED) {
+		/* It went on as a request of HTTP/2, on a goroutine of its own. */
+		remove(&key, COUNTER_DISCARDED);
+		return 0;
+	}
+	span->head.end = now;
+	return end(&key, span, o, span->response, o->response_status);
+}
+
+/* The deferred function of (*serverConn).runHandler, at the end of a stream. */
+static __always_inline int end_any_stream(struct pt_regs *ctx, bool net)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct operation_key key = {};
+	struct server_offsets *o;
+	struct server_span *span = running(ctx, &key, &o);
+
+	if (!span)
+		return 0;
+	if (!note_ending(ctx, span, o, ENDING_RETURNED)) {
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		return 0;
+	}
+	span->head.end = now;
+	if (net)
+		return end_of_stream(&key, span, o, &o->net);
+	if (o->internal.status != ABSENT)
+		return end_of_stream(&key, span, o, &o->internal);
+	return end_of_stream(&key, span, o, &o->bundled);
+}
+
+SEC("uprobe")
+int end_stream(struct pt_regs *ctx)
+{
+	return end_any_stream(ctx, false);
+}
+
+SEC("uprobe")
+int end_net_stream(struct pt_regs *ctx)
+{
+	return end_any_stream(ctx, true);
+}
+
+/* What the server of x/net answers itself, in place of the handler. */
+SEC("uprobe")
+int refuse_net_stream(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct server_offsets *o;
+
+	if (running(ctx, &key, &o))
+		remove(&key, COUNTER_DISCARDED);
 	return 0;
 }
+
+/* func (mux *ServeMux) ServeHTTP(w ResponseWriter, r *Request) */
+SEC("uprobe")
+int note_copy(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct server_offsets *o;
+	struct server_span *span = running(ctx, &key, &o);
+
+	if (span && span->request != GO_ARG3(ctx) && is_copy(GO_ARG3(ctx), span, o))
+		span->copy = GO_ARG3(ctx);
+	return 0;
+}
+
+/* What the Go side needs of a type that no map holds. */
+const enum ending *ending_layout __attribute__((unused));
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -8,7 +8,8 @@ import (
 
 // request is one record, taken apart. Its texts share one copy of the record's.
 type request struct {
-	status                 uint16 // 0: the handler wrote nothing, which net/http sends as 200
+	status                 uint16 // 0: the handler wrote nothing
+	ending                 httpEnding
 	protoMajor, protoMinor uint8
 	tls                    bool
 
@@ -27,6 +28,7 @@ type text struct {
 // The record's fixed part, as the compiler of the C side laid it out.
 const (
 	statusAt     = unsafe.Offsetof(httpServerSpan{}.Status)
+	endingAt     = unsafe.Offsetof(httpServerSpan{}.Ending)
 	protoMajorAt = unsafe.Offsetof(httpServerSpan{}.ProtoMajor)
 	protoMinorAt = unsafe.Offsetof(httpServerSpan{}.ProtoMinor)
 	joinedAt     = unsafe.Offsetof(httpServerSpan{}.Joined)
@@ -52,6 +54,7 @@ func parse(record []byte) (request, error) {
 	}
 	r := request{
 		status:     binary.LittleEndian.Uint16(record[statusAt:]),
+		ending:     httpEnding(record[endingAt]),
 		protoMajor: record[protoMajorAt],
 		protoMinor: record[protoMinorAt],
 		tls:        record[tlsAt] != 0,

@@ -24,34 +24,72 @@
 /* A request may bring its tracestate in several lines. */
 #define TRACESTATE_LINES 4
 
+/* Where an HTTP/2 server keeps the status. */
+struct stream_offsets {
+	__u32 writer; /* responseWriter.rws, its state */
+	__u32 status; /* responseWriterState.status */
+};
+
+/* A request: net/http.Request, or what net/http/internal/http2 makes one of. */
+struct request_offsets {
+	__u32 method;
+	__u32 proto_major;
+	__u32 proto_minor;
+	__u32 header;
+	__u32 host;
+	__u32 remote_addr;
+	__u32 request_uri;
+	__u32 tls;
+};
+
 struct server_offsets {
 	__u32 g_goid;
-	__u32 request_method;
-	__u32 request_proto_major;
-	__u32 request_proto_minor;
-	__u32 request_header;
-	__u32 request_host;
-	__u32 request_remote_addr;
-	__u32 request_request_uri;
-	__u32 request_tls;
+	__u32 g_panic;
+	__u32 panic_arg;
+	__u32 panic_goexit;
+	struct request_offsets request;
+	__u32 request_url;
 	__u32 request_pattern; /* Go 1.23 and later */
 	__u32 request_pat;     /* Go 1.22 */
 	__u32 pattern_str;     /* Go 1.22 */
+	__u32 url_path;
+	struct request_offsets server_request; /* net/http/internal/http2.ServerRequest */
 	__u32 response_status;
+	struct stream_offsets bundled;	/* in net/http, up to Go 1.26 */
+	struct stream_offsets internal; /* net/http/internal/http2 */
+	struct stream_offsets net;	/* golang.org/x/net/http2 */
 	struct map_offsets map;
+	/* Which of the hooks are attached: 1 or 0. */
+	__u32 ends_connections;
+	__u32 ends_streams;
+	__u32 ends_net_streams;
+	__u32 watches_muxes;
+};
+
+/* How a request ended. */
+enum ending {
+	ENDING_RETURNED,  /* its handler did */
+	ENDING_PANICKED,  /* nobody recovered */
+	ENDING_ABORTED,	  /* with http.ErrAbortHandler, which is no mistake */
+	ENDING_EXITED,	  /* runtime.Goexit */
+	ENDING_HIJACKED,  /* its handler took the connection over */
 };
 
 struct server_span {
 	struct span_head head;
-	__u64 response; /* address of the net/http.response */
-	__u64 request;	/* address of its net/http.Request */
-	__u16 status;	/* 0: the handler wrote nothing, which net/http sends as 200 */
+	__u64 response;	   /* address of the writer: net/http.response, or an HTTP/2 responseWriter */
+	__u64 request;	   /* address of its net/http.Request; 0: not known */
+	__u64 target_data; /* address of the bytes of its RequestURI */
+	__u64 copy;	   /* address of a copy of it that a ServeMux got; 0: none */
+	__u16 status;	   /* 0: the handler wrote nothing */
 #define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
 	__u8 proto_minor;
 	__u8 tls;
-	__u8 joined;	/* one byte lies between the method and the target */
-	__u8 partial;	/* something that is there could not be read */
+	__u8 joined;  /* one byte lies between the method and the target */
+	__u8 partial; /* something that is there could not be read */
+	__u8 ending;  /* enum ending */
+	__u8 upgrade; /* asks for h2c: RFC 7540, section 3.2 */
 	__u8 reserved;
 	__u16 used; /* bytes of texts that follow */
 	struct text tracestate, method, target, host, remote, user_agent, route;
@@ -85,18 +123,18 @@ _Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map 
 _Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
 
 static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
-					 const struct server_offsets *o, __u64 request)
+					 const struct request_offsets *o, __u64 request)
 {
 	bool have = !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request);
 
-	return go_take(&arrived->method, piece, have, REQUEST_PIECE, request, o->request_method) &&
-	       go_take(&arrived->target, piece, have, REQUEST_PIECE, request, o->request_request_uri) &&
-	       go_take(&arrived->host, piece, have, REQUEST_PIECE, request, o->request_host) &&
-	       go_take(&arrived->remote, piece, have, REQUEST_PIECE, request, o->request_remote_addr) &&
-	       go_take(&arrived->header, piece, have, REQUEST_PIECE, request, o->request_header) &&
-	       go_take(&arrived->tls, piece, have, REQUEST_PIECE, request, o->request_tls) &&
-	       go_take(&arrived->proto_major, piece, have, REQUEST_PIECE, request, o->request_proto_major) &&
-	       go_take(&arrived->proto_minor, piece, have, REQUEST_PIECE, request, o->request_proto_minor);
+	return go_take(&arrived->method, piece, have, REQUEST_PIECE, request, o->method) &&
+	       go_take(&arrived->target, piece, have, REQUEST_PIECE, request, o->request_uri) &&
+	       go_take(&arrived->host, piece, have, REQUEST_PIECE, request, o->host) &&
+	       go_take(&arrived->remote, piece, have, REQUEST_PIECE, request, o->remote_addr) &&
+	       go_take(&arrived->header, piece, have, REQUEST_PIECE, request, o->header) &&
+	       go_take(&arrived->tls, piece, have, REQUEST_PIECE, request, o->tls) &&
+	       go_take(&arrived->proto_major, piece, have, REQUEST_PIECE, request, o->proto_major) &&
+	       go_take(&arrived->proto_minor, piece, have, REQUEST_PIECE, request, o->proto_minor);
 }
 
 /* The address of a string's header in the target, read into `string`. */
@@ -238,6 +276,8 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
 	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);
 	complete &= copy_first(span, &span->user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
+	span->target_data = arrived->target.data;
+	span->upgrade = !!wanted->http2_settings.data;
 	span->tls = !!arrived->tls;
 	span->proto_major = arrived->proto_major;
 	span->proto_minor = arrived->proto_minor;

@@ -37,6 +37,7 @@ const (
 	CounterOperations        = sharedCounterCOUNTER_OPERATIONS
 	CounterSubmitted         = sharedCounterCOUNTER_SUBMITTED
 	CounterNotSampled        = sharedCounterCOUNTER_NOT_SAMPLED
+	CounterDiscarded         = sharedCounterCOUNTER_DISCARDED
 	CounterLostRingFull      = sharedCounterCOUNTER_LOST_RING_FULL
 	CounterLostMapFull       = sharedCounterCOUNTER_LOST_MAP_FULL
 	CounterLostUnreadable    = sharedCounterCOUNTER_LOST_UNREADABLE
@@ -49,9 +50,11 @@ const (
 	Counters                 = sharedCounterCOUNTERS
 )
 
-// ContextRemoteParent is a bit of SpanHead.Context: the parent id came over the
-// wire.
-const ContextRemoteParent = uint8(sharedContextBitCONTEXT_REMOTE_PARENT)
+// The bits of SpanHead.Context, see bpf/include/span.h.
+const (
+	ContextRemoteParent = uint8(sharedContextBitCONTEXT_REMOTE_PARENT)
+	ContextMissesHooks  = uint8(sharedContextBitCONTEXT_MISSES_HOOKS)
+)
 
 // Programs names the programs of the object.
 const (

@@ -17,6 +17,7 @@ type sharedContextBit uint32
 
 const (
 	sharedContextBitCONTEXT_REMOTE_PARENT sharedContextBit = 1
+	sharedContextBitCONTEXT_MISSES_HOOKS  sharedContextBit = 2
 )
 
 type sharedCounter uint32
@@ -25,16 +26,17 @@ const (
 	sharedCounterCOUNTER_OPERATIONS         sharedCounter = 0
 	sharedCounterCOUNTER_SUBMITTED          sharedCounter = 1
 	sharedCounterCOUNTER_NOT_SAMPLED        sharedCounter = 2
-	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 3
-	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 4
-	sharedCounterCOUNTER_LOST_UNREADABLE    sharedCounter = 5
-	sharedCounterCOUNTER_LOST_UNSUPPORTED   sharedCounter = 6
-	sharedCounterCOUNTER_LOST_UNFINISHED    sharedCounter = 7
-	sharedCounterCOUNTER_PARTIAL_UNREADABLE sharedCounter = 8
-	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 9
-	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 10
-	sharedCounterCOUNTER_HITS               sharedCounter = 11
-	sharedCounterCOUNTERS                   sharedCounter = 12
+	sharedCounterCOUNTER_DISCARDED          sharedCounter = 3
+	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 4
+	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 5
+	sharedCounterCOUNTER_LOST_UNREADABLE    sharedCounter = 6
+	sharedCounterCOUNTER_LOST_UNSUPPORTED   sharedCounter = 7
+	sharedCounterCOUNTER_LOST_UNFINISHED    sharedCounter = 8
+	sharedCounterCOUNTER_PARTIAL_UNREADABLE sharedCounter = 9
+	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 10
+	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 11
+	sharedCounterCOUNTER_HITS               sharedCounter = 12
+	sharedCounterCOUNTERS                   sharedCounter = 13
 )
 
 type sharedEvent struct {

@@ -57,6 +57,7 @@ func (a *Assembler) Span(record []byte, wallOffset int64) (model.Span, error) {
 		RemoteParent: record[unsafe.Offsetof(head.Context)]&process.ContextRemoteParent != 0,
 		Start:        uint64(int64(start) + wallOffset),
 		End:          uint64(int64(end) + wallOffset),
+		MissesHooks:  record[unsafe.Offsetof(head.Context)]&process.ContextMissesHooks != 0,
 		Attributes:   a.attributes[:0],
 	}
 	if err := library.Decode(record, &span); err != nil {

@@ -1,9 +1,11 @@
 package attach
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -13,21 +15,32 @@ import (
 
 // Attachment is one binary's probes.
 type Attachment struct {
-	links []link.Link
+	kernel     *Kernel
+	executable *link.Executable
+	index      uint32
+	links      []link.Link
+	onDemand   map[string]demandable // by library
+}
+
+// demandable is what a library would attach on demand.
+type demandable struct {
+	sites   []plan.Site
+	offsets []byte // what the programs are told until then
 }
 
 // Attach links the sites of a plan to the file, for all processes that run it
-// now and later. The file is the one that was inspected: a path could name
+// now and later, but for those on demand. The file is the one that was
+// inspected, and stays open as long as the attachment: a path could name
 // another one by now. index, unique among the attached binaries, is how the
 // programs know the binary's offsets.
 func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachment, err error) {
-	a := &Attachment{}
+	a := &Attachment{kernel: k, index: index, onDemand: map[string]demandable{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	executable, err := link.OpenExecutable(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+	a.executable, err = link.OpenExecutable(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("open the executable for probes: %w", err)
 	}
@@ -35,22 +48,58 @@ func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachmen
 		if !library.Traced() {
 			continue
 		}
-		loaded := k.library(library.Library)
-		if loaded == nil {
-			return nil, fmt.Errorf("the plan names %s, which is not loaded", library.Library)
-		}
-		if err := loaded.objects.Maps[mapOffsets].Update(index, library.Offsets, ebpf.UpdateAny); err != nil {
-			return nil, fmt.Errorf("write the offsets of %s: %w", library.Library, err)
-		}
-		for program, sites := range sitesByProgram(library.Sites) {
-			links, err := k.link(executable, loaded.objects.Programs[program], sites, index)
-			a.links = append(a.links, links...)
-			if err != nil {
-				return nil, fmt.Errorf("attach %s to %s: %w", program, sites[0].Symbol, err)
+		var now, later []plan.Site
+		for _, site := range library.Sites {
+			if site.OnDemand {
+				later = append(later, site)
+			} else {
+				now = append(now, site)
 			}
+		}
+		if len(later) > 0 {
+			a.onDemand[library.Library] = demandable{later, library.Offsets}
+		}
+		if err := a.attach(library.Library, library.Offsets, now); err != nil {
+			return nil, err
 		}
 	}
 	return a, nil
+}
+
+// Demand attaches what a library has left for when it is missed. It does nothing
+// when there is nothing left.
+func (a *Attachment) Demand(library string) error {
+	demanded, ok := a.onDemand[library]
+	if !ok {
+		return nil
+	}
+	delete(a.onDemand, library)
+	offsets := slices.Clone(demanded.offsets)
+	for _, site := range demanded.sites {
+		if site.Slot != 0 {
+			binary.LittleEndian.PutUint32(offsets[site.Slot:], 1)
+		}
+	}
+	return a.attach(library, offsets, demanded.sites)
+}
+
+// attach tells a library's programs of the binary, and links them to its sites.
+func (a *Attachment) attach(library string, offsets []byte, sites []plan.Site) error {
+	loaded := a.kernel.library(library)
+	if loaded == nil {
+		return fmt.Errorf("the plan names %s, which is not loaded", library)
+	}
+	if err := loaded.objects.Maps[mapOffsets].Update(a.index, offsets, ebpf.UpdateAny); err != nil {
+		return fmt.Errorf("write the offsets of %s: %w", library, err)
+	}
+	for program, sites := range sitesByProgram(sites) {
+		links, err := a.kernel.link(a.executable, loaded.objects.Programs[program], sites, a.index)
+		a.links = append(a.links, links...)
+		if err != nil {
+			return fmt.Errorf("attach %s to %s: %w", program, sites[0].Symbol, err)
+		}
+	}
+	return nil
 }
 
 func (k *Kernel) library(name string) *loadedLibrary {

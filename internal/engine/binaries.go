@@ -77,6 +77,31 @@ func (c *controller) finishPreparing(p prepared) {
 	c.reportStatus()
 }
 
+// demand names a library whose hooks on demand are missed in a program's binary.
+type demand struct {
+	program program
+	library string
+}
+
+// demand notes one. It is called from the goroutine that reads spans, which does
+// not wait: until it is answered, the next span demands it again.
+func (c *controller) demand(p program, library string) {
+	select {
+	case c.demands <- demand{p, library}:
+	default:
+	}
+}
+
+func (c *controller) answer(d demand) {
+	r := c.processes[int(d.program.pid)]
+	if r == nil || r.program != d.program || r.binary.state != stateAttached {
+		return
+	}
+	if err := r.binary.attachment.Demand(d.library); err != nil {
+		c.settings.Logger.Warn("Hooks that would tell more cannot be attached", zap.String("library", d.library), zap.String("exe", r.process.Exe), zap.Error(err))
+	}
+}
+
 // rescan looks again at the processes of a binary that could not be opened.
 func (c *controller) rescan(t *traced) {
 	for _, pid := range slices.Collect(maps.Keys(t.processes)) {

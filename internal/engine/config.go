@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -43,6 +44,9 @@ type Config struct {
 	RingBufferSize int
 	// MaxActiveSpans bounds the operations in flight, over all processes.
 	MaxActiveSpans int
+	// ReadInterval is how often the ring buffer is looked at, unless much is
+	// waiting; 0 for the default.
+	ReadInterval time.Duration
 }
 
 // Settings is what the engine stands on.

@@ -41,6 +41,7 @@ type controller struct {
 	host     string
 
 	events   chan process.Event
+	demands  chan demand
 	prepared chan prepared
 	detached chan *traced
 	slots    chan struct{} // one for each preparer
@@ -79,6 +80,7 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 		config: config, settings: settings, kernel: kernel, finder: finder,
 		registry: registry, counts: counts, stats: stats, host: host,
 		events:    make(chan process.Event, 256),
+		demands:   make(chan demand, 16),
 		prepared:  make(chan prepared),
 		detached:  make(chan *traced),
 		slots:     make(chan struct{}, preparers),
@@ -132,6 +134,8 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.finishPreparing(p)
 		case t := <-c.detached:
 			c.finishDetaching(t)
+		case d := <-c.demands:
+			c.answer(d)
 		case <-leases:
 			c.yieldLeases()
 		case <-scan.C:

@@ -32,6 +32,7 @@ type spanReader struct {
 	assembler *assemble.Assembler
 	registry  *registry
 	counts    *counts
+	demand    func(program, string) // hooks of a library in a program's binary
 	builder   *traces.Builder
 
 	wallOffset int64
@@ -48,9 +49,9 @@ type pendingRecord struct {
 	since   time.Time
 }
 
-func newSpanReader(ctx context.Context, settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, wallOffset int64) *spanReader {
+func newSpanReader(ctx context.Context, settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, demand func(program, string), wallOffset int64) *spanReader {
 	return &spanReader{
-		context: ctx, settings: settings, assembler: assembler, registry: registry, counts: counts,
+		context: ctx, settings: settings, assembler: assembler, registry: registry, counts: counts, demand: demand,
 		builder:    traces.NewBuilder(settings.Version),
 		wallOffset: wallOffset, measured: time.Now(),
 	}
@@ -83,6 +84,9 @@ func (s *spanReader) add(record []byte, entry registryEntry) {
 		s.counts.lose(LostMalformed, 1)
 		s.settings.Logger.Debug("A record could not be decoded", zap.Error(err))
 		return
+	}
+	if span.MissesHooks {
+		s.demand(program{span.PID, span.Generation}, span.Library)
 	}
 	s.builder.Add(entry.resource, &span)
 	if s.builder.Len() >= batchSize {

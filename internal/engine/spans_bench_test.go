@@ -27,7 +27,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	reader := newSpanReader(b.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
 		Consume: func(_ context.Context, t traces.Traces) error { spans += t.SpanCount(); return nil },
-	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), func(program, string) {}, time.Now().UnixNano())
 	record := exampleRecord()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -44,8 +44,8 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 func exampleRecord() []byte {
 	var head process.SpanHead
 	texts := []string{"", "GET", "/hello/world", "127.0.0.1:8080", "127.0.0.1:45678", "Go-http-client/1.1", "GET /hello/{name}"}
-	const fixed = int(unsafe.Sizeof(head)) + 8 + 8 // then status, protocol, TLS, joined, used
-	record := make([]byte, fixed+8, 1024)
+	const fixed = int(unsafe.Sizeof(head)) + 4*8 // addresses; then status, protocol, flags, used
+	record := make([]byte, fixed+12, 1024)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.Start):], 1)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.End):], 2)
 	binary.LittleEndian.PutUint32(record[unsafe.Offsetof(head.Tgid):], 1)

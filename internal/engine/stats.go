@@ -8,8 +8,8 @@ import (
 // Stats is a snapshot of the engine's counters. All are monotonic, but for the
 // gauges at the end. At any time
 //
-//	Operations = Emitted + NotSampled + the sum of Lost + Active + those on
-//	their way through the ring buffer
+//	Operations = Emitted + NotSampled + Discarded + the sum of Lost + Active +
+//	those on their way through the ring buffer
 type Stats struct {
 	// Operations counts the requests of traced processes that reached a probe.
 	Operations uint64
@@ -17,6 +17,10 @@ type Stats struct {
 	Emitted uint64
 	// NotSampled counts the operations whose incoming context said so.
 	NotSampled uint64
+	// Discarded counts what began like an operation and was none: a request that
+	// goes on as another one, which is counted itself, and what a server of
+	// golang.org/x/net/http2 answers without its handler.
+	Discarded uint64
 	// Lost counts the operations that gave no span, by reason.
 	Lost map[LostReason]uint64
 	// Degraded counts the spans that lack something that was there, by reason.
@@ -42,8 +46,8 @@ const (
 	LostRingFull       LostReason = "ring_buffer_full"  // no room in the ring buffer: ring_buffer_size
 	LostMapFull        LostReason = "active_spans_full" // too many in flight: max_active_spans
 	LostUnreadable     LostReason = "unreadable"        // memory of the target that identifies it was not resident
-	LostUnsupported    LostReason = "unsupported"       // a protocol that is not traced yet, such as HTTP/2
-	LostUnfinished     LostReason = "unfinished"        // its end was not seen: panic, hijack, killed process
+	LostUnsupported    LostReason = "unsupported"       // of a protocol whose end cannot be seen in this binary
+	LostUnfinished     LostReason = "unfinished"        // its end was not seen: the process ended
 	LostProcessUnknown LostReason = "process_unknown"   // its process was gone before it could be looked at
 	LostNotTarget      LostReason = "not_a_target"      // its process turned out to match no target
 	LostMalformed      LostReason = "malformed"         // a record that could not be decoded

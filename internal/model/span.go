@@ -40,6 +40,8 @@ type Span struct {
 	Generation uint32 // tells two programs apart that ran under one pid
 
 	Library string // name of the library that made it; the suffix of its scope name
+	// MissesHooks says that hooks on demand would have told more.
+	MissesHooks bool
 
 	TraceID      [16]byte
 	SpanID       [8]byte

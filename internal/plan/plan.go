@@ -61,6 +61,11 @@ type Site struct {
 	FileOffset  uint64 `json:"file_offset"` // bytes
 	Instruction string `json:"instruction"`
 	Class       Class  `json:"class"`
+	// OnDemand sites get no probe before records tell that they are missed.
+	OnDemand bool `json:"on_demand,omitempty"`
+	// Slot is where the library's offsets say that the hook has probes, in
+	// bytes; 0: nowhere.
+	Slot uintptr `json:"-"`
 }
 
 // Field is one offset that the programs get.
@@ -94,21 +99,34 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		l.LeftOut = fmt.Sprintf("Go %s is older than the oldest supported, 1.%d", b.GoVersion, oldestGo)
 		return l
 	}
+	l.Offsets = make([]byte, library.OffsetsSize)
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
+		if _, exists := b.Functions[hook.Symbol]; !exists && hook.Optional {
+			continue // of another version, or not used
+		}
+		if _, exists := b.Functions[hook.With]; !exists && hook.With != "" {
+			continue
+		}
 		sites, err := choose(b, hook)
 		switch {
 		case err == nil:
 			l.Sites = append(l.Sites, sites...)
+			if hook.Slot != 0 && !hook.OnDemand {
+				binary.LittleEndian.PutUint32(l.Offsets[hook.Slot:], 1)
+			}
 		case hook.Optional:
 			notes.add(hook.Symbol, err.Error())
 		default:
 			failures.add(hook.Symbol, err.Error())
 		}
 	}
-	l.Offsets = make([]byte, library.OffsetsSize)
 	for _, field := range library.Fields {
 		value := probe.Absent
+		if field.Optional && !linked(b, library, field.Module) {
+			binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
+			continue
+		}
 		answer, err := resolve(b, field.Field, lookup)
 		switch {
 		case err == nil && answer.Exists && answer.Offset < uint64(probe.Absent):
@@ -165,6 +183,20 @@ func (r reasons) list() []string {
 func uses(b *model.Binary, library *probe.Library) bool {
 	for _, hook := range library.Hooks {
 		if _, ok := b.Functions[hook.Symbol]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// linked tells whether a binary has any function of a module that the library
+// hooks; without, nothing that it has is read.
+func linked(b *model.Binary, library *probe.Library, module string) bool {
+	if module == model.ModuleStd {
+		return true
+	}
+	for _, hook := range library.Hooks {
+		if _, ok := b.Functions[hook.Symbol]; ok && strings.HasPrefix(hook.Symbol, module+"/") {
 			return true
 		}
 	}

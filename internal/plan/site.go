@@ -36,6 +36,8 @@ func choose(b *model.Binary, hook probe.Hook) ([]Site, error) {
 			FileOffset:  function.FileOffset + uint64(at.offset),
 			Instruction: at.text,
 			Class:       at.class,
+			OnDemand:    hook.OnDemand,
+			Slot:        hook.Slot,
 		})
 	}
 	return sites, nil

@@ -35,6 +35,17 @@ type Hook struct {
 	// Optional hooks may find no function, or none that can be probed: the
 	// library is then traced without them.
 	Optional bool
+	// With names a function without which the hook is not needed: it is left
+	// alone in binaries that do not have that one.
+	With string
+	// OnDemand hooks are attached to a binary when a record of one of its
+	// processes says that they are missed (process.ContextMissesHooks). They are
+	// optional.
+	OnDemand bool
+	// Slot is where the library's offsets struct says whether the hook has
+	// probes in a binary, in bytes: a uint32 there, 1 or 0. Several hooks may
+	// share one, of which a binary has one at the most. 0: nobody needs to know.
+	Slot uintptr
 }
 
 // Field is an offset that the library's programs need.
@@ -51,12 +62,15 @@ type Field struct {
 // Absent is what a slot holds for a field that does not exist or is not known.
 const Absent = ^uint32(0)
 
-// Symbols lists the functions that the libraries hook.
+// Symbols lists the functions that the libraries hook, or ask for.
 func Symbols(libraries []Library) []string {
 	var symbols []string
 	for _, library := range libraries {
 		for _, hook := range library.Hooks {
 			symbols = append(symbols, hook.Symbol)
+			if hook.With != "" {
+				symbols = append(symbols, hook.With)
+			}
 		}
 	}
 	return symbols

@@ -27,6 +27,7 @@ func observe(t *metadata.TelemetryBuilder, read func() (engine.Stats, error), lo
 		single(s, t.RegisterReceiverSpanprobeOperationsCallback, func(s *engine.Stats) uint64 { return s.Operations }),
 		single(s, t.RegisterReceiverSpanprobeSpansEmittedCallback, func(s *engine.Stats) uint64 { return s.Emitted }),
 		single(s, t.RegisterReceiverSpanprobeNotSampledCallback, func(s *engine.Stats) uint64 { return s.NotSampled }),
+		single(s, t.RegisterReceiverSpanprobeDiscardedCallback, func(s *engine.Stats) uint64 { return s.Discarded }),
 		single(s, t.RegisterReceiverSpanprobeAttachFailuresCallback, func(s *engine.Stats) uint64 { return s.AttachFailures }),
 		single(s, t.RegisterReceiverSpanprobeEventsLostCallback, func(s *engine.Stats) uint64 { return s.EventsLost }),
 		single(s, t.RegisterReceiverSpanprobeProbeHitsCallback, func(s *engine.Stats) uint64 { return s.ProbeHits }),

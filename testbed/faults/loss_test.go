@@ -26,7 +26,7 @@ func settle(t *testing.T, tracer *tracing.Tracer) engine.Stats {
 	var stats engine.Stats
 	tracing.Eventually(t, func() bool {
 		stats = tracer.MustStats(t)
-		return stats.Operations == stats.Emitted+stats.NotSampled+tracing.Lost(stats)
+		return stats.Operations == stats.Emitted+stats.NotSampled+stats.Discarded+tracing.Lost(stats)
 	}, "the equation to hold")
 	return stats
 }

@@ -67,7 +67,7 @@ func TestPipelinedRequestsGiveASpanEachInTheirOrder(t *testing.T) {
 }
 
 func TestTLSIsSeenInTheScheme(t *testing.T) {
-	server, client := serveTLS(t)
+	server, client := serveTLS(t, newest)
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 	tracer.AwaitTracing(t, 1)
 	get(t, client, "https://"+server.Address+"/hello/tls")
@@ -76,22 +76,6 @@ func TestTLSIsSeenInTheScheme(t *testing.T) {
 		if span.Values()[key] != want {
 			t.Errorf("%s is %v, not %v", key, span.Values()[key], want)
 		}
-	}
-}
-
-func TestHTTP2RequestsAreCountedAndGiveNoWrongSpan(t *testing.T) {
-	server, client := serveTLS(t)
-	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
-	tracer.AwaitTracing(t, 1)
-	for range 10 {
-		if proto := get(t, client, "https://"+server.Address+"/hello/two"); proto != "HTTP/2.0" {
-			t.Fatalf("answered over %s", proto)
-		}
-	}
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostUnsupported] == 10 }, "10 requests to be counted")
-	if spans := tracer.Spans(); len(spans) != 0 {
-		t.Errorf("%d spans of a protocol that is not traced", len(spans))
 	}
 }
 
@@ -111,7 +95,7 @@ func get(t *testing.T, client *http.Client, url string) string {
 
 // serveTLS starts a server with a certificate of its own, and a client that
 // trusts it.
-func serveTLS(t *testing.T) (*target.Server, *http.Client) {
+func serveTLS(t *testing.T, build target.Build, args ...string) (*target.Server, *http.Client) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -136,7 +120,7 @@ func serveTLS(t *testing.T) (*target.Server, *http.Client) {
 			t.Fatal(err)
 		}
 	}
-	server := target.Start(t, target.MustCompile(t, newest), "-cert", filepath.Join(dir, "cert"), "-key", filepath.Join(dir, "key"))
+	server := target.Start(t, target.MustCompile(t, build), append(args, "-cert", filepath.Join(dir, "cert"), "-key", filepath.Join(dir, "key"))...)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(files["cert"])
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}

@@ -7,6 +7,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -15,7 +16,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -33,7 +36,10 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	routes(mux)
-	server := &http.Server{Handler: counted(mux), MaxHeaderBytes: 4 << 20, ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: counted(copied(mux)), MaxHeaderBytes: 4 << 20, ErrorLog: log.New(io.Discard, "", 0)}
+	if *certificate == "" {
+		withoutTLS(server)
+	}
 	go func() {
 		if *certificate != "" {
 			log.Fatal(server.ServeTLS(listener, *certificate, *key))
@@ -52,6 +58,21 @@ func counted(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// copied hands on a copy of the request, of the kind that its X-Copy header names.
+func copied(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("X-Copy") {
+		case "context":
+			r = r.WithContext(context.WithValue(r.Context(), copyKey{}, true))
+		case "clone":
+			r = r.Clone(context.WithValue(r.Context(), copyKey{}, true))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type copyKey struct{}
 
 // hello answers with the last part of the path.
 func hello(w http.ResponseWriter, r *http.Request) {
@@ -83,17 +104,77 @@ func mutate(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// panics does what its name says.
-func panics(http.ResponseWriter, *http.Request) { panic("as asked") }
+// panics does what its name says, after it has written what the query names.
+func panics(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("code") != "" {
+		status(w, r)
+	}
+	panic("as asked")
+}
 
-// hijack takes the connection over and answers by itself.
+// aborts ends the request as net/http's documentation says.
+func aborts(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// exits ends the goroutine.
+func exits(http.ResponseWriter, *http.Request) { runtime.Goexit() }
+
+// recovers panics, and answers all the same.
+func recovers(w http.ResponseWriter, _ *http.Request) {
+	defer func() {
+		if recover() != nil {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}()
+	panic("to be recovered")
+}
+
+// hijack takes the connection over and answers by itself, after it has recovered
+// from a panic.
 func hijack(w http.ResponseWriter, _ *http.Request) {
+	func() {
+		defer func() { _ = recover() }()
+		panic("to be recovered")
+	}()
 	connection, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		panic(err)
 	}
 	defer connection.Close()
 	fmt.Fprint(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+}
+
+// garbage has its request collected, and others allocated in its place.
+func garbage(w http.ResponseWriter, _ *http.Request) {
+	runtime.GC()
+	requests := make([]*http.Request, 1000)
+	for i := range requests {
+		requests[i] = &http.Request{RequestURI: "/other", Method: "OTHER"}
+	}
+	fmt.Fprintln(w, len(requests))
+}
+
+var gathered = struct {
+	sync.Mutex
+	n    int64
+	full chan struct{}
+}{full: make(chan struct{})}
+
+// gather answers when as many requests as the query says have come.
+func gather(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.ParseInt(r.URL.Query().Get("n"), 10, 64)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	gathered.Lock()
+	gathered.n++
+	full := gathered.full
+	if gathered.n >= n {
+		gathered.n, gathered.full = 0, make(chan struct{})
+		close(full)
+	}
+	gathered.Unlock()
+	<-full
 }
 
 // slow takes as long as the query says.

@@ -12,4 +12,12 @@ func routes(mux *http.ServeMux) {
 	mux.HandleFunc("/slow", slow)
 	mux.HandleFunc("/panic", panics)
 	mux.HandleFunc("/hijack", hijack)
+	mux.HandleFunc("/abort", aborts)
+	mux.HandleFunc("/garbage", garbage)
+	mux.HandleFunc("/gather", gather)
+	mux.HandleFunc("/exit", exits)
+	mux.HandleFunc("/recover", recovers)
+	for _, path := range []string{"/nested/", "/tenant/", "/stripped/"} {
+		mux.HandleFunc(path, hello)
+	}
 }

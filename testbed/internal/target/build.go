@@ -19,6 +19,8 @@ type Build struct {
 	Go     string // toolchain: "1.22.12"
 	Flags  []string
 	Arch   string // GOARCH; "": this machine's
+	// Modules are what the program requires, each as "path@version".
+	Modules []string
 }
 
 // Stripped is what takes the symbol table and the debug information away.
@@ -34,7 +36,17 @@ func (b Build) String() string {
 			name += " " + flag
 		}
 	}
+	for _, module := range b.Modules {
+		name += " " + module
+	}
 	return name
+}
+
+// olderThan tells whether the toolchain is older than a minor release of Go 1.
+func (b Build) olderThan(minor int) bool {
+	var its int
+	_, err := fmt.Sscanf(b.Go, "1.%d", &its)
+	return err == nil && its < minor
 }
 
 // Root is the repository's root.
@@ -64,7 +76,7 @@ func Compile(b Build) (string, error) {
 		return "", fmt.Errorf("no program in %s: %w", source, err)
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %s %q\n", b.Go, b.Arch, b.Flags)
+	fmt.Fprintf(sum, "%s %s %q %q\n", b.Go, b.Arch, b.Flags, b.Modules)
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -106,16 +118,27 @@ func compile(b Build, files []string, executable string) error {
 	}
 	// The language version decides how a ServeMux reads patterns.
 	minor := strings.Join(strings.SplitN(b.Go, ".", 3)[:2], ".")
-	if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte("module target\n\ngo "+minor+"\n"), 0o644); err != nil {
+	module := "module target\n\ngo " + minor + "\n"
+	for _, required := range b.Modules {
+		module += "\nrequire " + strings.Replace(required, "@", " ", 1) + "\n"
+	}
+	if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte(module), 0o644); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(executable), 0o755); err != nil {
 		return err
 	}
+	flags := "GOFLAGS="
+	if !b.olderThan(18) {
+		flags += "-buildvcs=false "
+	}
+	if b.Modules != nil {
+		flags += "-mod=mod" // which writes go.sum
+	}
 	built := executable + ".new"
 	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)
 	command.Dir = work
-	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOFLAGS=-buildvcs=false", "GOWORK=off")
+	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, flags, "GOWORK=off")
 	if b.Arch != "" {
 		command.Env = append(command.Env, "GOARCH="+b.Arch)
 	}

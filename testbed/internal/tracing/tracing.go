@@ -20,6 +20,9 @@ import (
 // Patience is how long something may take that is no matter of speed here.
 const Patience = 20 * time.Second
 
+// readInterval is how often an engine under test looks for spans.
+const readInterval = 50 * time.Millisecond
+
 // Span is one span that came out, with its resource and scope.
 type Span struct {
 	Resource map[string]any
@@ -56,6 +59,7 @@ func Start(t testing.TB, config engine.Config) *Tracer {
 	if config.URLQuery == "" {
 		config.URLQuery = engine.QueryRedact
 	}
+	config.ReadInterval = readInterval
 	tracer := &Tracer{}
 	var err error
 	tracer.Engine, err = engine.New(config, engine.Settings{
@@ -104,7 +108,7 @@ func (tr *Tracer) Spans() []Span {
 func (tr *Tracer) Await(t testing.TB, n int) []Span {
 	t.Helper()
 	Eventually(t, func() bool { return len(tr.Spans()) >= n }, "%d spans", n)
-	time.Sleep(3 * 100 * time.Millisecond) // what is too much would come with the next look at the ring buffer
+	time.Sleep(3 * readInterval) // what is too much would come with the next look at the ring buffer
 	return tr.Spans()
 }
 

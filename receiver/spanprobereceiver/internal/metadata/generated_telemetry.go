@@ -30,6 +30,7 @@ type TelemetryBuilder struct {
 	registrations                   []metric.Registration
 	ReceiverSpanprobeActive         metric.Int64ObservableGauge
 	ReceiverSpanprobeAttachFailures metric.Int64ObservableCounter
+	ReceiverSpanprobeDiscarded      metric.Int64ObservableCounter
 	ReceiverSpanprobeEventsLost     metric.Int64ObservableCounter
 	ReceiverSpanprobeExecutables    metric.Int64ObservableGauge
 	ReceiverSpanprobeNotSampled     metric.Int64ObservableCounter
@@ -74,6 +75,21 @@ func (builder *TelemetryBuilder) RegisterReceiverSpanprobeAttachFailuresCallback
 		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeAttachFailures, obs: o})
 		return nil
 	}, builder.ReceiverSpanprobeAttachFailures)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverSpanprobeDiscardedCallback sets callback for observable ReceiverSpanprobeDiscarded metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobeDiscardedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeDiscarded, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobeDiscarded)
 	if err != nil {
 		return err
 	}
@@ -256,6 +272,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_spanprobe_attach_failures",
 		metric.WithDescription("Executables of targets that could not be traced, wholly or in part. [Development]"),
 		metric.WithUnit("{executable}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeDiscarded, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_discarded",
+		metric.WithDescription("Operations that turned out to be none: upgrades to HTTP/2 without TLS, which go on as a request that is counted itself, and what a server answers without its handler. [Development]"),
+		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeEventsLost, err = builder.meter.Int64ObservableCounter(

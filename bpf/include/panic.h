@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* Why a deferred function of Go's runs: src/runtime/panic.go. */
+#pragma once
+
+#include "types.h"
+#include "go.h"
+
+enum unwinding {
+	UNWINDING_NOT,	   /* its function returns */
+	UNWINDING_PANIC,   /* a panic that nobody has recovered yet */
+	UNWINDING_GOEXIT,  /* runtime.Goexit, which goes the same way */
+	UNWINDING_UNKNOWN, /* could not be read */
+};
+
+/* Says so at the entry of a deferred function, and reads a panic's value into
+ * `value`, an empty interface. g._panic is the innermost panic; one that was
+ * recovered is no longer there. */
+static __always_inline enum unwinding unwinding(__u64 g, __u32 g_panic, __u32 panic_arg,
+						__u32 panic_goexit, struct go_interface *value)
+{
+	__u64 panic;
+	__u8 goexit;
+
+	if (go_read(&panic, g, g_panic))
+		return UNWINDING_UNKNOWN;
+	if (!panic)
+		return UNWINDING_NOT;
+	if (go_read(&goexit, panic, panic_goexit))
+		return UNWINDING_UNKNOWN;
+	if (goexit)
+		return UNWINDING_GOEXIT;
+	if (go_read(value, panic, panic_arg))
+		return UNWINDING_UNKNOWN;
+	return UNWINDING_PANIC;
+}
