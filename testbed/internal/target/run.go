@@ -27,7 +27,7 @@ type Server struct {
 // Start runs a server. It ends with the test at the latest.
 func Start(t testing.TB, executable string, args ...string) *Server {
 	t.Helper()
-	s, err := start(exec.Command(executable, args...))
+	s, err := Run(executable, args...)
 	if err != nil {
 		t.Fatalf("start %s: %v", executable, err)
 	}
@@ -39,7 +39,9 @@ func Start(t testing.TB, executable string, args ...string) *Server {
 	return s
 }
 
-func start(command *exec.Cmd) (*Server, error) {
+// Run runs a server until it is stopped or killed.
+func Run(executable string, args ...string) (*Server, error) {
+	command := exec.Command(executable, args...)
 	s := &Server{command: command, ended: make(chan error, 1)}
 	command.Stderr = os.Stderr
 	var err error
