@@ -209,6 +209,7 @@ const (
 	httpProgEndStream       = "end_stream"
 	httpProgFinishRequest   = "finish_request"
 	httpProgNoteCopy        = "note_copy"
+	httpProgNoteNetStatus   = "note_net_status"
 	httpProgRefuseNetStream = "refuse_net_stream"
 	httpProgServeHttp       = "serve_http"
 	httpProgStartNetStream  = "start_net_stream"
@@ -265,6 +266,7 @@ type httpProgramSpecs struct {
 	EndStream       *ebpf.ProgramSpec `ebpf:"end_stream"`
 	FinishRequest   *ebpf.ProgramSpec `ebpf:"finish_request"`
 	NoteCopy        *ebpf.ProgramSpec `ebpf:"note_copy"`
+	NoteNetStatus   *ebpf.ProgramSpec `ebpf:"note_net_status"`
 	RefuseNetStream *ebpf.ProgramSpec `ebpf:"refuse_net_stream"`
 	ServeHttp       *ebpf.ProgramSpec `ebpf:"serve_http"`
 	StartNetStream  *ebpf.ProgramSpec `ebpf:"start_net_stream"`
@@ -346,6 +348,7 @@ type httpPrograms struct {
 	EndStream       *ebpf.Program `ebpf:"end_stream"`
 	FinishRequest   *ebpf.Program `ebpf:"finish_request"`
 	NoteCopy        *ebpf.Program `ebpf:"note_copy"`
+	NoteNetStatus   *ebpf.Program `ebpf:"note_net_status"`
 	RefuseNetStream *ebpf.Program `ebpf:"refuse_net_stream"`
 	ServeHttp       *ebpf.Program `ebpf:"serve_http"`
 	StartNetStream  *ebpf.Program `ebpf:"start_net_stream"`
@@ -359,6 +362,7 @@ func (p *httpPrograms) Close() error {
 		p.EndStream,
 		p.FinishRequest,
 		p.NoteCopy,
+		p.NoteNetStatus,
 		p.RefuseNetStream,
 		p.ServeHttp,
 		p.StartNetStream,

@@ -155,11 +155,12 @@ static __noinline int end(struct operation_key *key, struct server_span *span, c
 
 	if (!key || !span || !o)
 		return 0;
-	span->status = STATUS_UNREADABLE;
-	if (status_offset != ABSENT && !go_read(&status, status_at, status_offset))
+	if (status_offset != ABSENT && !go_read(&status, status_at, status_offset)) {
 		span->status = status;
-	else
+	} else if (!span->status) { /* none was noted either */
+		span->status = STATUS_UNREADABLE;
 		span->partial = 1;
+	}
 	if (!note_route(span, o))
 		span->partial = 1;
 	if (span->partial)
@@ -338,6 +339,24 @@ int refuse_net_stream(struct pt_regs *ctx)
 
 	if (running(ctx, &key, &o))
 		remove(&key, COUNTER_DISCARDED);
+	return 0;
+}
+
+/* func (rws *responseWriterState) writeHeader(code int)
+ *
+ * Where it is not known at which offset it keeps the status. A handler that has
+ * another goroutine write is not found here, and one that writes nothing does not
+ * come here before its end: neither has a status then. */
+SEC("uprobe")
+int note_net_status(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct server_offsets *o;
+	struct server_span *span = running(ctx, &key, &o);
+
+	/* Up to 199 they are sent ahead: RFC 9110, section 15.2. */
+	if (span && GO_ARG1(ctx) >= 200 && GO_ARG1(ctx) < STATUS_UNREADABLE && !span->status)
+		span->status = GO_ARG1(ctx);
 	return 0;
 }
 

@@ -48,6 +48,7 @@ func hooks() []probe.Hook {
 		// Before, they have one of their own.
 		{Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter, Program: "start_net_stream", Optional: true},
 		{Symbol: moduleNet + "/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_net_stream", Optional: true, Slot: endsNetStreams},
+		{Symbol: moduleNet + "/http2.(*responseWriterState).writeHeader", Event: probe.Enter, Program: "note_net_status", Optional: true, Unless: ofNet("responseWriterState", "status", 0).Field},
 		// What it answers by itself instead: with 431, and with 400.
 		{Symbol: moduleNet + "/http2.handleHeaderListTooLong", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},
 		{Symbol: moduleNet + "/http2.new400Handler.func1", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},

@@ -90,7 +90,11 @@ func writeSites(page *strings.Builder, sites []plan.Site) {
 		if site.Class == plan.SingleStepped {
 			stepped++
 		}
-		fmt.Fprintf(lines, "  %s\t%s\t%s\t%s\t%#x\t%#x\n", site.Symbol, site.Event, site.Instruction, site.Class, site.Address, site.FileOffset)
+		class := string(site.Class)
+		if site.OnDemand {
+			class += ", on demand"
+		}
+		fmt.Fprintf(lines, "  %s\t%s\t%s\t%s\t%#x\t%#x\n", site.Symbol, site.Event, site.Instruction, class, site.Address, site.FileOffset)
 	}
 	flush(lines)
 	if stepped > 0 {

@@ -40,6 +40,7 @@ type debugInfo struct {
 	shapes     map[uint64]shape // by code, from the table at shapesAt
 	shapesAt   uint64
 	attributes int // in all tables that were read
+	values     int // attributes and entries that were read
 }
 
 // shape is what an abbreviation says of the entries that use it.
@@ -135,6 +136,7 @@ func (d *debugInfo) nextEntry() (entry, error) {
 		return entry{}, errMalformed
 	}
 	e := entry{tag: s.tag, children: s.children, location: -1}
+	d.values += 1 + len(s.fields)
 	for _, a := range s.fields {
 		switch {
 		case a.name == attrName && a.form == formString:

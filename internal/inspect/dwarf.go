@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bufio"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +18,10 @@ import (
 const (
 	maxDebugInfo  = 1 << 30
 	maxAbbrev     = 4 << 20
+	maxRatio      = 64 // of what is compressed: Go's debug information takes about 3
 	maxUnits      = 1 << 16
-	maxMembers    = 4096 // of one struct
+	maxValues     = 64 << 20 // attributes and entries that are read: their values may take no bytes
+	maxMembers    = 4096     // of one struct
 	unitWithTypes = "runtime"
 )
 
@@ -56,7 +57,7 @@ func (f *File) FieldOffset(field model.Field, wanted map[string]bool) (offset ui
 
 // readLayouts finds the wanted structs. Go's linker puts all types into the unit
 // of package runtime: src/cmd/link/internal/ld/dwarf.go, dwarfGenerateDebugInfo
-// (Go 1.21 to 1.27). The other units are skipped unread.
+// (Go 1.17 to 1.27). The other units are skipped unread.
 func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[string]bool) error {
 	info, abbrev, err := f.debugSections()
 	if err != nil {
@@ -84,23 +85,34 @@ func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[stri
 // debugSections opens the two sections that describe types. The sections may be
 // compressed; their contents are decompressed as they are read.
 func (f *File) debugSections() (info io.Reader, abbrevs []byte, err error) {
-	infoSection, abbrevSection := f.section(".debug_info"), f.section(".debug_abbrev")
-	switch {
-	case f.section(".zdebug_info") != nil: // up to Go 1.18
-		return nil, nil, fmt.Errorf("%w: debug information compressed in the old way", ErrUnsupported)
-	case infoSection == nil || abbrevSection == nil:
-		return nil, nil, errors.New("the binary has no debug information")
-	case infoSection.Size > maxDebugInfo || abbrevSection.Size > maxAbbrev:
-		return nil, nil, fmt.Errorf("%w: %d bytes of debug information", ErrUnsupported, infoSection.Size)
+	info, err = f.debugSection("info", maxDebugInfo)
+	if err != nil {
+		return nil, nil, err
 	}
-	if abbrevs, err = io.ReadAll(contents(abbrevSection)); err != nil {
+	abbrev, err := f.debugSection("abbrev", maxAbbrev)
+	if err != nil {
+		return nil, nil, err
+	}
+	if abbrevs, err = io.ReadAll(abbrev); err != nil {
 		return nil, nil, fmt.Errorf("read the debug information: %w", err)
 	}
-	return contents(infoSection), abbrevs, nil
+	return info, abbrevs, nil
 }
 
-// contents reads a section up to the size that its header tells.
-func contents(s *elf.Section) io.Reader { return io.LimitReader(s.Open(), int64(s.Size)) }
+// debugSection opens one section, which may be compressed as ELF has it or, up to
+// Go 1.18, in the older way that its name tells. It reads up to the size that the
+// section's header tells.
+func (f *File) debugSection(name string, most uint64) (io.Reader, error) {
+	s := f.section(".debug_"+name, ".zdebug_"+name)
+	if s == nil {
+		return nil, errors.New("the binary has no debug information")
+	}
+	contents := s.Open() // which makes Size that of what was compressed in the older way
+	if s.Size > most || s.Size > s.FileSize && s.Size/maxRatio > s.FileSize {
+		return nil, fmt.Errorf("%w: %d bytes of debug information in a section of %d", ErrUnsupported, s.Size, s.FileSize)
+	}
+	return io.LimitReader(contents, int64(s.Size)), nil
+}
 
 // findStructs walks the rest of the current unit and notes the wanted structs
 // and where their members are.
@@ -111,6 +123,9 @@ func (d *debugInfo) findStructs(structs map[string]map[string]uint64, wanted map
 		e, err := d.nextEntry()
 		if err != nil {
 			return err
+		}
+		if d.values > maxValues {
+			return fmt.Errorf("%w: debug information of more than %d values", ErrUnsupported, maxValues)
 		}
 		if e.tag == 0 { // the end of a list of children
 			depth--

@@ -34,21 +34,17 @@ func (f *File) functions(table *pclntab, wanted []string) (map[string]model.Func
 		if err != nil || name == "" {
 			return err
 		}
-		found[name], err = f.function(table, name, text+entry, text+next)
+		delete(names, name) // a table may claim it a million times
+		found[name], err = f.function(name, text+entry, text+next)
 		return err
 	})
 	return found, err
 }
 
 // function reads the code of a function that ends before next.
-func (f *File) function(table *pclntab, name string, entry, next uint64) (model.Function, error) {
+func (f *File) function(name string, entry, next uint64) (model.Function, error) {
 	function := model.Function{Name: name, Address: entry}
 	offset, ok := f.fileOffset(entry)
-	if !ok && table.old {
-		// Up to Go 1.17 a position-independent executable has its addresses in
-		// relocations. Such functions are never traced: their names will do.
-		return function, nil
-	}
 	if !ok {
 		return function, fmt.Errorf("%s at %#x is not in an executable segment", name, entry)
 	}

@@ -34,10 +34,11 @@ const maxSections = 1024
 // Bounds on what is read, in bytes. The parsers of the standard library allocate
 // by numbers in the file, in proportion to what they then can read.
 const (
-	maxRead      = 2 << 30  // in all: a sparse file costs nothing, and its sections may overlap
+	maxRead      = 1 << 30  // in all: a sparse file costs nothing, and its sections may overlap
 	maxHeaders   = 4 << 20  // ELF headers and section names
 	maxBuildInfo = 64 << 20 // what is searched for the build information
-	maxString    = 2 << 20  // one string of it: a module takes about 100 bytes
+	maxString    = 1 << 20  // one string of it: a module takes about 100 bytes
+	maxVersion   = 256      // the version of Go, with its experiments
 )
 
 // File is an executable that is being inspected. It is not safe for concurrent
@@ -72,9 +73,6 @@ func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
 	}
 	headers.left, headers.largest = maxRead, maxRead // sections are read through it
 	f = &File{path: path, reader: &meter{reader: bounded, left: maxRead, largest: maxRead}, elf: parsed}
-	if parsed.Class != elf.ELFCLASS64 || parsed.Data != elf.ELFDATA2LSB {
-		return nil, fmt.Errorf("%w: not a 64-bit little-endian executable", ErrUnsupported)
-	}
 	switch parsed.Machine {
 	case elf.EM_X86_64:
 		f.arch = model.AMD64
@@ -86,11 +84,19 @@ func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
 	return f, nil
 }
 
-// checkHeader refuses what would make debug/elf allocate by a number in the file.
+// checkHeader refuses other kinds of ELF files, and what would make debug/elf
+// allocate by a number in the file.
 func checkHeader(r io.ReaderAt) error {
 	var header [64]byte
-	if _, err := r.ReadAt(header[:], 0); err != nil {
+	n, err := r.ReadAt(header[:], 0)
+	if n > elf.EI_DATA && (header[elf.EI_CLASS] != byte(elf.ELFCLASS64) || header[elf.EI_DATA] != byte(elf.ELFDATA2LSB)) {
+		return fmt.Errorf("%w: not a 64-bit little-endian executable", ErrUnsupported)
+	}
+	if n < len(header) {
 		return fmt.Errorf("read the ELF header: %w", err)
+	}
+	if kind := elf.Type(header[16]) | elf.Type(header[17])<<8; kind != elf.ET_EXEC && kind != elf.ET_DYN {
+		return fmt.Errorf("%w: an ELF file of type %s", ErrNotGo, kind)
 	}
 	shnum := int(header[60]) | int(header[61])<<8
 	phnum := int(header[56]) | int(header[57])<<8
@@ -114,30 +120,30 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := buildinfo.Read(&meter{reader: f.reader, left: maxBuildInfo, largest: maxString})
+	info, err := f.buildInfo()
 	if err != nil {
-		return nil, fmt.Errorf("read the build information: %w", err)
+		return nil, err
 	}
 	b = &model.Binary{
 		Path:      f.path,
 		GoVersion: strings.TrimPrefix(info.GoVersion, "go"),
 		Arch:      f.arch,
-		Main:      model.Module{Path: info.Main.Path, Version: info.Main.Version},
+		Main:      model.Module{Path: text(info.Main.Path), Version: text(info.Main.Version)},
 		Settings:  map[string]string{},
 		Stripped:  f.section(".symtab") == nil,
 		DWARF:     f.section(".debug_info", ".zdebug_info") != nil,
 		PIE:       f.elf.Type == elf.ET_DYN,
 	}
 	if info.Path != "" && b.Main.Path == "" {
-		b.Main.Path = info.Path
+		b.Main.Path = text(info.Path)
 	}
 	for _, setting := range info.Settings {
-		b.Settings[setting.Key] = setting.Value
+		b.Settings[text(setting.Key)] = text(setting.Value)
 	}
 	for _, dep := range info.Deps {
-		m := model.Module{Path: dep.Path, Version: dep.Version}
+		m := model.Module{Path: text(dep.Path), Version: text(dep.Version)}
 		if dep.Replace != nil {
-			m.Replace = dep.Replace.Path + "@" + dep.Replace.Version
+			m.Replace = text(dep.Replace.Path + "@" + dep.Replace.Version)
 		}
 		b.Modules = append(b.Modules, m)
 	}
@@ -147,6 +153,23 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	}
 	return b, nil
 }
+
+// buildInfo reads what the go command wrote down about the build.
+func (f *File) buildInfo() (*buildinfo.BuildInfo, error) {
+	info, err := buildinfo.Read(&meter{reader: f.reader, left: maxBuildInfo, largest: maxString})
+	if err != nil {
+		// Some linkers leave it to the relocations of a position-independent
+		// executable of Go 1.17, where it consists of pointers.
+		return nil, fmt.Errorf("%w: a Go executable whose build information cannot be read: %w", ErrUnsupported, err)
+	}
+	if len(info.GoVersion) > maxVersion || strings.ContainsFunc(info.GoVersion, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, fmt.Errorf("%w: what its build information has is no version of Go: %.40q", ErrUnsupported, info.GoVersion)
+	}
+	return info, nil
+}
+
+// text makes what comes from a file fit for logs and spans.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // isUPX looks for the mark that UPX leaves behind the headers of what it packs.
 func (f *File) isUPX() bool {

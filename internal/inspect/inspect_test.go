@@ -35,7 +35,11 @@ func TestBinaryTellsWhatTheLinkerWasTold(t *testing.T) {
 				if b.GoVersion != release || b.Arch != model.AMD64 || b.Stripped != stripped || b.DWARF == stripped || b.PIE != (form == testbinary.PIE) {
 					t.Errorf("it says Go %s, %s, stripped %t, DWARF %t, PIE %t", b.GoVersion, b.Arch, b.Stripped, b.DWARF, b.PIE)
 				}
-				if b.Main.Path != "example.com/testserver" || b.Settings["CGO_ENABLED"] != "0" {
+				cgo := "0"
+				if release == "1.17.13" {
+					cgo = "" // before Go 1.18 nobody wrote down settings
+				}
+				if b.Main.Path != "example.com/testserver" || b.Settings["CGO_ENABLED"] != cgo {
 					t.Errorf("it says main module %q and CGO_ENABLED %q", b.Main.Path, b.Settings["CGO_ENABLED"])
 				}
 			})

@@ -26,9 +26,12 @@ const (
 // thousand.
 const maxFunctions = 4 << 20
 
-// maxSearched bounds what is searched for the table where no section header
-// says where it begins, in bytes.
-const maxSearched = 512 << 20
+// Bounds on the search for the table where no section header says where it
+// begins.
+const (
+	maxSearched = 512 << 20 // bytes
+	maxMagics   = 1 << 12   // places that have a magic number: there is one table
+)
 
 // pclntab is where the parts of the function table are.
 type pclntab struct {
@@ -57,6 +60,9 @@ func (f *File) pclntab() (*pclntab, error) {
 		if t := searchTable(s.Addr, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize))); t != nil {
 			return t, nil
 		}
+	}
+	if f.section(".go.buildinfo", ".note.go.buildid") != nil {
+		return nil, fmt.Errorf("%w: a Go executable without a function table (section .gopclntab), which says where its functions are", ErrUnsupported)
 	}
 	if len(f.elf.Sections) > 0 {
 		return nil, fmt.Errorf("%w: it has no function table (section .gopclntab)", ErrNotGo)
@@ -105,9 +111,10 @@ func readTable(address uint64, reader *io.SectionReader) (*pclntab, error) {
 func searchTable(address uint64, area *io.SectionReader) *pclntab {
 	const chunk = 1 << 20
 	data := make([]byte, chunk)
-	for start := int64(0); start < area.Size(); start += chunk {
+	magics := 0
+	for start := int64(0); start < area.Size() && magics < maxMagics; start += chunk {
 		n, _ := area.ReadAt(data, start) // what is missing shows in n
-		for at := 0; at+8 <= n; {
+		for at := 0; at+8 <= n && magics < maxMagics; {
 			// All magic numbers end in these bytes, and two of zero follow.
 			found := bytes.Index(data[at:n], []byte{0xff, 0xff, 0xff, 0, 0})
 			if found < 0 {
@@ -118,6 +125,7 @@ func searchTable(address uint64, area *io.SectionReader) *pclntab {
 			if header < 0 || header%8 != 0 {
 				continue
 			}
+			magics++
 			offset := start + int64(header)
 			rest := io.NewSectionReader(area, offset, area.Size()-offset)
 			if t, err := readTable(address+uint64(offset), rest); err == nil {

@@ -7,63 +7,74 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// enterAMD64 finds the instruction behind the stack check. The function's first
-// one runs again after the stack has grown; the `push %rbp` behind the check
-// runs once for each call, with the arguments still in their registers, and the
-// kernel emulates it (arch/x86/kernel/uprobes.c, push_xol_ops).
+// enterAMD64 finds the instruction that stands for the entry into a function.
+// The function's first one runs again after the stack has grown. The `push %rbp`
+// behind the stack check (Go 1.21 and later) runs once for each call. Before
+// that, the frame is made by `sub`, and the check's own `jbe` is chosen: it runs
+// again too, but the flags of the compare tell whether it is about to jump to
+// runtime.morestack. At both, arguments and g are in their registers, the flags
+// are those of the compare (the programs look at them in any case), and the
+// kernel emulates both (arch/x86/kernel/uprobes.c, push_xol_ops and
+// branch_xol_ops).
 //
 // Prologues: src/cmd/internal/obj/x86/obj6.go, preprocess and stacksplit.
 func enterAMD64(code []byte) ([]instruction, error) {
-	first, err := decodeAMD64(code, 0)
+	jump, err := stackCheckAMD64(code)
 	if err != nil {
 		return nil, err
 	}
-	behind, checked := behindCheckAMD64(code)
-	push, err := decodeAMD64(code, behind)
-	if err == nil && push.Op == x86asm.PUSH && push.Args[0] == x86asm.RBP {
+	branch, err := decodeAMD64(code, jump)
+	if err != nil {
+		return nil, err
+	}
+	behind := jump + branch.Len
+	if push, err := decodeAMD64(code, behind); err == nil && push.Op == x86asm.PUSH && push.Args[0] == x86asm.RBP {
 		return []instruction{{behind, x86asm.GNUSyntax(push, 0, nil), Emulated}}, nil
 	}
-	if checked {
-		// A probe before or in the check would count a call twice.
-		return nil, errors.New("no `push %rbp` follows its stack check: its prologue is of no known form")
-	}
-	// A function without a frame checks no stack, and runs its first
-	// instruction once.
-	if first.Op == x86asm.NOP && first.Len == 5 {
-		return nil, errors.New("its first instruction is a nop of five bytes, which recent kernels turn into a call")
-	}
-	return []instruction{{0, x86asm.GNUSyntax(first, 0, nil), SingleStepped}}, nil
+	return []instruction{{jump, x86asm.GNUSyntax(branch, 0, nil), Emulated}}, nil
 }
 
-// behindCheckAMD64 returns the offset of the first instruction behind the stack
-// check; 0 if the function has none. Its forms, by the size of the frame:
+// stackCheckAMD64 returns the offset of the conditional jump that ends the stack
+// check. Its forms, by the size of the frame:
 //
 //	cmp 0x10(%r14),%rsp;                                   jbe morestack
 //	lea -n(%rsp),%r12;                  cmp 0x10(%r14),%r12; jbe morestack
 //	mov %rsp,%r12; sub $n,%r12; jb morestack; cmp 0x10(%r14),%r12; jbe morestack
-func behindCheckAMD64(code []byte) (offset int, checked bool) {
-	const longest = 5 // instructions
-	for range longest {
+//
+// Functions without it are leaves with small frames, go:nosplit ones, and those
+// in assembly.
+func stackCheckAMD64(code []byte) (jump int, err error) {
+	const longest = 4 // instructions before the jump
+	compared := false
+	offset := 0
+	for range longest + 1 {
 		i, err := decodeAMD64(code, offset)
 		if err != nil {
-			return 0, checked
+			return 0, err
 		}
 		switch {
+		case compared && i.Op == x86asm.JBE && plainJump(code[offset:]):
+			return offset, nil
+		case compared:
+			return 0, errUnknownPrologue
 		case i.Op == x86asm.CMP && comparesGuard(i):
-			checked = true
-		case checked && i.Op == x86asm.JBE:
-			return offset + i.Len, true
+			compared = true
 		case i.Op == x86asm.LEA && i.Args[0] == x86asm.R12 && baseOf(i.Args[1]) == x86asm.RSP:
 		case i.Op == x86asm.MOV && i.Args[0] == x86asm.R12 && i.Args[1] == x86asm.RSP:
 		case i.Op == x86asm.SUB && i.Args[0] == x86asm.R12:
 		case i.Op == x86asm.JB && offset > 0:
 		default:
-			return 0, checked
+			return 0, errNoStackCheck
 		}
 		offset += i.Len
 	}
-	return 0, checked
+	return 0, errNoStackCheck
 }
+
+// plainJump tells whether a `jbe` has no prefix: the kernel does not emulate a
+// branch that has one of operand size (arch/x86/kernel/uprobes.c,
+// branch_setup_xol_ops).
+func plainJump(code []byte) bool { return code[0] == 0x76 || code[0] == 0x0f }
 
 // comparesGuard tells whether an instruction compares with g.stackguard0, which
 // lies at 16 in runtime.g; g is in r14 (src/cmd/compile/abi-internal.md).

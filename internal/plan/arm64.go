@@ -2,7 +2,6 @@ package plan
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"golang.org/x/arch/arm64/arm64asm"
@@ -10,76 +9,85 @@ import (
 
 const widthARM64 = 4
 
-// loadGuardARM64 is `ldr x16, [x28,#16]`, with which every stack check begins:
-// g.stackguard0 lies at 16 in runtime.g, and g is in x28
+// The instructions with which every stack check begins, and one of which
+// compares: g.stackguard0 lies at 16 in runtime.g, and g is in x28
 // (src/cmd/compile/abi-internal.md).
-const loadGuardARM64 = 0xf9400b90
+const (
+	loadGuardARM64     = 0xf9400b90 // ldr x16, [x28,#16]
+	compareStackARM64  = 0xeb3063ff // cmp sp, x16
+	compareLowestARM64 = 0xeb10023f // cmp x17, x16
+)
 
-// longestPrologueARM64 bounds the instructions before the link register is
-// stored. Constants of frames of more than 4 GiB take the most of them.
-const longestPrologueARM64 = 16
+// longestCheckARM64 bounds the instructions before the check's last jump: the
+// constant of a huge frame takes up to four of the eight.
+const longestCheckARM64 = 12
 
-// enterARM64 finds the store of the link register behind the stack check, which
-// runs once for each call with the arguments in their registers. Its forms:
+// enterARM64 finds the `b.ls` that ends the stack check. It runs again after the
+// stack has grown, but the flags of the compare tell whether it is about to jump
+// to runtime.morestack. Arguments and g are in their registers, and the kernel
+// simulates it (arch/arm64/kernel/probes/decode-insn.c, simulate-insn.c), whereas
+// it steps over the store of the link register behind it with a second trap. The
+// forms of the check, by the size of the frame (up to Go 1.19 the first has a
+// `mov x17, sp` and compares that):
 //
-//	str x30, [sp,#-n]!
-//	sub x20, sp, #n; stp x29, x30, [x20,#-8]   (frames of more than 240 bytes)
+//	ldr x16, [x28,#16]; cmp sp, x16; b.ls morestack
+//	ldr x16, [x28,#16]; sub x17, sp, #n; cmp x17, x16; b.ls morestack
+//	ldr x16, [x28,#16]; subs x17, sp, #n; b.cc morestack; cmp x17, x16; b.ls morestack
 //
-// The kernel steps over both with a second trap: of the stores it simulates none
-// (arch/arm64/kernel/probes/decode-insn.c).
+// A constant n that does not fit is first made in x27. Functions without a check
+// are leaves with small frames, go:nosplit ones, and those in assembly.
 //
 // Prologues: src/cmd/internal/obj/arm64/obj7.go, preprocess and stacksplit.
 func enterARM64(code []byte) ([]instruction, error) {
-	checked := len(code) >= widthARM64 && binary.LittleEndian.Uint32(code) == loadGuardARM64
-	for at := 0; at < longestPrologueARM64; at++ {
-		i, err := decodeARM64(code, at*widthARM64)
-		if err != nil {
-			break
-		}
-		if storesLink(i) {
-			return []instruction{{at * widthARM64, arm64asm.GNUSyntax(i), SingleStepped}}, nil
-		}
-		if !ofPrologueARM64(i) {
-			break
-		}
-	}
-	if checked {
-		// A probe before or in the check would count a call twice.
-		return nil, errors.New("no store of the link register follows its stack check: its prologue is of no known form")
-	}
-	// A function without a frame checks no stack, and runs its first
-	// instruction once.
-	first, err := decodeARM64(code, 0)
-	if err != nil {
+	if _, err := decodeARM64(code, 0); err != nil {
 		return nil, err
 	}
-	return []instruction{{0, arm64asm.GNUSyntax(first), SingleStepped}}, nil
-}
-
-func storesLink(i arm64asm.Inst) bool {
-	switch i.Op {
-	case arm64asm.STR:
-		return i.Args[0] == arm64asm.X30
-	case arm64asm.STP:
-		return i.Args[1] == arm64asm.X30
+	if binary.LittleEndian.Uint32(code) != loadGuardARM64 {
+		return nil, errNoStackCheck
 	}
-	return false
+	compared := false
+	for offset := widthARM64; offset <= longestCheckARM64*widthARM64; offset += widthARM64 {
+		i, err := decodeARM64(code, offset)
+		if err != nil {
+			return nil, err
+		}
+		if compared {
+			if !jumpsIf(i, lowerOrSame) {
+				return nil, errUnknownPrologue
+			}
+			return []instruction{{offset, arm64asm.GNUSyntax(i), Emulated}}, nil
+		}
+		switch word := binary.LittleEndian.Uint32(code[offset:]); {
+		case word == compareStackARM64 || word == compareLowestARM64:
+			compared = true
+		case !beforeCompareARM64(i):
+			return nil, errUnknownPrologue
+		}
+	}
+	return nil, errUnknownPrologue
 }
 
-// ofPrologueARM64 tells whether an instruction may come before the store: it
-// computes in registers that hold no arguments, compares, or goes to morestack.
-func ofPrologueARM64(i arm64asm.Inst) bool {
+// Conditions of b.cond, as they are encoded: Arm Architecture Reference Manual,
+// C1.2.4.
+const (
+	lower       = 0b0011 // cc, or lo
+	lowerOrSame = 0b1001 // ls
+)
+
+func jumpsIf(i arm64asm.Inst, condition uint8) bool {
+	c, ok := i.Args[0].(arm64asm.Cond)
+	return ok && i.Op == arm64asm.B && c.Value == condition
+}
+
+// beforeCompareARM64 tells whether an instruction may come between the load of
+// the guard and the compare: it computes in the registers of the check.
+func beforeCompareARM64(i arm64asm.Inst) bool {
 	switch i.Op {
-	case arm64asm.CMP:
-		return true
 	case arm64asm.B:
-		_, conditional := i.Args[0].(arm64asm.Cond)
-		return conditional
-	case arm64asm.LDR, arm64asm.MOV, arm64asm.MOVZ, arm64asm.MOVN, arm64asm.MOVK, arm64asm.ADD, arm64asm.SUB, arm64asm.SUBS, arm64asm.ORR:
-		switch registerARM64(i.Args[0]) {
-		case arm64asm.X16, arm64asm.X17, arm64asm.X20, arm64asm.X27:
-			return true
-		}
+		return jumpsIf(i, lower)
+	case arm64asm.MOV, arm64asm.MOVZ, arm64asm.MOVN, arm64asm.MOVK, arm64asm.ADD, arm64asm.SUB, arm64asm.SUBS, arm64asm.ORR:
+		to := registerARM64(i.Args[0])
+		return to == arm64asm.X17 || to == arm64asm.X27
 	}
 	return false
 }

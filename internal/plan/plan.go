@@ -77,9 +77,6 @@ type Field struct {
 	Optional bool         `json:"optional,omitempty"` // the programs can do without
 }
 
-// oldestGo is the oldest minor release of Go 1 that is supported.
-const oldestGo = 21
-
 // Build plans the tracing of a binary. lookup answers for this binary.
 func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup) *Plan {
 	p := &Plan{}
@@ -95,8 +92,8 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		l.Unused = true
 		return l
 	}
-	if minor, ok := goMinor(b.GoVersion); ok && minor < oldestGo {
-		l.LeftOut = fmt.Sprintf("Go %s is older than the oldest supported, 1.%d", b.GoVersion, oldestGo)
+	if err := checkABI(b); err != nil {
+		l.LeftOut = err.Error()
 		return l
 	}
 	l.Offsets = make([]byte, library.OffsetsSize)
@@ -107,6 +104,11 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		}
 		if _, exists := b.Functions[hook.With]; !exists && hook.With != "" {
 			continue
+		}
+		if hook.Unless != (model.Field{}) {
+			if answer, err := lookup(hook.Unless); err == nil && answer.Exists {
+				continue
+			}
 		}
 		sites, err := choose(b, hook)
 		switch {

@@ -16,25 +16,26 @@ import (
 
 var mapLayout = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
 
-func TestEnterIsBehindTheStackCheck(t *testing.T) {
+// The codes are from compiled programs.
+func TestEnterIsBehindTheStackCheckOrItsLastJump(t *testing.T) {
 	for name, test := range map[string]struct {
 		arch   model.Arch
 		code   string
 		offset uint64
 		text   string
-		class  plan.Class
 	}{
-		"small frame":         {model.AMD64, "493b6610 7605 55 4889e5", 6, "push %rbp", plan.Emulated},
-		"far morestack":       {model.AMD64, "493b6610 0f8605000000 55 4889e5", 10, "push %rbp", plan.Emulated},
-		"large frame":         {model.AMD64, "4c8d6424a8 4d3b6610 0f8655550000 55 4889e5", 15, "push %rbp", plan.Emulated},
-		"huge frame":          {model.AMD64, "4989e4 4981ec88550000 0f8255000000 4d3b6610 0f8655000000 55", 26, "push %rbp", plan.Emulated},
-		"no stack check":      {model.AMD64, "55 4889e5 c3", 0, "push %rbp", plan.Emulated},
-		"no frame":            {model.AMD64, "488b4008 c3", 0, "mov 0x8(%rax),%rax", plan.SingleStepped},
-		"no frame, compares":  {model.AMD64, "4839d8 0f94c0 c3", 0, "cmp %rbx,%rax", plan.SingleStepped},
-		"arm64 small frame":   {model.ARM64, "900b40f9 ff6330eb c9000054 fe0f1df8", 12, "str x30, [sp,#-48]!", plan.SingleStepped},
-		"arm64 large frame":   {model.ARM64, "900b40f9 f1c303d1 3f0210eb 49010054 f48304d1 9efe1ff8 9ffa3fa9", 20, "", plan.SingleStepped},
-		"arm64 no frame":      {model.ARM64, "000440f9 c0035fd6", 0, "ldr x0, [x0,#8]", plan.SingleStepped},
-		"arm64 no stack test": {model.ARM64, "fe0f1ef8 c0035fd6", 0, "str x30, [sp,#-32]!", plan.SingleStepped},
+		"small frame":              {model.AMD64, "493b6610 7605 55 4889e5", 6, "push %rbp"},
+		"far morestack":            {model.AMD64, "493b6610 0f8605000000 55 4889e5", 10, "push %rbp"},
+		"large frame":              {model.AMD64, "4c8d6424a8 4d3b6610 0f8655550000 55 4889e5", 15, "push %rbp"},
+		"huge frame":               {model.AMD64, "4989e4 4981ec88550000 0f8255000000 4d3b6610 0f8655000000 55", 26, "push %rbp"},
+		"small frame, before 1.21": {model.AMD64, "493b6610 762a 4883ec10 48896c2408", 4, "jbe .+0x2a"},
+		"far, before 1.21":         {model.AMD64, "493b6610 0f86b4000000 4883ec18", 4, "jbe .+0xb4"},
+		"large frame, before 1.21": {model.AMD64, "4c8da42470fcffff 4d3b6610 0f86c5000000 4881ec10040000", 12, "jbe .+0xc5"},
+		"huge frame, before 1.21":  {model.AMD64, "4989e4 4981ec30130000 0f82c5000000 4d3b6610 0f86bb000000 4881ecb0130000", 20, "jbe .+0xbb"},
+		"arm64 small frame":        {model.ARM64, "900b40f9 ff6330eb c9000054 fe0f1df8", 8, "b.ls .+0x18"},
+		"arm64 large frame":        {model.ARM64, "900b40f9 f1c303d1 3f0210eb 49010054 f48304d1", 12, "b.ls .+0x28"},
+		"arm64 small, before 1.20": {model.ARM64, "900b40f9 f1030091 3f0210eb c9010054 fe0f1ef8", 12, "b.ls .+0x38"},
+		"arm64 huge frame":         {model.ARM64, "900b40f9 1b9e81d2 7b00a0f2 f1633beb 03070054 3f0210eb c9060054", 24, "b.ls .+0xd8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := planned(t, test.arch, test.code, probe.Enter)
@@ -42,10 +43,10 @@ func TestEnterIsBehindTheStackCheck(t *testing.T) {
 				t.Fatalf("%d sites, left out: %q", len(l.Sites), l.LeftOut)
 			}
 			site := l.Sites[0]
-			if site.Address != 0x401000+test.offset || site.FileOffset != 0x1000+test.offset || site.Class != test.class {
+			if site.Address != 0x401000+test.offset || site.FileOffset != 0x1000+test.offset || site.Class != plan.Emulated {
 				t.Errorf("the site is %+v", site)
 			}
-			if test.text != "" && site.Instruction != test.text {
+			if site.Instruction != test.text {
 				t.Errorf("the instruction is %q", site.Instruction)
 			}
 		})
@@ -59,19 +60,31 @@ func TestWhatCannotBeHookedIsLeftOutWithTheReason(t *testing.T) {
 		event probe.Event
 		says  string
 	}{
-		"nop of five bytes":        {model.AMD64, "0f1f440000 c3", probe.Enter, "nop of five bytes"},
-		"check without push":       {model.AMD64, "493b6610 7605 4883ec18", probe.Enter, "no known form"},
-		"no code":                  {model.AMD64, "", probe.Enter, "cannot be decoded"},
-		"no instruction":           {model.AMD64, "06", probe.Enter, "cannot be decoded at +0"},
-		"arm64 check without str":  {model.ARM64, "900b40f9 ff6330eb c9000054 1f2003d5", probe.Enter, "no known form"},
-		"cut in an instruction":    {model.AMD64, "c3 0f1f", probe.Return, "cannot be decoded at +1"},
-		"unknown, with a prefix":   {model.AMD64, "66 0f04 c3", probe.Return, "cannot be decoded at +0"},
-		"AVX":                      {model.AMD64, "c5f877 c3", probe.Return, "AVX"},
-		"no return":                {model.AMD64, "ebfe", probe.Return, "never returns"},
-		"jump to another function": {model.AMD64, "c3 e900010000", probe.Return, "leaves by a jump at +1"},
-		"too long to be seen":      {model.AMD64, strings.Repeat("90", inspect.MaxCode-1) + "c3", probe.Return, "longer than"},
-		"arm64 jump out":           {model.ARM64, "c0035fd6 40000014", probe.Return, "leaves by a jump at +4"},
-		"another architecture":     {"riscv64", "c3", probe.Enter, "riscv64"},
+		"no stack check":            {model.AMD64, "55 4889e5 c3", probe.Enter, "stack check"},
+		"no frame":                  {model.AMD64, "488b4008 c3", probe.Enter, "stack check"},
+		"nop of five bytes":         {model.AMD64, "0f1f440000 c3", probe.Enter, "stack check"},
+		"stack of the system":       {model.AMD64, "493b6618 7605 55", probe.Enter, "stack check"},
+		"flags changed":             {model.AMD64, "493b6610 4839d8 7605 55", probe.Enter, "no known form"},
+		"another jump":              {model.AMD64, "493b6610 7405 55", probe.Enter, "no known form"},
+		"jump with a prefix":        {model.AMD64, "493b6610 3e7605 55", probe.Enter, "no known form"},
+		"cut in the check":          {model.AMD64, "4989e4 4981ec88550000 0f82", probe.Enter, "cannot be decoded at +10"},
+		"arm64 no stack check":      {model.ARM64, "fe0f1ef8 c0035fd6", probe.Enter, "stack check"},
+		"arm64 no frame":            {model.ARM64, "000440f9 c0035fd6", probe.Enter, "stack check"},
+		"arm64 stack of the system": {model.ARM64, "900f40f9 ff6330eb c9000054", probe.Enter, "stack check"},
+		"arm64 flags changed":       {model.ARM64, "900b40f9 ff6330eb 1f0001eb c9000054", probe.Enter, "no known form"},
+		"arm64 another jump":        {model.ARM64, "900b40f9 ff6330eb c0000054", probe.Enter, "no known form"},
+		"arm64 argument changed":    {model.ARM64, "900b40f9 000440f9 ff6330eb c9000054", probe.Enter, "no known form"},
+		"arm64 cut in the check":    {model.ARM64, "900b40f9 ff6330eb", probe.Enter, "ends at +8"},
+		"no code":                   {model.AMD64, "", probe.Enter, "cannot be decoded"},
+		"no instruction":            {model.AMD64, "06", probe.Enter, "cannot be decoded at +0"},
+		"cut in an instruction":     {model.AMD64, "c3 0f1f", probe.Return, "cannot be decoded at +1"},
+		"unknown, with a prefix":    {model.AMD64, "66 0f04 c3", probe.Return, "cannot be decoded at +0"},
+		"AVX":                       {model.AMD64, "c5f877 c3", probe.Return, "AVX"},
+		"no return":                 {model.AMD64, "ebfe", probe.Return, "never returns"},
+		"jump to another function":  {model.AMD64, "c3 e900010000", probe.Return, "leaves by a jump at +1"},
+		"too long to be seen":       {model.AMD64, strings.Repeat("90", inspect.MaxCode-1) + "c3", probe.Return, "longer than"},
+		"arm64 jump out":            {model.ARM64, "c0035fd6 40000014", probe.Return, "leaves by a jump at +4"},
+		"another architecture":      {"riscv64", "c3", probe.Enter, "riscv64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if l := planned(t, test.arch, test.code, test.event); !strings.Contains(l.LeftOut, test.says) || l.Traced() {
@@ -125,11 +138,32 @@ func TestALibraryWithSomeOfItsFunctionsIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestGoOlderThanSupportedIsLeftOut(t *testing.T) {
-	for version, left := range map[string]bool{"1.17.13": true, "1.20.14": true, "1.21.0": false, "1.27rc1": false, "devel go1.28-abc": false} {
-		l := plan.Build(serverBinary(version), []probe.Library{server}, known(120)).Libraries[0]
-		if (l.LeftOut != "") != left || left && !strings.Contains(l.LeftOut, version) {
-			t.Errorf("Go %s is left out: %q", version, l.LeftOut)
+func TestGoThatPassesArgumentsOnTheStackIsLeftOut(t *testing.T) {
+	for _, test := range []struct {
+		arch                 model.Arch
+		version, experiments string
+		says                 string // "": it is not left out
+	}{
+		{model.AMD64, "1.16.15", "", "oldest supported on amd64 is Go 1.17"},
+		{model.AMD64, "1.17.13", "", ""},
+		{model.AMD64, "1.20.14", "", ""},
+		{model.AMD64, "1.27rc1", "", ""},
+		{model.AMD64, "devel go1.28-abc", "", ""},
+		{model.AMD64, "1.17.13 X:noregabireflect,noregabiargs", "", "noregabireflect"},
+		{model.ARM64, "1.17.13", "", "oldest supported on arm64 is Go 1.18"},
+		{model.ARM64, "1.18.10", "", ""},
+		{model.ARM64, "1.26.8", "noregabiwrappers,noregabiargs", "noregabiwrappers"},
+	} {
+		b := serverBinary(test.version)
+		b.Arch, b.Settings = test.arch, map[string]string{"GOEXPERIMENT": test.experiments}
+		if test.arch == model.ARM64 {
+			for name := range b.Functions {
+				b.Functions[name] = model.Function{Name: name, Code: []byte("\x90\x0b\x40\xf9\xff\x63\x30\xeb\xc9\x00\x00\x54")}
+			}
+		}
+		l := plan.Build(b, []probe.Library{server}, known(120)).Libraries[0]
+		if (l.LeftOut == "") != (test.says == "") || !strings.Contains(l.LeftOut, test.says) {
+			t.Errorf("Go %s on %s is left out: %q", test.version, test.arch, l.LeftOut)
 		}
 	}
 }
@@ -175,6 +209,7 @@ func TestTheLayoutOfMapsFollowsFromGoAndItsExperiments(t *testing.T) {
 		version, experiments string
 		layout               uint32
 	}{
+		{"1.17.13", "", 1},
 		{"1.21.0", "", 1},
 		{"1.23.12", "", 1},
 		{"1.24.0", "", 2},
@@ -225,7 +260,7 @@ func planned(t *testing.T, arch model.Arch, code string, event probe.Event) plan
 func serverBinary(version string) *model.Binary {
 	b := &model.Binary{GoVersion: version, Arch: model.AMD64, Functions: map[string]model.Function{}}
 	for _, hook := range server.Hooks {
-		b.Functions[hook.Symbol] = model.Function{Name: hook.Symbol, Code: []byte{0x55, 0xc3}}
+		b.Functions[hook.Symbol] = model.Function{Name: hook.Symbol, Code: []byte("\x49\x3b\x66\x10\x76\x05\x55")}
 	}
 	return b
 }

@@ -9,6 +9,32 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
+// The oldest minor releases of Go 1 that pass arguments in registers, which is
+// what the programs read: src/internal/buildcfg/exp.go (Go 1.17 and 1.18),
+// regabiSupported.
+const (
+	oldestAMD64 = 17
+	oldestARM64 = 18
+)
+
+// checkABI refuses binaries whose functions pass their arguments on the stack.
+func checkABI(b *model.Binary) error {
+	oldest := oldestAMD64
+	if b.Arch == model.ARM64 {
+		oldest = oldestARM64
+	}
+	if minor, ok := goMinor(b.GoVersion); ok && minor < oldest {
+		return fmt.Errorf("Go %s passes arguments on the stack; the oldest supported on %s is Go 1.%d, which uses registers", b.GoVersion, b.Arch, oldest)
+	}
+	for _, experiment := range experiments(b) {
+		// Experiments that are on by default are named only when they are off.
+		if strings.HasPrefix(experiment, "noregabi") {
+			return fmt.Errorf("it was built with GOEXPERIMENT=%s, and passes arguments on the stack", experiment)
+		}
+	}
+	return nil
+}
+
 // mapLayoutField is no field of a struct: its "offset" says how Go's maps lie in
 // memory, as bpf/include/gomap.h numbers it.
 var mapLayoutField = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}

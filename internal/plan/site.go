@@ -13,6 +13,14 @@ import (
 // the program ends itself: src/crypto/internal/fips140/check/check.go.
 const fipsPackages = "crypto/internal/fips140"
 
+// Why there is no site for the entry into a function.
+var (
+	errNoStackCheck = errors.New("it does not begin with a stack check (it is a leaf with a small frame, go:nosplit, or assembly), " +
+		"by whose flags a first run is told from a repeated one")
+	// A probe before or in the check would count a call twice.
+	errUnknownPrologue = errors.New("its stack check is of no known form")
+)
+
 // choose finds the instructions that stand for a hook's event.
 func choose(b *model.Binary, hook probe.Hook) ([]Site, error) {
 	function, ok := b.Functions[hook.Symbol]

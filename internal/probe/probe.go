@@ -38,6 +38,9 @@ type Hook struct {
 	// With names a function without which the hook is not needed: it is left
 	// alone in binaries that do not have that one.
 	With string
+	// Unless names a field that makes the hook superfluous where its offset is
+	// known.
+	Unless model.Field
 	// OnDemand hooks are attached to a binary when a record of one of its
 	// processes says that they are missed (process.ContextMissesHooks). They are
 	// optional.

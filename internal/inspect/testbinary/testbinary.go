@@ -39,9 +39,13 @@ type Build struct {
 func (b Build) String() string { return fmt.Sprintf("go%s-%s-%s", b.Go, b.Arch, b.Form) }
 
 // Releases are the releases of Go whose binaries tests look at: the oldest that
-// is supported, those behind which something that matters changed (1.22 routes,
-// 1.24 maps, 1.26 the function table, 1.27 the linker's data), and none other.
-func Releases() []string { return []string{"1.21.13", "1.22.12", "1.24.13", "1.26.8", "1.27.4"} }
+// is supported, those with which something that matters changed (1.18 the
+// function table and the build information, 1.21 prologues, 1.22 routes, 1.24
+// maps, 1.26 the function table, 1.27 the linker's data), the last before the
+// change of prologues, and none other.
+func Releases() []string {
+	return []string{"1.17.13", "1.18.10", "1.20.14", "1.21.13", "1.22.12", "1.24.13", "1.26.8", "1.27.4"}
+}
 
 const server = `package main
 
@@ -61,7 +65,7 @@ func main() {
 }
 `
 
-const module = "module example.com/testserver\n\ngo 1.21\n"
+const module = "module example.com/testserver\n\ngo 1.17\n"
 
 // Server compiles a net/http server, or finds one that was compiled before, and
 // returns its path.
@@ -98,8 +102,10 @@ func Server(t testing.TB, b Build) string {
 	half.Close()
 	command := exec.Command("go", append(arguments, "-o", half.Name(), ".")...)
 	command.Dir = dir
+	// An empty GOFLAGS would be looked up in the user's own settings, which may
+	// hold flags that old releases do not know.
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOOS=linux", "GOARCH="+string(b.Arch),
-		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE], "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT="+b.experiment())
+		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE], "GOFLAGS=-trimpath", "GOWORK=off", "GOEXPERIMENT="+b.experiment())
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("compile the test server as %s: %v\n%s", b, err, out)
 	}
@@ -110,7 +116,7 @@ func Server(t testing.TB, b Build) string {
 }
 
 func (b Build) arguments() []string {
-	arguments := []string{"build", "-trimpath", "-buildvcs=false"}
+	arguments := []string{"build"}
 	switch b.Form {
 	case Stripped:
 		arguments = append(arguments, "-ldflags=-s -w")
