@@ -2,140 +2,90 @@ package inspect_test
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/rand/v2"
-	"os"
+	"io"
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// memoryBound is what an inspection may allocate in all, whatever the file
-// says, in bytes.
-const memoryBound = 128 << 20
+// What an inspection may take, whatever the file says.
+const (
+	memoryBound = 128 << 20 // bytes that are allocated in all
+	readBound   = 1<<30 + 128<<20
+	callsBound  = 4 << 20 // reads
+	timeBound   = time.Minute
+)
 
 func FuzzInspect(f *testing.F) {
-	whole := tinyExecutable()
-	f.Add(whole)
-	f.Add(whole[:len(whole)/2])
-	f.Add(whole[:65])
-	for at := 0; at < len(whole); at += 61 {
-		damaged := slices.Clone(whole)
-		damaged[at] ^= 0xff
-		f.Add(damaged)
+	for _, kind := range tinies() {
+		whole := kind.bytes()
+		f.Add(whole)
+		f.Add(whole[:len(whole)/2])
+		f.Add(whole[:65])
+		for at := 0; at < len(whole); at += 61 {
+			damaged := slices.Clone(whole)
+			damaged[at] ^= 0xff
+			f.Add(damaged)
+		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		b, err := inspectBytes(data)
-		runtime.ReadMemStats(&after)
-		if grown := after.TotalAlloc - before.TotalAlloc; grown > memoryBound+16*uint64(len(data)) {
-			t.Errorf("%d bytes were allocated for %d bytes of input", grown, len(data))
+	for _, data := range lies() {
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) })
+}
+
+// FuzzDebugInfo changes debug information alone, which would else be behind all
+// the rest.
+func FuzzDebugInfo(f *testing.F) {
+	var info, abbrev []byte
+	for _, p := range (tiny{}).parts() {
+		switch p.name {
+		case ".debug_info":
+			info = p.data
+		case ".debug_abbrev":
+			abbrev = p.data
 		}
-		if (b == nil) == (err == nil) {
-			t.Errorf("the answer is %v and %v", b, err)
-		}
+	}
+	f.Add(info, abbrev)
+	f.Add(append(words32(0xffffffff), append(words64(uint64(len(info))), info...)...), abbrev)
+	f.Fuzz(func(t *testing.T, info, abbrev []byte) {
+		data := (tiny{}).with(map[string][]byte{".debug_info": info, ".debug_abbrev": abbrev})
+		inspectBounded(t, bytes.NewReader(data), int64(len(data)))
 	})
 }
 
-func TestATinyExecutableIsUnderstood(t *testing.T) {
-	b, err := inspectBytes(tinyExecutable())
-	if err != nil {
-		t.Fatal(err)
-	}
-	main := b.Functions["main.main"]
-	if b.GoVersion != "1.26.8" || main.Address != tinyAddress || !bytes.Equal(main.Code, []byte{0x55, 0xc3}) {
-		t.Errorf("Go %q, %+v", b.GoVersion, main)
-	}
-	f, err := inspect.Open(bytes.NewReader(tinyExecutable()), int64(len(tinyExecutable())), "tiny")
-	if err != nil {
-		t.Fatal(err)
-	}
-	offset, exists, err := f.FieldOffset(status, map[string]bool{"net/http.response": true})
-	if offset != 0x78 || !exists || err != nil {
-		t.Errorf("%s is at %d, %t, %v", status, offset, exists, err)
-	}
-}
-
-func TestLyingHeadersTakeNoMemory(t *testing.T) {
-	for name, data := range hostile(t) {
-		t.Run(name, func(t *testing.T) {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			b, err := inspectBytes(data)
-			runtime.ReadMemStats(&after)
-			if (b == nil) == (err == nil) {
-				t.Errorf("the answer is %v and %v", b, err)
-			}
-			if grown := after.TotalAlloc - before.TotalAlloc; grown > memoryBound {
-				t.Errorf("%d bytes were allocated", grown)
-			}
-		})
-	}
-}
-
-func TestDamagedExecutablesAreErrorsOrAnswersNeverPanics(t *testing.T) {
-	whole := hostile(t)["whole"]
-	random := rand.New(rand.NewPCG(1, 2))
-	// The headers, the function table and moduledata are where damage tells.
-	for range 60 {
-		damaged := slices.Clone(whole)
-		for range 1 + random.IntN(8) {
-			at := random.IntN(len(damaged))
-			if random.IntN(2) == 0 {
-				at = random.IntN(4096)
-			}
-			damaged[at] = byte(random.Uint32())
-		}
-		if b, err := inspectBytes(damaged); (b == nil) == (err == nil) {
-			t.Fatalf("the answer is %v and %v", b, err)
-		}
-	}
-}
-
-// hostile makes a whole executable and variants of it that lie.
-func hostile(t testing.TB) map[string][]byte {
+// inspectBounded does all that is ever done with an executable, and fails the
+// test if that takes more than it may.
+func inspectBounded(t *testing.T, reader io.ReaderAt, size int64) (*model.Binary, error) {
 	t.Helper()
-	whole, err := os.ReadFile(testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain}))
-	if err != nil {
-		t.Fatal(err)
+	counting := &countingReader{reader: reader}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	b, err := inspectAll(counting, size)
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > memoryBound {
+		t.Errorf("%d bytes were allocated for a file of %d", grown, size)
 	}
-	changed := func(change func([]byte)) []byte {
-		c := slices.Clone(whole)
-		change(c)
-		return c
+	if counting.bytes > readBound || counting.calls > callsBound || took > timeBound {
+		t.Errorf("%d bytes were read in %d reads and %s, of a file of %d", counting.bytes, counting.calls, took, size)
 	}
-	sections := binary.LittleEndian.Uint64(whole[40:])
-	count := binary.LittleEndian.Uint16(whole[60:])
-	magic := bytes.Index(whole, []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8})
-	return map[string][]byte{
-		"whole": whole,
-		"half":  whole[:len(whole)/2],
-		"page":  whole[:4096],
-		"every section has 2^62 bytes": changed(func(b []byte) {
-			for i := range uint64(count) {
-				binary.LittleEndian.PutUint64(b[sections+64*i+32:], 1<<62)
-			}
-		}),
-		"every section begins near the end of all addresses": changed(func(b []byte) {
-			for i := range uint64(count) {
-				binary.LittleEndian.PutUint64(b[sections+64*i+24:], 1<<63-8)
-			}
-		}),
-		"four million functions": changed(func(b []byte) { binary.LittleEndian.PutUint64(b[magic+8:], 4<<20) }),
-		"all names are one":      changed(func(b []byte) { binary.LittleEndian.PutUint64(b[magic+32:], 0) }),
+	if (b == nil) == (err == nil) {
+		t.Errorf("the answer is %v and %v", b, err)
 	}
+	return b, err
 }
 
 var status = model.Field{Package: "net/http", Struct: "response", Field: "status"}
 
-// inspectBytes does all that is ever done with an executable.
-func inspectBytes(data []byte) (*model.Binary, error) {
-	f, err := inspect.Open(bytes.NewReader(data), int64(len(data)), "fuzz")
+// inspectAll does all that is ever done with an executable.
+func inspectAll(reader io.ReaderAt, size int64) (*model.Binary, error) {
+	f, err := inspect.Open(reader, size, "fuzz")
 	if err != nil {
 		return nil, err
 	}
@@ -146,4 +96,20 @@ func inspectBytes(data []byte) (*model.Binary, error) {
 	// An error of the debug information is an answer too.
 	_, _, _ = f.FieldOffset(status, map[string]bool{"net/http.response": true})
 	return b, nil
+}
+
+func inspectBytes(data []byte) (*model.Binary, error) {
+	return inspectAll(bytes.NewReader(data), int64(len(data)))
+}
+
+// countingReader counts what is read through it.
+type countingReader struct {
+	reader       io.ReaderAt
+	calls, bytes int64
+}
+
+func (r *countingReader) ReadAt(p []byte, at int64) (int, error) {
+	n, err := r.reader.ReadAt(p, at)
+	r.calls, r.bytes = r.calls+1, r.bytes+int64(n)
+	return n, err
 }

@@ -59,7 +59,7 @@ func endings() []exchange {
 }
 
 func TestAHandlerThatDoesNotReturnHasASpanThatSaysSo(t *testing.T) {
-	for _, build := range versionsOfHTTP2() {
+	for _, build := range versions() {
 		t.Run(build.String(), func(t *testing.T) {
 			server := target.Start(t, target.MustCompile(t, build))
 			// Three entries: what stayed behind would soon fill them.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,13 +103,8 @@ func manyHeaders(n int) map[string]string {
 	return headers
 }
 
-// versionsOfHTTP2 are one for each shape that the server of net/http has had.
-func versionsOfHTTP2() []target.Build {
-	return slices.DeleteFunc(versions(), func(b target.Build) bool { return len(b.Flags) == 0 })
-}
-
 func TestEveryStreamOfHTTP2GivesASpan(t *testing.T) {
-	for _, build := range versionsOfHTTP2() {
+	for _, build := range versions() {
 		t.Run(build.String(), func(t *testing.T) {
 			server, client := serveTLS(t, build)
 			client.Transport.(*http.Transport).ForceAttemptHTTP2 = true

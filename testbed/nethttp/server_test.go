@@ -210,14 +210,6 @@ var (
 	cutState  = longState[:25*20-1]
 )
 
-func versions() []target.Build {
-	var list []target.Build
-	for _, version := range []string{"1.21.13", "1.22.12", "1.24.13", "1.26.8", "1.27.4"} {
-		list = append(list, target.Build{Source: source, Go: version}, target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
-	}
-	return list
-}
-
 func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 	for _, build := range versions() {
 		t.Run(build.String(), func(t *testing.T) {

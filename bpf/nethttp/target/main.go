@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-var served atomic.Int64
+var served int64 // added to atomically
 
 func main() {
 	address := flag.String("listen", "127.0.0.1:0", "address to listen on")
@@ -48,13 +48,13 @@ func main() {
 	}()
 	fmt.Println(listener.Addr())
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		fmt.Println(served.Load())
+		fmt.Println(atomic.LoadInt64(&served))
 	}
 }
 
 func counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		served.Add(1)
+		atomic.AddInt64(&served, 1)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -128,12 +128,9 @@ func compile(b Build, files []string, executable string) error {
 	if err := os.MkdirAll(filepath.Dir(executable), 0o755); err != nil {
 		return err
 	}
-	flags := "GOFLAGS="
+	flags := "GOFLAGS=-mod=mod" // which writes go.sum
 	if !b.olderThan(18) {
-		flags += "-buildvcs=false "
-	}
-	if b.Modules != nil {
-		flags += "-mod=mod" // which writes go.sum
+		flags += " -buildvcs=false"
 	}
 	built := executable + ".new"
 	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)

@@ -1,0 +1,32 @@
+//go:build matrix
+
+package nethttp
+
+import "github.com/spanprobe/spanprobe/testbed/internal/target"
+
+// versions are all that are supported, in every form that changes what the
+// compiler or the linker makes of a function.
+func versions() []target.Build {
+	var list []target.Build
+	for _, version := range []string{
+		"1.17.13", "1.18.10", "1.20.14", "1.21.0", "1.21.13", "1.22.0", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.27.4",
+	} {
+		list = append(list, target.Build{Source: source, Go: version}, target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
+	}
+	for _, version := range []string{"1.17.13", "1.20.14", "1.23.12", "1.26.8", "1.27.4"} {
+		for _, flags := range [][]string{
+			{"-buildmode=pie", target.Stripped},
+			{"-ldflags=-s -w -linkmode external -extldflags -static-pie", "-buildmode=pie", "-tags=netgo,osusergo"}, // static PIE
+			{"-ldflags=-linkmode external"},
+			{"-race"},
+			{"-gcflags=all=-N -l"},
+			{"-trimpath", "-gcflags=all=-l"},
+		} {
+			list = append(list, target.Build{Source: source, Go: version, Flags: flags})
+		}
+	}
+	for _, version := range []string{"1.20.14", "1.26.8", "1.27.4"} {
+		list = append(list, target.Build{Source: source, Go: version, Flags: []string{"-cover"}})
+	}
+	return list
+}
