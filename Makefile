@@ -52,6 +52,11 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 	$(if $(AS_ROOT),$(AS_ROOT) $(GOTESTSUM) --format=pkgname --jsonfile=dist/test/root.json -- ./internal/discover ./receiver/...)
 	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/test/privileged.json -- -timeout=25m -p=1 ./...
 
+.PHONY: test-matrix
+test-matrix: $(TOOLS)/gotestsum ## Spans compared over every version and form of build, and Debian's programs: an hour
+	@$(SAY_WHY)
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=90m -p=1 ./nethttp ./programs
+
 .PHONY: bench
 bench: build ## What tracing costs, against instrumentation by hand
 	@$(SAY_WHY)

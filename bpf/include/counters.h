@@ -25,21 +25,27 @@ enum counter {
 	COUNTERS,
 };
 
+/* One entry holds them all, so that they share cache lines. */
+struct counts {
+	__u64 n[COUNTERS];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, COUNTERS);
-	__type(key, enum counter);
-	__type(value, __u64);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counts);
 } counters SEC(".maps");
 
 /* Uprobe programs can be preempted by one another on the same CPU, so even a
  * per-CPU slot is added to atomically. */
-static __always_inline void count(enum counter which)
+static __always_inline void count(const enum counter which)
 {
-	__u64 *n = bpf_map_lookup_elem(&counters, &which);
+	__u32 only = 0;
+	struct counts *counts = bpf_map_lookup_elem(&counters, &only);
 
-	if (n)
-		__sync_fetch_and_add(n, 1);
+	if (counts)
+		__sync_fetch_and_add(&counts->n[which], 1);
 }
 
 /* An operation that was lost as it began. */

@@ -13,24 +13,10 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type httpCounter uint32
-
-const (
-	httpCounterCOUNTER_OPERATIONS         httpCounter = 0
-	httpCounterCOUNTER_SUBMITTED          httpCounter = 1
-	httpCounterCOUNTER_NOT_SAMPLED        httpCounter = 2
-	httpCounterCOUNTER_DISCARDED          httpCounter = 3
-	httpCounterCOUNTER_LOST_RING_FULL     httpCounter = 4
-	httpCounterCOUNTER_LOST_MAP_FULL      httpCounter = 5
-	httpCounterCOUNTER_LOST_UNREADABLE    httpCounter = 6
-	httpCounterCOUNTER_LOST_UNSUPPORTED   httpCounter = 7
-	httpCounterCOUNTER_LOST_UNFINISHED    httpCounter = 8
-	httpCounterCOUNTER_PARTIAL_UNREADABLE httpCounter = 9
-	httpCounterCOUNTER_PARTIAL_HEADERS    httpCounter = 10
-	httpCounterCOUNTER_EVENTS_LOST        httpCounter = 11
-	httpCounterCOUNTER_HITS               httpCounter = 12
-	httpCounterCOUNTERS                   httpCounter = 13
-)
+type httpCounts struct {
+	_ structs.HostLayout
+	N [13]uint64
+}
 
 type httpEnding uint32
 

@@ -39,6 +39,11 @@ const (
 	sharedCounterCOUNTERS                   sharedCounter = 13
 )
 
+type sharedCounts struct {
+	_ structs.HostLayout
+	N [13]uint64
+}
+
 type sharedEvent struct {
 	_          structs.HostLayout
 	Kind       sharedEventKind
@@ -103,6 +108,7 @@ const (
 	sharedProgProcessExit       = "process_exit"
 	sharedProgProcessListen     = "process_listen"
 	sharedVarContextBitLayout   = "context_bit_layout"
+	sharedVarCounterLayout      = "counter_layout"
 	sharedVarEventLayout        = "event_layout"
 	sharedVarLibrary            = "library"
 	sharedVarOperationKeyLayout = "operation_key_layout"
@@ -173,6 +179,7 @@ type sharedMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type sharedVariableSpecs struct {
 	ContextBitLayout   *ebpf.VariableSpec `ebpf:"context_bit_layout"`
+	CounterLayout      *ebpf.VariableSpec `ebpf:"counter_layout"`
 	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
 	Library            *ebpf.VariableSpec `ebpf:"library"`
 	OperationKeyLayout *ebpf.VariableSpec `ebpf:"operation_key_layout"`
@@ -222,6 +229,7 @@ func (m *sharedMaps) Close() error {
 // It can be passed to loadSharedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sharedVariables struct {
 	ContextBitLayout   *ebpf.Variable `ebpf:"context_bit_layout"`
+	CounterLayout      *ebpf.Variable `ebpf:"counter_layout"`
 	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
 	Library            *ebpf.Variable `ebpf:"library"`
 	OperationKeyLayout *ebpf.Variable `ebpf:"operation_key_layout"`

@@ -139,13 +139,13 @@ func (k *Kernel) Events() *ebpf.Map { return k.process.Maps[mapEvents] }
 // process.Counter.
 func (k *Kernel) Counters() ([process.Counters]uint64, error) {
 	var sums [process.Counters]uint64
-	for i := range sums {
-		var values []uint64
-		if err := k.process.Maps[mapCounters].Lookup(uint32(i), &values); err != nil {
-			return sums, fmt.Errorf("read counter %d: %w", i, err)
-		}
-		for _, v := range values {
-			sums[i] += v
+	var processors [][process.Counters]uint64
+	if err := k.process.Maps[mapCounters].Lookup(uint32(0), &processors); err != nil {
+		return sums, fmt.Errorf("read the counters: %w", err)
+	}
+	for _, counts := range processors {
+		for i, n := range counts {
+			sums[i] += n
 		}
 	}
 	return sums, nil
