@@ -204,3 +204,28 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestAStatusIsWhatWasWrittenAndAnErrorSaysWhy(t *testing.T) {
+	for name, c := range map[string]struct {
+		request request
+		status  int64
+		failure string
+	}{
+		"nothing written":            {request{}, 200, ""},
+		"written":                    {request{status: 404}, 404, ""},
+		"an error of the server's":   {request{status: 503}, 503, "503"},
+		"not readable":               {request{status: statusUnreadable}, 0, ""},
+		"a panic":                    {request{ending: httpEndingENDING_PANICKED}, 0, "panic"},
+		"a panic after a status":     {request{status: 200, ending: httpEndingENDING_PANICKED}, 200, "panic"},
+		"an abort":                   {request{ending: httpEndingENDING_ABORTED}, 0, "http.ErrAbortHandler"},
+		"an exit":                    {request{ending: httpEndingENDING_EXITED}, 0, "runtime.Goexit"},
+		"a hijack":                   {request{ending: httpEndingENDING_HIJACKED}, 0, ""},
+		"a hijack after a status":    {request{status: 101, ending: httpEndingENDING_HIJACKED}, 101, ""},
+		"a hijack, an error written": {request{status: 500, ending: httpEndingENDING_HIJACKED}, 500, "500"},
+	} {
+		status := responseStatus(&c.request)
+		if failure := errorType(&c.request, status); status != c.status || failure != c.failure {
+			t.Errorf("%s: %d, %q", name, status, failure)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package plan_test
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"testing"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+// A library of another module than the standard library, hooked in all of the
+// ways there are.
+var (
+	status  = model.Field{Module: "example.com/m", Package: "example.com/m/p", Struct: "w", Field: "status"}
+	optHook = probe.Library{
+		Name: "m", OffsetsSize: 16,
+		Hooks: []probe.Hook{
+			{Symbol: "p.serve", Program: "serve"},
+			{Symbol: "p.end", Program: "end", Optional: true, Slot: 4},
+			{Symbol: "p.more", Program: "more", Optional: true, OnDemand: true, Slot: 8},
+			{Symbol: "p.with", Program: "with", Optional: true, With: "p.other"},
+			{Symbol: "example.com/m/p.write", Program: "write", Optional: true, Unless: status},
+		},
+		Fields: []probe.Field{{Field: status, Slot: 12, Optional: true}},
+	}
+)
+
+func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
+	for name, c := range map[string]struct {
+		functions []string
+		known     bool // where the status is
+		programs  []string
+		end       uint32 // what the slot of p.end says
+		notes     int
+	}{
+		"only what it must have":        {functions: []string{"p.serve"}, programs: []string{"serve"}},
+		"one whose presence is told":    {functions: []string{"p.serve", "p.end"}, programs: []string{"serve", "end"}, end: 1},
+		"one on demand":                 {functions: []string{"p.serve", "p.more"}, programs: []string{"serve", "more"}},
+		"one without its companion":     {functions: []string{"p.serve", "p.with"}, programs: []string{"serve"}},
+		"one with its companion":        {functions: []string{"p.serve", "p.with", "p.other"}, programs: []string{"serve", "with"}},
+		"one for a field not known":     {functions: []string{"p.serve", "example.com/m/p.write"}, programs: []string{"serve", "write"}, notes: 1},
+		"one for a field that is known": {functions: []string{"p.serve", "example.com/m/p.write"}, known: true, programs: []string{"serve"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, err := hex.DecodeString("493b6610760555")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{}}
+			for _, function := range c.functions {
+				b.Functions[function] = model.Function{Name: function, Code: code}
+			}
+			asked := false
+			l := plan.Build(b, []probe.Library{optHook}, func(field model.Field) (model.FieldOffset, error) {
+				asked = true
+				if field == status && c.known {
+					return model.FieldOffset{Offset: 72, Exists: true}, nil
+				}
+				return model.FieldOffset{}, errors.New("not known")
+			}).Libraries[0]
+			if l.LeftOut != "" || len(l.Sites) != len(c.programs) || len(l.Notes) != c.notes {
+				t.Fatalf("%+v", l)
+			}
+			for i, program := range c.programs {
+				if l.Sites[i].Program != program || l.Sites[i].OnDemand != (program == "more") {
+					t.Errorf("site %d: %+v", i, l.Sites[i])
+				}
+			}
+			if end, more := binary.LittleEndian.Uint32(l.Offsets[4:]), binary.LittleEndian.Uint32(l.Offsets[8:]); end != c.end || more != 0 {
+				t.Errorf("the slots say %d and %d", end, more)
+			}
+			// Nothing of a module is looked up in a binary without it.
+			if linked := len(c.functions) > 1 && c.functions[1] == "example.com/m/p.write"; asked != linked {
+				t.Errorf("looked up: %v", asked)
+			}
+			want := probe.Absent
+			if c.known {
+				want = 72
+			}
+			if got := binary.LittleEndian.Uint32(l.Offsets[12:]); got != want {
+				t.Errorf("the status is at %d", got)
+			}
+		})
+	}
+}
