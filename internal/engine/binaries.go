@@ -84,10 +84,10 @@ type demand struct {
 }
 
 // demand notes one. It is called from the goroutine that reads spans, which does
-// not wait: until it is answered, the next span demands it again.
-func (c *controller) demand(p program, library string) {
+// not wait: it asks again.
+func (c *controller) demand(d demand) {
 	select {
-	case c.demands <- demand{p, library}:
+	case c.demands <- d:
 	default:
 	}
 }

@@ -32,7 +32,8 @@ type spanReader struct {
 	assembler *assemble.Assembler
 	registry  *registry
 	counts    *counts
-	demand    func(program, string) // hooks of a library in a program's binary
+	pass      func(demand) // to who answers it
+	asked     map[demand]time.Time
 	builder   *traces.Builder
 
 	wallOffset int64
@@ -49,9 +50,9 @@ type pendingRecord struct {
 	since   time.Time
 }
 
-func newSpanReader(ctx context.Context, settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, demand func(program, string), wallOffset int64) *spanReader {
+func newSpanReader(ctx context.Context, settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, pass func(demand), wallOffset int64) *spanReader {
 	return &spanReader{
-		context: ctx, settings: settings, assembler: assembler, registry: registry, counts: counts, demand: demand,
+		context: ctx, settings: settings, assembler: assembler, registry: registry, counts: counts, pass: pass, asked: map[demand]time.Time{},
 		builder:    traces.NewBuilder(settings.Version),
 		wallOffset: wallOffset, measured: time.Now(),
 	}
@@ -86,12 +87,29 @@ func (s *spanReader) add(record []byte, entry registryEntry) {
 		return
 	}
 	if span.MissesHooks {
-		s.demand(program{span.PID, span.Generation}, span.Library)
+		s.ask(demand{program{span.PID, span.Generation}, span.Library})
 	}
 	s.builder.Add(entry.resource, &span)
 	if s.builder.Len() >= batchSize {
 		s.flush()
 	}
+}
+
+// askAgain is how long the answer to a demand may take, and how long a binary is
+// left alone that has nothing to answer with.
+const askAgain = time.Second
+
+// ask passes a demand on, unless the same one was passed on a moment ago.
+func (s *spanReader) ask(d demand) {
+	now := time.Now()
+	if now.Sub(s.asked[d]) < askAgain {
+		return
+	}
+	if len(s.asked) >= maxPending {
+		clear(s.asked) // of programs that have ended, for the most part
+	}
+	s.asked[d] = now
+	s.pass(d)
 }
 
 // drained is called when the ring buffer has nothing more for now.

@@ -27,7 +27,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	reader := newSpanReader(b.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
 		Consume: func(_ context.Context, t traces.Traces) error { spans += t.SpanCount(); return nil },
-	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), func(program, string) {}, time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), func(demand) {}, time.Now().UnixNano())
 	record := exampleRecord()
 	b.ReportAllocs()
 	for b.Loop() {
