@@ -36,11 +36,11 @@ func decode(record []byte, span *model.Span) error {
 		scheme = "https"
 	}
 	add(string(semconv.URLSchemeKey), scheme)
-	path, query := splitTarget(valid(r.target))
+	path, query := splitTarget(valid(r.target, targetLimit))
 	add(string(semconv.URLPathKey), path)
 	add(string(semconv.URLQueryKey), query)
 
-	route := routeOfPattern(valid(r.route))
+	route := routeOfPattern(valid(r.route, routeLimit))
 	add(string(semconv.HTTPRouteKey), route)
 	span.Name = spanName(method, route)
 
@@ -67,7 +67,7 @@ func decode(record []byte, span *model.Span) error {
 		attributes = append(attributes, model.Int(string(semconv.NetworkPeerPortKey), int64(peer.Port())))
 	}
 	add(string(semconv.NetworkProtocolVersionKey), protocolVersion(r.protoMajor, r.protoMinor))
-	add(string(semconv.UserAgentOriginalKey), valid(r.userAgent))
+	add(string(semconv.UserAgentOriginalKey), valid(r.userAgent, userAgentLimit))
 	span.Attributes = attributes
 	return nil
 }
@@ -111,7 +111,7 @@ func conventionalMethod(t text) (method, original string) {
 	case "":
 		return "", "" // could not be read
 	}
-	return "_OTHER", valid(t)
+	return "_OTHER", valid(t, methodLimit)
 }
 
 // splitTarget splits a request target (RFC 9112, section 3.2) as it came over
@@ -156,7 +156,7 @@ func spanName(method, route string) string {
 
 // splitHost splits a Host header. Port 0: it names none.
 func splitHost(t text) (address string, port uint16) {
-	host := valid(t)
+	host := valid(t, hostLimit)
 	if t.cut {
 		return "", 0
 	}
@@ -201,19 +201,29 @@ func wholeEntries(t text) string {
 	return strings.ToValidUTF8(entries, "")
 }
 
-// valid makes a text valid UTF-8: a character that was cut in two at its end
-// goes, any other byte that is none becomes U+FFFD.
-func valid(t text) string {
+// valid makes a text valid UTF-8, of so many bytes at the most: bytes that are none
+// become U+FFFD, of three bytes, and a character that was cut in two at the end goes.
+func valid(t text, limit int) string {
 	s := t.string
 	if t.cut {
-		for i := 1; i < utf8.UTFMax && i <= len(s); i++ {
-			if first := s[len(s)-i]; utf8.RuneStart(first) {
-				if first >= utf8.RuneSelf && !utf8.FullRuneInString(s[len(s)-i:]) {
-					s = s[:len(s)-i]
-				}
-				break
+		s = wholeCharacters(s)
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > limit {
+		s = wholeCharacters(s[:limit])
+	}
+	return s
+}
+
+// wholeCharacters drops the beginning of a character at the end of s.
+func wholeCharacters(s string) string {
+	for i := 1; i < utf8.UTFMax && i <= len(s); i++ {
+		if first := s[len(s)-i]; utf8.RuneStart(first) {
+			if first >= utf8.RuneSelf && !utf8.FullRuneInString(s[len(s)-i:]) {
+				return s[:len(s)-i]
 			}
+			break
 		}
 	}
-	return strings.ToValidUTF8(s, "�")
+	return s
 }

@@ -109,8 +109,10 @@ func TestATextIsValidAndNeverCutInsideACharacter(t *testing.T) {
 		{text{"a\xff\xfeb", false}, "a�b"},
 		{text{"\x80\x80\x80\x80", true}, "�"},
 		{text{"a\x00b", false}, "a\x00b"},
+		{text{"1234567\xff", false}, "1234567"}, // U+FFFD would make it longer than 8
+		{text{"1\xff2\xff3\xff", false}, "1�2�"},
 	} {
-		if got := valid(c.text); got != c.want {
+		if got := valid(c.text, 8); got != c.want {
 			t.Errorf("%q (cut: %v): %q, want %q", c.text.string, c.text.cut, got, c.want)
 		}
 	}
@@ -227,5 +229,13 @@ func TestAStatusIsWhatWasWrittenAndAnErrorSaysWhy(t *testing.T) {
 		if failure := errorType(&c.request, status); status != c.status || failure != c.failure {
 			t.Errorf("%s: %d, %q", name, status, failure)
 		}
+	}
+}
+
+func TestTheLimitsAreThoseOfThePrograms(t *testing.T) {
+	// The method and the target are kept with the byte between them.
+	all := tracestateLimit + methodLimit + 1 + targetLimit + hostLimit + remoteLimit + userAgentLimit + routeLimit
+	if room := len(httpServerSpan{}.Texts); room != all {
+		t.Errorf("the programs have room for %d bytes, the limits add up to %d", room, all)
 	}
 }

@@ -19,6 +19,17 @@ type request struct {
 // statusUnreadable is STATUS_UNREADABLE of request.h.
 const statusUnreadable = 0xffff
 
+// How many bytes are kept of each text: request.h.
+const (
+	methodLimit     = 32
+	targetLimit     = 640
+	hostLimit       = 128
+	remoteLimit     = 64
+	userAgentLimit  = 192
+	tracestateLimit = 512
+	routeLimit      = 192
+)
+
 // text is one string of a record.
 type text struct {
 	string
