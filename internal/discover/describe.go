@@ -26,6 +26,9 @@ func (f *Finder) describe(pid int, now program, target Target) (process model.Pr
 	if process.Args, err = f.args(pid); err != nil {
 		warnings = append(warnings, err)
 	}
+	if process.ContainerID, err = f.containerID(pid); err != nil {
+		warnings = append(warnings, err)
+	}
 	env, err := f.environment(pid)
 	if err != nil {
 		warnings = append(warnings, err)

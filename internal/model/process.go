@@ -10,6 +10,9 @@ type Process struct {
 	// ServiceName is what the target entry, OTEL_SERVICE_NAME,
 	// OTEL_RESOURCE_ATTRIBUTES or the executable's base name say, in this order.
 	ServiceName string
+	// ContainerID is the id of the container that it runs in; "" if it runs in
+	// none, or that is not certain.
+	ContainerID string
 	// Resource holds further resource attributes from the process's
 	// OTEL_RESOURCE_ATTRIBUTES; service.name is not among them.
 	Resource map[string]string

@@ -28,7 +28,7 @@ const sdkName = "spanprobe"
 func NewResource(p *model.Process, goVersion, host, version string) Resource {
 	r := pcommon.NewResource()
 	attributes := r.Attributes()
-	attributes.EnsureCapacity(len(p.Resource) + 10)
+	attributes.EnsureCapacity(len(p.Resource) + 11)
 	for key, value := range p.Resource {
 		attributes.PutStr(key, value)
 	}
@@ -47,6 +47,7 @@ func NewResource(p *model.Process, goVersion, host, version string) Resource {
 	if goVersion != "" {
 		put(string(semconv.ProcessRuntimeVersionKey), "go"+goVersion)
 	}
+	put(string(semconv.ContainerIDKey), p.ContainerID)
 	put(string(semconv.HostNameKey), host)
 	put(string(semconv.TelemetrySDKNameKey), sdkName)
 	put(string(semconv.TelemetrySDKLanguageKey), "go")
