@@ -49,6 +49,7 @@ type controller struct {
 
 	binaries  map[model.ExeID]*traced
 	processes map[int]*running
+	matched   map[int]bool // indexes of target entries; nil once it was told which had none
 	indexes   indexes
 	sweep     bool // programs have ended since the last sweep
 	stop      <-chan struct{}
@@ -87,6 +88,7 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 		done:      make(chan struct{}),
 		binaries:  map[model.ExeID]*traced{},
 		processes: map[int]*running{},
+		matched:   map[int]bool{},
 		lost:      map[LostReason]uint64{},
 		unlogged:  map[LostReason]uint64{},
 	}
@@ -140,6 +142,7 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.yieldLeases()
 		case <-scan.C:
 			c.apply(c.finder.Scan())
+			c.tellUnmatched()
 		case <-housekeeping.C:
 			c.dropUnused()
 			c.yieldLeases()
@@ -202,6 +205,7 @@ func (c *controller) apply(changes discover.Changes) {
 		c.appeared(match)
 	}
 	for _, match := range changes.Updated {
+		c.note(match)
 		if r := c.processes[match.Process.PID]; r != nil {
 			r.process, r.target = match.Process, match.Target
 			if r.program != (program{}) {
@@ -214,6 +218,7 @@ func (c *controller) apply(changes discover.Changes) {
 }
 
 func (c *controller) appeared(match discover.Match) {
+	c.note(match)
 	r := &running{process: match.Process, target: match.Target}
 	c.processes[match.Process.PID] = r
 	t := c.binaries[match.Process.ID]

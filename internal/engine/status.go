@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/spanprobe/spanprobe/internal/discover"
 )
 
 const (
@@ -76,4 +78,26 @@ func (c *controller) trouble(now time.Time) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// tellUnmatched tells once, some time after the start, which entries have matched
+// nothing: a mistake in one is silent otherwise.
+func (c *controller) tellUnmatched() {
+	if c.matched == nil {
+		return
+	}
+	for i, target := range c.config.Targets {
+		if !c.matched[i] {
+			c.settings.Logger.Info("A target entry has matched no process so far; one that appears later is traced then",
+				zap.Int("entry", i), zap.String("exe", target.Exe), zap.Uint16("port", target.Port), zap.Int("pid", target.PID))
+		}
+	}
+	c.matched = nil
+}
+
+// note notes that an entry has matched.
+func (c *controller) note(match discover.Match) {
+	if c.matched != nil {
+		c.matched[match.Target] = true
+	}
 }
