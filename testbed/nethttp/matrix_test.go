@@ -16,7 +16,6 @@ func versions() []target.Build {
 	for _, version := range []string{"1.17.13", "1.20.14", "1.23.12", "1.26.8", "1.27.4"} {
 		for _, flags := range [][]string{
 			{"-buildmode=pie", target.Stripped},
-			{"-ldflags=-s -w -linkmode external -extldflags -static-pie", "-buildmode=pie", "-tags=netgo,osusergo"}, // static PIE
 			{"-ldflags=-linkmode external"},
 			{"-race"},
 			{"-gcflags=all=-N -l"},
@@ -24,6 +23,12 @@ func versions() []target.Build {
 		} {
 			list = append(list, target.Build{Source: source, Go: version, Flags: flags})
 		}
+	}
+	// Programs that older releases link as static PIE do not start.
+	for _, version := range []string{"1.23.12", "1.26.8", "1.27.4"} {
+		list = append(list, target.Build{Source: source, Go: version, Flags: []string{
+			"-ldflags=-s -w -linkmode external -extldflags -static-pie", "-buildmode=pie", "-tags=netgo,osusergo",
+		}})
 	}
 	for _, version := range []string{"1.20.14", "1.26.8", "1.27.4"} {
 		list = append(list, target.Build{Source: source, Go: version, Flags: []string{"-cover"}})
