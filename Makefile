@@ -53,9 +53,13 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/test/privileged.json -- -timeout=25m -p=1 ./...
 
 .PHONY: test-matrix
-test-matrix: $(TOOLS)/gotestsum ## Spans compared over every version and form of build, and Debian's programs: an hour
+test-matrix: $(TOOLS)/gotestsum ## Spans compared over every version and form of build, and Debian's programs
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=90m -p=1 ./nethttp ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=90m -p=1 ./nethttp ./shapes ./programs
+
+.PHONY: test-vm
+test-vm: ## Tests under other kernels, in virtual machines
+	cd testbed && go test -tags=vm -count=1 -timeout=2h -v -run=TestKernels ./vm
 
 .PHONY: bench
 bench: build ## What tracing costs, against instrumentation by hand

@@ -41,17 +41,21 @@ static __always_inline __u32 new_generation(void)
 /* The process of a hit, if it is a traced one and the hit came through the
  * attachment of its own binary: files that share an inode (overlayfs) are
  * attached once for each of their names, and each hit arrives through all of
- * them. Where the site is the stack check itself, a call whose stack must grow
- * comes by twice, and its second hit is the one that counts. */
+ * them. */
 static __always_inline struct process *traced_process(struct pt_regs *ctx, __u32 tgid)
 {
-	struct process *p;
+	struct process *p = bpf_map_lookup_elem(&processes, &tgid);
 
-	if (GO_RUNS_AGAIN(ctx))
-		return NULL;
-	p = bpf_map_lookup_elem(&processes, &tgid);
 	if (!p || p->binary != (__u32)bpf_get_attach_cookie(ctx))
 		return NULL;
 	count(COUNTER_HITS);
 	return p;
+}
+
+/* The same for a hook on the entry into a function. Where the site is the stack
+ * check itself, a call whose stack must grow comes by twice, and its second hit
+ * is the one that counts. */
+static __always_inline struct process *entering_process(struct pt_regs *ctx, __u32 tgid)
+{
+	return GO_RUNS_AGAIN(ctx) ? NULL : traced_process(ctx, tgid);
 }

@@ -36,7 +36,7 @@ static const struct server_span empty_span;
 static __always_inline bool begin(struct pt_regs *ctx, struct operation_key *key, struct server_offsets **o)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct process *process = traced_process(ctx, tgid);
+	struct process *process = entering_process(ctx, tgid);
 	__u32 binary;
 
 	if (!process)

@@ -166,7 +166,7 @@ func (d *debugInfo) number(size int) (uint64, error) {
 		return 0, errMalformed
 	}
 	var b [8]byte
-	if err := readWhole(d.reader, b[:size]); err != nil {
+	if _, err := io.ReadFull(d.reader, b[:size]); err != nil {
 		return 0, err
 	}
 	d.left -= uint64(size)

@@ -15,7 +15,7 @@ import (
 // What an inspection may take, whatever the file says.
 const (
 	memoryBound = 128 << 20 // bytes that are allocated in all
-	readBound   = 1<<30 + 128<<20
+	readBound   = 640 << 20
 	callsBound  = 4 << 20 // reads
 	timeBound   = time.Minute
 )

@@ -34,11 +34,11 @@ const maxSections = 1024
 // Bounds on what is read, in bytes. The parsers of the standard library allocate
 // by numbers in the file, in proportion to what they then can read.
 const (
-	maxRead      = 1 << 30  // in all: a sparse file costs nothing, and its sections may overlap
-	maxHeaders   = 4 << 20  // ELF headers and section names
-	maxBuildInfo = 64 << 20 // what is searched for the build information
-	maxString    = 1 << 20  // one string of it: a module takes about 100 bytes
-	maxVersion   = 256      // the version of Go, with its experiments
+	maxRead      = 512 << 20 // in all: a sparse file costs nothing, and its sections may overlap
+	maxHeaders   = 4 << 20   // ELF headers and section names
+	maxBuildInfo = 64 << 20  // what is searched for the build information
+	maxString    = 1 << 20   // one string of it: a module takes about 100 bytes
+	maxVersion   = 256       // the version of Go, with its experiments
 )
 
 // File is an executable that is being inspected. It is not safe for concurrent

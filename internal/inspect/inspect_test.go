@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"bytes"
 	"debug/dwarf"
 	"debug/elf"
 	"errors"
@@ -178,7 +179,11 @@ func TestWhatIsNoGoExecutableIsRefusedByName(t *testing.T) {
 		"empty":        {nil, inspect.ErrNotGo, "not an ELF file"},
 		"header only":  {data[:64], nil, ""},
 		"other arch":   {changed(func(b []byte) { b[18] = byte(elf.EM_RISCV) }), inspect.ErrUnsupported, "amd64 and arm64"},
-		"32 bit":       {changed(func(b []byte) { b[elf.EI_CLASS] = byte(elf.ELFCLASS32) }), nil, ""},
+		"32 bit":       {changed(func(b []byte) { b[elf.EI_CLASS] = byte(elf.ELFCLASS32) }), inspect.ErrUnsupported, "64-bit little-endian"},
+		"big-endian":   {changed(func(b []byte) { b[elf.EI_DATA] = byte(elf.ELFDATA2MSB) }), inspect.ErrUnsupported, "64-bit little-endian"},
+		"object file":  {changed(func(b []byte) { b[16] = byte(elf.ET_REL) }), inspect.ErrNotGo, "ET_REL"},
+		"no functions": {bytes.ReplaceAll(data, []byte(".gopclntab\x00"), []byte(".something\x00")), inspect.ErrUnsupported, "without a function table"},
+		"no version":   {bytes.ReplaceAll(data, []byte("\xff Go buildinf:"), []byte("\xff No buildinf:")), inspect.ErrUnsupported, "build information"},
 		"packed":       {changed(func(b []byte) { copy(b[0x2f0:], "UPX!") }), inspect.ErrUnsupported, "upx -d"},
 		"65535 tables": {changed(func(b []byte) { b[60], b[61] = 0xff, 0xff }), inspect.ErrUnsupported, "65535 sections"},
 	} {

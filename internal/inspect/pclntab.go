@@ -29,7 +29,7 @@ const maxFunctions = 4 << 20
 // Bounds on the search for the table where no section header says where it
 // begins.
 const (
-	maxSearched = 512 << 20 // bytes
+	maxSearched = 256 << 20 // bytes
 	maxMagics   = 1 << 12   // places that have a magic number: there is one table
 )
 

@@ -1,7 +1,7 @@
 package inspect
 
 import (
-	"bufio"
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -97,26 +97,30 @@ func (f *File) dataAreas() []*io.SectionReader {
 }
 
 func candidatesFromData(area *io.SectionReader, pclntab uint64) ([]candidate, error) {
-	buffered := bufio.NewReaderSize(area, 64<<10)
+	pattern := binary.LittleEndian.AppendUint64(nil, pclntab)
 	var found []candidate
-	var word [8]byte
-	for at := int64(0); len(found) < maxCandidates; at += 8 {
-		if err := readWhole(buffered, word[:]); err != nil {
-			return found, ignoreEnd(err)
+	err := eachChunk(area, len(pattern), func(start int64, chunk []byte) (more bool) {
+		for at := 0; len(found) < maxCandidates; at++ {
+			next := bytes.Index(chunk[at:], pattern)
+			if next < 0 {
+				return true
+			}
+			at += next
+			var head [moduledataText + 8]byte
+			if at%8 != 0 {
+				continue
+			}
+			if _, err := area.ReadAt(head[:], start+int64(at)); err != nil {
+				continue // too near the end to be it
+			}
+			found = append(found, candidate{
+				minpc: binary.LittleEndian.Uint64(head[moduledataMinPC:]),
+				text:  binary.LittleEndian.Uint64(head[moduledataText:]),
+			})
 		}
-		if binary.LittleEndian.Uint64(word[:]) != pclntab {
-			continue
-		}
-		var head [moduledataText + 8]byte
-		if _, err := area.ReadAt(head[:], at); err != nil {
-			continue // too near the end to be it
-		}
-		found = append(found, candidate{
-			minpc: binary.LittleEndian.Uint64(head[moduledataMinPC:]),
-			text:  binary.LittleEndian.Uint64(head[moduledataText:]),
-		})
-	}
-	return found, nil
+		return false
+	})
+	return found, err
 }
 
 // Relocations that add the load address to a constant: the x86-64 psABI and
@@ -160,31 +164,35 @@ func (f *File) eachRelative(visit func(address, addend uint64)) error {
 		if section.Type != elf.SHT_RELA {
 			continue
 		}
-		buffered := bufio.NewReaderSize(io.NewSectionReader(f.reader, int64(section.Offset), int64(section.FileSize)), 64<<10)
-		for {
-			var entry [relaSize]byte
-			if err := readWhole(buffered, entry[:]); err != nil {
-				if err := ignoreEnd(err); err != nil {
-					return fmt.Errorf("read the relocations: %w", err)
+		area := io.NewSectionReader(f.reader, int64(section.Offset), int64(section.FileSize))
+		err := eachChunk(area, relaSize, func(_ int64, chunk []byte) bool {
+			for ; len(chunk) >= relaSize; chunk = chunk[relaSize:] {
+				if kind := binary.LittleEndian.Uint32(chunk[8:]); kind == relativeAMD64 || kind == relativeARM64 {
+					visit(binary.LittleEndian.Uint64(chunk), binary.LittleEndian.Uint64(chunk[16:]))
 				}
-				break
 			}
-			if kind := binary.LittleEndian.Uint32(entry[8:]); kind == relativeAMD64 || kind == relativeARM64 {
-				visit(binary.LittleEndian.Uint64(entry[0:]), binary.LittleEndian.Uint64(entry[16:]))
-			}
+			return true
+		})
+		if err != nil {
+			return fmt.Errorf("read the relocations: %w", err)
 		}
 	}
 	return nil
 }
 
-func readWhole(r io.Reader, p []byte) error {
-	_, err := io.ReadFull(r, p)
-	return err
-}
-
-func ignoreEnd(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil
+// eachChunk visits an area, that consists of records of size bytes, in chunks of
+// whole records, until visit returns false. The last chunk may end with a part of
+// a record.
+func eachChunk(area *io.SectionReader, size int, visit func(start int64, chunk []byte) (more bool)) error {
+	buffer := make([]byte, 8<<10*size)
+	for start := int64(0); start < area.Size(); start += int64(len(buffer)) {
+		n, err := area.ReadAt(buffer, start)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if !visit(start, buffer[:n]) || n < len(buffer) {
+			return nil
+		}
 	}
-	return err
+	return nil
 }

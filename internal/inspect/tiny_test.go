@@ -47,7 +47,7 @@ type part struct {
 	data []byte
 }
 
-// tinyParts are the contents of the sections, but for what depends on addresses.
+// parts are the contents of the sections, but for what depends on addresses.
 func (t tiny) parts() []*part {
 	abbrev := []byte{
 		1, 0x11, 1, 0x03, 0x08, 0, 0, // compile unit: name
@@ -109,8 +109,16 @@ func (t tiny) debug(name string, data []byte) *part {
 }
 
 // bytes puts the executable together.
-func (t tiny) bytes() []byte {
+func (t tiny) bytes() []byte { return t.with(nil) }
+
+// with puts the executable together with other contents of some sections.
+func (t tiny) with(contents map[string][]byte) []byte {
 	parts := t.parts()
+	for _, p := range parts {
+		if data, ok := contents[p.name]; ok {
+			p.data = data
+		}
+	}
 	at := uint64(tinyOffset)
 	names := []byte{0}
 	sections := map[string]*part{}

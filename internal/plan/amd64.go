@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -28,8 +29,8 @@ func enterAMD64(code []byte) ([]instruction, error) {
 		return nil, err
 	}
 	behind := jump + branch.Len
-	if push, err := decodeAMD64(code, behind); err == nil && push.Op == x86asm.PUSH && push.Args[0] == x86asm.RBP {
-		return []instruction{{behind, x86asm.GNUSyntax(push, 0, nil), Emulated}}, nil
+	if bytes.HasPrefix(code[behind:], []byte{0x55}) {
+		return []instruction{{behind, "push %rbp", Emulated}}, nil
 	}
 	return []instruction{{jump, x86asm.GNUSyntax(branch, 0, nil), Emulated}}, nil
 }
@@ -53,11 +54,11 @@ func stackCheckAMD64(code []byte) (jump int, err error) {
 			return 0, err
 		}
 		switch {
-		case compared && i.Op == x86asm.JBE && plainJump(code[offset:]):
+		case compared && jumpsToGrow(code[offset:]):
 			return offset, nil
 		case compared:
 			return 0, errUnknownPrologue
-		case i.Op == x86asm.CMP && comparesGuard(i):
+		case comparesGuard(code[offset:]):
 			compared = true
 		case i.Op == x86asm.LEA && i.Args[0] == x86asm.R12 && baseOf(i.Args[1]) == x86asm.RSP:
 		case i.Op == x86asm.MOV && i.Args[0] == x86asm.R12 && i.Args[1] == x86asm.RSP:
@@ -71,16 +72,19 @@ func stackCheckAMD64(code []byte) (jump int, err error) {
 	return 0, errNoStackCheck
 }
 
-// plainJump tells whether a `jbe` has no prefix: the kernel does not emulate a
-// branch that has one of operand size (arch/x86/kernel/uprobes.c,
+// jumpsToGrow tells whether code begins with a `jbe` without a prefix: the kernel
+// does not emulate every branch that has one (arch/x86/kernel/uprobes.c,
 // branch_setup_xol_ops).
-func plainJump(code []byte) bool { return code[0] == 0x76 || code[0] == 0x0f }
+func jumpsToGrow(code []byte) bool {
+	return bytes.HasPrefix(code, []byte{0x76}) || bytes.HasPrefix(code, []byte{0x0f, 0x86})
+}
 
-// comparesGuard tells whether an instruction compares with g.stackguard0, which
-// lies at 16 in runtime.g; g is in r14 (src/cmd/compile/abi-internal.md).
-func comparesGuard(i x86asm.Inst) bool {
-	guard, ok := i.Args[1].(x86asm.Mem)
-	return ok && guard.Base == x86asm.R14 && guard.Disp == 16 && (i.Args[0] == x86asm.RSP || i.Args[0] == x86asm.R12)
+// comparesGuard tells whether code begins with a compare of %rsp or %r12 with
+// g.stackguard0, which lies at 16 in runtime.g; g is in r14
+// (src/cmd/compile/abi-internal.md).
+func comparesGuard(code []byte) bool {
+	const stack, lowest = "\x49\x3b\x66\x10", "\x4d\x3b\x66\x10"
+	return bytes.HasPrefix(code, []byte(stack)) || bytes.HasPrefix(code, []byte(lowest))
 }
 
 func baseOf(a x86asm.Arg) x86asm.Reg {

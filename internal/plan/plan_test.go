@@ -249,11 +249,7 @@ func planned(t *testing.T, arch model.Arch, code string, event probe.Event) plan
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &model.Binary{GoVersion: "1.26.8", Arch: arch, Functions: map[string]model.Function{
-		"f": {Name: "f", Address: 0x401000, FileOffset: 0x1000, Code: decoded},
-	}}
-	library := probe.Library{Name: "library", Hooks: []probe.Hook{{Symbol: "f", Event: event, Program: "program"}}}
-	return plan.Build(b, []probe.Library{library}, known(0)).Libraries[0]
+	return siteOf(arch, decoded, event)
 }
 
 // serverBinary has both functions of a server.
