@@ -38,14 +38,38 @@ static __always_inline __u32 new_generation(void)
 	return generation ? generation : 1;
 }
 
+/* A program with a tail call in it keeps its variables on the stack of the task.
+ * Recent kernels (x86 from 6.13 on) otherwise give programs of this type one stack for each
+ * CPU (kernel/bpf/verifier.c, bpf_enable_priv_stack), which counts on a check
+ * against recursion that uprobes do not have (kernel/trace/bpf_trace.c,
+ * uprobe_prog_run): where the kernel is preemptible, a program that preempts
+ * another writes over its variables, among them its pointers. The call is never
+ * made, and the verifier takes it out after it was seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} nothing SEC(".maps");
+
+const volatile __u8 never;
+
+static __always_inline void stay_on_own_stack(struct pt_regs *ctx)
+{
+	if (never)
+		bpf_tail_call(ctx, &nothing, 0);
+}
+
 /* The process of a hit, if it is a traced one and the hit came through the
  * attachment of its own binary: files that share an inode (overlayfs) are
  * attached once for each of their names, and each hit arrives through all of
  * them. */
 static __always_inline struct process *traced_process(struct pt_regs *ctx, __u32 tgid)
 {
-	struct process *p = bpf_map_lookup_elem(&processes, &tgid);
+	struct process *p;
 
+	stay_on_own_stack(ctx);
+	p = bpf_map_lookup_elem(&processes, &tgid);
 	if (!p || p->binary != (__u32)bpf_get_attach_cookie(ctx))
 		return NULL;
 	count(COUNTER_HITS);

@@ -186,6 +186,7 @@ type httpServerSpan struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	httpMapCounters         = "counters"
+	httpMapNothing          = "nothing"
 	httpMapOffsets          = "offsets"
 	httpMapProcesses        = "processes"
 	httpMapRequests         = "requests"
@@ -202,6 +203,7 @@ const (
 	httpProgStartStream     = "start_stream"
 	httpVarEndingLayout     = "ending_layout"
 	httpVarLibrary          = "library"
+	httpVarNever            = "never"
 	httpVarWakeupBytes      = "wakeup_bytes"
 )
 
@@ -264,6 +266,7 @@ type httpProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type httpMapSpecs struct {
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
+	Nothing   *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets   *ebpf.MapSpec `ebpf:"offsets"`
 	Processes *ebpf.MapSpec `ebpf:"processes"`
 	Requests  *ebpf.MapSpec `ebpf:"requests"`
@@ -276,6 +279,7 @@ type httpMapSpecs struct {
 type httpVariableSpecs struct {
 	EndingLayout *ebpf.VariableSpec `ebpf:"ending_layout"`
 	Library      *ebpf.VariableSpec `ebpf:"library"`
+	Never        *ebpf.VariableSpec `ebpf:"never"`
 	WakeupBytes  *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -300,6 +304,7 @@ func (o *httpObjects) Close() error {
 // It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
 type httpMaps struct {
 	Counters  *ebpf.Map `ebpf:"counters"`
+	Nothing   *ebpf.Map `ebpf:"nothing"`
 	Offsets   *ebpf.Map `ebpf:"offsets"`
 	Processes *ebpf.Map `ebpf:"processes"`
 	Requests  *ebpf.Map `ebpf:"requests"`
@@ -309,6 +314,7 @@ type httpMaps struct {
 func (m *httpMaps) Close() error {
 	return _HttpClose(
 		m.Counters,
+		m.Nothing,
 		m.Offsets,
 		m.Processes,
 		m.Requests,
@@ -322,6 +328,7 @@ func (m *httpMaps) Close() error {
 type httpVariables struct {
 	EndingLayout *ebpf.Variable `ebpf:"ending_layout"`
 	Library      *ebpf.Variable `ebpf:"library"`
+	Never        *ebpf.Variable `ebpf:"never"`
 	WakeupBytes  *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

@@ -102,6 +102,7 @@ const (
 	sharedMapCounters           = "counters"
 	sharedMapEvents             = "events"
 	sharedMapFiles              = "files"
+	sharedMapNothing            = "nothing"
 	sharedMapProcesses          = "processes"
 	sharedMapSpans              = "spans"
 	sharedProgProcessExec       = "process_exec"
@@ -111,6 +112,7 @@ const (
 	sharedVarCounterLayout      = "counter_layout"
 	sharedVarEventLayout        = "event_layout"
 	sharedVarLibrary            = "library"
+	sharedVarNever              = "never"
 	sharedVarOperationKeyLayout = "operation_key_layout"
 	sharedVarSpanHeadLayout     = "span_head_layout"
 	sharedVarWakeupBytes        = "wakeup_bytes"
@@ -170,6 +172,7 @@ type sharedMapSpecs struct {
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
 	Files     *ebpf.MapSpec `ebpf:"files"`
+	Nothing   *ebpf.MapSpec `ebpf:"nothing"`
 	Processes *ebpf.MapSpec `ebpf:"processes"`
 	Spans     *ebpf.MapSpec `ebpf:"spans"`
 }
@@ -182,6 +185,7 @@ type sharedVariableSpecs struct {
 	CounterLayout      *ebpf.VariableSpec `ebpf:"counter_layout"`
 	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
 	Library            *ebpf.VariableSpec `ebpf:"library"`
+	Never              *ebpf.VariableSpec `ebpf:"never"`
 	OperationKeyLayout *ebpf.VariableSpec `ebpf:"operation_key_layout"`
 	SpanHeadLayout     *ebpf.VariableSpec `ebpf:"span_head_layout"`
 	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -210,6 +214,7 @@ type sharedMaps struct {
 	Counters  *ebpf.Map `ebpf:"counters"`
 	Events    *ebpf.Map `ebpf:"events"`
 	Files     *ebpf.Map `ebpf:"files"`
+	Nothing   *ebpf.Map `ebpf:"nothing"`
 	Processes *ebpf.Map `ebpf:"processes"`
 	Spans     *ebpf.Map `ebpf:"spans"`
 }
@@ -219,6 +224,7 @@ func (m *sharedMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Files,
+		m.Nothing,
 		m.Processes,
 		m.Spans,
 	)
@@ -232,6 +238,7 @@ type sharedVariables struct {
 	CounterLayout      *ebpf.Variable `ebpf:"counter_layout"`
 	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
 	Library            *ebpf.Variable `ebpf:"library"`
+	Never              *ebpf.Variable `ebpf:"never"`
 	OperationKeyLayout *ebpf.Variable `ebpf:"operation_key_layout"`
 	SpanHeadLayout     *ebpf.Variable `ebpf:"span_head_layout"`
 	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`

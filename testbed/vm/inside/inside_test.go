@@ -1,0 +1,68 @@
+//go:build vm
+
+// Package inside tests what is so in certain machines only.
+package inside
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/spanprobe/spanprobe/bpf/all"
+	"github.com/spanprobe/spanprobe/internal/engine"
+)
+
+func TestAKernelThatIsTooOldIsRefusedWithTheReason(t *testing.T) {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(engine.Config{Targets: []engine.Target{{Exe: "/**"}}}, engine.Settings{
+		Logger:    zaptest.NewLogger(t),
+		Libraries: all.Libraries(),
+		Version:   "test",
+		Consume:   func(context.Context, ptrace.Traces) error { return nil },
+		Status:    func(err error) { t.Errorf("status: %v", err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = e.Start(t.Context())
+	if err == nil {
+		t.Fatalf("the engine starts on %s", release)
+	}
+	want := "spanprobe cannot run here: kernel " + strings.TrimSpace(string(release)) + " is too old: spanprobe needs Linux 6.1 or newer"
+	if err.Error() != want {
+		t.Errorf("the reason is %q, not %q", err, want)
+	}
+	if err := e.Shutdown(context.Background()); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+}
+
+// The kernel's sched_dynamic_show (kernel/sched/debug.c, 6.18) puts parentheses
+// around the model of preemption that it follows.
+func TestTheKernelIsFullyPreemptible(t *testing.T) {
+	contains(t, "/sys/kernel/debug/sched/preempt", "(full)")
+}
+
+// The kernel's lockdown_read (security/lockdown/lockdown.c) puts brackets around
+// the level that is in force.
+func TestTheKernelIsLockedDown(t *testing.T) {
+	contains(t, "/sys/kernel/security/lockdown", "[integrity]")
+}
+
+func contains(t *testing.T, path, part string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(content), part) {
+		t.Errorf("%s says %q, not %s", path, content, part)
+	}
+}

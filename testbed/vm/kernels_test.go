@@ -1,0 +1,175 @@
+//go:build vm
+
+package vm
+
+import (
+	"context"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/internal/target"
+)
+
+const (
+	// machinePatience is how long a machine may take, with what it needs fetched and
+	// built. Processors that are busy otherwise make it many times slower.
+	machinePatience = 20 * time.Minute
+	// suitePatience is how long the tests of one package may take in it.
+	suitePatience = 15 * time.Minute
+)
+
+// The programs that the tests trace. They are few: a machine is about its kernel,
+// the versions of Go are about the library. A test that wants another one fails,
+// since there is no go command in a machine.
+var (
+	newest    = target.Build{Source: "bpf/nethttp/target", Go: "1.27.4", Flags: []string{target.Stripped}}
+	oldest    = target.Build{Source: "bpf/nethttp/target", Go: "1.17.13", Flags: []string{target.Stripped}}
+	plain     = target.Build{Source: "bpf/nethttp/target", Go: "1.26.8"}
+	elsewhere = target.Build{Source: "bpf/nethttp/target", Go: "1.26.8", Flags: []string{"-gcflags=all=-N -l"}}
+	stripped  = target.Build{Source: "bpf/nethttp/target", Go: "1.26.8", Flags: []string{target.Stripped}}
+)
+
+// with is the name of a test's subtest for a build.
+func with(test string, build target.Build) string {
+	return test + "/" + strings.ReplaceAll(build.String(), " ", "_")
+}
+
+// spans is what every kernel must do: whole spans of every kind of request. The
+// oldest programs are probed at another instruction than the newest.
+func spans() Suite {
+	return Suite{Package: "nethttp", Tests: []string{
+		with("TestEverySpanSaysWhatTheClientKnows", newest),
+		with("TestEverySpanSaysWhatTheClientKnows", oldest),
+		with("TestEveryStreamOfHTTP2GivesASpan", newest),
+		with("TestAHandlerThatDoesNotReturnHasASpanThatSaysSo", newest),
+		with("TestTheRouteIsFoundWhateverMiddlewareStandsBefore", newest),
+		"TestWhatTheCallerDoesNotSampleHasNoSpan",
+	}}
+}
+
+// loss is the equation of requests, spans and counted losses. The test of an
+// overrun ring buffer is not among them: an emulated machine is too slow for it.
+func loss() []string {
+	return []string{
+		"TestWhatTooManyInFlightLoseIsCounted",
+		"TestATargetKilledUnderLoadIsCountedAndItsSuccessorTraced",
+		"TestARestartedTargetIsTracedFromItsFirstRequest",
+		"TestTwoTracersOfOneProcessDoNotDisturbEachOther",
+	}
+}
+
+// churn is the same equation while processes come and go.
+func churn() []string { return []string{"TestProcessesThatComeAndGoLoseNoRequest"} }
+
+// files is what happens to executables, with what a kernel does about leases,
+// overlays and breakpoints.
+func files() []string {
+	return []string{
+		"TestAFileRewrittenInPlaceNeverCrashesItsNextProcess",
+		"TestAFileReplacedByRenameIsFollowed",
+		"TestContainersOfOneImageGiveEachRequestOnce",
+		"TestShutdownLeavesTheTargetAsItWas",
+	}
+}
+
+func faults(tests ...[]string) Suite {
+	return Suite{Package: "faults", Tests: slices.Concat(tests...)}
+}
+
+func inside(tests ...string) Suite { return Suite{Package: "vm/inside", Tests: tests} }
+
+func TestKernels(t *testing.T) {
+	programs := []target.Build{newest, oldest, plain, elsewhere, stripped}
+	linux618 := Kernel{"6.18", "amd64", "trixie-backports"}
+	for _, c := range []struct {
+		name        string
+		kernel      Kernel
+		commandLine string
+		suites      []Suite
+		targets     []target.Build
+	}{
+		{
+			name: "5.10 is refused", kernel: Kernel{"5.10", "amd64", "bullseye-security"},
+			suites: []Suite{inside("TestAKernelThatIsTooOldIsRefusedWithTheReason")},
+		},
+		{name: "6.1", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: []Suite{spans(), faults(loss(), files())}, targets: programs},
+		{name: "6.12", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: []Suite{spans(), faults(files())}, targets: programs},
+		{name: "6.18", kernel: linux618, suites: []Suite{spans(), faults(files())}, targets: programs},
+		{name: "7", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: []Suite{spans(), faults(loss(), files())}, targets: programs},
+		{
+			name: "6.18 fully preemptible", kernel: linux618, commandLine: "preempt=full",
+			suites:  []Suite{inside("TestTheKernelIsFullyPreemptible"), faults(loss(), churn())},
+			targets: programs,
+		},
+		{
+			name: "6.18 locked down", kernel: linux618, commandLine: "lockdown=integrity lsm=lockdown,bpf",
+			suites:  []Suite{inside("TestTheKernelIsLockedDown"), spans()},
+			targets: programs,
+		},
+		{
+			name: "6.12 arm64", kernel: Kernel{"6.12", "arm64", "trixie"},
+			suites: []Suite{{Package: "nethttp", Tests: []string{
+				with("TestEverySpanSaysWhatTheClientKnows", newest),
+				with("TestEveryStreamOfHTTP2GivesASpan", newest),
+				with("TestAHandlerThatDoesNotReturnHasASpanThatSaysSo", newest),
+			}}},
+			targets: []target.Build{newest},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), machinePatience)
+			defer cancel()
+			cache, err := CacheFolder()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ProvideEmulator(ctx, cache, c.kernel.Arch); err != nil {
+				t.Fatal(err)
+			}
+			kernel, err := c.kernel.Find(ctx, cache)
+			if err != nil {
+				t.Fatal(err)
+			}
+			buildStatically(t, cache)
+			image := Image{Kernel: kernel, Arch: c.kernel.Arch, Suites: c.suites, Targets: c.targets, Timeout: suitePatience}
+			initramfs, err := image.Write(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("kernel %s is ready to boot after %v", kernel.Release, time.Since(began).Round(time.Second))
+			report, err := Machine{Kernel: kernel, Arch: c.kernel.Arch, Initramfs: initramfs, CommandLine: c.commandLine, Log: t.Output()}.Boot(ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			if report == nil {
+				return
+			}
+			problems, err := report.Problems(c.suites)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, problem := range problems {
+				t.Error(problem)
+			}
+			t.Logf("kernel %s: %v in all, %v of a processor for the emulator", kernel.Release, time.Since(began).Round(time.Second), report.Processor.Round(time.Second))
+		})
+	}
+}
+
+// buildStatically has target.Compile make programs that need no C library, which
+// a machine does not have, and keep them apart from those that need one: how it
+// names what it keeps does not tell them apart.
+func buildStatically(t *testing.T, cache string) {
+	t.Helper()
+	goCache, err := output(exec.CommandContext(t.Context(), "go", "env", "GOCACHE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOCACHE", strings.TrimSpace(goCache)) // else it moves along
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("CGO_ENABLED", "0")
+}
