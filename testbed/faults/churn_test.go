@@ -122,7 +122,9 @@ func TestBinariesReplacedUnderLoadCrashNobody(t *testing.T) {
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: path}}, RingBufferSize: 16 << 20})
 	stop := make(chan struct{})
 	var replacing sync.WaitGroup
-	var whole sync.Mutex // held while the file is only half there
+	// Held while the file is only half there, or open for writing: a process that
+	// is started meanwhile inherits that until it runs its own program.
+	var whole sync.Mutex
 	renamed, rewritten := 0, 0
 	replacing.Go(func() {
 		for i := 0; ; i++ {
@@ -133,18 +135,18 @@ func TestBinariesReplacedUnderLoadCrashNobody(t *testing.T) {
 			}
 			whole.Lock()
 			err := rewrite(builds[i%2], path) // fails while a process runs it: text file busy
-			whole.Unlock()
 			if err == nil {
 				rewritten++
-				continue
+			} else {
+				renamed++
+				if err = rewrite(builds[i%2], path+".new"); err == nil {
+					err = os.Rename(path+".new", path)
+				}
 			}
-			if err := rewrite(builds[i%2], path+".new"); err != nil {
+			whole.Unlock()
+			if err != nil {
 				t.Error(err)
 			}
-			if err := os.Rename(path+".new", path); err != nil {
-				t.Error(err)
-			}
-			renamed++
 		}
 	})
 	const processes, requests = 60, 20

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// patience is how long an answer may take that is no matter of speed.
+const patience = 20 * time.Second
+
 // Load sends GET requests to path over so many connections at once, each as
 // soon as its last one was answered, until stop is closed. It returns how many
 // were answered; a connection that breaks is opened again.
@@ -19,7 +22,7 @@ func (s *Server) Load(connections int, path string, stop <-chan struct{}) int {
 		wg.Go(func() {
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
-			client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
+			client := &http.Client{Transport: transport, Timeout: patience}
 			for {
 				select {
 				case <-stop:
@@ -45,7 +48,7 @@ func (s *Server) Load(connections int, path string, stop <-chan struct{}) int {
 // Get makes one request over a connection of its own.
 func (s *Server) Get(path string) error {
 	transport := &http.Transport{DisableKeepAlives: true}
-	response, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Get("http://" + s.Address + path)
+	response, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://" + s.Address + path)
 	if err != nil {
 		return err
 	}
