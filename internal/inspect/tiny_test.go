@@ -103,7 +103,7 @@ func (t tiny) debug(name string, data []byte) *part {
 		p.Flags, p.data = uint64(elf.SHF_COMPRESSED), append(encode(header), deflate(data)...)
 	case "zdebug":
 		header := binary.BigEndian.AppendUint64([]byte("ZLIB"), uint64(len(data)))
-		p.name, p.data = ".zdebug_"+name, append(header, deflate(data)...)
+		p.name, p.data = ".zdebug_"+name, slices.Concat(header, deflate(data))
 	}
 	return p
 }

@@ -24,7 +24,7 @@ func checkABI(b *model.Binary) error {
 		oldest = oldestARM64
 	}
 	if minor, ok := goMinor(b.GoVersion); ok && minor < oldest {
-		return fmt.Errorf("Go %s passes arguments on the stack; the oldest supported on %s is Go 1.%d, which uses registers", b.GoVersion, b.Arch, oldest)
+		return fmt.Errorf("it was built with Go %s, which passes arguments on the stack; the oldest supported on %s is Go 1.%d, which uses registers", b.GoVersion, b.Arch, oldest)
 	}
 	for _, experiment := range experiments(b) {
 		// Experiments that are on by default are named only when they are off.

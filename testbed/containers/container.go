@@ -51,7 +51,7 @@ func start(t *testing.T, image, folder, group string, env ...string) *container 
 	}
 	defer joined.Close()
 	c := &container{command: exec.Command("/proc/self/exe", image, folder)}
-	c.command.Env = append(env, roleVariable+"=1")
+	c.command.Env = append([]string{roleVariable + "=1"}, env...)
 	c.command.Stderr = os.Stderr
 	c.command.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET,

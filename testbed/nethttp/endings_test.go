@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -106,7 +107,7 @@ func exchangeOnce(t *testing.T, address, request string) int {
 	if _, err := io.WriteString(client, request); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Read(make([]byte, 4096)); err != nil && err != io.EOF {
+	if _, err := client.Read(make([]byte, 4096)); err != nil && !errors.Is(err, io.EOF) {
 		t.Fatalf("%q: %v", request, err)
 	}
 	return client.LocalAddr().(*net.TCPAddr).Port

@@ -220,7 +220,7 @@ func TestStreamsAtTheSameTimeAreNotMixedUp(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range streams {
 		wg.Go(func() {
-			request, err := http.NewRequest("GET", fmt.Sprintf("http://%s/slow?for=%dms", server.Address, i%50), nil)
+			request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s/slow?for=%dms", server.Address, i%50), nil)
 			if err != nil {
 				t.Error(err)
 				return

@@ -131,6 +131,7 @@ func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer response.Body.Close()
 			if response.StatusCode != http.StatusSwitchingProtocols {
 				// Without the upgrade it is a request of HTTP/1 as any other.
 				compareOne(t, tracer)

@@ -30,14 +30,14 @@ func TestTheRouteIsFoundWhateverMiddlewareStandsBefore(t *testing.T) {
 			tracer.AwaitTracing(t, 1)
 			// The first copy makes known that the muxes must be watched.
 			n := 0
-			ask := func(path, copy, host, method string) tracing.Span {
+			ask := func(path, kind, host, method string) tracing.Span {
 				t.Helper()
 				request, err := http.NewRequest(method, "http://"+server.Address+path, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
 				request.Host = host
-				request.Header.Set("X-Copy", copy)
+				request.Header.Set("X-Copy", kind)
 				response, err := http.DefaultClient.Do(request)
 				if err != nil {
 					t.Fatal(err)
@@ -73,7 +73,7 @@ func TestARouteIsNeverAnotherRequests(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	defer client.CloseIdleConnections()
 	for i := range requests {
-		request, err := http.NewRequest("GET", "http://"+server.Address+kinds[i%len(kinds)].path, nil)
+		request, err := http.NewRequest(http.MethodGet, "http://"+server.Address+kinds[i%len(kinds)].path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

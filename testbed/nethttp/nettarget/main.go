@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
+	"golang.org/x/net/http2/h2c" //nolint:staticcheck // deprecated, and in use
 )
 
 var served int64
@@ -58,7 +58,7 @@ func serve(listener net.Listener, mode, certificate, key string) error {
 		}
 		return server.ServeTLS(listener, certificate, key)
 	}
-	server := &http.Server{Handler: h2c.NewHandler(handler, streams), ErrorLog: quiet}
+	server := &http.Server{Handler: h2c.NewHandler(handler, streams), ErrorLog: quiet} //nolint:staticcheck // as above
 	return server.Serve(listener)
 }
 

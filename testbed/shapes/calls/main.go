@@ -33,7 +33,7 @@ func main() {
 	var all sync.WaitGroup
 	for i := 0; i < goroutines; i++ {
 		for _, call := range []func(){
-			func() { Deep(depth, i) },
+			func() { _ = Deep(depth, i) },
 			func() { Medium(i) },
 			func() { Large(i) },
 			func() { Huge(i) },
