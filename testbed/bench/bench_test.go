@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,8 +56,24 @@ otelcol_receiver_spanprobe_spans_lost_total{otel_scope_name="x",reason="map_full
 	if diff := cmp.Diff(map[string]int{"ring_full": 1_500_000, "map_full": 0}, got); diff != "" {
 		t.Error(diff)
 	}
-	if got, err := parseLost(lostMetric + "{reason=ring_full} 3"); err == nil {
-		t.Errorf("a line that is not understood: %v", got)
+	for _, line := range []string{lostMetric + " 3", lostMetric + `{reason="ring_full"} many`} {
+		if got, err := parseLost(line); err == nil {
+			t.Errorf("%q, which is not understood: %v", line, got)
+		}
+	}
+}
+
+func TestAMetricIsFoundWithAndWithoutLabels(t *testing.T) {
+	const metrics = `# TYPE otelcol_receiver_spanprobe_processes gauge
+otelcol_receiver_spanprobe_processes 3
+otelcol_receiver_spanprobe_processes{receiver="spanprobe/a b"} 1e+02
+otelcol_receiver_spanprobe_executables 20
+other{about="receiver_spanprobe_processes"} 1
+`
+	got, err := parseSamples(metrics, processesMetric)
+	want := []sample{{"", 3}, {`receiver="spanprobe/a b"`, 100}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 
@@ -111,7 +124,8 @@ func TestTheSitesOfAPlanAreGroupedByProgram(t *testing.T) {
 		{"library":"one","sites":[
 			{"symbol":"f","program":"f_enter","class":"emulated"},
 			{"symbol":"f","program":"f_return","class":"emulated"},
-			{"symbol":"f","program":"f_return","class":"single-stepped"}]},
+			{"symbol":"f","program":"f_return","class":"single-stepped"},
+			{"symbol":"h","program":"h_enter","class":"emulated","on_demand":true}]},
 		{"library":"two","left_out":"for a reason","sites":[{"symbol":"g","program":"g_enter","class":"emulated"}]},
 		{"library":"three","unused":true}]}`))
 	if err != nil {
@@ -120,22 +134,41 @@ func TestTheSitesOfAPlanAreGroupedByProgram(t *testing.T) {
 	want := []report.Probe{
 		{Program: "f_enter", Symbols: []string{"f"}, Sites: 1, Class: "emulated"},
 		{Program: "f_return", Symbols: []string{"f"}, Sites: 2, Class: "of several classes"},
+		{Program: "h_enter", Symbols: []string{"h"}, Sites: 1, Class: "emulated", OnDemand: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
+func TestHitsStandBesideTheirProbesByProtocol(t *testing.T) {
+	hits := &report.Hits{Probes: []report.Probe{{Program: "serve_http", Class: "emulated"}, {Program: "a_name_that_is_too_long", Class: "emulated"}}}
+	ms := time.Millisecond
+	addHits(hits, "HTTP/1.1", map[string]runs{"serve_http": {100, ms, true}, "of_another": {uprobe: true}, "process_exit": {}}, 100)
+	addHits(hits, "HTTP/2", map[string]runs{"a_name_that_is_": {50, ms, true}, "process_exit": {1, ms, false}, "unexpected": {100, ms, true}}, 100)
+	want := &report.Hits{Protocols: []string{"HTTP/1.1", "HTTP/2"}, Probes: []report.Probe{
+		{Program: "serve_http", Class: "emulated", Counts: []report.Count{{Hits: 1, Time: ms / 100}, {}}},
+		{Program: "a_name_that_is_too_long", Class: "emulated", Counts: []report.Count{{}, {Hits: 0.5, Time: ms / 50}}},
+		{Program: "process_exit", Counts: []report.Count{{}, {Hits: 0.01, Time: ms}}},
+		{Program: "unexpected", Class: "not planned", Counts: []report.Count{{}, {Hits: 1, Time: ms / 100}}},
+	}}
+	if diff := cmp.Diff(want, hits); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTheCollectorsDifferInTheirReceiverOnly(t *testing.T) {
-	probed := collectorConfig("spanprobe", "/tmp/it's [1]/bare", "127.0.0.1:1", "127.0.0.1:2", 3)
-	if want := `- exe: '/tmp/it''s \[1\]/bare'`; !strings.Contains(probed, want) {
-		t.Errorf("the target is not named literally, %s:\n%s", want, probed)
+	probed := collectorConfig(spanprobeReceiver("/srv/*", literal("/tmp/it's [1]/bare")), "127.0.0.1:1", "127.0.0.1:2", 3)
+	for _, want := range []string{"- exe: '/srv/*'\n", `- exe: '/tmp/it''s \[1\]/bare'`} {
+		if !strings.Contains(probed, want) {
+			t.Errorf("a target is not named as it should be, %s:\n%s", want, probed)
+		}
 	}
 	behind := func(config string) string {
 		_, rest, _ := strings.Cut(config, "processors:\n  batch:")
 		return rest
 	}
-	byHand := collectorConfig("otlp", "", "127.0.0.1:1", "127.0.0.1:2", 3)
+	byHand := collectorConfig(otlpReceiver, "127.0.0.1:1", "127.0.0.1:2", 3)
 	if diff := cmp.Diff(behind(byHand), strings.Replace(behind(probed), "[spanprobe]", "[otlp]", 1)); diff != "" {
 		t.Error(diff)
 	}
@@ -152,6 +185,7 @@ func TestOptionsThatMeasureNothingAreRefused(t *testing.T) {
 		"no case":       func(o *options) { o.cases = "" },
 		"another case":  func(o *options) { o.cases = "ad" },
 		"negative rate": func(o *options) { o.rate = -1 },
+		"or of HTTP/2":  func(o *options) { o.http2Rate = -1 },
 	} {
 		o := good
 		change(&o)
@@ -177,52 +211,4 @@ func TestTheSinkAnswersEachLineWithItsCounts(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[2]), &counts); err != nil || len(counts) != 0 {
 		t.Errorf("got %q: %v", lines[2], err)
 	}
-}
-
-func TestWhatAStageStartedIsGoneWhenItStops(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
-	root, err := findRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := binaries{bare: filepath.Join(t.TempDir(), "bare")}
-	if _, err := goCommand(t.Context(), filepath.Join(root, "testbed", "bench", "server"), "build", "-o", b.bare, "./bare"); err != nil {
-		t.Fatal(err)
-	}
-	for name, ctx := range map[string]context.Context{"after a run": t.Context(), "interrupted": canceled()} {
-		s, err := startStage(ctx, b, report.Bare, 2)
-		if (err != nil) != (ctx.Err() != nil) {
-			t.Errorf("%s: %v", name, err)
-		}
-		pid := s.server.pid()
-		if err := s.stop(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := os.Stat("/proc/" + strconv.Itoa(pid)); !os.IsNotExist(err) {
-			t.Errorf("%s: process %d is still there: %v", name, pid, err)
-		}
-		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-			t.Errorf("%s: %v is left, %v", name, left, err)
-		}
-	}
-}
-
-func TestAChildThatEndsByItselfIsAnErrorThatShowsItsLog(t *testing.T) {
-	p, err := launch(t.TempDir(), "server", exec.Command("sh", "-c", "echo no port is free >&2; exit 3"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if line, err := p.ask(""); err == nil || !strings.Contains(err.Error(), "no port is free") {
-		t.Errorf("it said %q: %v", line, err)
-	}
-	if err := p.stop(); err == nil || !strings.Contains(err.Error(), "ended by itself") {
-		t.Errorf("stop: %v", err)
-	}
-}
-
-func canceled() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
 }

@@ -14,6 +14,7 @@ import (
 type binaries struct {
 	collector string // that `make build` makes
 	bare      string
+	copies    copies // of bare
 	byHand    string
 	inspector string // cmd/spanprobe
 	goVersion string // that built the servers
@@ -60,6 +61,10 @@ func build(ctx context.Context, root, dir string, o *options) (binaries, error) 
 		if _, err := goCommand(ctx, step.module, "build", "-trimpath", "-o", step.output, step.source); err != nil {
 			return b, err
 		}
+	}
+	var err error
+	if b.copies, err = makeCopies(b.bare, filepath.Join(dir, "copies"), copiesMade); err != nil {
+		return b, err
 	}
 	version, err := goCommand(ctx, servers, "env", "GOVERSION")
 	b.goVersion = strings.TrimSpace(version)

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -26,17 +22,38 @@ type collector struct {
 	otlp    string // address of its OTLP receiver, if it has that
 }
 
+// receiver is a component of the collector's: its name, and its configuration,
+// given the address for OTLP.
+type receiver struct {
+	name      string
+	configure func(otlp string) string
+}
+
+var otlpReceiver = receiver{"otlp", func(otlp string) string {
+	return fmt.Sprintf("\n    protocols:\n      grpc:\n        endpoint: %s", otlp)
+}}
+
+// spanprobeReceiver traces the executables that match any of the globs.
+func spanprobeReceiver(globs ...string) receiver {
+	return receiver{"spanprobe", func(string) string {
+		text := "\n    targets:"
+		for _, glob := range globs {
+			text += fmt.Sprintf("\n      - exe: '%s'", strings.ReplaceAll(glob, "'", "''"))
+		}
+		return text
+	}}
+}
+
 // startCollector starts a collector that sends what its receiver gets to a sink,
-// and waits until it is ready. receiver is "otlp", or "spanprobe" for one that
-// traces target.
-func startCollector(ctx context.Context, dir, binary, receiver, target, sink string) (*collector, error) {
+// and waits until it is ready.
+func startCollector(ctx context.Context, dir, binary string, receiver receiver, sink string) (*collector, error) {
 	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
 	c := &collector{metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", ports[0]), otlp: fmt.Sprintf("127.0.0.1:%d", ports[1])}
 	config := filepath.Join(dir, "collector.yaml")
-	if err := os.WriteFile(config, []byte(collectorConfig(receiver, target, c.otlp, sink, ports[0])), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(collectorConfig(receiver, c.otlp, sink, ports[0])), 0o600); err != nil {
 		return nil, err
 	}
 	if c.process, err = launch(dir, "collector", exec.Command(binary, "--config", config)); err != nil {
@@ -62,13 +79,9 @@ func startCollector(ctx context.Context, dir, binary, receiver, target, sink str
 }
 
 // collectorConfig differs in nothing but the receiver.
-func collectorConfig(receiver, target, otlp, sink string, metricsPort int) string {
-	receivers := fmt.Sprintf("otlp:\n    protocols:\n      grpc:\n        endpoint: %s", otlp)
-	if receiver == "spanprobe" {
-		receivers = fmt.Sprintf("spanprobe:\n    targets:\n      - exe: '%s'", strings.ReplaceAll(literal(target), "'", "''"))
-	}
+func collectorConfig(receiver receiver, otlp, sink string, metricsPort int) string {
 	return fmt.Sprintf(`receivers:
-  %s
+  %s:%s
 processors:
   batch:
 exporters:
@@ -91,64 +104,12 @@ service:
               prometheus:
                 host: 127.0.0.1
                 port: %d
-`, receivers, sink, receiver, metricsPort)
+`, receiver.name, receiver.configure(otlp), sink, receiver.name, metricsPort)
 }
 
 // literal escapes what a glob takes for a pattern.
 func literal(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`).Replace(path)
-}
-
-// scrape returns the collector's own metrics in Prometheus' text format.
-func (c *collector) scrape(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerDeadline)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.metrics, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the collector's metrics: %s", response.Status)
-	}
-	return string(body), err
-}
-
-// lost returns what the spanprobe receiver has counted as lost, by reason.
-func (c *collector) lost(ctx context.Context) (map[string]int, error) {
-	text, err := c.scrape(ctx)
-	if err != nil {
-		return nil, c.explain(err)
-	}
-	return parseLost(text)
-}
-
-const lostMetric = "receiver_spanprobe_spans_lost"
-
-// parseLost finds the losses among metrics. Names may have a prefix and a
-// suffix, as the exporter adds them.
-func parseLost(text string) (map[string]int, error) {
-	lost := map[string]int{}
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		line := lines.Text()
-		if strings.HasPrefix(line, "#") || !strings.Contains(line, lostMetric) {
-			continue
-		}
-		labels, value, found := strings.Cut(line, "} ")
-		_, labels, labelled := strings.Cut(labels, `reason="`)
-		reason, _, closed := strings.Cut(labels, `"`)
-		n, err := strconv.ParseFloat(value, 64)
-		if !found || !labelled || !closed || err != nil {
-			return nil, fmt.Errorf("the collector's metric %q is not understood", line)
-		}
-		lost[reason] += int(n)
-	}
-	return lost, nil
 }
 
 // freePorts returns ports of loopback that nobody listens on, all different.

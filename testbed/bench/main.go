@@ -30,6 +30,7 @@ type options struct {
 	rounds      int
 	duration    time.Duration
 	rate        float64 // requests a second; 0: find one
+	http2Rate   float64 // requests a second; 0: find one
 	arrival     float64 // requests a second
 	connections int
 	cases       string // keys
@@ -44,8 +45,9 @@ func main() {
 	}
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each case is measured")
-	flag.DurationVar(&o.duration, "duration", 8*time.Second, "how long each load lasts")
+	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long each load lasts")
 	flag.Float64Var(&o.rate, "rate", 0, "requests a second of the fixed load (default: one that the server instrumented by hand keeps up with)")
+	flag.Float64Var(&o.http2Rate, "http2-rate", 0, "requests a second of the load over HTTP/2 (default: found in the same way)")
 	flag.Float64Var(&o.arrival, "arrival-rate", 20_000, "requests a second at which every span must arrive")
 	flag.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
 	flag.StringVar(&o.cases, "case", "abc", "what is measured: a (bare), b (by hand), c (traced)")
@@ -84,7 +86,7 @@ func (o *options) validate(arguments []string) error {
 	switch {
 	case len(arguments) > 0:
 		return fmt.Errorf("unexpected argument %q", arguments[0])
-	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0:
+	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0 || o.http2Rate < 0:
 		return errors.New("rounds, durations, connections and rates are positive")
 	case o.cases == "" || strings.Trim(o.cases, "abc") != "":
 		return fmt.Errorf("-case %q: choose among a, b and c", o.cases)

@@ -26,6 +26,15 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
+// cpuTimeOfEnded is the processor time of all children that have ended.
+func cpuTimeOfEnded() (time.Duration, error) {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &usage); err != nil {
+		return 0, fmt.Errorf("the processor time of children that have ended: %w", err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
+}
+
 // residentMemory is the memory of a process that is in RAM, in bytes.
 func residentMemory(pid int) (int64, error) {
 	return kilobytes(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")

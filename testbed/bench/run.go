@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,17 +40,16 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 	}
 	run = &report.Run{Settings: report.Settings{
 		Date: time.Now(), Rounds: o.rounds, Duration: o.duration,
-		Rate: o.rate, ArrivalRate: o.arrival, Connections: o.connections,
+		Rate: o.rate, HTTP2Rate: o.http2Rate, ArrivalRate: o.arrival,
+		Connections: o.connections, HTTP2Connections: http2Load(o.connections).Connections, Streams: streams,
+		ChurnRounds: min(o.rounds, churnRounds), ChurnDuration: churnFactor * o.duration,
+		Copies: copiesMade, ChurnInterval: churnInterval, RequestsOfShort: requestsOfShort,
 	}}
 	if run.Machine, err = describeMachine(b.goVersion); err != nil {
 		return nil, err
 	}
-	if o.rate == 0 {
-		fmt.Fprintln(progress, "looking for a rate that the server instrumented by hand keeps up with")
-		if run.Settings.Rate, err = findRate(ctx, b, o); err != nil {
-			return nil, err
-		}
-		run.Settings.RateFound = true
+	if err := findRates(ctx, b, &run.Settings, progress); err != nil {
+		return nil, err
 	}
 	run.Cases = cases(o.cases)
 	for round := range o.rounds {
@@ -64,9 +62,12 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 			}
 		}
 	}
+	if err := measureComeAndGo(ctx, b, run, progress); err != nil {
+		return nil, err
+	}
 	if strings.Contains(o.cases, report.Probed) {
 		fmt.Fprintln(progress, "counting the hits of probes")
-		if run.Probes, err = countHits(ctx, b, run.Settings.Rate, o.connections); err != nil {
+		if run.Hits, err = countHits(ctx, b, &run.Settings); err != nil {
 			return nil, err
 		}
 	}
@@ -91,16 +92,25 @@ func cases(keys string) []report.Case {
 
 // measureCase sends a case each kind of load.
 func measureCase(ctx context.Context, b binaries, c *report.Case, settings *report.Settings, progress io.Writer) (err error) {
-	s, err := startStage(ctx, b, c.Key, settings.Connections)
+	s, err := startStage(ctx, b, setup{key: c.Key, connections: settings.Connections})
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err != nil {
 		return err
 	}
+	http1, http2 := http1Load(settings.Connections), http2Load(settings.Connections)
 	for _, mode := range []struct {
 		report.Mode
+		load.Options
 		rate float64
-	}{{report.Fixed, settings.Rate}, {report.Saturated, 0}, {report.Arrival, settings.ArrivalRate}} {
-		m, err := s.measure(ctx, load.Options{Connections: settings.Connections, Rate: mode.rate, Duration: settings.Duration})
+	}{
+		{report.Fixed, http1, settings.Rate},
+		{report.HTTP2, http2, settings.HTTP2Rate},
+		{report.Saturated, http1, 0},
+		{report.Arrival, http1, settings.ArrivalRate},
+	} {
+		o := mode.Options
+		o.Rate, o.Duration = mode.rate, settings.Duration
+		m, err := s.measure(ctx, o)
 		if err != nil {
 			return fmt.Errorf("%s load: %w", mode.Mode, err)
 		}
@@ -108,45 +118,4 @@ func measureCase(ctx context.Context, b binaries, c *report.Case, settings *repo
 		fmt.Fprintf(progress, "  %-9s  %d requests, %d spans\n", mode.Mode, m.Answered, m.Spans)
 	}
 	return nil
-}
-
-// Bounds of the rate that is looked for, in requests a second.
-const (
-	minRate = 500
-	maxRate = 8000
-	// shareOfSaturation is where the search begins.
-	shareOfSaturation = 0.6
-	// mustHold is the share of a rate that must have been sent.
-	mustHold = 0.99
-	// trialDuration is how long a rate must be held.
-	trialDuration = 3 * time.Second
-)
-
-// findRate finds a rate at which the server that is instrumented by hand answers
-// every request in time, and all of its spans arrive.
-func findRate(ctx context.Context, b binaries, o *options) (rate float64, err error) {
-	s, err := startStage(ctx, b, report.ByHand, o.connections)
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if err != nil {
-		return 0, err
-	}
-	m, err := s.measure(ctx, load.Options{Connections: o.connections, Duration: trialDuration})
-	if err != nil {
-		return 0, err
-	}
-	rate = min(shareOfSaturation*float64(m.Answered)/m.Elapsed.Seconds(), maxRate)
-	for {
-		rate = math.Floor(rate/minRate) * minRate
-		if rate < minRate {
-			return 0, errors.New("the server instrumented by hand keeps up with no rate: the machine is too busy, or give one with -rate")
-		}
-		m, err := s.measure(ctx, load.Options{Connections: o.connections, Rate: rate, Duration: trialDuration})
-		if err != nil {
-			return 0, err
-		}
-		if float64(m.Sent) >= mustHold*float64(m.Due) && m.Spans == m.Sent {
-			return rate, nil
-		}
-		rate *= 0.8
-	}
 }

@@ -15,15 +15,15 @@ type snapshot struct {
 	app, collector time.Duration // processor time
 	own            time.Duration // of all processes of the benchmark, this one too
 	machine        processorUse
-	spans          int
+	spans          spanCounts
 	lost           map[string]int
 }
 
 func (s *stage) look(ctx context.Context) (n snapshot, err error) {
+	if n.spans, err = s.spans(); err != nil {
+		return n, err
+	}
 	if s.sink != nil {
-		if n.spans, err = s.sink.count(s.service); err != nil {
-			return n, err
-		}
 		if n.lost, err = s.collector.lost(ctx); err != nil {
 			return n, err
 		}
@@ -35,11 +35,15 @@ func (s *stage) look(ctx context.Context) (n snapshot, err error) {
 	if n.app, err = cpuTime(s.server.pid()); err != nil {
 		return n, err
 	}
-	n.own, err = cpuTime(os.Getpid())
+	self, err := cpuTime(os.Getpid())
 	if err != nil {
 		return n, err
 	}
-	n.own += n.app
+	ended, err := cpuTimeOfEnded()
+	if err != nil {
+		return n, err
+	}
+	n.own = self + ended + n.app
 	if s.sink != nil {
 		if n.collector, err = cpuTime(s.collector.pid()); err != nil {
 			return n, err
@@ -58,6 +62,8 @@ func (n snapshot) since(before snapshot) report.Measurement {
 	m := report.Measurement{
 		App:       n.app - before.app,
 		Collector: n.collector - before.collector,
+		Spans:     n.spans.server - before.spans.server,
+		Short:     report.ShortLived{Spans: n.spans.copies - before.spans.copies},
 		Lost:      map[string]int{},
 	}
 	for reason, count := range n.lost {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
@@ -22,39 +23,54 @@ const (
 	pollPause   = 50 * time.Millisecond
 )
 
+// setup says what a stage is made for.
+type setup struct {
+	key         string // of the case
+	connections int
+	tls         bool   // the bare server serves TLS, which only loads of HTTP/2 speak
+	copies      copies // of the bare server, traced as it is; nil for none
+}
+
 // stage is all that runs to measure one case.
 type stage struct {
+	setup
 	dir       string
-	service   string        // of the spans
+	service   string        // of the server's spans
 	complete  bool          // every request has a span, from the first one on
 	quiet     time.Duration // once no span has come for so long, none will
 	sink      *sinkProcess  // nil if nothing is traced, like collector
 	collector *collector
 	server    *process
 	url       string
+	launched  int // short-lived processes
 }
 
 // startStage starts the processes of a case, and warms them up. What it returns
 // must be stopped, with an error, too.
-func startStage(ctx context.Context, b binaries, key string, connections int) (s *stage, err error) {
-	s = &stage{}
+func startStage(ctx context.Context, b binaries, with setup) (s *stage, err error) {
+	s = &stage{setup: with}
 	if s.dir, err = os.MkdirTemp("", "spanprobe-bench-"); err != nil {
 		return s, err
 	}
 	command := exec.Command(b.bare)
-	switch key {
+	switch s.key {
 	case report.ByHand:
 		// The SDK's batch processor waits for up to 5 s (OTEL_BSP_SCHEDULE_DELAY).
 		s.service, s.complete, s.quiet = "byhand", true, 7*time.Second
-		if err := s.startPipeline(ctx, b, "otlp"); err != nil {
+		if err := s.startPipeline(ctx, b.collector, otlpReceiver); err != nil {
 			return s, err
 		}
 		command = exec.Command(b.byHand, "-otlp", s.collector.otlp)
 	case report.Probed:
 		s.service, s.quiet = "bare", 2*time.Second
-		if err := s.startPipeline(ctx, b, "spanprobe"); err != nil {
+		if err := s.startPipeline(ctx, b.collector, spanprobeReceiver(append(s.copies.globs(), literal(b.bare))...)); err != nil {
 			return s, err
 		}
+	}
+	scheme := "http"
+	if s.tls {
+		command.Args = append(command.Args, "-tls")
+		scheme = "https"
 	}
 	if s.server, err = launch(s.dir, "server", command); err != nil {
 		return s, err
@@ -63,19 +79,18 @@ func startStage(ctx context.Context, b binaries, key string, connections int) (s
 	if err != nil {
 		return s, err
 	}
-	s.url = "http://" + address + "/hello/gopher"
+	s.url = scheme + "://" + address + requestPath
 	if err := s.awaitTracing(ctx); err != nil {
 		return s, err
 	}
-	_, err = s.measure(ctx, load.Options{Connections: connections, Duration: warmUp})
-	return s, err
+	return s, s.warm(ctx)
 }
 
-func (s *stage) startPipeline(ctx context.Context, b binaries, receiver string) (err error) {
+func (s *stage) startPipeline(ctx context.Context, binary string, receiver receiver) (err error) {
 	if s.sink, err = startSink(s.dir); err != nil {
 		return err
 	}
-	s.collector, err = startCollector(ctx, s.dir, b.collector, receiver, b.bare, s.sink.address)
+	s.collector, err = startCollector(ctx, s.dir, binary, receiver, s.sink.address)
 	return err
 }
 
@@ -95,26 +110,21 @@ func (s *stage) stop() error {
 }
 
 // awaitTracing sends requests until one has a span, and waits for the last span.
+// It is not needed where every request has one.
 func (s *stage) awaitTracing(ctx context.Context) error {
-	if s.sink == nil {
+	if s.sink == nil || s.complete {
 		return nil
 	}
-	deadline := time.Now().Add(tracingDeadline)
-	for sent := 1; ; sent++ {
-		if _, err := load.Run(ctx, load.Options{URL: s.url, Connections: 1, Requests: 1}); err != nil {
+	for deadline := time.Now().Add(tracingDeadline); ; {
+		if _, err := load.Run(ctx, load.Options{URL: s.url, HTTP2: s.tls, Connections: 1, Requests: 1}); err != nil {
 			return err
 		}
-		count, err := s.sink.count(s.service)
+		spans, err := s.spans()
 		if err != nil {
 			return err
 		}
-		if count > 0 {
-			want := unknown
-			if s.complete {
-				want = sent
-			}
-			_, err := s.settle(ctx, want)
-			return err
+		if spans.server > 0 {
+			return s.settle(ctx, unknown)
 		}
 		if time.Now().After(deadline) {
 			return s.collector.explain(fmt.Errorf("no span of the service %q arrived within %v", s.service, tracingDeadline))
@@ -127,79 +137,101 @@ func (s *stage) awaitTracing(ctx context.Context) error {
 	}
 }
 
+// warm sends each kind of request for a moment.
+func (s *stage) warm(ctx context.Context) error {
+	before, err := s.spans()
+	if err != nil {
+		return err
+	}
+	loads := []load.Options{http2Load(s.connections)}
+	if !s.tls {
+		loads = append(loads, http1Load(s.connections))
+	}
+	sent := 0
+	for _, o := range loads {
+		o.URL, o.Duration = s.url, warmUp
+		result, err := s.send(ctx, o)
+		if err != nil {
+			return err
+		}
+		sent += result.Sent
+	}
+	if err := s.settle(ctx, before.all()+sent); err != nil {
+		return err
+	}
+	after, err := s.spans()
+	if err == nil && s.sink != nil && after.server == before.server {
+		err = s.collector.explain(fmt.Errorf("no span of %d requests to the service %q arrived", sent, s.service))
+	}
+	return err
+}
+
+// send sends a load of which every request must be answered.
+func (s *stage) send(ctx context.Context, o load.Options) (*load.Result, error) {
+	result, err := load.Run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if result.Answered != result.Sent || result.Statuses[200] != result.Answered || result.Answered == 0 {
+		return nil, fmt.Errorf("of %d requests %d were answered, by status %v: %w", result.Sent, result.Answered, result.Statuses, result.FirstError)
+	}
+	return result, nil
+}
+
+// spanCounts are how many spans have arrived.
+type spanCounts struct{ server, copies int }
+
+func (c spanCounts) all() int { return c.server + c.copies }
+
+// spans asks the sink. Spans of another service are an error: they would be of
+// something that was not meant to be measured.
+func (s *stage) spans() (spans spanCounts, err error) {
+	if s.sink == nil {
+		return spans, nil
+	}
+	counts, err := s.sink.counts()
+	for service, n := range counts {
+		switch {
+		case service == s.service:
+			spans.server += n
+		case slices.Contains(s.copies.services(), service):
+			spans.copies += n
+		default:
+			return spans, fmt.Errorf("%d spans of the service %q arrived, where it was not to be traced", n, service)
+		}
+	}
+	return spans, err
+}
+
 // unknown is a number of spans that is not known beforehand.
 const unknown = math.MaxInt
 
 // settle waits until so many spans have arrived in all, and for a moment more;
-// or until no more come. It returns how many have.
-func (s *stage) settle(ctx context.Context, want int) (int, error) {
+// or until no more come.
+func (s *stage) settle(ctx context.Context, want int) error {
 	if s.sink == nil {
-		return 0, ctx.Err()
+		return ctx.Err()
 	}
 	last, quietSince := -1, time.Now()
 	for {
-		count, err := s.sink.count(s.service)
+		spans, err := s.spans()
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if count != last {
-			last, quietSince = count, time.Now()
+		if spans.all() != last {
+			last, quietSince = spans.all(), time.Now()
 		}
 		silence := time.Since(quietSince)
-		if silence >= s.quiet || count >= want && silence >= surplusWait {
-			return count, nil
+		if silence >= s.quiet || last >= want && silence >= surplusWait {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return ctx.Err()
 		case <-time.After(pollPause):
 		}
 	}
-}
-
-// measure sends a load, and says what it took.
-func (s *stage) measure(ctx context.Context, o load.Options) (m report.Measurement, err error) {
-	o.URL = s.url
-	before, err := s.look(ctx)
-	if err != nil {
-		return m, err
-	}
-	result, err := load.Run(ctx, o)
-	if err != nil {
-		return m, err
-	}
-	if err := ctx.Err(); err != nil {
-		return m, err
-	}
-	if result.Answered != result.Sent || result.Statuses[200] != result.Answered || result.Answered == 0 {
-		return m, s.server.explain(fmt.Errorf("of %d requests %d were answered, by status %v: %w", result.Sent, result.Answered, result.Statuses, result.FirstError))
-	}
-	spans, err := s.settle(ctx, before.spans+result.Sent)
-	if err != nil {
-		return m, err
-	}
-	after, err := s.look(ctx)
-	if err != nil {
-		return m, err
-	}
-	m = after.since(before)
-	m.Due, m.Sent, m.Answered, m.Elapsed = result.Due, result.Sent, result.Answered, result.Elapsed
-	m.P50, m.P99, m.LagP99 = result.Latency.Quantile(0.5), result.Latency.Quantile(0.99), result.Lag.Quantile(0.99)
-	m.Spans = spans - before.spans
-	return m, s.weigh(&m)
-}
-
-// weigh finds out what memory the collector takes.
-func (s *stage) weigh(m *report.Measurement) (err error) {
-	if s.collector == nil {
-		return nil
-	}
-	if m.CollectorRSS, err = residentMemory(s.collector.pid()); err != nil {
-		return err
-	}
-	objects, err := bpfObjects(s.collector.pid())
-	for _, object := range objects {
-		m.BPFMemory += object.memory
-	}
-	return err
 }

@@ -24,7 +24,7 @@ import (
 
 func main() {
 	output := flag.String("o", "table.txt", "file to write the table to")
-	oldest := flag.Int("oldest", 21, "oldest minor release of Go 1 to examine")
+	oldest := flag.Int("oldest", 17, "oldest minor release of Go 1 to examine")
 	compare := flag.Bool("check", false, "compile a program with the releases on both sides of every change, and compare the table with its debug information")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Outcome is what a check has come to.
@@ -28,6 +29,7 @@ const (
 	maxShareOfByHand = 0.25 // of what instrumentation by hand adds to app and collector
 	maxBPFMegabytes  = 40
 	minHeldPercent   = 99 // of a rate, else it was not that rate
+	maxAtOnce        = 2 * time.Second
 )
 
 // Checks compares the run with the targets. Ratios are made within each round,
@@ -40,7 +42,7 @@ func (r *Run) Checks() []Check {
 	}{{Fixed, fmt.Sprintf("at %s requests/s", thousands(r.Settings.Rate))}, {Saturated, "saturated"}} {
 		checks = append(checks, r.checkAppOverhead(mode.Mode, mode.words), r.checkAgainstByHand(mode.Mode, mode.words))
 	}
-	return append(checks, r.checkMemory(), r.checkArrival())
+	return append(checks, r.checkMemory(), r.checkArrival(), r.checkShortLived(), r.checkAtOnce())
 }
 
 // AllPass tells whether every target was met.
@@ -67,7 +69,7 @@ func (r *Run) checkAgainstByHand(mode Mode, words string) Check {
 
 func (c Check) atMost(ratio Spread, limit float64) Check {
 	if ratio.N == 0 {
-		c.Measured, c.Outcome = "the cases that it compares were not all measured", Unmet
+		c.Measured, c.Outcome = "what it needs was not measured", Unmet
 		return c
 	}
 	percent := Spread{Median: 100 * ratio.Median, Min: 100 * ratio.Min, Max: 100 * ratio.Max, N: ratio.N}
@@ -135,6 +137,39 @@ func (r *Run) checkArrival() Check {
 	c.Measured = fmt.Sprintf("%s spans of %s requests", thousands(float64(spans)), thousands(float64(sent)))
 	if due > 0 && 100*float64(sent)/float64(due) < minHeldPercent {
 		c.Measured += fmt.Sprintf("; only %.1f %% of the rate could be sent", 100*float64(sent)/float64(due))
+	}
+	return c
+}
+
+// checkShortLived wants every request, like checkArrival.
+func (r *Run) checkShortLived() Check {
+	c := Check{Target: "every request to a short-lived process has its span, if its binary was seen before"}
+	probed := r.find(Probed)
+	if probed == nil || len(probed.Rounds[Churn]) == 0 {
+		return c.atMost(Spread{}, 0)
+	}
+	c.Outcome = Pass
+	for _, m := range probed.Rounds[Churn] {
+		if m.Short.Spans != m.Short.Requests {
+			c.Outcome = Fail
+		}
+	}
+	short := probed.short()
+	c.Measured = fmt.Sprintf("%s spans of %s requests to %s processes", thousands(float64(short.Spans)), thousands(float64(short.Requests)), thousands(float64(short.Processes)))
+	return c
+}
+
+// checkAtOnce wants no round to take longer.
+func (r *Run) checkAtOnce() Check {
+	c := Check{Target: fmt.Sprintf("processes that start at once are all traced within %.0f s", maxAtOnce.Seconds())}
+	took := r.overAtOnce(func(a AtOnce) time.Duration { return a.Traced })
+	if took.N == 0 {
+		return c.atMost(Spread{}, 0)
+	}
+	c.Measured, c.Outcome = fmt.Sprintf("%s, of %d processes", took.format("%.2f", " s"), r.AtOnce[0].Processes), Pass
+	complete := !slices.ContainsFunc(r.AtOnce, func(a AtOnce) bool { return a.Spans != a.Requests })
+	if took.Max > maxAtOnce.Seconds() || !complete {
+		c.Outcome = Fail
 	}
 	return c
 }

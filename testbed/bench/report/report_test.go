@@ -35,24 +35,50 @@ func passing() *Run {
 		return m
 	}
 	every := func(m ...Measurement) map[Mode][]Measurement {
-		return map[Mode][]Measurement{Fixed: m, Saturated: m, Arrival: m}
+		return map[Mode][]Measurement{Fixed: m, HTTP2: m, Saturated: m, Arrival: m}
 	}
-	return &Run{
+	comingAndGoing := func(spans int) (all []Measurement) {
+		for _, millis := range []time.Duration{4, 6, 5} {
+			m := micros(40, 3)
+			m.P99 = millis * time.Millisecond
+			m.Short = ShortLived{Processes: 50, Requests: 250, Spans: spans}
+			all = append(all, m)
+		}
+		return all
+	}
+	run := &Run{
 		Machine: Machine{Kernel: "6.18.1", CPU: "A CPU", Arch: "amd64", CPUs: 2, PossibleCPUs: 2, Memory: 8e9, Go: "go1.26.8", Virtualization: "virtual machine"},
 		Settings: Settings{
 			Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 3, Duration: 8 * time.Second,
 			Rate: 8000, RateFound: true, ArrivalRate: 20_000, Connections: 16,
+			HTTP2Rate: 4000, HTTP2Connections: 4, Streams: 4,
+			ChurnRounds: 3, ChurnDuration: 16 * time.Second, ChurnInterval: 300 * time.Millisecond, Copies: 20, RequestsOfShort: 5,
 		},
 		Cases: []Case{
 			{Key: Bare, Title: "bare", Rounds: every(bare(20), bare(40), bare(21))},
 			{Key: ByHand, Title: "instrumented by hand", Traced: true, Rounds: every(micros(50, 10), micros(90, 20), micros(51, 10))},
 			{Key: Probed, Title: "traced by spanprobe", Traced: true, Rounds: every(probed(22, 3), probed(48, 4), probed(23, 3))},
 		},
-		Probes: []Probe{
-			{Program: "serve_http", Symbols: []string{"net/http.serverHandler.ServeHTTP"}, Sites: 1, Class: "emulated", Hits: 1, Time: 800},
-			{Program: "process_exit", Hits: 0.001, Time: 400},
+		Hits: &Hits{
+			Protocols: []string{"HTTP/1.1", "HTTP/2"},
+			Probes: []Probe{
+				{Program: "serve_http", Symbols: []string{"net/http.serverHandler.ServeHTTP"}, Sites: 1, Class: "emulated", Counts: []Count{{1, 800}, {1, 900}}},
+				{Program: "finish_request", Symbols: []string{"net/http.(*response).finishRequest"}, Sites: 1, Class: "emulated", Counts: []Count{{1, 400}, {}}},
+				{Program: "note_copy", Symbols: []string{"net/http.(*ServeMux).ServeHTTP"}, Sites: 1, Class: "emulated", OnDemand: true, Counts: []Count{{}, {}}},
+				{Program: "process_exit", Counts: []Count{{0.001, 400}, {}}},
+			},
+		},
+		Unseen: []ShortLived{{20, 100, 0}, {20, 100, 10}, {20, 100, 5}},
+		AtOnce: []AtOnce{
+			{Processes: 100, Serving: 500 * time.Millisecond, Traced: 600 * time.Millisecond, Requests: 100, Spans: 100},
+			{Processes: 100, Serving: 700 * time.Millisecond, Traced: 800 * time.Millisecond, Requests: 100, Spans: 100},
 		},
 	}
+	for key, spans := range map[string]int{Bare: 0, Probed: 250} {
+		rounds := run.find(key).Rounds
+		rounds[Calm], rounds[Churn] = rounds[Fixed], comingAndGoing(spans)
+	}
+	return run
 }
 
 func outcomes(r *Run) string {
@@ -79,34 +105,39 @@ func TestEachTargetIsCheckedByItself(t *testing.T) {
 		change func(*Run)
 		want   string
 	}{
-		{"all is well", func(*Run) {}, "pass,pass,pass,pass,pass,pass"},
+		{"all is well", func(*Run) {}, "pass,pass,pass,pass,pass,pass,pass,pass"},
 		{"the app's overhead is too high under saturation", func(r *Run) {
 			change(r, Probed, Saturated, func(m *Measurement) { m.App += 4 * time.Millisecond; m.Collector = 0 })
-		}, "pass,pass,FAIL,pass,pass,pass"},
+		}, "pass,pass,FAIL,pass,pass,pass,pass,pass"},
 		{"the collector takes too much", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.Collector += 10 * time.Millisecond })
-		}, "pass,FAIL,pass,pass,pass,pass"},
+		}, "pass,FAIL,pass,pass,pass,pass,pass,pass"},
 		{"a case could not hold the fixed rate", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.Due = 1100 })
-		}, "not shown,not shown,pass,pass,pass,pass"},
+		}, "not shown,not shown,pass,pass,pass,pass,pass,pass"},
 		{"too much memory", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.BPFMemory = 41e6 })
-		}, "pass,pass,pass,pass,FAIL,pass"},
+		}, "pass,pass,pass,pass,FAIL,pass,pass,pass"},
 		{"too much memory on a larger machine", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.BPFMemory = 41e6 })
 			r.Machine.PossibleCPUs = 64
-		}, "pass,pass,pass,pass,not shown,pass"},
+		}, "pass,pass,pass,pass,not shown,pass,pass,pass"},
 		{"one span of all rounds is missing", func(r *Run) {
 			r.find(Probed).Rounds[Arrival] = []Measurement{micros(1, 1), func() Measurement { m := micros(1, 1); m.Spans--; return m }()}
-		}, "pass,pass,pass,pass,pass,FAIL"},
+		}, "pass,pass,pass,pass,pass,FAIL,pass,pass"},
 		{"one span too many", func(r *Run) {
 			change(r, Probed, Arrival, func(m *Measurement) { m.Spans++ })
-		}, "pass,pass,pass,pass,pass,FAIL"},
+		}, "pass,pass,pass,pass,pass,FAIL,pass,pass"},
 		{"the rate at which spans must arrive could not be sent", func(r *Run) {
 			change(r, Probed, Arrival, func(m *Measurement) { m.Due = 1100 })
-		}, "pass,pass,pass,pass,pass,not shown"},
-		{"by hand was not measured", func(r *Run) { r.Cases = slices.Delete(r.Cases, 1, 2) }, "pass,not shown,pass,not shown,pass,pass"},
-		{"only bare was measured", func(r *Run) { r.Cases = r.Cases[:1] }, strings.TrimSuffix(strings.Repeat("not shown,", 6), ",")},
+		}, "pass,pass,pass,pass,pass,not shown,pass,pass"},
+		{"by hand was not measured", func(r *Run) { r.Cases = slices.Delete(r.Cases, 1, 2) }, "pass,not shown,pass,not shown,pass,pass,pass,pass"},
+		{"a span of a short-lived process is missing", func(r *Run) {
+			change(r, Probed, Churn, func(m *Measurement) { m.Short.Spans-- })
+		}, "pass,pass,pass,pass,pass,pass,FAIL,pass"},
+		{"one round of processes was traced late", func(r *Run) { r.AtOnce[1].Traced = 2100 * time.Millisecond }, "pass,pass,pass,pass,pass,pass,pass,FAIL"},
+		{"one of those that are traced has no span", func(r *Run) { r.AtOnce[1].Spans = 99 }, "pass,pass,pass,pass,pass,pass,pass,FAIL"},
+		{"only bare was measured", func(r *Run) { r.Cases, r.AtOnce = r.Cases[:1], nil }, strings.TrimSuffix(strings.Repeat("not shown,", 8), ",")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			run := passing()
@@ -171,6 +202,28 @@ func TestALossIsNotRoundedAway(t *testing.T) {
 	run.Cases[2].Rounds[Fixed] = []Measurement{{Due: 160_000, Sent: 160_000, Answered: 160_000, Spans: 159_999, Elapsed: time.Second}}
 	if text := run.Markdown(); !strings.Contains(text, "99.999 %") {
 		t.Errorf("159,999 spans of 160,000 requests are not told:\n%s", text)
+	}
+}
+
+func TestARateOverHTTP2ThatACaseDidNotHoldIsTold(t *testing.T) {
+	run := passing()
+	if text := run.Markdown(); strings.Contains(text, "Not comparable") {
+		t.Errorf("every case held its rate:\n%s", text)
+	}
+	change(run, ByHand, HTTP2, func(m *Measurement) { m.Due = 1100 })
+	if text := run.Markdown(); !strings.Contains(text, "Not comparable: instrumented by hand held only 90.9 %") {
+		t.Errorf("it is not told:\n%s", text)
+	}
+}
+
+func TestWhatWasNotMeasuredHasNoSection(t *testing.T) {
+	run := passing()
+	run.Cases, run.Hits, run.Unseen, run.AtOnce = run.Cases[1:2], nil, nil, nil
+	text := run.Markdown()
+	for _, heading := range []string{"### While processes come and go", "### 100 processes", "### Probe hits"} {
+		if strings.Contains(text, heading) {
+			t.Errorf("%s:\n%s", heading, text)
+		}
 	}
 }
 

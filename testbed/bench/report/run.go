@@ -9,8 +9,12 @@ type Run struct {
 	Machine  Machine
 	Settings Settings
 	Cases    []Case
-	// Probes are the hits of a short load of their own; nil if there was none.
-	Probes []Probe
+	// Hits are of short loads of their own; nil if there were none.
+	Hits *Hits
+	// Unseen are the first processes of binaries that nobody has run before, of
+	// each round; AtOnce are those that were started together.
+	Unseen []ShortLived
+	AtOnce []AtOnce
 }
 
 // Machine is what the figures depend on.
@@ -34,6 +38,19 @@ type Settings struct {
 	RateFound   bool          // the run determined the rate
 	ArrivalRate float64       // requests a second, of the load that every span must survive
 	Connections int
+
+	HTTP2Rate        float64 // requests a second, of the load over HTTP/2
+	HTTP2RateFound   bool
+	HTTP2Connections int
+	Streams          int // at a time on each of them
+
+	// What comes and goes beside a load: a process of one of so many copies of
+	// the bare server every interval, which answers so many requests.
+	ChurnRounds     int
+	ChurnDuration   time.Duration // of each load
+	ChurnInterval   time.Duration
+	Copies          int
+	RequestsOfShort int
 }
 
 // Mode is a kind of load.
@@ -42,8 +59,11 @@ type Mode string
 // The modes.
 const (
 	Fixed     Mode = "fixed"     // open loop, at a rate that every case holds
+	HTTP2     Mode = "HTTP/2"    // the same over HTTP/2 without TLS, at a rate of its own
 	Saturated Mode = "saturated" // closed loop
 	Arrival   Mode = "arrival"   // open loop, at the rate at which every span must arrive
+	Calm      Mode = "calm"      // as fixed, and without what Churn has
+	Churn     Mode = "churn"     // as fixed, while processes come and go
 )
 
 // The keys of the cases.
@@ -71,7 +91,8 @@ type Measurement struct {
 	// Processor time until the last span has arrived.
 	App, Collector time.Duration
 
-	Spans int // of the load's requests, that arrived in the sink
+	Spans int        // of the load's requests, that arrived in the sink
+	Short ShortLived // that came and went beside the load
 	// Lost is what the collector has counted as lost, by reason.
 	Lost map[string]int
 
@@ -83,12 +104,34 @@ type Measurement struct {
 	Others, Stolen float64
 }
 
-// Probe is one BPF program, and how often it ran.
+// ShortLived are processes that answered a few requests each and ended.
+type ShortLived struct{ Processes, Requests, Spans int }
+
+// AtOnce are processes that were started together.
+type AtOnce struct {
+	Processes       int
+	Serving, Traced time.Duration // from the first one's start until all did, and were
+	Requests, Spans int           // then, one request to each
+}
+
+// Hits are how often BPF programs ran, by protocol.
+type Hits struct {
+	Protocols []string
+	Probes    []Probe
+}
+
+// Probe is one BPF program.
 type Probe struct {
-	Program string
-	Symbols []string // functions it is attached to; none for a tracepoint
-	Sites   int
-	Class   string        // of the sites' instructions; "" for a tracepoint
-	Hits    float64       // a request
-	Time    time.Duration // a hit, inside the program
+	Program  string
+	Symbols  []string // functions it is attached to; none for a tracepoint
+	Sites    int
+	Class    string  // of the sites' instructions; "" for a tracepoint
+	OnDemand bool    // attached only once it is missed
+	Counts   []Count // for each protocol
+}
+
+// Count is how often a program ran, and for how long.
+type Count struct {
+	Hits float64       // a request
+	Time time.Duration // a hit, inside the program
 }

@@ -1,12 +1,14 @@
-// Package load sends HTTP/1.1 requests over keep-alive connections and measures
-// how long their answers take. It speaks the little of HTTP that it needs by
-// itself, so that on a small machine the measured program gets the processors.
+// Package load sends HTTP requests over connections that stay open, and measures
+// how long their answers take. It speaks the little of HTTP/1.1 that it needs by
+// itself, so that on a small machine the measured program gets the processors;
+// for HTTP/2 it has net/http's client.
 //
-// There are two kinds of load. In a closed loop each connection sends its next
-// request when the last one was answered, which finds the throughput. In an open
-// loop requests are due at a fixed rate, and a latency counts from the moment at
-// which the request was due: one that had to wait for those before it is as slow
-// as it was for whoever made it (no coordinated omission).
+// There are two kinds of load. In a closed loop each connection (of HTTP/2: each
+// stream) sends its next request when the last one was answered, which finds the
+// throughput. In an open loop requests are due at a fixed rate, and a latency
+// counts from the moment at which the request was due: one that had to wait for
+// those before it is as slow as it was for whoever made it (no coordinated
+// omission).
 package load
 
 import (
@@ -22,10 +24,12 @@ import (
 // Options say what is sent, and for how long: Duration or Requests bound it,
 // whichever comes first.
 type Options struct {
-	URL         string        // http://host:port/path
+	URL         string        // http://host:port/path; with HTTP/2 also https
+	HTTP2       bool          // from the first byte on; else HTTP/1.1
 	Method      string        // "" for GET; none with a body
 	Header      http.Header   // beside Host
 	Connections int           // at a time
+	Streams     int           // at a time on each connection, of HTTP/2; 0 for one
 	Rate        float64       // requests a second that are due, over all connections; 0 for a closed loop
 	Duration    time.Duration // 0: until Requests are sent, or ctx ends
 	Requests    int           // 0: until Duration is over, or ctx ends
@@ -67,7 +71,7 @@ func (r *Result) Held() float64 {
 // Run sends the load, and returns when the last answer is there. That ctx ended
 // early is no error. Connections that break are opened again.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	address, request, err := render(o)
+	clients, err := o.clients()
 	if err != nil {
 		return nil, err
 	}
@@ -76,15 +80,16 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		defer cancel()
 		ctx = bounded
 	}
-	workers := make([]*worker, o.Connections)
-	for i := range workers {
-		workers[i] = &worker{address: address, request: request, statuses: map[int]int{}}
+	workers := make([]*worker, len(clients))
+	for i, c := range clients {
+		workers[i] = &worker{client: c, statuses: map[int]int{}}
+		// Not before all are done: some may share a connection.
+		defer c.disconnect()
+	}
+	for _, w := range workers {
 		// Before the clock starts, so that no request waits for it.
-		if err := workers[i].connect(ctx); err != nil {
-			for _, w := range workers[:i] {
-				w.disconnect()
-			}
-			return nil, fmt.Errorf("connect to %s: %w", address, err)
+		if err := w.connect(ctx); err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", o.URL, err)
 		}
 	}
 
@@ -117,20 +122,50 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return result, nil
 }
 
-// render checks the options, and writes the request that is sent every time.
-func render(o Options) (address string, request []byte, err error) {
+// clients checks the options, and makes what sends the requests.
+func (o Options) clients() ([]client, error) {
+	request, err := o.request()
+	if err != nil {
+		return nil, err
+	}
+	if !o.HTTP2 {
+		var bytes buffer
+		if err := request.Write(&bytes); err != nil {
+			return nil, err
+		}
+		clients := make([]client, o.Connections)
+		for i := range clients {
+			clients[i] = &http1{address: request.Host, request: bytes}
+		}
+		return clients, nil
+	}
+	transport := http2Transport()
+	clients := make([]client, 0, o.Connections*max(o.Streams, 1))
+	for range o.Connections {
+		shared := &http2Connection{transport: transport, url: request.URL}
+		for range max(o.Streams, 1) {
+			clients = append(clients, &http2{shared: shared, request: request})
+		}
+	}
+	return clients, nil
+}
+
+// request is the one that is sent every time.
+func (o Options) request() (*http.Request, error) {
 	u, err := url.Parse(o.URL)
 	switch {
 	case err != nil:
-		return "", nil, err
-	case u.Scheme != "http" || u.Port() == "":
-		return "", nil, fmt.Errorf("%q: want http://host:port/path", o.URL)
-	case o.Connections < 1:
-		return "", nil, errors.New("a load needs at least one connection")
+		return nil, err
+	case u.Scheme != "http" && (u.Scheme != "https" || !o.HTTP2) || u.Port() == "":
+		return nil, fmt.Errorf("%q: want http://host:port/path, or https with HTTP/2", o.URL)
+	case o.Connections < 1 || o.Streams < 0:
+		return nil, errors.New("a load needs at least one connection")
+	case o.Streams > 1 && !o.HTTP2:
+		return nil, errors.New("a connection of HTTP/1.1 has no streams")
 	case o.Rate < 0 || o.Duration < 0 || o.Requests < 0:
-		return "", nil, errors.New("a rate, a duration and a number of requests are not negative")
+		return nil, errors.New("a rate, a duration and a number of requests are not negative")
 	case o.Method == http.MethodHead:
-		return "", nil, errors.New("answers to HEAD are not understood")
+		return nil, errors.New("answers to HEAD are not understood")
 	}
 	method := o.Method
 	if method == "" {
@@ -143,11 +178,7 @@ func render(o Options) (address string, request []byte, err error) {
 	if r.Header.Get("User-Agent") == "" {
 		r.Header.Set("User-Agent", "spanprobe-load")
 	}
-	var b buffer
-	if err := r.Write(&b); err != nil {
-		return "", nil, err
-	}
-	return u.Host, b, nil
+	return r, nil
 }
 
 type buffer []byte

@@ -21,13 +21,30 @@ func run(t *testing.T, o Options) *Result {
 
 // serve counts the requests that reach a handler.
 func serve(t *testing.T, handler http.HandlerFunc) (url string, served *atomic.Int64) {
+	server, served := counting(t, handler)
+	server.Config.Protocols = &http.Protocols{}
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	return server.URL, served
+}
+
+// serveTLS is serve over TLS, for HTTP/1.1 and HTTP/2.
+func serveTLS(t *testing.T, handler http.HandlerFunc) (url string, served *atomic.Int64) {
+	server, served := counting(t, handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	return server.URL, served
+}
+
+func counting(t *testing.T, handler http.HandlerFunc) (server *httptest.Server, served *atomic.Int64) {
 	served = &atomic.Int64{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		served.Add(1)
 		handler(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return server.URL, served
+	return server, served
 }
 
 func hello(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
@@ -122,6 +139,8 @@ func TestALoadThatCannotBeSentIsAnError(t *testing.T) {
 		{URL: "http://127.0.0.1:80/", Connections: 0},
 		{URL: "http://127.0.0.1:80/", Connections: 1, Rate: -1},
 		{URL: "http://127.0.0.1:80/", Connections: 1, Method: "HEAD"},
+		{URL: "http://127.0.0.1:80/", Connections: 1, Streams: 2},
+		{URL: "http://127.0.0.1:1/", Connections: 1, HTTP2: true},
 	} {
 		if result, err := Run(t.Context(), o); err == nil {
 			t.Errorf("%+v: %+v", o, result)

@@ -2,13 +2,20 @@
 package main
 
 import (
+	"flag"
 	"log"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/server/hello"
 )
 
 func main() {
-	if err := hello.Serve(hello.Handler()); err != nil {
+	overTLS := flag.Bool("tls", false, "serve over TLS")
+	flag.Parse()
+	serve := hello.Serve
+	if *overTLS {
+		serve = hello.ServeTLS
+	}
+	if err := serve(hello.Handler()); err != nil {
 		log.Fatal(err)
 	}
 }

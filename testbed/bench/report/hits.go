@@ -1,0 +1,71 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// tracepoint is the class of programs that are on no instruction of a target's.
+const tracepoint = "tracepoint"
+
+func (r *Run) writeHits(b *strings.Builder) {
+	if r.Hits == nil {
+		return
+	}
+	b.WriteString("### Probe hits a request\n\nFrom short loads of their own, since the kernel's counting costs time too. In parentheses: the time of a hit in the program.\n\n")
+	t := table{head: append([]string{"program", "on", "sites", "class"}, r.Hits.Protocols...)}
+	for _, p := range r.Hits.Probes {
+		on, class := strings.Join(p.Symbols, ", "), p.Class
+		if class == "" {
+			on, class = "–", tracepoint
+		}
+		if p.OnDemand {
+			on += ", on demand"
+		}
+		cells := []string{"`" + p.Program + "`", on, strconv.Itoa(p.Sites), class}
+		for _, count := range p.Counts {
+			cells = append(cells, count.String())
+		}
+		t.add(cells...)
+	}
+	t.write(b)
+	r.writeClasses(b)
+}
+
+// writeClasses writes the hits a request by the class of the probed instruction,
+// which says what they cost.
+func (r *Run) writeClasses(b *strings.Builder) {
+	byClass := map[string][]float64{}
+	for _, p := range r.Hits.Probes {
+		class := p.Class
+		if class == "" {
+			class = tracepoint
+		}
+		if byClass[class] == nil {
+			byClass[class] = make([]float64, len(r.Hits.Protocols))
+		}
+		for i, count := range p.Counts {
+			byClass[class][i] += count.Hits
+		}
+	}
+	t := table{head: append([]string{"hits a request, by class"}, r.Hits.Protocols...), numbers: true}
+	for _, class := range slices.Sorted(maps.Keys(byClass)) {
+		cells := []string{class}
+		for _, hits := range byClass[class] {
+			cells = append(cells, fmt.Sprintf("%.3f", hits))
+		}
+		t.add(cells...)
+	}
+	t.write(b)
+}
+
+// String is "hits (time)".
+func (c Count) String() string {
+	if c.Hits == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%.4f (%d ns)", c.Hits, c.Time.Nanoseconds())
+}
