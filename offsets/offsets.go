@@ -55,7 +55,8 @@ var Default = sync.OnceValue(func() *Table {
 
 // Lookup says where a field is, in bytes. exists is false for a version that has
 // no such field. known is false for a version that was not examined, unless it
-// lies between two examined patch releases of the same minor that agree: an
+// lies between two examined patch releases of the same minor that agree, or
+// between two examined commits that agree of a module without releases yet: an
 // offset that was never seen is not handed out, however likely it is. Patch
 // releases beyond the last that was examined do move fields: Go 1.26.11 moved
 // net/http.response.status.
@@ -118,6 +119,8 @@ func (t *Table) Newest(modulePath string) string {
 //	  1.27.0 amd64=128 arm64=128   (or one by one)
 //	  1.28.0 amd64=128 arm64=-     (no such field on one of them any more)
 //	  1.29.0 -                     (nor on any)
+//	module golang.org/x/net        (the next module)
+//	examined v0.0.0-20210405180319-a5a99cb37ef4 v0.1.0
 //
 // Lines that begin with # are comments. A field changes only at versions that
 // were examined.

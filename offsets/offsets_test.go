@@ -1,6 +1,7 @@
 package offsets
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +68,81 @@ func TestALookupAnswersOnlyForWhatWasExamined(t *testing.T) {
 	other.Field = "other"
 	if _, _, known := table.Lookup(model.ModuleStd, "1.21.0", model.AMD64, other); known {
 		t.Error("a field that is not in the table is known")
+	}
+}
+
+const exampleOfCommits = `module golang.org/x/net
+examined v0.0.0-20210405180319-a5a99cb37ef4 v0.0.0-20220225172249-27dd8689420f v0.0.0-20220722155237-a158d28d115b v0.1.0 v0.2.0
+golang.org/x/net/http2.responseWriterState.status
+  v0.0.0-20210405180319-a5a99cb37ef4 80
+  v0.0.0-20220722155237-a158d28d115b 72
+`
+
+func TestCommitsBeforeTheFirstReleaseAreKnownBetweenTwoThatAgree(t *testing.T) {
+	table, err := Parse(strings.NewReader(exampleOfCommits))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const net = "golang.org/x/net"
+	status := model.Field{Module: net, Package: net + "/http2", Struct: "responseWriterState", Field: "status"}
+	for version, want := range map[string]struct {
+		offset uint64
+		known  bool
+	}{
+		"v0.0.0-20210405180319-a5a99cb37ef4":       {80, true},
+		"v0.0.0-20211209124913-491a49abca63":       {80, true}, // between two that agree
+		"v0.0.0-20220401154927-543a649e0bdd":       {0, false}, // between two that do not
+		"v0.0.0-20220722155237-a158d28d115b":       {72, true}, // the last
+		"v0.0.0-20220722155237-ffffffffffff":       {0, false}, // another commit, and no examined one is after it
+		"v0.0.0-20221014081412-f15817d10f9b":       {0, false}, // before a release
+		"v0.0.0-20210226172049-e18ecbb05110":       {0, false}, // before the first
+		"v0.0.0":                                   {0, false}, // not among the commits
+		"v0.1.0":                                   {72, true},
+		"v0.1.1":                                   {0, false},
+		"v0.1.1-0.20221104145632-7a676822c292":     {0, false}, // a commit between releases
+		"v0.3.0":                                   {0, false},
+		"v0.0.0-20211209124913":                    {0, false},
+		"v0.0.0-20211209124913-491a49abca63+dirty": {0, false},
+	} {
+		offset, exists, known := table.Lookup(net, version, model.AMD64, status)
+		if offset != want.offset || exists != want.known || known != want.known {
+			t.Errorf("%s: %d, exists %v, known %v", version, offset, exists, known)
+		}
+	}
+}
+
+func TestReleasesAreInOrderAndPreReleasesAreNone(t *testing.T) {
+	for _, c := range []struct {
+		name, oldest string
+		versions     []string
+		want         []string
+	}{
+		{
+			"of Go", "1.17",
+			[]string{"1.9.7", "1.16.15", "1.17", "1.20.14", "1.20", "1.20.2", "1.18beta1", "1.26rc1", "1.26.0-custom", "devel"},
+			[]string{"1.17", "1.20", "1.20.2", "1.20.14"},
+		},
+		{
+			"of a module", "v1.40.0",
+			[]string{"v1.5.0", "v1.39.1", "v1.40.0", "v1.100.0", "v1.51.0-dev", "v1.51.0", "v1.51.0", "v2.0.0+incompatible", "1.60.0", ""},
+			[]string{"v1.40.0", "v1.51.0", "v1.100.0"},
+		},
+		{
+			"with commits", "v0.0.0-20210101000000-000000000000",
+			[]string{
+				"v0.1.0", "v0.0.0-20211209124913-491a49abca63", "v0.0.0-20201110031124-69a78807bf2b", "v0.0.0-20210405180319-a5a99cb37ef4",
+				"v0.3.1-0.20221206200815-1e63c2f08a10",
+			},
+			[]string{"v0.0.0-20210405180319-a5a99cb37ef4", "v0.0.0-20211209124913-491a49abca63", "v0.1.0"},
+		},
+	} {
+		got, err := Releases(c.versions, c.oldest)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
+		}
+	}
+	if _, err := Releases([]string{"v1.0.0"}, "latest"); err == nil {
+		t.Error("an oldest version that is none is taken")
 	}
 }
 

@@ -96,9 +96,6 @@ struct server_span {
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 };
 
-#define COPY(span, field, string, limit) \
-	copy_text(&(span)->field, (span)->texts, TEXTS_SIZE, &(span)->used, string, limit)
-
 /* What is needed of a net/http.Request. */
 struct arrived {
 	struct go_string method, target, host, remote;

@@ -148,8 +148,16 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		b.Modules = append(b.Modules, m)
 	}
 	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
-	if b.Functions, err = f.functions(table, wanted); err != nil {
+	data, noData := f.moduledata(table)
+	base, err := f.textBase(table, data, noData)
+	if err == nil {
+		b.Functions, err = f.functions(table, base, wanted)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
+	}
+	if noData == nil {
+		b.Text, b.Moduledata = data.text(), data[:]
 	}
 	return b, nil
 }

@@ -96,7 +96,12 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		l.LeftOut = err.Error()
 		return l
 	}
-	l.Offsets = make([]byte, library.OffsetsSize)
+	l.Offsets = blankOffsets(library)
+	for _, function := range library.Functions {
+		if f, exists := b.Functions[function.Symbol]; exists {
+			l.set(function.Slot, distance(b, f.Address))
+		}
+	}
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
 		if _, exists := b.Functions[hook.Symbol]; !exists && hook.Optional {
@@ -114,8 +119,11 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		switch {
 		case err == nil:
 			l.Sites = append(l.Sites, sites...)
+			if hook.SiteSlot != 0 && len(sites) == 1 {
+				l.set(hook.SiteSlot, distance(b, sites[0].Address))
+			}
 			if hook.Slot != 0 && !hook.OnDemand {
-				binary.LittleEndian.PutUint32(l.Offsets[hook.Slot:], 1)
+				l.set(hook.Slot, 1)
 			}
 		case hook.Optional:
 			notes.add(hook.Symbol, err.Error())
@@ -124,15 +132,13 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		}
 	}
 	for _, field := range library.Fields {
-		value := probe.Absent
 		if field.Optional && !linked(b, library, field.Module) {
-			binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
 			continue
 		}
 		answer, err := resolve(b, field.Field, lookup)
 		switch {
 		case err == nil && answer.Exists && answer.Offset < uint64(probe.Absent):
-			value = uint32(answer.Offset)
+			l.set(field.Slot, uint32(answer.Offset))
 		case err == nil && field.Optional:
 			// This version has no such field; another one takes its place.
 		case field.Optional:
@@ -142,13 +148,43 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		default:
 			failures.add(field.String(), err.Error())
 		}
-		binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
 		if err == nil {
 			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source, Optional: field.Optional})
 		}
 	}
 	l.LeftOut, l.Notes = strings.Join(failures.list(), "; "), notes.list()
 	return l
+}
+
+// blankOffsets has nothing that is known: every slot of a field, a function or a
+// site holds Absent.
+func blankOffsets(library *probe.Library) []byte {
+	l := Library{Offsets: make([]byte, library.OffsetsSize)}
+	for _, field := range library.Fields {
+		l.set(field.Slot, probe.Absent)
+	}
+	for _, function := range library.Functions {
+		l.set(function.Slot, probe.Absent)
+	}
+	for _, hook := range library.Hooks {
+		if hook.SiteSlot != 0 {
+			l.set(hook.SiteSlot, probe.Absent)
+		}
+	}
+	return l.Offsets
+}
+
+func (l *Library) set(slot uintptr, value uint32) {
+	binary.LittleEndian.PutUint32(l.Offsets[slot:], value)
+}
+
+// distance is how far an address lies from the start of the binary's code, or
+// Absent where that cannot be said.
+func distance(b *model.Binary, address uint64) uint32 {
+	if b.Moduledata == nil || address < b.Text || address-b.Text >= uint64(probe.Absent) {
+		return probe.Absent
+	}
+	return uint32(address - b.Text)
 }
 
 // reasons says why things are missing, each reason once.
@@ -215,5 +251,9 @@ func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (mode
 	if otherMaps(b, field) {
 		return model.FieldOffset{Source: model.SourceRuntime}, nil
 	}
-	return lookup(field)
+	answer, err := lookup(field)
+	if field == probe.ModuleTypes && err == nil && answer.Exists {
+		return types(b, answer)
+	}
+	return answer, err
 }

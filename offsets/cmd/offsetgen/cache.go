@@ -9,22 +9,32 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// cache keeps what was found in each release.
+// cache keeps what was found in each release of one module.
 type cache struct {
 	folder string
+	module string
 	wanted []model.Field
 }
 
-func openCache(wanted []model.Field) (cache, error) {
-	user, err := os.UserCacheDir()
-	if err != nil {
-		return cache{}, err
-	}
-	folder := filepath.Join(user, "spanprobe-offsets")
-	return cache{folder, wanted}, os.MkdirAll(folder, 0o755)
+// openCache opens the cache of a module in a folder, below which each module has
+// one of its own.
+func openCache(folder, module string, wanted []model.Field) (cache, error) {
+	c := cache{folder, module, wanted}
+	return c, os.MkdirAll(filepath.Dir(c.path("")), 0o755)
 }
 
-func (c cache) path(version string) string { return filepath.Join(c.folder, "go"+version+".json") }
+// cacheFolder is where the caches are.
+func cacheFolder() (string, error) {
+	user, err := os.UserCacheDir()
+	return filepath.Join(user, "spanprobe-offsets"), err
+}
+
+func (c cache) path(version string) string {
+	if c.module == model.ModuleStd {
+		return filepath.Join(c.folder, "go"+version+".json")
+	}
+	return filepath.Join(c.folder, filepath.FromSlash(c.module), version+".json")
+}
 
 // load returns nil for a release that was not examined yet, or not for all of
 // the fields that are wanted now.

@@ -6,34 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
-// program links what the wanted structs are declared in: the compiler describes
-// no type that a program does not use.
-const program = `package main
-
-import (
-	"log"
-	"net/http"
-)
-
-func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Host", r.Host)
-	})
-	go log.Println("listening")
-	log.Fatal(http.ListenAndServe("localhost:0", nil))
-}
-`
-
-// check compares a table with what compilers made of the same structs.
-func check(ctx context.Context, text []byte, examined []release, wanted []model.Field) error {
+// check compares a module's part of the table with what compilers made of the
+// same structs.
+func check(ctx context.Context, module string, text []byte, examined []release, wanted []model.Field) error {
 	table, err := offsets.Parse(bytes.NewReader(text))
 	if err != nil {
 		return err
@@ -41,9 +21,9 @@ func check(ctx context.Context, text []byte, examined []release, wanted []model.
 	var errs []error
 	versions := besideChanges(examined, wanted)
 	for i, version := range versions {
-		fmt.Fprintf(os.Stderr, "[%d/%d] compile with go%s\n", i+1, len(versions), version)
-		if err := checkRelease(ctx, table, version, wanted); err != nil {
-			errs = append(errs, fmt.Errorf("go%s: %w", version, err))
+		fmt.Fprintf(os.Stderr, "[%d/%d] compile with %s\n", i+1, len(versions), nameOf(module, version))
+		if err := checkRelease(ctx, table, originOf(module, rules[module]), version, wanted); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", nameOf(module, version), err))
 		}
 		if ctx.Err() != nil {
 			break
@@ -73,25 +53,20 @@ func differ(a, b release, wanted []model.Field) bool {
 	return false
 }
 
-func checkRelease(ctx context.Context, table *offsets.Table, version string, wanted []model.Field) (err error) {
-	root, done, err := fetch(ctx, version)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	// Its own build cache, so that a check leaves nothing behind.
+func checkRelease(ctx context.Context, table *offsets.Table, from origin, version string, wanted []model.Field) (err error) {
+	// Its build cache is there too, so that a check leaves nothing behind.
 	work, err := os.MkdirTemp("", "offsetgen-check-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	executables, err := from.compile(ctx, work, version)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
-		executable, err := compile(ctx, work, root, version, arch)
-		if err != nil {
-			return err
-		}
-		found, err := readStructs(executable, wanted)
+	for _, arch := range architectures {
+		found, err := readStructs(executables[arch], wanted)
 		if err != nil {
 			return fmt.Errorf("debug information for %s: %w", arch, err)
 		}
@@ -100,23 +75,6 @@ func checkRelease(ctx context.Context, table *offsets.Table, version string, wan
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-func compile(ctx context.Context, work, root, version string, arch model.Arch) (string, error) {
-	minor := fmt.Sprintf("1.%d", number(version, 1)) // as go.mod of Go up to 1.20 wants it
-	for name, content := range map[string]string{"main.go": program, "go.mod": "module program\n\ngo " + minor + "\n"} {
-		if err := os.WriteFile(filepath.Join(work, name), []byte(content), 0o644); err != nil {
-			return "", err
-		}
-	}
-	executable := filepath.Join(work, string(arch))
-	command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "build", "-o", executable, ".")
-	command.Dir = work
-	command.Env = append(toolchainEnvironment(root, arch), "GOCACHE="+filepath.Join(work, "cache"))
-	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compile for %s: %w\n%s", arch, err, strings.TrimSpace(string(output)))
-	}
-	return executable, nil
 }
 
 // agree compares every field, and counts those that exist and agree. A struct

@@ -10,6 +10,7 @@ import (
 	"go/types"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -25,43 +26,63 @@ type place struct {
 	Kind   string `json:",omitempty"`
 }
 
-// checker computes struct layouts from the sources of one release with the type
-// checker, as the compiler does.
+// checker computes struct layouts from the sources of one release, of Go or of a
+// module, with the type checker, as the compiler does.
 type checker struct {
 	context build.Context
 	sizes   types.Sizes
 	files   *token.FileSet
 	loaded  map[string]*types.Package // by folder
 	failed  map[*types.Package]error  // those of them that did not parse or check
+
+	// The rest is for a module.
+	ofGo    *checker // for the packages of Go itself
+	modules modules
+	own     map[*types.Package]bool // those of the loaded ones that are of the examined module
 }
 
-// newChecker makes a checker for the release in root; toolTags are the build
-// tags that its experiments set.
+// newChecker makes a checker for the release of Go in root; toolTags are the
+// build tags that its experiments set.
 func newChecker(root, version string, arch model.Arch, toolTags []string) *checker {
 	c := &checker{context: build.Default, sizes: types.SizesFor("gc", string(arch)), files: token.NewFileSet(), loaded: map[string]*types.Package{}, failed: map[*types.Package]error{}}
 	c.context.GOROOT, c.context.GOPATH = root, ""
 	c.context.GOOS, c.context.GOARCH = "linux", string(arch)
 	c.context.CgoEnabled = false
-	c.context.ReleaseTags = nil
-	for minor := 1; minor <= number(version, 1); minor++ {
-		c.context.ReleaseTags = append(c.context.ReleaseTags, fmt.Sprintf("go1.%d", minor))
-	}
+	c.context.ReleaseTags = releaseTags(number(version, 1))
 	c.context.ToolTags = toolTags
 	return c
+}
+
+// forModule makes a checker for a release of a module, which has the packages of
+// Go from this one.
+func (c *checker) forModule(m modules) *checker {
+	made := &checker{context: c.context, sizes: c.sizes, files: token.NewFileSet(), loaded: map[string]*types.Package{}, failed: map[*types.Package]error{}}
+	made.ofGo, made.modules, made.own = c, m, map[*types.Package]bool{}
+	made.context.ReleaseTags = releaseTags(modulesSeenBy)
+	return made
+}
+
+// releaseTags are the build tags that a minor release of Go 1 sets.
+func releaseTags(minor int) []string {
+	var tags []string
+	for m := 1; m <= minor; m++ {
+		tags = append(tags, fmt.Sprintf("go1.%d", m))
+	}
+	return tags
 }
 
 // field finds a field. A package, a struct or a field that is not there is an
 // answer; one that cannot be understood is an error.
 func (c *checker) field(field model.Field) (place, error) {
-	folder := filepath.Join(c.context.GOROOT, "src", field.Package)
-	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
+	folder := c.folder(field.Package, "")
+	if !exists(folder) {
 		return place{}, nil
 	}
 	loaded, err := c.load(folder, field.Package)
 	if err != nil {
 		return place{}, err
 	}
-	if err := c.failed[loaded]; err != nil {
+	if err := c.failure(loaded); err != nil {
 		return place{}, fmt.Errorf("its package is not understood: %w", err)
 	}
 	object := loaded.Scope().Lookup(field.Struct)
@@ -91,6 +112,14 @@ func (c *checker) field(field model.Field) (place, error) {
 	return place{Exists: true, Offset: c.sizes.Offsetsof(fields)[index], Kind: kind(fields[index].Type())}, nil
 }
 
+// failure is why a loaded package is not understood.
+func (c *checker) failure(loaded *types.Package) error {
+	if err := c.failed[loaded]; err != nil || c.ofGo == nil {
+		return err
+	}
+	return c.ofGo.failure(loaded)
+}
+
 // whole tells whether the size of a type is certain: nothing that lies in it is
 // invalid or was declared in a package with errors, in which a field may have
 // been lost without a trace. What it only points to does not matter, and so
@@ -98,8 +127,11 @@ func (c *checker) field(field model.Field) (place, error) {
 // parameters, which the type checker of Go 1.26 refuses.
 func (c *checker) whole(t types.Type) error {
 	if named, ok := t.(interface{ Obj() *types.TypeName }); ok {
-		if err := c.failed[named.Obj().Pkg()]; err != nil {
+		if err := c.failure(named.Obj().Pkg()); err != nil {
 			return fmt.Errorf("the package of %s is not understood: %w", t, err)
+		}
+		if _, ok := t.Underlying().(*types.Struct); ok && c.ofGo != nil && !c.own[named.Obj().Pkg()] {
+			return c.steady(named.Obj())
 		}
 	}
 	if alias, ok := t.(*types.Alias); ok {
@@ -121,6 +153,40 @@ func (c *checker) whole(t types.Type) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// steadyStructs are the sizes, in bytes, of structs that are of the same size in
+// all releases of Go from 1.17 on that have them. sync.WaitGroup (Go 1.18) and
+// sync.Map (1.20 and 1.24) are not.
+var steadyStructs = map[string]int64{
+	"bytes.Buffer":        40,
+	"strings.Builder":     32,
+	"sync.Mutex":          8,
+	"sync.Once":           12,
+	"sync.RWMutex":        24,
+	"sync/atomic.Bool":    4,
+	"sync/atomic.Int32":   4,
+	"sync/atomic.Int64":   8,
+	"sync/atomic.Pointer": 8,
+	"sync/atomic.Uint32":  4,
+	"sync/atomic.Uint64":  8,
+	"sync/atomic.Value":   16,
+	"time.Time":           24,
+}
+
+// steady fails unless a struct that a module has from elsewhere is of one size in
+// all programs: it is the program that chooses the release of Go, and the
+// versions of what the module requires.
+func (c *checker) steady(name *types.TypeName) error {
+	full := name.Pkg().Path() + "." + name.Name()
+	size, ok := steadyStructs[full]
+	if !ok {
+		return fmt.Errorf("%s, which is not of the module, may be of another size in another program", full)
+	}
+	if now := c.sizes.Sizeof(name.Type()); now != size {
+		return fmt.Errorf("%s was of %d bytes in all releases of Go, and is of %d", full, size, now)
 	}
 	return nil
 }
@@ -148,22 +214,45 @@ func kind(t types.Type) string {
 // Import and ImportFrom make the checker a types.ImporterFrom.
 func (c *checker) Import(path string) (*types.Package, error) { return c.ImportFrom(path, "", 0) }
 
-// ImportFrom loads a package that another one in folder imports.
-func (c *checker) ImportFrom(path, _ string, _ types.ImportMode) (*types.Package, error) {
+// ImportFrom loads a package that another one in a folder imports.
+func (c *checker) ImportFrom(path, importer string, _ types.ImportMode) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil
 	}
-	source := filepath.Join(c.context.GOROOT, "src", path)
-	if _, err := os.Stat(source); err != nil {
-		source = filepath.Join(c.context.GOROOT, "src", "vendor", path)
+	return c.load(c.folder(path, importer), path)
+}
+
+// folder is where the sources of a package are, if it exists, as one in the
+// folder importer sees it. The standard library has copies of its own of some
+// modules.
+func (c *checker) folder(path, importer string) string {
+	sources := filepath.Join(c.context.GOROOT, "src")
+	if within(sources, importer) {
+		if vendored := filepath.Join(sources, "vendor", path); exists(vendored) {
+			return vendored
+		}
+	} else if folder := c.modules.folder(path); folder != "" {
+		return folder
 	}
-	return c.load(source, path)
+	return filepath.Join(sources, path)
+}
+
+func exists(folder string) bool {
+	_, err := os.Stat(folder)
+	return err == nil
+}
+
+func within(parent, folder string) bool {
+	return folder == parent || strings.HasPrefix(folder, parent+string(filepath.Separator))
 }
 
 // load parses and checks the package in a folder, without function bodies.
 func (c *checker) load(folder, path string) (*types.Package, error) {
 	if loaded := c.loaded[folder]; loaded != nil {
 		return loaded, nil
+	}
+	if c.ofGo != nil && within(c.context.GOROOT, folder) {
+		return c.ofGo.load(folder, path)
 	}
 	found, err := c.context.ImportDir(folder, 0)
 	if err != nil {
@@ -192,6 +281,9 @@ func (c *checker) load(folder, path string) (*types.Package, error) {
 	// The error is the first of those that Error collects.
 	loaded, _ := config.Check(path, c.files, parsed, nil)
 	c.loaded[folder] = loaded
+	if c.ofGo != nil {
+		c.own[loaded] = within(c.modules.folders[c.modules.examined], folder)
+	}
 	if len(errs) > 0 {
 		c.failed[loaded] = errors.Join(errs...)
 	}

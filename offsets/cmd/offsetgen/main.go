@@ -1,8 +1,10 @@
-// Command offsetgen makes the offset table from the sources of every release
-// of Go that the module proxy offers. What it found in a release it keeps in the
-// user's cache, so that a run with nothing new takes seconds and one that was
-// cut off goes on where it was. With -check the table is written only if it
-// agrees with what compilers did.
+// Command offsetgen makes the offset table from the sources of the releases, that
+// the module proxy offers, of Go and of the modules of which libraries need
+// fields. What it found in a release it keeps in the user's cache, so that a run
+// with nothing new takes seconds and one that was cut off goes on where it was.
+// With -module it makes the parts of some modules again and leaves the others as
+// they are. With -check the table is written only if it agrees with what
+// compilers did.
 package main
 
 import (
@@ -12,8 +14,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -24,11 +24,15 @@ import (
 
 func main() {
 	output := flag.String("o", "table.txt", "file to write the table to")
-	oldest := flag.Int("oldest", 17, "oldest minor release of Go 1 to examine")
 	compare := flag.Bool("check", false, "compile a program with the releases on both sides of every change, and compare the table with its debug information")
+	var modules []string
+	flag.Func("module", "path of a module whose part of the table is made, std for Go; several have commas, or flags of their own (default all)", func(paths string) error {
+		modules = append(modules, strings.Split(paths, ",")...)
+		return nil
+	})
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *output, *oldest, *compare)
+	err := run(ctx, *output, modules, *compare)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "offsetgen:", err)
@@ -36,23 +40,97 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, output string, oldest int, compare bool) error {
+// run makes the parts of some modules, or of all if none is named.
+func run(ctx context.Context, output string, modules []string, compare bool) error {
 	wanted := wantedFields()
-	releases, err := listReleases(ctx, oldest)
-	if err != nil {
-		return err
+	table := parts{}
+	if modules == nil {
+		modules = inOrder(wanted)
+	} else {
+		kept, err := readParts(output)
+		if err != nil {
+			return err
+		}
+		table = kept
 	}
-	cache, err := openCache(wanted)
+	for _, module := range modules {
+		part, err := makePart(ctx, module, wanted[module], compare)
+		if err != nil {
+			return err
+		}
+		table[module] = part
+	}
+	return writeIfChanged(output, table.join(time.Now()))
+}
+
+// makePart makes one module's part of the table.
+func makePart(ctx context.Context, module string, wanted []model.Field, compare bool) ([]byte, error) {
+	if len(wanted) == 0 {
+		return nil, fmt.Errorf("no library needs a field of %s", module)
+	}
+	examined, err := examineAll(ctx, module, wanted)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	part, err := render(module, examined, wanted)
+	if err != nil {
+		return nil, err
+	}
+	for _, gone := range disappearances(module, examined, wanted) {
+		fmt.Fprintln(os.Stderr, gone)
+	}
+	if compare {
+		return part, check(ctx, module, part, examined, wanted)
+	}
+	return part, nil
+}
+
+// wantedFields lists, sorted and by module, what the libraries need. What is no
+// field of a struct in the sources of Go follows from the version alone.
+func wantedFields() map[string][]model.Field {
+	byModule := map[string][]model.Field{}
+	for _, library := range all.Libraries() {
+		for _, f := range library.Fields {
+			if f.Module == model.ModuleStd && f.Package == "runtime" && f.Struct == "map" {
+				continue
+			}
+			if !slices.Contains(byModule[f.Module], f.Field) {
+				byModule[f.Module] = append(byModule[f.Module], f.Field)
+			}
+		}
+	}
+	for _, fields := range byModule {
+		slices.SortFunc(fields, func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) })
+	}
+	return byModule
+}
+
+// examineAll finds the fields of a module in each of its versions.
+func examineAll(ctx context.Context, module string, wanted []model.Field) ([]release, error) {
+	r, ok := rules[module]
+	if !ok {
+		return nil, fmt.Errorf("no rule says which versions of %s to examine", module)
+	}
+	from := originOf(module, r)
+	versions, err := from.versions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the versions of %s: %w", module, err)
+	}
+	folder, err := cacheFolder()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := openCache(folder, module, wanted)
+	if err != nil {
+		return nil, err
 	}
 	var examined []release
 	var missing []string
-	for i, version := range releases {
+	for i, version := range versions {
 		layout, err := cache.load(version)
 		if err == nil && layout == nil {
-			fmt.Fprintf(os.Stderr, "[%d/%d] go%s\n", i+1, len(releases), version)
-			layout, err = examine(ctx, version, wanted)
+			fmt.Fprintf(os.Stderr, "[%d/%d] %s\n", i+1, len(versions), nameOf(module, version))
+			layout, err = from.examine(ctx, version, wanted)
 			if errors.Is(err, errUnavailable) {
 				missing = append(missing, version)
 				continue
@@ -62,104 +140,12 @@ func run(ctx context.Context, output string, oldest int, compare bool) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("go%s: %w", version, err)
+			return nil, fmt.Errorf("%s: %w", nameOf(module, version), err)
 		}
 		examined = append(examined, release{version, layout})
 	}
 	if missing != nil {
-		fmt.Fprintln(os.Stderr, "listed, but not to be had:", strings.Join(missing, " "))
+		fmt.Fprintf(os.Stderr, "%s: listed, but not to be had: %s\n", module, strings.Join(missing, " "))
 	}
-	table, err := render(examined, wanted, time.Now())
-	if err != nil {
-		return err
-	}
-	for _, gone := range disappearances(examined, wanted) {
-		fmt.Fprintln(os.Stderr, gone)
-	}
-	if compare {
-		if err := check(ctx, table, examined, wanted); err != nil {
-			return err
-		}
-	}
-	return writeIfChanged(output, table)
+	return examined, nil
 }
-
-// wantedFields lists, sorted, what the libraries need of the standard library.
-// What is no field of a struct in its sources follows from the version alone.
-func wantedFields() []model.Field {
-	seen := map[model.Field]bool{}
-	for _, library := range all.Libraries() {
-		for _, field := range library.Fields {
-			if field.Module == model.ModuleStd && (field.Package != "runtime" || field.Struct != "map") {
-				seen[field.Field] = true
-			}
-		}
-	}
-	fields := make([]model.Field, 0, len(seen))
-	for field := range seen {
-		fields = append(fields, field)
-	}
-	slices.SortFunc(fields, func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) })
-	return fields
-}
-
-// examine finds the layouts in one release.
-func examine(ctx context.Context, version string, wanted []model.Field) (layout, error) {
-	root, done, err := fetch(ctx, version)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err := done(); err != nil {
-			fmt.Fprintln(os.Stderr, "offsetgen: clean up:", err)
-		}
-	}()
-	found := layout{}
-	for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
-		tags, err := toolTags(ctx, root, arch)
-		if err != nil {
-			return nil, err
-		}
-		checker := newChecker(root, version, arch, tags)
-		for _, field := range wanted {
-			at, err := checker.field(field)
-			if err != nil {
-				return nil, fmt.Errorf("%s on %s: %w", field, arch, err)
-			}
-			if found[field.String()] == nil {
-				found[field.String()] = map[model.Arch]place{}
-			}
-			found[field.String()][arch] = at
-		}
-	}
-	return found, nil
-}
-
-// writeIfChanged leaves a file alone whose only difference would be its date.
-func writeIfChanged(path string, table []byte) error {
-	old, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if withoutDate(old) == withoutDate(table) {
-		return nil
-	}
-	temporary := filepath.Join(filepath.Dir(path), ".table.new")
-	if err := os.WriteFile(temporary, table, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(temporary, path)
-}
-
-func withoutDate(table []byte) string {
-	var kept strings.Builder
-	for line := range strings.Lines(string(table)) {
-		if !strings.HasPrefix(line, "made ") {
-			kept.WriteString(line)
-		}
-	}
-	return kept.String()
-}
-
-// localVersion is the version of the toolchain that runs this.
-func localVersion() string { return strings.TrimPrefix(runtime.Version(), "go") }

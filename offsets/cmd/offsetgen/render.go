@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -18,12 +17,13 @@ type release struct {
 // versionsPerLine keeps the list of examined versions readable.
 const versionsPerLine = 12
 
-// render writes the table of releases in ascending order, in the format of
-// offsets.Parse. A field that no release has, or whose kind is not the same in
-// all of them, is an error: the programs would read something else.
-func render(releases []release, wanted []model.Field, made time.Time) ([]byte, error) {
+// render writes a module's part of the table, from releases in ascending order,
+// in the format of offsets.Parse. A field that no release has, or whose kind is
+// not the same in all of them, is an error: the programs would read something
+// else.
+func render(module string, releases []release, wanted []model.Field) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Made by offsets/cmd/offsetgen. The format is that of offsets.Parse.\nmade %s\nmodule %s\n", made.UTC().Format(time.DateOnly), model.ModuleStd)
+	fmt.Fprintln(&b, "module", module)
 	for i, r := range releases {
 		if i%versionsPerLine == 0 {
 			b.WriteString("examined")
@@ -44,19 +44,19 @@ func render(releases []release, wanted []model.Field, made time.Time) ([]byte, e
 				last = line
 			}
 		}
-		errs = append(errs, sameKind(releases, name))
+		errs = append(errs, sameKind(module, releases, name))
 	}
 	return b.Bytes(), errors.Join(errs...)
 }
 
 // sameKind fails unless a field is of one kind wherever it exists.
-func sameKind(releases []release, name string) error {
+func sameKind(module string, releases []release, name string) error {
 	kind := ""
 	for _, r := range releases {
-		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
+		for _, arch := range architectures {
 			at := r.layout[name][arch]
 			if at.Exists && kind != "" && asRead(at.Kind) != asRead(kind) {
-				return fmt.Errorf("%s was a %s and is a %s in Go %s on %s: its readers must know both", name, kind, at.Kind, r.version, arch)
+				return fmt.Errorf("%s was a %s and is a %s in %s on %s: its readers must know both", name, kind, at.Kind, nameOf(module, r.version), arch)
 			}
 			if at.Exists {
 				kind = at.Kind
@@ -88,14 +88,14 @@ func asRead(kind string) string {
 
 // disappearances names the fields that a release no longer has. That may be
 // right (maps changed in Go 1.24), and somebody must have seen it.
-func disappearances(releases []release, wanted []model.Field) []string {
+func disappearances(module string, releases []release, wanted []model.Field) []string {
 	var gone []string
 	for _, field := range wanted {
 		name := field.String()
 		for i := 1; i < len(releases); i++ {
-			for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
+			for _, arch := range architectures {
 				if releases[i-1].layout[name][arch].Exists && !releases[i].layout[name][arch].Exists {
-					gone = append(gone, fmt.Sprintf("%s is gone from Go %s on %s", name, releases[i].version, arch))
+					gone = append(gone, fmt.Sprintf("%s is gone from %s on %s", name, nameOf(module, releases[i].version), arch))
 				}
 			}
 		}

@@ -10,11 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // errUnavailable says that the proxy lists a release and does not have it.
@@ -27,35 +28,65 @@ const (
 	platform        = ".linux-amd64"
 )
 
-// listReleases lists the released versions from a minor on, ascending.
-func listReleases(ctx context.Context, oldest int) ([]string, error) {
-	listed, err := goCommand(ctx, "", "list", "-m", "-versions", "-json", toolchainModule)
+// toolchains are the releases of Go.
+type toolchains struct{ rule rule }
+
+func (t toolchains) versions(ctx context.Context) ([]string, error) {
+	listed, err := listVersions(ctx, toolchainModule)
 	if err != nil {
 		return nil, err
 	}
-	var module struct{ Versions []string }
-	if err := json.Unmarshal(listed, &module); err != nil {
-		return nil, err
-	}
-	var releases []string
-	for _, v := range module.Versions {
+	var names []string
+	for _, v := range listed {
 		name, isGo := strings.CutPrefix(v, "v0.0.1-go")
 		name, isHere := strings.CutSuffix(name, platform)
-		if isGo && isHere && number(name, 1) >= oldest && released(name) {
-			releases = append(releases, name)
+		if isGo && isHere {
+			names = append(names, name)
 		}
 	}
-	slices.SortFunc(releases, func(a, b string) int {
-		return (number(a, 1)-number(b, 1))*1000 + number(a, 2) - number(b, 2)
-	})
-	return releases, nil
+	return offsets.Releases(names, t.rule.oldest)
 }
 
-// released tells "1.26.8" and, as Go named the first of a minor up to 1.20,
-// "1.20" from "1.26rc1".
-func released(version string) bool {
-	return number(version, 1) >= 0 && (strings.Count(version, ".") == 1 || number(version, 2) >= 0)
+func (t toolchains) examine(ctx context.Context, version string, wanted []model.Field) (found layout, err error) {
+	root, done, err := fetch(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	return layoutOf(wanted, func(arch model.Arch) (*checker, error) {
+		tags, err := toolTags(ctx, root, arch)
+		return newChecker(root, version, arch, tags), err
+	})
 }
+
+// compile builds the program with the release itself.
+func (t toolchains) compile(ctx context.Context, work, version string) (_ map[model.Arch]string, err error) {
+	root, done, err := fetch(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	for name, content := range map[string]string{"main.go": t.rule.program, "go.mod": "module program\n\ngo " + languageOf(version) + "\n"} {
+		if err := os.WriteFile(filepath.Join(work, name), []byte(content), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	executables := map[model.Arch]string{}
+	for _, arch := range architectures {
+		executable := filepath.Join(work, string(arch))
+		command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "build", "-o", executable, ".")
+		command.Dir = work
+		command.Env = append(toolchainEnvironment(root, arch), "GOCACHE="+filepath.Join(work, "cache"))
+		if output, err := command.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("compile for %s: %w\n%s", arch, err, strings.TrimSpace(string(output)))
+		}
+		executables[arch] = executable
+	}
+	return executables, nil
+}
+
+// languageOf is the version of Go as a go.mod file of Go up to 1.20 wants it.
+func languageOf(version string) string { return fmt.Sprintf("1.%d", number(version, 1)) }
 
 // number is the i-th number of a version, or -1 where it is none.
 func number(version string, i int) int {
@@ -76,10 +107,10 @@ func number(version string, i int) int {
 func fetch(ctx context.Context, version string) (root string, done func() error, err error) {
 	nothing := func() error { return nil }
 	if version == localVersion() {
-		root, err := goCommand(ctx, "", "env", "GOROOT")
-		return strings.TrimSpace(string(root)), nothing, err
+		root, err := localRoot(ctx)
+		return root, nothing, err
 	}
-	cache, err := goCommand(ctx, "", "env", "GOMODCACHE")
+	cache, err := goCommand(ctx, nil, "env", "GOMODCACHE")
 	if err != nil {
 		return "", nil, err
 	}
@@ -93,19 +124,34 @@ func fetch(ctx context.Context, version string) (root string, done func() error,
 		return "", nil, err
 	}
 	done = func() error { return removeAll(temporary) }
-	output, err := goCommand(ctx, temporary, "mod", "download", "-json", path)
-	var module struct{ Dir, Error string }
-	if parseErr := json.Unmarshal(output, &module); parseErr == nil && module.Error != "" {
-		return "", nil, errors.Join(fmt.Errorf("%w: %s", errUnavailable, module.Error), done())
+	root, err = download(ctx, []string{"GOMODCACHE=" + temporary}, path)
+	if err == nil {
+		err = makeRunnable(root)
 	}
 	if err != nil {
 		return "", nil, errors.Join(err, done())
 	}
-	if err := makeRunnable(module.Dir); err != nil {
-		return "", nil, errors.Join(err, done())
-	}
-	return module.Dir, done, nil
+	return root, done, nil
 }
+
+// download downloads one module, "path@version", and returns its folder.
+func download(ctx context.Context, environment []string, path string) (string, error) {
+	output, err := goCommand(ctx, environment, "mod", "download", "-json", path)
+	var module struct{ Dir, Error string }
+	if parseErr := json.Unmarshal(output, &module); parseErr == nil && module.Error != "" {
+		return "", fmt.Errorf("%w: %s", errUnavailable, module.Error)
+	}
+	return module.Dir, err
+}
+
+// localRoot is the GOROOT of the toolchain that runs this.
+func localRoot(ctx context.Context) (string, error) {
+	root, err := goCommand(ctx, nil, "env", "GOROOT")
+	return strings.TrimSpace(string(root)), err
+}
+
+// localVersion is the version of the toolchain that runs this.
+func localVersion() string { return strings.TrimPrefix(runtime.Version(), "go") }
 
 // makeRunnable does for a downloaded release what the go command does when it is
 // about to run one: in a module no file is executable, and none but its own may
@@ -156,14 +202,13 @@ func toolchainEnvironment(root string, arch model.Arch) []string {
 		"GOEXPERIMENT=", "GOOS=linux", "GOARCH="+string(arch), "CGO_ENABLED=0")
 }
 
-// goCommand runs the go command away from any module of its own.
-func goCommand(ctx context.Context, moduleCache string, args ...string) ([]byte, error) {
+// goCommand runs the go command away from any module of its own, with more
+// variables in its environment.
+func goCommand(ctx context.Context, environment []string, args ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = os.TempDir()
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS=-mod=mod", "GO111MODULE=on", "GOWORK=off")
-	if moduleCache != "" {
-		command.Env = append(command.Env, "GOMODCACHE="+moduleCache)
-	}
+	command.Env = append(command.Env, environment...)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	output, err := command.Output()

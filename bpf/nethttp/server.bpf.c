@@ -15,7 +15,7 @@
  * or took their connection over. What arrived is copied at the first, since the
  * handler may change or drop it; the status and the route are read at the
  * second. */
-#include "lifecycle.h"
+#include "server.h"
 
 /* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
 SEC("uprobe")

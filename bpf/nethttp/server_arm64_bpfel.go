@@ -13,35 +13,35 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type httpCounts struct {
+type serverCounts struct {
 	_ structs.HostLayout
 	N [13]uint64
 }
 
-type httpEnding uint32
+type serverEnding uint32
 
 const (
-	httpEndingENDING_RETURNED httpEnding = 0
-	httpEndingENDING_PANICKED httpEnding = 1
-	httpEndingENDING_ABORTED  httpEnding = 2
-	httpEndingENDING_EXITED   httpEnding = 3
-	httpEndingENDING_HIJACKED httpEnding = 4
+	serverEndingENDING_RETURNED serverEnding = 0
+	serverEndingENDING_PANICKED serverEnding = 1
+	serverEndingENDING_ABORTED  serverEnding = 2
+	serverEndingENDING_EXITED   serverEnding = 3
+	serverEndingENDING_HIJACKED serverEnding = 4
 )
 
-type httpOperationKey struct {
+type serverOperationKey struct {
 	_          structs.HostLayout
 	Tgid       uint32
 	Generation uint32
 	Goid       uint64
 }
 
-type httpProcess struct {
+type serverProcess struct {
 	_          structs.HostLayout
 	Generation uint32
 	Binary     uint32
 }
 
-type httpServerOffsets struct {
+type serverServerOffsets struct {
 	_           structs.HostLayout
 	G_goid      uint32
 	G_panic     uint32
@@ -111,7 +111,7 @@ type httpServerOffsets struct {
 	WatchesMuxes    uint32
 }
 
-type httpServerSpan struct {
+type serverServerSpan struct {
 	_    structs.HostLayout
 	Head struct {
 		_          structs.HostLayout
@@ -185,50 +185,50 @@ type httpServerSpan struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	httpMapCounters         = "counters"
-	httpMapNothing          = "nothing"
-	httpMapOffsets          = "offsets"
-	httpMapProcesses        = "processes"
-	httpMapRequests         = "requests"
-	httpMapSpans            = "spans"
-	httpProgEndConnection   = "end_connection"
-	httpProgEndNetStream    = "end_net_stream"
-	httpProgEndStream       = "end_stream"
-	httpProgFinishRequest   = "finish_request"
-	httpProgNoteCopy        = "note_copy"
-	httpProgNoteNetStatus   = "note_net_status"
-	httpProgRefuseNetStream = "refuse_net_stream"
-	httpProgServeHttp       = "serve_http"
-	httpProgStartNetStream  = "start_net_stream"
-	httpProgStartStream     = "start_stream"
-	httpVarEndingLayout     = "ending_layout"
-	httpVarLibrary          = "library"
-	httpVarNever            = "never"
-	httpVarWakeupBytes      = "wakeup_bytes"
+	serverMapCounters         = "counters"
+	serverMapNothing          = "nothing"
+	serverMapOffsets          = "offsets"
+	serverMapOperations       = "operations"
+	serverMapProcesses        = "processes"
+	serverMapSpans            = "spans"
+	serverProgEndConnection   = "end_connection"
+	serverProgEndNetStream    = "end_net_stream"
+	serverProgEndStream       = "end_stream"
+	serverProgFinishRequest   = "finish_request"
+	serverProgNoteCopy        = "note_copy"
+	serverProgNoteNetStatus   = "note_net_status"
+	serverProgRefuseNetStream = "refuse_net_stream"
+	serverProgServeHttp       = "serve_http"
+	serverProgStartNetStream  = "start_net_stream"
+	serverProgStartStream     = "start_stream"
+	serverVarEndingLayout     = "ending_layout"
+	serverVarLibrary          = "library"
+	serverVarNever            = "never"
+	serverVarWakeupBytes      = "wakeup_bytes"
 )
 
-// loadHttp returns the embedded CollectionSpec for http.
-func loadHttp() (*ebpf.CollectionSpec, error) {
-	reader := bytes.NewReader(_HttpBytes)
+// loadServer returns the embedded CollectionSpec for server.
+func loadServer() (*ebpf.CollectionSpec, error) {
+	reader := bytes.NewReader(_ServerBytes)
 	spec, err := ebpf.LoadCollectionSpecFromReader(reader)
 	if err != nil {
-		return nil, fmt.Errorf("can't load http: %w", err)
+		return nil, fmt.Errorf("can't load server: %w", err)
 	}
 
 	return spec, err
 }
 
-// loadHttpObjects loads http and converts it into a struct.
+// loadServerObjects loads server and converts it into a struct.
 //
 // The following types are suitable as obj argument:
 //
-//	*httpObjects
-//	*httpPrograms
-//	*httpMaps
+//	*serverObjects
+//	*serverPrograms
+//	*serverMaps
 //
 // See ebpf.CollectionSpec.LoadAndAssign documentation for details.
-func loadHttpObjects(obj any, opts *ebpf.CollectionOptions) error {
-	spec, err := loadHttp()
+func loadServerObjects(obj any, opts *ebpf.CollectionOptions) error {
+	spec, err := loadServer()
 	if err != nil {
 		return err
 	}
@@ -236,19 +236,19 @@ func loadHttpObjects(obj any, opts *ebpf.CollectionOptions) error {
 	return spec.LoadAndAssign(obj, opts)
 }
 
-// httpSpecs contains maps and programs before they are loaded into the kernel.
+// serverSpecs contains maps and programs before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
-type httpSpecs struct {
-	httpProgramSpecs
-	httpMapSpecs
-	httpVariableSpecs
+type serverSpecs struct {
+	serverProgramSpecs
+	serverMapSpecs
+	serverVariableSpecs
 }
 
-// httpProgramSpecs contains programs before they are loaded into the kernel.
+// serverProgramSpecs contains programs before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
-type httpProgramSpecs struct {
+type serverProgramSpecs struct {
 	EndConnection   *ebpf.ProgramSpec `ebpf:"end_connection"`
 	EndNetStream    *ebpf.ProgramSpec `ebpf:"end_net_stream"`
 	EndStream       *ebpf.ProgramSpec `ebpf:"end_stream"`
@@ -261,81 +261,81 @@ type httpProgramSpecs struct {
 	StartStream     *ebpf.ProgramSpec `ebpf:"start_stream"`
 }
 
-// httpMapSpecs contains maps before they are loaded into the kernel.
+// serverMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
-type httpMapSpecs struct {
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Nothing   *ebpf.MapSpec `ebpf:"nothing"`
-	Offsets   *ebpf.MapSpec `ebpf:"offsets"`
-	Processes *ebpf.MapSpec `ebpf:"processes"`
-	Requests  *ebpf.MapSpec `ebpf:"requests"`
-	Spans     *ebpf.MapSpec `ebpf:"spans"`
+type serverMapSpecs struct {
+	Counters   *ebpf.MapSpec `ebpf:"counters"`
+	Nothing    *ebpf.MapSpec `ebpf:"nothing"`
+	Offsets    *ebpf.MapSpec `ebpf:"offsets"`
+	Operations *ebpf.MapSpec `ebpf:"operations"`
+	Processes  *ebpf.MapSpec `ebpf:"processes"`
+	Spans      *ebpf.MapSpec `ebpf:"spans"`
 }
 
-// httpVariableSpecs contains global variables before they are loaded into the kernel.
+// serverVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
-type httpVariableSpecs struct {
+type serverVariableSpecs struct {
 	EndingLayout *ebpf.VariableSpec `ebpf:"ending_layout"`
 	Library      *ebpf.VariableSpec `ebpf:"library"`
 	Never        *ebpf.VariableSpec `ebpf:"never"`
 	WakeupBytes  *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
-// httpObjects contains all objects after they have been loaded into the kernel.
+// serverObjects contains all objects after they have been loaded into the kernel.
 //
-// It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
-type httpObjects struct {
-	httpPrograms
-	httpMaps
-	httpVariables
+// It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
+type serverObjects struct {
+	serverPrograms
+	serverMaps
+	serverVariables
 }
 
-func (o *httpObjects) Close() error {
-	return _HttpClose(
-		&o.httpPrograms,
-		&o.httpMaps,
+func (o *serverObjects) Close() error {
+	return _ServerClose(
+		&o.serverPrograms,
+		&o.serverMaps,
 	)
 }
 
-// httpMaps contains all maps after they have been loaded into the kernel.
+// serverMaps contains all maps after they have been loaded into the kernel.
 //
-// It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
-type httpMaps struct {
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Nothing   *ebpf.Map `ebpf:"nothing"`
-	Offsets   *ebpf.Map `ebpf:"offsets"`
-	Processes *ebpf.Map `ebpf:"processes"`
-	Requests  *ebpf.Map `ebpf:"requests"`
-	Spans     *ebpf.Map `ebpf:"spans"`
+// It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
+type serverMaps struct {
+	Counters   *ebpf.Map `ebpf:"counters"`
+	Nothing    *ebpf.Map `ebpf:"nothing"`
+	Offsets    *ebpf.Map `ebpf:"offsets"`
+	Operations *ebpf.Map `ebpf:"operations"`
+	Processes  *ebpf.Map `ebpf:"processes"`
+	Spans      *ebpf.Map `ebpf:"spans"`
 }
 
-func (m *httpMaps) Close() error {
-	return _HttpClose(
+func (m *serverMaps) Close() error {
+	return _ServerClose(
 		m.Counters,
 		m.Nothing,
 		m.Offsets,
+		m.Operations,
 		m.Processes,
-		m.Requests,
 		m.Spans,
 	)
 }
 
-// httpVariables contains all global variables after they have been loaded into the kernel.
+// serverVariables contains all global variables after they have been loaded into the kernel.
 //
-// It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
-type httpVariables struct {
+// It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
+type serverVariables struct {
 	EndingLayout *ebpf.Variable `ebpf:"ending_layout"`
 	Library      *ebpf.Variable `ebpf:"library"`
 	Never        *ebpf.Variable `ebpf:"never"`
 	WakeupBytes  *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
-// httpPrograms contains all programs after they have been loaded into the kernel.
+// serverPrograms contains all programs after they have been loaded into the kernel.
 //
-// It can be passed to loadHttpObjects or ebpf.CollectionSpec.LoadAndAssign.
-type httpPrograms struct {
+// It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
+type serverPrograms struct {
 	EndConnection   *ebpf.Program `ebpf:"end_connection"`
 	EndNetStream    *ebpf.Program `ebpf:"end_net_stream"`
 	EndStream       *ebpf.Program `ebpf:"end_stream"`
@@ -348,8 +348,8 @@ type httpPrograms struct {
 	StartStream     *ebpf.Program `ebpf:"start_stream"`
 }
 
-func (p *httpPrograms) Close() error {
-	return _HttpClose(
+func (p *serverPrograms) Close() error {
+	return _ServerClose(
 		p.EndConnection,
 		p.EndNetStream,
 		p.EndStream,
@@ -363,7 +363,7 @@ func (p *httpPrograms) Close() error {
 	)
 }
 
-func _HttpClose(closers ...io.Closer) error {
+func _ServerClose(closers ...io.Closer) error {
 	for _, closer := range closers {
 		if err := closer.Close(); err != nil {
 			return err
@@ -374,5 +374,5 @@ func _HttpClose(closers ...io.Closer) error {
 
 // Do not access this directly.
 //
-//go:embed http_arm64_bpfel.o
-var _HttpBytes []byte
+//go:embed server_arm64_bpfel.o
+var _ServerBytes []byte

@@ -2,75 +2,13 @@
 /* How a request begins, and how it ends. */
 #pragma once
 
-#include "types.h"
-#include "arch.h"
-#include "counters.h"
-#include "process.h"
-#include "span.h"
-#include "gomap.h"
-#include "traceparent.h"
 #include "panic.h"
 #include "request.h"
 #include "route.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* set by the loader: binaries at a time */
-	__type(key, __u32);
-	__type(value, struct server_offsets);
-} offsets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384); /* set by the loader */
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct operation_key);
-	__type(value, struct server_span);
-} requests SEC(".maps");
-
-/* What a new entry starts from: a program's stack is too small to hold one,
- * and a scratch map would be shared with whatever preempts it. */
-static const struct server_span empty_span;
-
-/* What every program begins with. False: the hit is none of a traced process. */
-static __always_inline bool begin(struct pt_regs *ctx, struct operation_key *key, struct server_offsets **o)
-{
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct process *process = entering_process(ctx, tgid);
-	__u32 binary;
-
-	if (!process)
-		return false;
-	binary = process->binary;
-	key->tgid = tgid;
-	key->generation = process->generation;
-	*o = bpf_map_lookup_elem(&offsets, &binary);
-	return *o;
-}
-
-/* The request that the goroutine is busy with. */
-static __always_inline struct server_span *running(struct pt_regs *ctx, struct operation_key *key,
-						   struct server_offsets **o)
-{
-	/* What a key that cannot be read leaves behind is swept and counted when
-	 * the goroutine's connection or the process ends. */
-	if (!begin(ctx, key, o) || go_read(&key->goid, GO_G(ctx), (*o)->g_goid))
-		return NULL;
-	return bpf_map_lookup_elem(&requests, key);
-}
-
-/* Removes a request that goes no further. Whoever removes an entry counts it. */
-static __always_inline void remove(const struct operation_key *key, enum counter why)
-{
-	if (!bpf_map_delete_elem(&requests, key))
-		count(why);
-}
-
-static __always_inline void give_up(const struct operation_key *key, enum counter why)
-{
-	count(COUNTER_OPERATIONS);
-	remove(key, why);
-}
+#define OPERATION struct server_span
+#define OFFSETS struct server_offsets
+#include "operation.h"
 
 /* Whether it is what a client says first that speaks HTTP/2 without having asked:
  * RFC 9113, section 3.4. The server of x/net gets it as a request. */
@@ -91,12 +29,12 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	struct server_span *span;
 	struct work *work;
 
-	if (!begin(ctx, &key, &o))
+	if (!enter(ctx, &key, &o))
 		return;
 	if (go_read(&key.goid, GO_G(ctx), o->g_goid))
 		return lose(COUNTER_LOST_UNREADABLE);
-	if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST)) {
-		span = bpf_map_lookup_elem(&requests, &key);
+	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		span = bpf_map_lookup_elem(&operations, &key);
 		if (span && span->response == response && span->proto_major == 2) {
 			span->request = request; /* a stream that has begun */
 			return;
@@ -104,10 +42,10 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 		/* Requests of a connection come one after the other: one that is
 		 * still here had an end that was not seen. */
 		remove(&key, COUNTER_LOST_UNFINISHED);
-		if (bpf_map_update_elem(&requests, &key, &empty_span, BPF_NOEXIST))
+		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST))
 			return lose(COUNTER_LOST_MAP_FULL);
 	}
-	span = bpf_map_lookup_elem(&requests, &key);
+	span = bpf_map_lookup_elem(&operations, &key);
 	if (!span)
 		return count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
 	work = (struct work *)(span->texts + WORK_AT);
@@ -115,7 +53,7 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 		return give_up(&key, COUNTER_LOST_UNREADABLE);
 	if (work->arrived.proto_major != 1) {
 		if (is_preface(&work->arrived)) {
-			bpf_map_delete_elem(&requests, &key);
+			bpf_map_delete_elem(&operations, &key);
 			return;
 		}
 		if (work->arrived.proto_major != 2 || !(o->ends_streams | o->ends_net_streams))
@@ -126,11 +64,7 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	count(COUNTER_OPERATIONS);
 	span->response = response;
 	span->request = internal ? 0 : request;
-	span->head.tgid = key.tgid;
-	span->head.generation = key.generation;
-	span->head.goid = key.goid;
-	span->head.library = library;
-	span->head.start = bpf_ktime_get_boot_ns();
+	start_head(&span->head, &key);
 }
 
 /* Ends a request: its status is at the address `status_at` + `status_offset`. */
@@ -138,7 +72,6 @@ static __noinline int end(struct operation_key *key, struct server_span *span, c
 			  __u64 status_at, __u32 status_offset)
 {
 	__u64 status;
-	__u32 used;
 
 	if (!key || !span || !o)
 		return 0;
@@ -152,12 +85,7 @@ static __noinline int end(struct operation_key *key, struct server_span *span, c
 		span->partial = 1;
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
-	used = span->used;
-	bounded(used);
-	if (used > TEXTS_SIZE)
-		used = TEXTS_SIZE;
-	submit(span, __builtin_offsetof(struct server_span, texts) + used);
-	bpf_map_delete_elem(&requests, key);
+	finish(key, span, span->used);
 	return 0;
 }
 
