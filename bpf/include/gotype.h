@@ -6,6 +6,17 @@
 #include "types.h"
 #include "go.h"
 
+/* Whether a non-empty interface holds the type that `function` is the first method
+ * of. The itab has the addresses of the methods, in the order of their names, and
+ * a stripped binary still tells where functions are. `text` is where the binary's
+ * code is in the process, `function` a distance from there. */
+static __always_inline bool holds(__u32 itab_fun, __u64 text, const struct go_interface *value, __u32 function)
+{
+	__u64 first;
+
+	return function != ABSENT && value->type && !go_read(&first, value->type, itab_fun) && first == text + function;
+}
+
 struct type_offsets {
 	__u32 types;	 /* distance of moduledata.types from the start of the binary's code */
 	__u32 itab_type; /* runtime.itab._type */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Who is at the other end of a net.Conn. What type an interface holds is told by
- * the first method of its itab: that is the address of a function, which a
- * stripped binary names too. A type that is not known here gives no address. */
+/* Who is at the other end of a net.Conn. A type that
+ * is not known here gives no address. */
 #pragma once
 
 #include "types.h"
 #include "go.h"
+#include "gotype.h"
 
 /* Functions are distances from the start of the binary's code. */
 struct conn_offsets {
@@ -37,14 +37,6 @@ struct peer {
 	__u32 reserved2;
 };
 
-/* Whether an interface holds the type of which `function` is the first method. */
-static __always_inline bool holds(const struct conn_offsets *o, __u64 text, const struct go_interface *value, __u32 function)
-{
-	__u64 first;
-
-	return function != ABSENT && value->type && !go_read(&first, value->type, o->itab_fun) && first == text + function;
-}
-
 /* Reads a net.Addr. A unix socket's path is left to the caller, in `name`. */
 static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, const struct go_interface *addr,
 				      struct peer *peer, struct go_string *name)
@@ -52,7 +44,7 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, 
 	struct go_slice ip;
 	__u64 port;
 
-	if (holds(o, text, addr, o->tcp_network)) {
+	if (holds(o->itab_fun, text, addr, o->tcp_network)) {
 		if (go_read(&ip, addr->data, o->tcp_ip) || go_read(&port, addr->data, o->tcp_port))
 			return;
 		if (ip.length != 4 && ip.length != 16)
@@ -62,7 +54,7 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, 
 			return;
 		peer->port = port;
 		peer->kind = ip.length == 4 ? PEER_IPV4 : PEER_IPV6;
-	} else if (holds(o, text, addr, o->unix_network)) {
+	} else if (holds(o->itab_fun, text, addr, o->unix_network)) {
 		if (!go_read(name, addr->data, o->unix_name))
 			peer->kind = PEER_UNIX;
 	}
@@ -79,9 +71,9 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
 	peer->kind = PEER_UNKNOWN;
 	if (o->itab_fun == ABSENT || o->conn_fd == ABSENT || o->fd_raddr == ABSENT || go_read(&conn, conn_at, 0))
 		return;
-	if (o->tls_conn != ABSENT && holds(o, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
+	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
 		return;
-	if (!holds(o, text, &conn, o->tcp_close) && !holds(o, text, &conn, o->unix_close))
+	if (!holds(o->itab_fun, text, &conn, o->tcp_close) && !holds(o->itab_fun, text, &conn, o->unix_close))
 		return;
 	if (go_read(&fd, conn.data, o->conn_fd) || go_read(&addr, fd, o->fd_raddr))
 		return;

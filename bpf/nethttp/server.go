@@ -12,8 +12,13 @@ import (
 func Server() probe.Library {
 	var o serverServerOffsets
 	return probe.Library{
-		Name:        "net/http",
-		Hooks:       serverHooks(),
+		Name:  "net/http",
+		Hooks: serverHooks(),
+		Functions: []probe.Function{
+			// The first methods of a stream's writer: up to Go 1.26, and from 1.27 on.
+			{Symbol: "net/http.(*http2responseWriter).Header", Slot: unsafe.Offsetof(o.StreamWriter)},
+			{Symbol: "net/http.http2ResponseWriter.Header", Slot: unsafe.Offsetof(o.StreamWriter)},
+		},
 		Fields:      append(serverFields(), headerMapFields(unsafe.Offsetof(o.Map))...),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadServer,
@@ -23,27 +28,36 @@ func Server() probe.Library {
 
 func serverHooks() []probe.Hook {
 	var o serverServerOffsets
-	endsStreams, endsNetStreams := unsafe.Offsetof(o.EndsStreams), unsafe.Offsetof(o.EndsNetStreams)
+	endsStreams := unsafe.Offsetof(o.EndsStreams)
+	const (
+		http1 = "HTTP/1"
+		net   = "the server of " + moduleNet
+		// That of x/net serves connections by one of these, by version.
+		serveConn, serveConnIn = moduleNet + "/http2.(*Server).ServeConn", moduleNet + "/http2.(*Server).serveConn"
+	)
 	return []probe.Hook{
-		{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http"},
-		{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request"},
+		{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http", Together: http1, SiteSlot: unsafe.Offsetof(o.ServeSite)},
+		{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request", Together: http1},
 		// The deferred function at the end of a connection's goroutine.
-		{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Optional: true, Slot: unsafe.Offsetof(o.EndsConnections)},
+		{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Together: http1},
 		// The deferred function at the end of a stream's goroutine: up to Go
 		// 1.26, and from 1.27 on.
 		{Symbol: "net/http.(*http2serverConn).runHandler.func1", Event: probe.Enter, Program: "end_stream", Optional: true, Slot: endsStreams},
 		{Symbol: "net/http/internal/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_stream", Optional: true, Slot: endsStreams},
 		// From Go 1.27 on the servers of golang.org/x/net/http2 are net/http's
 		// own, and need not come through serverHandler.
-		{Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream", Optional: true, With: moduleNet + "/http2.(*Server).ServeConn"},
+		{Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream", Optional: true, With: []string{serveConn, serveConnIn}},
 		// Before, they have one of their own.
-		{Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter, Program: "start_net_stream", Optional: true},
-		{Symbol: moduleNet + "/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_net_stream", Optional: true, Slot: endsNetStreams},
+		{Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter, Program: "start_net_stream", Together: net},
+		{Symbol: moduleNet + "/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_net_stream", Together: net, Slot: unsafe.Offsetof(o.EndsNetStreams)},
 		{Symbol: moduleNet + "/http2.(*responseWriterState).writeHeader", Event: probe.Enter, Program: "note_net_status", Optional: true, Unless: ofNet("responseWriterState", "status", 0).Field},
 		// What it answers by itself instead: with 431, and with 400.
-		{Symbol: moduleNet + "/http2.handleHeaderListTooLong", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},
-		{Symbol: moduleNet + "/http2.new400Handler.func1", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},
-		{Symbol: moduleNet + "/http2.(*serverConn).processHeaders.new400Handler.func1", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},
+		{Symbol: moduleNet + "/http2.handleHeaderListTooLong", Event: probe.Enter, Program: "discard_request", Optional: true},
+		{Symbol: moduleNet + "/http2.new400Handler.func1", Event: probe.Enter, Program: "discard_request", Optional: true},
+		{Symbol: moduleNet + "/http2.(*serverConn).processHeaders.new400Handler.func1", Event: probe.Enter, Program: "discard_request", Optional: true},
+		// A handler hands it the connection: the request becomes a stream.
+		{Symbol: serveConn, Event: probe.Enter, Program: "discard_request", Optional: true},
+		{Symbol: serveConnIn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		// A request that a middleware has copied has its route on the copy.
 		{Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy", Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes)},
 	}
@@ -66,6 +80,8 @@ func serverFields() []probe.Field {
 		optional("net/http", "http2responseWriterState", "status", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Status)),
 		optional("net/http/internal/http2", "responseWriter", "rws", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Writer)),
 		optional("net/http/internal/http2", "responseWriterState", "status", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Status)),
+		optional("runtime", "itab", "fun", unsafe.Offsetof(o.ItabFun)),
+		optional("internal/abi", "ITab", "Fun", unsafe.Offsetof(o.ItabFun)),
 		ofNet("responseWriter", "rws", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Writer)),
 		ofNet("responseWriterState", "status", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Status)),
 	}

@@ -105,10 +105,12 @@ type serverServerOffsets struct {
 		GroupsData       uint32
 		GroupsLengthMask uint32
 	}
-	EndsConnections uint32
-	EndsStreams     uint32
-	EndsNetStreams  uint32
-	WatchesMuxes    uint32
+	ItabFun        uint32
+	StreamWriter   uint32
+	ServeSite      uint32
+	EndsStreams    uint32
+	EndsNetStreams uint32
+	WatchesMuxes   uint32
 }
 
 type serverServerSpan struct {
@@ -139,8 +141,6 @@ type serverServerSpan struct {
 	Joined     uint8
 	Partial    uint8
 	Ending     uint8
-	Upgrade    uint8
-	Reserved   uint8
 	Used       uint16
 	Tracestate struct {
 		_      structs.HostLayout
@@ -177,6 +177,7 @@ type serverServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
+	_     [2]byte
 	Texts [1761]uint8
 	_     [7]byte
 }
@@ -185,26 +186,26 @@ type serverServerSpan struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	serverMapCounters         = "counters"
-	serverMapNothing          = "nothing"
-	serverMapOffsets          = "offsets"
-	serverMapOperations       = "operations"
-	serverMapProcesses        = "processes"
-	serverMapSpans            = "spans"
-	serverProgEndConnection   = "end_connection"
-	serverProgEndNetStream    = "end_net_stream"
-	serverProgEndStream       = "end_stream"
-	serverProgFinishRequest   = "finish_request"
-	serverProgNoteCopy        = "note_copy"
-	serverProgNoteNetStatus   = "note_net_status"
-	serverProgRefuseNetStream = "refuse_net_stream"
-	serverProgServeHttp       = "serve_http"
-	serverProgStartNetStream  = "start_net_stream"
-	serverProgStartStream     = "start_stream"
-	serverVarEndingLayout     = "ending_layout"
-	serverVarLibrary          = "library"
-	serverVarNever            = "never"
-	serverVarWakeupBytes      = "wakeup_bytes"
+	serverMapCounters        = "counters"
+	serverMapNothing         = "nothing"
+	serverMapOffsets         = "offsets"
+	serverMapOperations      = "operations"
+	serverMapProcesses       = "processes"
+	serverMapSpans           = "spans"
+	serverProgDiscardRequest = "discard_request"
+	serverProgEndConnection  = "end_connection"
+	serverProgEndNetStream   = "end_net_stream"
+	serverProgEndStream      = "end_stream"
+	serverProgFinishRequest  = "finish_request"
+	serverProgNoteCopy       = "note_copy"
+	serverProgNoteNetStatus  = "note_net_status"
+	serverProgServeHttp      = "serve_http"
+	serverProgStartNetStream = "start_net_stream"
+	serverProgStartStream    = "start_stream"
+	serverVarEndingLayout    = "ending_layout"
+	serverVarLibrary         = "library"
+	serverVarNever           = "never"
+	serverVarWakeupBytes     = "wakeup_bytes"
 )
 
 // loadServer returns the embedded CollectionSpec for server.
@@ -249,16 +250,16 @@ type serverSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverProgramSpecs struct {
-	EndConnection   *ebpf.ProgramSpec `ebpf:"end_connection"`
-	EndNetStream    *ebpf.ProgramSpec `ebpf:"end_net_stream"`
-	EndStream       *ebpf.ProgramSpec `ebpf:"end_stream"`
-	FinishRequest   *ebpf.ProgramSpec `ebpf:"finish_request"`
-	NoteCopy        *ebpf.ProgramSpec `ebpf:"note_copy"`
-	NoteNetStatus   *ebpf.ProgramSpec `ebpf:"note_net_status"`
-	RefuseNetStream *ebpf.ProgramSpec `ebpf:"refuse_net_stream"`
-	ServeHttp       *ebpf.ProgramSpec `ebpf:"serve_http"`
-	StartNetStream  *ebpf.ProgramSpec `ebpf:"start_net_stream"`
-	StartStream     *ebpf.ProgramSpec `ebpf:"start_stream"`
+	DiscardRequest *ebpf.ProgramSpec `ebpf:"discard_request"`
+	EndConnection  *ebpf.ProgramSpec `ebpf:"end_connection"`
+	EndNetStream   *ebpf.ProgramSpec `ebpf:"end_net_stream"`
+	EndStream      *ebpf.ProgramSpec `ebpf:"end_stream"`
+	FinishRequest  *ebpf.ProgramSpec `ebpf:"finish_request"`
+	NoteCopy       *ebpf.ProgramSpec `ebpf:"note_copy"`
+	NoteNetStatus  *ebpf.ProgramSpec `ebpf:"note_net_status"`
+	ServeHttp      *ebpf.ProgramSpec `ebpf:"serve_http"`
+	StartNetStream *ebpf.ProgramSpec `ebpf:"start_net_stream"`
+	StartStream    *ebpf.ProgramSpec `ebpf:"start_stream"`
 }
 
 // serverMapSpecs contains maps before they are loaded into the kernel.
@@ -336,27 +337,27 @@ type serverVariables struct {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverPrograms struct {
-	EndConnection   *ebpf.Program `ebpf:"end_connection"`
-	EndNetStream    *ebpf.Program `ebpf:"end_net_stream"`
-	EndStream       *ebpf.Program `ebpf:"end_stream"`
-	FinishRequest   *ebpf.Program `ebpf:"finish_request"`
-	NoteCopy        *ebpf.Program `ebpf:"note_copy"`
-	NoteNetStatus   *ebpf.Program `ebpf:"note_net_status"`
-	RefuseNetStream *ebpf.Program `ebpf:"refuse_net_stream"`
-	ServeHttp       *ebpf.Program `ebpf:"serve_http"`
-	StartNetStream  *ebpf.Program `ebpf:"start_net_stream"`
-	StartStream     *ebpf.Program `ebpf:"start_stream"`
+	DiscardRequest *ebpf.Program `ebpf:"discard_request"`
+	EndConnection  *ebpf.Program `ebpf:"end_connection"`
+	EndNetStream   *ebpf.Program `ebpf:"end_net_stream"`
+	EndStream      *ebpf.Program `ebpf:"end_stream"`
+	FinishRequest  *ebpf.Program `ebpf:"finish_request"`
+	NoteCopy       *ebpf.Program `ebpf:"note_copy"`
+	NoteNetStatus  *ebpf.Program `ebpf:"note_net_status"`
+	ServeHttp      *ebpf.Program `ebpf:"serve_http"`
+	StartNetStream *ebpf.Program `ebpf:"start_net_stream"`
+	StartStream    *ebpf.Program `ebpf:"start_stream"`
 }
 
 func (p *serverPrograms) Close() error {
 	return _ServerClose(
+		p.DiscardRequest,
 		p.EndConnection,
 		p.EndNetStream,
 		p.EndStream,
 		p.FinishRequest,
 		p.NoteCopy,
 		p.NoteNetStatus,
-		p.RefuseNetStream,
 		p.ServeHttp,
 		p.StartNetStream,
 		p.StartStream,

@@ -219,7 +219,7 @@ type meter struct {
 func (m *meter) ReadAt(p []byte, at int64) (int, error) {
 	size := int64(len(p))
 	if size > m.largest || size > m.left {
-		return 0, fmt.Errorf("%w: its headers claim more than a Go executable has", ErrUnsupported)
+		return 0, fmt.Errorf("%w: more of it would have to be read than is read of any executable", ErrUnsupported)
 	}
 	m.left -= size
 	return m.reader.ReadAt(p, at)

@@ -6,6 +6,7 @@ package plan
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -104,11 +105,8 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	}
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
-		if _, exists := b.Functions[hook.Symbol]; !exists && hook.Optional {
+		if !wanted(b, library, &hook) {
 			continue // of another version, or not used
-		}
-		if _, exists := b.Functions[hook.With]; !exists && hook.With != "" {
-			continue
 		}
 		if hook.Unless != (model.Field{}) {
 			if answer, err := lookup(hook.Unless); err == nil && answer.Exists {
@@ -154,6 +152,23 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	}
 	l.LeftOut, l.Notes = strings.Join(failures.list(), "; "), notes.list()
 	return l
+}
+
+// wanted tells whether a binary has what a hook is for.
+func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
+	has := func(symbol string) bool {
+		_, exists := b.Functions[symbol]
+		return exists
+	}
+	if len(hook.With) > 0 && !slices.ContainsFunc(hook.With, has) {
+		return false
+	}
+	if hook.Together != "" {
+		return slices.ContainsFunc(library.Hooks, func(other probe.Hook) bool {
+			return other.Together == hook.Together && has(other.Symbol)
+		})
+	}
+	return !hook.Optional || has(hook.Symbol)
 }
 
 // blankOffsets has nothing that is known: every slot of a field, a function or a
@@ -218,9 +233,11 @@ func (r reasons) list() []string {
 	return list
 }
 
+// uses tells whether a binary has any function at which an operation begins or
+// ends; those of optional hooks alone are not worth it.
 func uses(b *model.Binary, library *probe.Library) bool {
 	for _, hook := range library.Hooks {
-		if _, ok := b.Functions[hook.Symbol]; ok {
+		if _, ok := b.Functions[hook.Symbol]; ok && !hook.Optional {
 			return true
 		}
 	}

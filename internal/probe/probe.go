@@ -35,9 +35,14 @@ type Hook struct {
 	// Optional hooks may find no function, or none that can be probed: the
 	// library is then traced without them.
 	Optional bool
-	// With names a function without which the hook is not needed: it is left
-	// alone in binaries that do not have that one.
-	With string
+	// Together names the hooks that make sense only together, such as those at
+	// the beginning and at the end of one kind of operation. A binary that has
+	// the functions of none of them is traced without; one that has some must
+	// have all.
+	Together string
+	// With names functions without any of which the hook is not needed: it is
+	// left alone in binaries that have none of them.
+	With []string
 	// Unless names a field that makes the hook superfluous where its offset is
 	// known.
 	Unless model.Field
@@ -91,9 +96,7 @@ func Symbols(libraries []Library) []string {
 	for _, library := range libraries {
 		for _, hook := range library.Hooks {
 			symbols = append(symbols, hook.Symbol)
-			if hook.With != "" {
-				symbols = append(symbols, hook.With)
-			}
+			symbols = append(symbols, hook.With...)
 		}
 		for _, function := range library.Functions {
 			symbols = append(symbols, function.Symbol)
