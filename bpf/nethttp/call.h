@@ -32,21 +32,21 @@ struct client_offsets {
 	__u32 http1_conn, bundled_conn, internal_conn, net_conn;
 	struct type_offsets type;
 	struct conn_offsets conn;
-	/* Where the sites are, as distances from the start of the binary's code. */
-	__u32 http1_site, bundled_site, internal_site, net_site;
-	__u32 return_site, net_return_site;
+	/* Where a call begins, as distances from the start of the binary's code. */
+	__u32 site, net_site;
 };
 
 struct client_span {
 	struct span_head head;
-	__u64 depth; /* of the frame of RoundTrip, from the top of the stack; it stays when the stack moves */
+	__u64 depth; /* of the frame of roundTrip, from the top of the stack; it stays when the stack moves */
+	__u64 text;  /* address of the binary's code; 0: not known */
 	struct peer peer;
 	__u16 status; /* 0: there was no response */
 #define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
 	__u8 proto_minor;
-	__u8 net;     /* its RoundTrip is that of golang.org/x/net/http2 */
-	__u8 failed;  /* RoundTrip returned an error */
+	__u8 net;     /* its Transport is that of golang.org/x/net/http2 */
+	__u8 failed;  /* roundTrip returned an error */
 	__u8 resends; /* 0: the first request */
 	__u8 raw;     /* the path is as the program escaped it */
 	__u8 opaque;  /* the path is the opaque part of the URL, behind the scheme */

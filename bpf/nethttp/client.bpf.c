@@ -3,16 +3,17 @@
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
 /* Client spans of net/http and golang.org/x/net/http2.
  *
- * A call is one RoundTrip of a Transport's: from its entry to its return, by when
- * the headers of the response have been read. It is seen three times, on the
- * goroutine of the caller:
+ * A call is one roundTrip of a Transport's: from its entry to its return, by when
+ * the headers of the response have been read. (RoundTrip itself is inlined where
+ * a program calls it on a *Transport.) It is seen three times, on the goroutine of
+ * the caller:
  *
- *	start_call, start_net_call	RoundTrip begins
+ *	start_call, start_net_call	it begins
  *	note_connection (…)		it has a connection
- *	end_call, end_net_call		RoundTrip returns
+ *	end_call, end_net_call		it returns
  *
- * The Transport of x/net also serves below net/http's: its RoundTrip is then a
- * part of a call, and none of its own. */
+ * The Transport of x/net also serves below net/http's: what it does then is a part
+ * of a call, and none of its own. */
 #include "call.h"
 
 #define OPERATION struct client_span
@@ -38,6 +39,7 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 	struct client_span *span;
 	struct wanted *wanted;
 	__u64 depth;
+	__u32 site;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
@@ -69,6 +71,9 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 	span->partial = !note_call(span, o, wanted);
 	span->depth = depth;
 	span->net = net;
+	site = net ? o->net_site : o->site;
+	if (site != ABSENT)
+		span->text = GO_PC(ctx) - site;
 	new_trace_id(&span->head);
 	new_span_id(&span->head);
 	span->head.flags = FLAG_SAMPLED;
@@ -77,13 +82,14 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 	return 0;
 }
 
-/* func (t *Transport) RoundTrip(req *Request) (*Response, error) */
+/* func (t *Transport) roundTrip(req *Request) (*Response, error) */
 SEC("uprobe")
 int start_call(struct pt_regs *ctx)
 {
 	return start(ctx, GO_ARG1(ctx), false);
 }
 
+/* func (t *Transport) RoundTripOpt(req *http.Request, opt RoundTripOpt) (*http.Response, error) */
 SEC("uprobe")
 int start_net_call(struct pt_regs *ctx)
 {
@@ -93,13 +99,13 @@ int start_net_call(struct pt_regs *ctx)
 /* A connection was found for the call: its net.Conn is in what the receiver of
  * the method points to. */
 static __always_inline int connected(struct pt_regs *ctx, struct client_span *span, const struct client_offsets *o,
-				     __u32 conn, __u32 site)
+				     __u32 conn)
 {
 	struct go_string name = {};
 
-	if (conn == ABSENT || site == ABSENT)
+	if (conn == ABSENT || !span->text)
 		return 0;
-	read_peer(&o->conn, GO_PC(ctx) - site, GO_ARG0(ctx) + conn, &span->peer, &name);
+	read_peer(&o->conn, span->text, GO_ARG0(ctx) + conn, &span->peer, &name);
 	if (span->peer.kind == PEER_UNIX && !span->socket.length && !COPY(span, socket, &name, SOCKET_LIMIT))
 		span->partial = 1;
 	return 0;
@@ -113,7 +119,7 @@ int note_connection(struct pt_regs *ctx)
 	struct client_offsets *o;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->http1_conn, o->http1_site) : 0;
+	return span ? connected(ctx, span, o, o->http1_conn) : 0;
 }
 
 /* func (cc *ClientConn) roundTrip(req *Request, …) */
@@ -124,7 +130,7 @@ int note_bundled_connection(struct pt_regs *ctx)
 	struct client_offsets *o;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->bundled_conn, o->bundled_site) : 0;
+	return span ? connected(ctx, span, o, o->bundled_conn) : 0;
 }
 
 SEC("uprobe")
@@ -134,7 +140,7 @@ int note_internal_connection(struct pt_regs *ctx)
 	struct client_offsets *o;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->internal_conn, o->internal_site) : 0;
+	return span ? connected(ctx, span, o, o->internal_conn) : 0;
 }
 
 SEC("uprobe")
@@ -144,7 +150,7 @@ int note_net_connection(struct pt_regs *ctx)
 	struct client_offsets *o;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->net_conn, o->net_site) : 0;
+	return span ? connected(ctx, span, o, o->net_conn) : 0;
 }
 
 static __always_inline bool read_response(struct client_span *span, const struct client_offsets *o, __u64 response)
@@ -162,7 +168,7 @@ static __always_inline bool read_response(struct client_span *span, const struct
 	return true;
 }
 
-/* Ends a call with what RoundTrip returns. */
+/* Ends a call with what it returns. */
 static __always_inline int end(struct pt_regs *ctx, bool net)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -172,7 +178,6 @@ static __always_inline int end(struct pt_regs *ctx, bool net)
 	struct go_interface error = { GO_RESULT1(ctx), GO_RESULT2(ctx) };
 	struct go_string name;
 	__u64 depth;
-	__u32 site;
 
 	if (!span || span->net != net)
 		return 0;
@@ -182,10 +187,9 @@ static __always_inline int end(struct pt_regs *ctx, bool net)
 	}
 	if (span->depth != depth)
 		return 0; /* another's, that was replaced by this one */
-	site = net ? o->net_return_site : o->return_site;
 	if (error.type) {
 		span->failed = 1;
-		if (site != ABSENT && type_name(&o->type, GO_PC(ctx) - site, &error, &name) &&
+		if (span->text && type_name(&o->type, span->text, &error, &name) &&
 		    !COPY(span, error, &name, ERROR_LIMIT))
 			span->partial = 1;
 	} else if (!GO_RESULT0(ctx) || !read_response(span, o, GO_RESULT0(ctx))) {

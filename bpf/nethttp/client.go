@@ -25,19 +25,22 @@ func Client() probe.Library {
 func clientHooks() []probe.Hook {
 	var o clientClientOffsets
 	const (
-		transport    = "net/http.(*Transport).RoundTrip"
-		netTransport = moduleNet + "/http2.(*Transport).RoundTrip"
+		http = "the Transport of net/http"
+		net  = "that of " + moduleNet
+
+		transport    = "net/http.(*Transport).roundTrip"
+		netTransport = moduleNet + "/http2.(*Transport).RoundTripOpt"
 	)
 	return []probe.Hook{
-		{Symbol: transport, Event: probe.Enter, Program: "start_call"},
-		{Symbol: transport, Event: probe.Return, Program: "end_call", SiteSlot: unsafe.Offsetof(o.ReturnSite)},
-		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Optional: true},
-		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Optional: true, SiteSlot: unsafe.Offsetof(o.NetReturnSite)},
-		{Symbol: "net/http.(*persistConn).roundTrip", Event: probe.Enter, Program: "note_connection", Optional: true, SiteSlot: unsafe.Offsetof(o.Http1Site)},
+		{Symbol: transport, Event: probe.Enter, Program: "start_call", Together: http, SiteSlot: unsafe.Offsetof(o.Site)},
+		{Symbol: transport, Event: probe.Return, Program: "end_call", Together: http},
+		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite)},
+		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net},
+		{Symbol: "net/http.(*persistConn).roundTrip", Event: probe.Enter, Program: "note_connection", Optional: true},
 		// HTTP/2: up to Go 1.26, from 1.27 on, and that of x/net.
-		{Symbol: "net/http.(*http2ClientConn).roundTrip", Event: probe.Enter, Program: "note_bundled_connection", Optional: true, SiteSlot: unsafe.Offsetof(o.BundledSite)},
-		{Symbol: "net/http/internal/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_internal_connection", Optional: true, SiteSlot: unsafe.Offsetof(o.InternalSite)},
-		{Symbol: moduleNet + "/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true, SiteSlot: unsafe.Offsetof(o.NetSite)},
+		{Symbol: "net/http.(*http2ClientConn).roundTrip", Event: probe.Enter, Program: "note_bundled_connection", Optional: true},
+		{Symbol: "net/http/internal/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_internal_connection", Optional: true},
+		{Symbol: moduleNet + "/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true},
 	}
 }
 

@@ -57,12 +57,8 @@ type clientClientOffsets struct {
 		TcpPort     uint32
 		UnixName    uint32
 	}
-	Http1Site     uint32
-	BundledSite   uint32
-	InternalSite  uint32
-	NetSite       uint32
-	ReturnSite    uint32
-	NetReturnSite uint32
+	Site    uint32
+	NetSite uint32
 }
 
 type clientClientSpan struct {
@@ -83,6 +79,7 @@ type clientClientSpan struct {
 		Reserved   uint32
 	}
 	Depth uint64
+	Text  uint64
 	Peer  struct {
 		_         structs.HostLayout
 		Address   [16]uint8

@@ -25,7 +25,7 @@ var (
 )
 
 // MaxCode is how many bytes of a function's code are read at the most.
-const MaxCode = 4096
+const MaxCode = 32 << 10
 
 // maxSections bounds the section headers: Go's linker makes about 30, and a
 // header may claim 2^32.

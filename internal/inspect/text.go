@@ -129,7 +129,7 @@ func candidatesFromData(area *io.SectionReader, pclntab uint64) ([]moduledata, e
 			if at%8 != 0 {
 				continue
 			}
-			if _, err := area.ReadAt(head[:], start+int64(at)); err != nil {
+			if n, err := area.ReadAt(head[:], start+int64(at)); err != nil && n < moduledataText+8 {
 				continue // too near the end to be it
 			}
 			var data moduledata
