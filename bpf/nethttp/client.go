@@ -12,7 +12,7 @@ import (
 func Client() probe.Library {
 	var o clientClientOffsets
 	return probe.Library{
-		Name:        "net/http client",
+		Name:        "net/http/client",
 		Hooks:       clientHooks(),
 		Functions:   connFunctions(unsafe.Offsetof(o.Conn)),
 		Fields:      clientFields(),
