@@ -189,7 +189,8 @@ static __always_inline int end(struct pt_regs *ctx, bool net)
 		return 0; /* another's, that was replaced by this one */
 	if (error.type) {
 		span->failed = 1;
-		if (span->text && type_name(&o->type, span->text, &error, &name) &&
+		/* A name that nobody has looked at may lie in a page that is not there. */
+		if (!span->text || !type_name(&o->type, span->text, &error, &name) ||
 		    !COPY(span, error, &name, ERROR_LIMIT))
 			span->partial = 1;
 	} else if (!GO_RESULT0(ctx) || !read_response(span, o, GO_RESULT0(ctx))) {

@@ -29,6 +29,8 @@ func clientHooks() []probe.Hook {
 		net  = "that of " + moduleNet
 
 		transport    = "net/http.(*Transport).roundTrip"
+		bundled      = "net/http.(*http2ClientConn)"
+		netConn      = moduleNet + "/http2.(*ClientConn)"
 		netTransport = moduleNet + "/http2.(*Transport).RoundTripOpt"
 	)
 	return []probe.Hook{
@@ -37,10 +39,13 @@ func clientHooks() []probe.Hook {
 		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite)},
 		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net},
 		{Symbol: "net/http.(*persistConn).roundTrip", Event: probe.Enter, Program: "note_connection", Optional: true},
-		// HTTP/2: up to Go 1.26, from 1.27 on, and that of x/net.
-		{Symbol: "net/http.(*http2ClientConn).roundTrip", Event: probe.Enter, Program: "note_bundled_connection", Optional: true},
+		// HTTP/2: up to Go 1.26, from 1.27 on, and that of x/net. The first
+		// versions had but one method.
+		{Symbol: bundled + ".roundTrip", Event: probe.Enter, Program: "note_bundled_connection", Optional: true},
+		{Symbol: bundled + ".RoundTrip", Event: probe.Enter, Program: "note_bundled_connection", Optional: true, Without: bundled + ".roundTrip"},
 		{Symbol: "net/http/internal/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_internal_connection", Optional: true},
-		{Symbol: moduleNet + "/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true},
+		{Symbol: netConn + ".roundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true},
+		{Symbol: netConn + ".RoundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true, Without: netConn + ".roundTrip"},
 	}
 }
 

@@ -22,6 +22,7 @@ var (
 			{Symbol: "p.end", Program: "end", Optional: true, Slot: 4},
 			{Symbol: "p.more", Program: "more", Optional: true, OnDemand: true, Slot: 8},
 			{Symbol: "p.with", Program: "with", Optional: true, With: []string{"p.another", "p.other"}},
+			{Symbol: "p.old", Program: "old", Optional: true, Without: "p.other"},
 			{Symbol: "example.com/m/p.write", Program: "write", Optional: true, Unless: status},
 		},
 		Fields: []probe.Field{{Field: status, Slot: 12, Optional: true}},
@@ -41,6 +42,8 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 		"one on demand":                 {functions: []string{"p.serve", "p.more"}, programs: []string{"serve", "more"}},
 		"one without its companion":     {functions: []string{"p.serve", "p.with"}, programs: []string{"serve"}},
 		"one with its companion":        {functions: []string{"p.serve", "p.with", "p.other"}, programs: []string{"serve", "with"}},
+		"one without its successor":     {functions: []string{"p.serve", "p.old"}, programs: []string{"serve", "old"}},
+		"one with its successor":        {functions: []string{"p.serve", "p.old", "p.other"}, programs: []string{"serve"}},
 		"one for a field not known":     {functions: []string{"p.serve", "example.com/m/p.write"}, programs: []string{"serve", "write"}, notes: 1},
 		"one for a field that is known": {functions: []string{"p.serve", "example.com/m/p.write"}, known: true, programs: []string{"serve"}},
 	} {

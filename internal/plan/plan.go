@@ -160,6 +160,9 @@ func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
 		_, exists := b.Functions[symbol]
 		return exists
 	}
+	if has(hook.Without) {
+		return false
+	}
 	if len(hook.With) > 0 && !slices.ContainsFunc(hook.With, has) {
 		return false
 	}

@@ -43,6 +43,8 @@ type Hook struct {
 	// With names functions without any of which the hook is not needed: it is
 	// left alone in binaries that have none of them.
 	With []string
+	// Without names a function in whose presence the hook is not needed.
+	Without string
 	// Unless names a field that makes the hook superfluous where its offset is
 	// known.
 	Unless model.Field
@@ -97,6 +99,9 @@ func Symbols(libraries []Library) []string {
 		for _, hook := range library.Hooks {
 			symbols = append(symbols, hook.Symbol)
 			symbols = append(symbols, hook.With...)
+			if hook.Without != "" {
+				symbols = append(symbols, hook.Without)
+			}
 		}
 		for _, function := range library.Functions {
 			symbols = append(symbols, function.Symbol)

@@ -50,24 +50,14 @@ func TestServersOfNetGiveOneSpanForEachRequest(t *testing.T) {
 					} else {
 						server = target.Start(t, target.MustCompile(t, build))
 					}
-					compareNetStreams(t, server, client, scheme, implicitStatus(build))
+					compareNetStreams(t, server, client, scheme)
 				})
 			}
 		})
 	}
 }
 
-// implicitStatus is what a span says of a handler that wrote nothing: where a
-// server of x/net keeps the status is not known, and only what is written is
-// seen. From Go 1.27 on the server is net/http's own.
-func implicitStatus(build target.Build) any {
-	if strings.HasPrefix(build.Go, "1.27.") {
-		return int64(200)
-	}
-	return nil
-}
-
-func compareNetStreams(t *testing.T, server *target.Server, client *http.Client, scheme string, implicit any) {
+func compareNetStreams(t *testing.T, server *target.Server, client *http.Client, scheme string) {
 	t.Helper()
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 	tracer.AwaitTracing(t, 1)
@@ -76,7 +66,7 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 		status    any
 		errorType any
 	}{
-		{"", implicit, nil}, {"code=201", int64(201), nil}, {"code=500", int64(500), "500"}, {"code=0", nil, "panic"},
+		{"", int64(200), nil}, {"code=201", int64(201), nil}, {"code=500", int64(500), "500"}, {"code=0", nil, "panic"},
 	}
 	for _, e := range expected {
 		send(t, client, scheme+"://"+server.Address, call{
