@@ -10,6 +10,7 @@ import (
 // fixed: records name a library by its index.
 func Libraries() []probe.Library {
 	return []probe.Library{
-		nethttp.Library(),
+		nethttp.Server(),
+		nethttp.Client(),
 	}
 }

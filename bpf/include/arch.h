@@ -9,6 +9,11 @@
 
 #include "types.h"
 
+/* Results are in the registers of the arguments. */
+#define GO_RESULT0 GO_ARG0
+#define GO_RESULT1 GO_ARG1
+#define GO_RESULT2 GO_ARG2
+
 #if defined(__TARGET_ARCH_x86)
 
 struct pt_regs {
@@ -21,6 +26,8 @@ struct pt_regs {
 #define GO_ARG2(ctx) ((ctx)->cx)
 #define GO_ARG3(ctx) ((ctx)->di)
 #define GO_G(ctx) ((ctx)->r14)
+#define GO_PC(ctx) ((ctx)->ip)
+#define GO_SP(ctx) ((ctx)->sp)
 
 /* A site is at or behind the function's stack check, with the flags of its
  * compare. `jbe` is taken to runtime.morestack, which calls the function again,
@@ -38,6 +45,8 @@ struct pt_regs {
 #define GO_ARG2(ctx) ((ctx)->regs[2])
 #define GO_ARG3(ctx) ((ctx)->regs[3])
 #define GO_G(ctx) ((ctx)->regs[28])
+#define GO_PC(ctx) ((ctx)->pc)
+#define GO_SP(ctx) ((ctx)->sp)
 
 /* As above: `b.ls` is taken if C is clear or Z is set. */
 #define GO_RUNS_AGAIN(ctx) (((ctx)->pstate & (1 << 30)) || !((ctx)->pstate & (1 << 29)))

@@ -78,7 +78,6 @@ struct wanted_headers {
 	struct header_values traceparent;
 	struct header_values tracestate;
 	struct header_values user_agent;
-	struct header_values http2_settings;
 	__u64 unreadable; /* whether an entry, or a part of one, could not be read */
 };
 
@@ -122,12 +121,6 @@ static __always_inline void match_header(const struct go_string *key, const stru
 		else if (name.first == FIRST8('U', 's', 'e', 'r', '-', 'A', 'g', 'e') &&
 			 name.next == NEXT4('n', 't', 0, 0))
 			note_values(&wanted->user_agent, value);
-	}
-	if (key->length == sizeof("Http2-Settings") - 1) { /* and "Content-Length" */
-		if (bpf_probe_read_user(&name, sizeof("Http2-Settings") - 1, (const void *)key->data))
-			goto unreadable;
-		if (name.first == FIRST8('H', 't', 't', 'p', '2', '-', 'S', 'e'))
-			note_values(&wanted->http2_settings, value);
 	}
 	return;
 unreadable:

@@ -101,6 +101,9 @@ static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u3
 	return true;
 }
 
+#define COPY(span, field, string, limit) \
+	copy_text(&(span)->field, (span)->texts, sizeof((span)->texts), &(span)->used, string, limit)
+
 /* Sends a record of `size` bytes to user space. */
 static __always_inline void submit(void *record, __u64 size)
 {

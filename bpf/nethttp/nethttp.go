@@ -1,127 +1,16 @@
-// Package nethttp traces the servers of Go's net/http and of
-// golang.org/x/net/http2: one SERVER span for each request that reached a
-// handler, over HTTP/1 and HTTP/2.
+// Package nethttp traces Go's net/http, and the HTTP/2 of golang.org/x/net: one
+// SERVER span for each request that reached a handler, and one CLIENT span for
+// each that a Transport was given.
 package nethttp
 
 import (
-	"unsafe"
-
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type server_offsets -type server_span -type ending http nethttp.bpf.c -- -I../include -Wall -Werror -mcpu=v3
-
-// moduleNet has HTTP/2 servers of its own, which programs put beside or in place
-// of the one that comes with Go.
+// moduleNet has HTTP/2 servers and clients of its own, which programs put beside
+// or in place of those that come with Go.
 const moduleNet = "golang.org/x/net"
-
-// Library describes what is hooked in net/http, and what must be known of it.
-func Library() probe.Library {
-	var o httpServerOffsets
-	return probe.Library{
-		Name:        "net/http",
-		Hooks:       hooks(),
-		Fields:      append(fields(), headerMapFields(unsafe.Offsetof(o.Map))...),
-		OffsetsSize: unsafe.Sizeof(o),
-		Operations:  []string{"requests"},
-		Load:        loadHttp,
-		Decode:      decode,
-	}
-}
-
-func hooks() []probe.Hook {
-	var o httpServerOffsets
-	endsStreams, endsNetStreams := unsafe.Offsetof(o.EndsStreams), unsafe.Offsetof(o.EndsNetStreams)
-	return []probe.Hook{
-		{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http"},
-		{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request"},
-		// The deferred function at the end of a connection's goroutine.
-		{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Optional: true, Slot: unsafe.Offsetof(o.EndsConnections)},
-		// The deferred function at the end of a stream's goroutine: up to Go
-		// 1.26, and from 1.27 on.
-		{Symbol: "net/http.(*http2serverConn).runHandler.func1", Event: probe.Enter, Program: "end_stream", Optional: true, Slot: endsStreams},
-		{Symbol: "net/http/internal/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_stream", Optional: true, Slot: endsStreams},
-		// From Go 1.27 on the servers of golang.org/x/net/http2 are net/http's
-		// own, and need not come through serverHandler.
-		{Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream", Optional: true, With: moduleNet + "/http2.(*Server).ServeConn"},
-		// Before, they have one of their own.
-		{Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter, Program: "start_net_stream", Optional: true},
-		{Symbol: moduleNet + "/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_net_stream", Optional: true, Slot: endsNetStreams},
-		{Symbol: moduleNet + "/http2.(*responseWriterState).writeHeader", Event: probe.Enter, Program: "note_net_status", Optional: true, Unless: ofNet("responseWriterState", "status", 0).Field},
-		// What it answers by itself instead: with 431, and with 400.
-		{Symbol: moduleNet + "/http2.handleHeaderListTooLong", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},
-		{Symbol: moduleNet + "/http2.new400Handler.func1", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},
-		{Symbol: moduleNet + "/http2.(*serverConn).processHeaders.new400Handler.func1", Event: probe.Enter, Program: "refuse_net_stream", Optional: true},
-		// A request that a middleware has copied has its route on the copy.
-		{Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy", Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes)},
-	}
-}
-
-func fields() []probe.Field {
-	var o httpServerOffsets
-	all := []probe.Field{
-		field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
-		field("runtime", "g", "_panic", unsafe.Offsetof(o.G_panic)),
-		field("runtime", "_panic", "arg", unsafe.Offsetof(o.PanicArg)),
-		field("runtime", "_panic", "goexit", unsafe.Offsetof(o.PanicGoexit)),
-		field("net/http", "Request", "URL", unsafe.Offsetof(o.RequestUrl)),
-		optional("net/http", "Request", "Pattern", unsafe.Offsetof(o.RequestPattern)),
-		optional("net/http", "Request", "pat", unsafe.Offsetof(o.RequestPat)),
-		optional("net/http", "pattern", "str", unsafe.Offsetof(o.PatternStr)),
-		field("net/url", "URL", "Path", unsafe.Offsetof(o.UrlPath)),
-		field("net/http", "response", "status", unsafe.Offsetof(o.ResponseStatus)),
-		optional("net/http", "http2responseWriter", "rws", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Writer)),
-		optional("net/http", "http2responseWriterState", "status", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Status)),
-		optional("net/http/internal/http2", "responseWriter", "rws", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Writer)),
-		optional("net/http/internal/http2", "responseWriterState", "status", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Status)),
-		ofNet("responseWriter", "rws", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Writer)),
-		ofNet("responseWriterState", "status", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Status)),
-	}
-	all = append(all, requestFields(field, "net/http", "Request", unsafe.Offsetof(o.Request))...)
-	return append(all, requestFields(optional, "net/http/internal/http2", "ServerRequest", unsafe.Offsetof(o.ServerRequest))...)
-}
-
-// requestFields lists the fields of a request, for a struct request_offsets at
-// base.
-func requestFields(field func(pkg, structName, name string, slot uintptr) probe.Field, pkg, structName string, base uintptr) []probe.Field {
-	var o httpServerOffsets
-	return []probe.Field{
-		field(pkg, structName, "Method", base+unsafe.Offsetof(o.Request.Method)),
-		field(pkg, structName, "ProtoMajor", base+unsafe.Offsetof(o.Request.ProtoMajor)),
-		field(pkg, structName, "ProtoMinor", base+unsafe.Offsetof(o.Request.ProtoMinor)),
-		field(pkg, structName, "Header", base+unsafe.Offsetof(o.Request.Header)),
-		field(pkg, structName, "Host", base+unsafe.Offsetof(o.Request.Host)),
-		field(pkg, structName, "RemoteAddr", base+unsafe.Offsetof(o.Request.RemoteAddr)),
-		field(pkg, structName, "RequestURI", base+unsafe.Offsetof(o.Request.RequestUri)),
-		field(pkg, structName, "TLS", base+unsafe.Offsetof(o.Request.Tls)),
-	}
-}
-
-// headerMapFields lists what a walk of a net/http.Header needs, for a struct
-// map_offsets at base. A binary has one of the two layouts; the fields of the
-// other are absent. Without either, spans come without what headers tell.
-func headerMapFields(base uintptr) []probe.Field {
-	var o httpServerOffsets
-	fields := []probe.Field{
-		optional("runtime", "map", "layout", unsafe.Offsetof(o.Map.Layout)),
-		optional("runtime", "hmap", "count", unsafe.Offsetof(o.Map.HmapCount)),
-		optional("runtime", "hmap", "flags", unsafe.Offsetof(o.Map.HmapFlags)),
-		optional("runtime", "hmap", "B", unsafe.Offsetof(o.Map.HmapB)),
-		optional("runtime", "hmap", "buckets", unsafe.Offsetof(o.Map.HmapBuckets)),
-		optional("runtime", "hmap", "oldbuckets", unsafe.Offsetof(o.Map.HmapOldbuckets)),
-		optional("internal/runtime/maps", "Map", "used", unsafe.Offsetof(o.Map.MapUsed)),
-		optional("internal/runtime/maps", "Map", "dirPtr", unsafe.Offsetof(o.Map.MapDirPtr)),
-		optional("internal/runtime/maps", "Map", "dirLen", unsafe.Offsetof(o.Map.MapDirLen)),
-		optional("internal/runtime/maps", "table", "groups", unsafe.Offsetof(o.Map.TableGroups)),
-		optional("internal/runtime/maps", "groupsReference", "data", unsafe.Offsetof(o.Map.GroupsData)),
-		optional("internal/runtime/maps", "groupsReference", "lengthMask", unsafe.Offsetof(o.Map.GroupsLengthMask)),
-	}
-	for i := range fields {
-		fields[i].Slot += base
-	}
-	return fields
-}
 
 func field(pkg, structName, name string, slot uintptr) probe.Field {
 	return probe.Field{

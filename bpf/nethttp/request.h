@@ -59,8 +59,11 @@ struct server_offsets {
 	struct stream_offsets internal; /* net/http/internal/http2 */
 	struct stream_offsets net;	/* golang.org/x/net/http2 */
 	struct map_offsets map;
+	/* How the writer of a stream is known: gotype.h. */
+	__u32 itab_fun;
+	__u32 stream_writer;
+	__u32 serve_site;
 	/* Which of the hooks are attached: 1 or 0. */
-	__u32 ends_connections;
 	__u32 ends_streams;
 	__u32 ends_net_streams;
 	__u32 watches_muxes;
@@ -89,15 +92,10 @@ struct server_span {
 	__u8 joined;  /* one byte lies between the method and the target */
 	__u8 partial; /* something that is there could not be read */
 	__u8 ending;  /* enum ending */
-	__u8 upgrade; /* asks for h2c: RFC 7540, section 3.2 */
-	__u8 reserved;
-	__u16 used; /* bytes of texts that follow */
+	__u16 used;   /* bytes of texts that follow */
 	struct text tracestate, method, target, host, remote, user_agent, route;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 };
-
-#define COPY(span, field, string, limit) \
-	copy_text(&(span)->field, (span)->texts, TEXTS_SIZE, &(span)->used, string, limit)
 
 /* What is needed of a net/http.Request. */
 struct arrived {
@@ -212,10 +210,10 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 {
 	__u64 first = method->length, second = target->length;
 	__u32 at = span->used;
+	bool copied;
 
 	if (target->data != method->data + first + 1 || first - 1 >= METHOD_LIMIT || (__s64)second <= 0) {
-		bool copied = COPY(span, method, method, METHOD_LIMIT);
-
+		copied = COPY(span, method, method, METHOD_LIMIT);
 		return COPY(span, target, target, TARGET_LIMIT) && copied;
 	}
 	span->target.whole = second > 0xffff ? 0xffff : second;
@@ -226,8 +224,9 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	bounded(second);
 	if (at > TEXTS_SIZE - LINE_LIMIT || first > METHOD_LIMIT || second > TARGET_LIMIT ||
 	    bpf_probe_read_user(span->texts + at, first + 1 + second, (const void *)method->data)) {
-		span->target.whole = 0;
-		return false;
+		/* Its end may lie in a page that nobody has touched. */
+		copied = COPY(span, method, method, METHOD_LIMIT);
+		return COPY(span, target, target, TARGET_LIMIT) && copied;
 	}
 	span->joined = 1;
 	span->method.length = span->method.whole = first;
@@ -277,7 +276,6 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);
 	complete &= copy_first(span, &span->user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
 	span->target_data = arrived->target.data;
-	span->upgrade = !!wanted->http2_settings.data;
 	span->tls = !!arrived->tls;
 	span->proto_major = arrived->proto_major;
 	span->proto_minor = arrived->proto_minor;

@@ -41,25 +41,36 @@ static __always_inline bool has_target(__u64 request, const struct server_span *
 	       (target.length > 0xffff ? 0xffff : target.length) == span->target.whole;
 }
 
+/* The request that the handler got, or 0 if that is no longer there. The server
+ * itself keeps it as long as its handler runs, but for net/http/internal/http2, which keeps what it
+ * made it from. */
+static __always_inline __u64 still_request(const struct server_span *span, const struct server_offsets *o)
+{
+	bool kept = span->proto_major == 1 || o->internal.status == ABSENT;
+
+	return span->request && (kept || has_target(span->request, span, o)) ? span->request : 0;
+}
+
 /* Whether a request that a mux gets is a copy of the one that came in, with the
  * same path: http.StripPrefix makes another request of it. */
 static __always_inline bool is_copy(__u64 request, const struct server_span *span, const struct server_offsets *o)
 {
 	struct go_string path, original_path;
-	__u64 url, original_url;
+	__u64 url, original, original_url;
 
 	if (!has_target(request, span, o) || go_read(&url, request, o->request_url) || go_read(&path, url, o->url_path))
 		return false;
 	if (path.data == span->target_data)
 		return true; /* a path without escapes is the beginning of the target */
-	return span->request && !go_read(&original_url, span->request, o->request_url) &&
+	original = still_request(span, o);
+	return original && !go_read(&original_url, original, o->request_url) &&
 	       !go_read(&original_path, original_url, o->url_path) && path.data == original_path.data &&
 	       path.length == original_path.length;
 }
 
-/* Whether the copy is still what it was. Nothing but the handlers keeps it, so
- * it may have been collected; no other object has the request's own target,
- * whose bytes the original keeps. */
+/* Whether the copy is still what it was. Nothing but the handlers keeps it, so it
+ * may have been collected. What took its place is another request, with a target
+ * of its own: the bytes of this one are kept by what the server keeps of it. */
 static __always_inline bool still_copy(const struct server_span *span, const struct server_offsets *o)
 {
 	return span->copy && has_target(span->copy, span, o);
@@ -70,6 +81,7 @@ static __always_inline bool still_copy(const struct server_span *span, const str
 static __always_inline bool note_route(struct server_span *span, const struct server_offsets *o)
 {
 	struct go_string pattern = {};
+	__u64 request;
 	__u32 used;
 	bool subtree;
 
@@ -77,7 +89,10 @@ static __always_inline bool note_route(struct server_span *span, const struct se
 		return true;
 	if (!still_copy(span, o) || !read_pattern(&pattern, span->copy, o) || pattern.length <= 0) {
 		pattern.length = 0;
-		if (span->request && !read_pattern(&pattern, span->request, o))
+		request = still_request(span, o);
+		if (!request)
+			return true;
+		if (!read_pattern(&pattern, request, o))
 			return false;
 	}
 	if (!COPY(span, route, &pattern, ROUTE_LIMIT))

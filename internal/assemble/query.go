@@ -10,21 +10,30 @@ import (
 
 const redacted = "REDACTED"
 
-// redactQuery applies the mode to a span's url.query.
+// redactQuery applies the mode to a span's url.query, and to the query in its
+// url.full.
 func redactQuery(span *model.Span, mode model.QueryMode) {
 	if mode == model.QueryKeep {
 		return
 	}
 	for i := range span.Attributes {
-		if span.Attributes[i].Key != string(semconv.URLQueryKey) {
-			continue
-		}
-		if mode == model.QueryDrop {
-			span.Attributes = append(span.Attributes[:i], span.Attributes[i+1:]...)
+		attribute := &span.Attributes[i]
+		switch attribute.Key {
+		case string(semconv.URLFullKey):
+			rest, query, _ := strings.Cut(attribute.Str, "?")
+			if query != "" && mode == model.QueryRedact {
+				rest += "?" + redactValues(query)
+			}
+			attribute.Str = rest
+			return
+		case string(semconv.URLQueryKey):
+			if mode == model.QueryDrop {
+				span.Attributes = append(span.Attributes[:i], span.Attributes[i+1:]...)
+				return
+			}
+			attribute.Str = redactValues(attribute.Str)
 			return
 		}
-		span.Attributes[i].Str = redactValues(span.Attributes[i].Str)
-		return
 	}
 }
 

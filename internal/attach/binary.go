@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -13,13 +14,16 @@ import (
 	"github.com/spanprobe/spanprobe/internal/plan"
 )
 
-// Attachment is one binary's probes.
+// Attachment is one binary's probes. Its methods may be called concurrently.
 type Attachment struct {
 	kernel     *Kernel
 	executable *link.Executable
 	index      uint32
-	links      []link.Link
-	onDemand   map[string]demandable // by library
+
+	mu       sync.Mutex
+	closed   bool
+	links    []link.Link
+	onDemand map[string]demandable // by library
 }
 
 // demandable is what a library would attach on demand.
@@ -59,7 +63,10 @@ func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachmen
 		if len(later) > 0 {
 			a.onDemand[library.Library] = demandable{later, library.Offsets}
 		}
-		if err := a.attach(library.Library, library.Offsets, now); err != nil {
+		if err := a.tell(library.Library, library.Offsets); err != nil {
+			return nil, err
+		}
+		if err := a.attach(library.Library, now); err != nil {
 			return nil, err
 		}
 	}
@@ -67,24 +74,29 @@ func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachmen
 }
 
 // Demand attaches what a library has left for when it is missed. It does nothing
-// when there is nothing left.
+// when there is nothing left, and does not try again what failed.
 func (a *Attachment) Demand(library string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	demanded, ok := a.onDemand[library]
-	if !ok {
+	if !ok || a.closed {
 		return nil
 	}
 	delete(a.onDemand, library)
+	if err := a.attach(library, demanded.sites); err != nil {
+		return err
+	}
 	offsets := slices.Clone(demanded.offsets)
 	for _, site := range demanded.sites {
 		if site.Slot != 0 {
 			binary.LittleEndian.PutUint32(offsets[site.Slot:], 1)
 		}
 	}
-	return a.attach(library, offsets, demanded.sites)
+	return a.tell(library, offsets)
 }
 
-// attach tells a library's programs of the binary, and links them to its sites.
-func (a *Attachment) attach(library string, offsets []byte, sites []plan.Site) error {
+// tell tells a library's programs of the binary.
+func (a *Attachment) tell(library string, offsets []byte) error {
 	loaded := a.kernel.library(library)
 	if loaded == nil {
 		return fmt.Errorf("the plan names %s, which is not loaded", library)
@@ -92,6 +104,12 @@ func (a *Attachment) attach(library string, offsets []byte, sites []plan.Site) e
 	if err := loaded.objects.Maps[mapOffsets].Update(a.index, offsets, ebpf.UpdateAny); err != nil {
 		return fmt.Errorf("write the offsets of %s: %w", library, err)
 	}
+	return nil
+}
+
+// attach links a library's programs to sites.
+func (a *Attachment) attach(library string, sites []plan.Site) error {
+	loaded := a.kernel.library(library)
 	for program, sites := range sitesByProgram(sites) {
 		links, err := a.kernel.link(a.executable, loaded.objects.Programs[program], sites, a.index)
 		a.links = append(a.links, links...)
@@ -151,6 +169,9 @@ func (k *Kernel) link(executable *link.Executable, program *ebpf.Program, sites 
 // Close takes the probes out again. The binary's own instructions are back when
 // it returns.
 func (a *Attachment) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
 	err := closeLinks(a.links)
 	a.links = nil
 	return err

@@ -19,12 +19,13 @@ import (
 // Names of the maps that the objects share or are given a size by, in
 // bpf/include and bpf/process.
 const (
-	mapProcesses = "processes"
-	mapCounters  = "counters"
-	mapSpans     = "spans"
-	mapEvents    = "events"
-	mapFiles     = "files"
-	mapOffsets   = "offsets"
+	mapProcesses  = "processes"
+	mapCounters   = "counters"
+	mapSpans      = "spans"
+	mapEvents     = "events"
+	mapFiles      = "files"
+	mapOffsets    = "offsets"
+	mapOperations = "operations"
 
 	variableLibrary     = "library"
 	variableWakeupBytes = "wakeup_bytes"
@@ -33,7 +34,7 @@ const (
 // Options sizes the maps.
 type Options struct {
 	RingBufferSize int  // bytes; a power of two and a multiple of the page size
-	MaxActive      int  // operations in flight, for each map of operations
+	MaxActive      int  // operations in flight, for each library
 	MaxBinaries    int  // attached at one time
 	Listen         bool // whether to report listen(2)
 }
@@ -108,12 +109,7 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 	if size := spec.Maps[mapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
 		return nil, fmt.Errorf("its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize)
 	}
-	for _, name := range library.Operations {
-		if spec.Maps[name] == nil {
-			return nil, fmt.Errorf("it has no map %q", name)
-		}
-		spec.Maps[name].MaxEntries = uint32(options.MaxActive)
-	}
+	spec.Maps[mapOperations].MaxEntries = uint32(options.MaxActive)
 	if err := spec.Variables[variableLibrary].Set(uint16(index)); err != nil {
 		return nil, err
 	}

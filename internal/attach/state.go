@@ -91,12 +91,10 @@ func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed int,
 	whole = true
 	var errs []error
 	for _, library := range k.libraries {
-		for _, name := range library.Operations {
-			n, all, err := sweepMap(library.objects.Maps[name], gone)
-			removed += n
-			whole = whole && all
-			errs = append(errs, err)
-		}
+		n, all, err := sweepMap(library.objects.Maps[mapOperations], gone)
+		removed += n
+		whole = whole && all
+		errs = append(errs, err)
 	}
 	return removed, whole, errors.Join(errs...)
 }

@@ -59,6 +59,7 @@ func containerOfPath(path string) string {
 //
 //	<id>                     cgroupfs: Docker, containerd, Kubernetes, Podman
 //	docker-<id>.scope        systemd: also cri-containerd-, crio-, libpod-, …
+//	<slice>:<prefix>:<id>    systemd's name in a group of cgroupfs: containerd
 //	<task>-<number>          Amazon ECS: 32 digits and a decimal number
 //
 // where <id> has 64 hexadecimal digits. conmon watches a container from outside,
@@ -68,6 +69,9 @@ func containerOfSegment(segment string) string {
 	name := strings.TrimSuffix(segment, ".scope")
 	if len(name) == digits && hexadecimal(name) {
 		return name
+	}
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && len(name)-i-1 == digits && hexadecimal(name[i+1:]) {
+		return name[i+1:]
 	}
 	if task, number, ok := strings.Cut(name, "-"); ok && len(task) == digitsECS && hexadecimal(task) && decimal(number) {
 		return name

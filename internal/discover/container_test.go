@@ -16,6 +16,7 @@ func TestAContainerIsNamedByItsControlGroup(t *testing.T) {
 		"Docker, version 2":            {"0::/system.slice/docker-" + id + ".scope\n", id},
 		"containerd in Kubernetes":     {"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podf1_2.slice/cri-containerd-" + id + ".scope\n", id},
 		"Kubernetes, cgroupfs":         {"1:cpu:/kubepods/besteffort/pod8f2c8e2b-7d2a-4b2c-9e55-000000000000/" + id + "\n", id},
+		"containerd, mixed drivers":    {"0::/kubepods-burstable-podf1_2.slice:cri-containerd:" + id + "\n", id},
 		"CRI-O":                        {"0::/kubepods.slice/crio-" + id + ".scope\n", id},
 		"CRI-O's monitor":              {"0::/kubepods.slice/crio-conmon-" + id + ".scope\n", ""},
 		"Podman":                       {"0::/machine.slice/libpod-" + id + ".scope/container\n", id},

@@ -92,14 +92,20 @@ func (c *controller) demand(d demand) {
 	}
 }
 
+// answer attaches what is missed, in the background: the kernel may wait for every
+// process of the binary.
 func (c *controller) answer(d demand) {
 	r := c.processes[int(d.program.pid)]
 	if r == nil || r.program != d.program || r.binary.state != stateAttached {
 		return
 	}
-	if err := r.binary.attachment.Demand(d.library); err != nil {
-		c.settings.Logger.Warn("Hooks that would tell more cannot be attached", zap.String("library", d.library), zap.String("exe", r.process.Exe), zap.Error(err))
-	}
+	attachment, exe := r.binary.attachment, r.process.Exe
+	go func() {
+		if err := attachment.Demand(d.library); err != nil {
+			c.counts.failToAttach()
+			c.settings.Logger.Warn("Hooks that would tell more cannot be attached", zap.String("library", d.library), zap.String("exe", exe), zap.Error(err))
+		}
+	}()
 }
 
 // rescan looks again at the processes of a binary that could not be opened.
@@ -111,17 +117,26 @@ func (c *controller) rescan(t *traced) {
 
 // reportFailure tells once for a binary why it is not traced.
 func (c *controller) reportFailure(t *traced) {
-	exe := ""
+	exe, pid, named := "", 0, false
 	for _, r := range t.processes {
-		exe = r.process.Exe
+		exe, pid = r.process.Exe, r.process.PID
+		named = named || c.config.Targets[r.target].PID != 0
 	}
 	if t.failure == nil || errors.Is(t.failure, inspect.ErrNotGo) {
-		c.settings.Logger.Info("A target has nothing that can be traced", zap.String("exe", exe), zap.Error(t.failure))
+		why := t.failure
+		if why == nil {
+			why = errors.New("none of the libraries that are traced is in it")
+		}
+		level := zap.InfoLevel
+		if named {
+			level = zap.WarnLevel // it was meant
+		}
+		c.settings.Logger.Log(level, "A target has nothing that can be traced", zap.String("exe", exe), zap.Int("pid", pid), zap.NamedError("reason", why))
 		t.failure = nil
 		return
 	}
 	c.counts.failToAttach()
-	c.settings.Logger.Warn("A target cannot be traced", zap.String("exe", exe), zap.Error(t.failure))
+	c.settings.Logger.Warn("A target cannot be traced", zap.String("exe", exe), zap.Int("pid", pid), zap.Error(t.failure))
 }
 
 // adopt has the kernel trace new processes of the file from their first
@@ -205,11 +220,8 @@ func (c *controller) detach(t *traced) {
 	for _, r := range t.processes {
 		if r.program != (program{}) {
 			c.registry.end(r.program, time.Now())
-			if err := c.kernel.Forget(r.process.PID, r.program.generation); err != nil {
-				c.settings.Logger.Error("A process stays in the table of processes", zap.Int("pid", r.process.PID), zap.Error(err))
-			}
+			c.forget(r.program)
 			r.program = program{}
-			c.sweep = true
 		}
 	}
 	if t.adopted {

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"maps"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -51,7 +52,7 @@ type controller struct {
 	processes map[int]*running
 	matched   map[int]bool // indexes of target entries; nil once it was told which had none
 	indexes   indexes
-	sweep     bool // programs have ended since the last sweep
+	forgotten map[program]time.Time // whose operations were not swept yet
 	stop      <-chan struct{}
 	stopping  bool // nothing new is prepared
 	reported  bool // the last status was an error
@@ -89,6 +90,7 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 		binaries:  map[model.ExeID]*traced{},
 		processes: map[int]*running{},
 		matched:   map[int]bool{},
+		forgotten: map[program]time.Time{},
 		lost:      map[LostReason]uint64{},
 		unlogged:  map[LostReason]uint64{},
 	}
@@ -182,15 +184,20 @@ func (c *controller) heed(event process.Event) {
 }
 
 func (c *controller) revoke(p program) {
-	if err := c.kernel.Forget(int(p.pid), p.generation); err != nil {
-		c.settings.Logger.Error("A process that is no target stays traced", zap.Uint32("pid", p.pid), zap.Error(err))
-	}
+	c.forget(p)
 	// One that vanished before it could be looked at leaves records of an
 	// unknown process.
 	if c.finder.Rejects(int(p.pid)) {
 		c.registry.reject(p, time.Now())
 	}
-	c.sweep = true
+}
+
+// forget has the kernel take a process for none that is traced.
+func (c *controller) forget(p program) {
+	if err := c.kernel.Forget(int(p.pid), p.generation); err != nil {
+		c.settings.Logger.Error("A process stays in the table of those that are traced", zap.Uint32("pid", p.pid), zap.Error(err))
+	}
+	c.forgotten[p] = time.Now()
 }
 
 // apply follows what discovery found.
@@ -245,11 +252,8 @@ func (c *controller) gone(p model.Process) {
 	delete(c.processes, p.PID)
 	delete(r.binary.processes, p.PID)
 	if r.program != (program{}) {
-		if err := c.kernel.Forget(p.PID, r.program.generation); err != nil {
-			c.settings.Logger.Error("An ended process stays in the table of processes", zap.Int("pid", p.PID), zap.Error(err))
-		}
+		c.forget(r.program)
 		c.registry.end(r.program, time.Now())
-		c.sweep = true
 		c.settings.Logger.Info("A target has ended", zap.Int("pid", p.PID), zap.String("exe", p.Exe))
 	}
 	c.dropIfUnused(r.binary)
@@ -275,19 +279,29 @@ func (c *controller) resource(r *running) traces.Resource {
 	return traces.NewResource(&r.process, r.binary.goVersion, c.host, c.settings.Version)
 }
 
+// underWay is how long a probe may go on with a process that was forgotten as it
+// was hit: an operation that it is about to end is not swept from under it, and
+// counted twice.
+const underWay = 100 * time.Millisecond
+
 // sweepEnded removes the operations that ended programs left behind.
 func (c *controller) sweepEnded() {
-	if !c.sweep {
+	now := time.Now()
+	due := maps.Clone(c.forgotten)
+	maps.DeleteFunc(due, func(_ program, since time.Time) bool { return now.Sub(since) < underWay })
+	if len(due) == 0 {
 		return
 	}
-	c.sweep = false
 	n, whole, err := c.kernel.Sweep(func(pid int, generation uint32) bool {
-		return !c.kernel.Traces(pid, generation)
+		since, forgotten := c.forgotten[program{uint32(pid), generation}]
+		return !c.kernel.Traces(pid, generation) && (!forgotten || now.Sub(since) >= underWay)
 	})
 	c.counts.lose(LostUnfinished, uint64(n))
-	c.sweep = !whole
 	if err != nil {
 		c.settings.Logger.Error("The operations of ended processes cannot be removed", zap.Error(err))
+	}
+	if whole {
+		maps.DeleteFunc(c.forgotten, func(p program, _ time.Time) bool { _, swept := due[p]; return swept })
 	}
 }
 

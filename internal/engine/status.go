@@ -80,17 +80,27 @@ func (c *controller) trouble(now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// tellUnmatched tells once, some time after the start, which entries have matched
-// nothing: a mistake in one is silent otherwise.
+// tellUnmatched tells once, some time after the start, which entries have made no
+// process a target: a mistake in one is silent otherwise.
 func (c *controller) tellUnmatched() {
 	if c.matched == nil {
 		return
 	}
 	for i, target := range c.config.Targets {
-		if !c.matched[i] {
-			c.settings.Logger.Info("A target entry has matched no process so far; one that appears later is traced then",
-				zap.Int("entry", i), zap.String("exe", target.Exe), zap.Uint16("port", target.Port), zap.Int("pid", target.PID))
+		if c.matched[i] {
+			continue
 		}
+		fields := []zap.Field{zap.Int("entry", i)}
+		if target.Exe != "" {
+			fields = append(fields, zap.String("exe", target.Exe))
+		}
+		if target.Port != 0 {
+			fields = append(fields, zap.Uint16("port", target.Port))
+		}
+		if target.PID != 0 {
+			fields = append(fields, zap.Int("pid", target.PID))
+		}
+		c.settings.Logger.Info("A target entry has made no process a target so far: none matches, or an earlier entry or an exclusion matches first; one that appears later is traced then", fields...)
 	}
 	c.matched = nil
 }

@@ -14,15 +14,9 @@ import (
 // is wanted is.
 const maxName = 512
 
-// functions finds the wanted functions in one pass over the table.
-func (f *File) functions(table *pclntab, wanted []string) (map[string]model.Function, error) {
-	var text uint64
-	if !table.old {
-		var err error
-		if text, err = f.textBase(table); err != nil {
-			return nil, err
-		}
-	}
+// functions finds the wanted functions in one pass over the table, whose entries
+// are relative to text.
+func (f *File) functions(table *pclntab, text uint64, wanted []string) (map[string]model.Function, error) {
 	names := make(map[string]bool, len(wanted))
 	for _, name := range wanted {
 		names[name] = true

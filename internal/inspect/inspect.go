@@ -25,7 +25,7 @@ var (
 )
 
 // MaxCode is how many bytes of a function's code are read at the most.
-const MaxCode = 4096
+const MaxCode = 32 << 10
 
 // maxSections bounds the section headers: Go's linker makes about 30, and a
 // header may claim 2^32.
@@ -148,8 +148,16 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		b.Modules = append(b.Modules, m)
 	}
 	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
-	if b.Functions, err = f.functions(table, wanted); err != nil {
+	data, noData := f.moduledata(table)
+	base, err := f.textBase(table, data, noData)
+	if err == nil {
+		b.Functions, err = f.functions(table, base, wanted)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
+	}
+	if noData == nil {
+		b.Text, b.Moduledata = data.text(), data[:]
 	}
 	return b, nil
 }
@@ -211,7 +219,7 @@ type meter struct {
 func (m *meter) ReadAt(p []byte, at int64) (int, error) {
 	size := int64(len(p))
 	if size > m.largest || size > m.left {
-		return 0, fmt.Errorf("%w: its headers claim more than a Go executable has", ErrUnsupported)
+		return 0, fmt.Errorf("%w: more of it would have to be read than is read of any executable", ErrUnsupported)
 	}
 	m.left -= size
 	return m.reader.ReadAt(p, at)

@@ -176,11 +176,16 @@ func (t *pclntab) walk(visit func(entry, next, function uint64) error) error {
 	return nil
 }
 
-// firstEntry is the entry of the first function, relative to the text's base.
+// firstEntry is the entry of the first function, relative to the text's base
+// but for the old layout.
 func (t *pclntab) firstEntry() (uint64, error) {
-	var number [4]byte
-	if _, err := t.reader.ReadAt(number[:], int64(t.entries)); err != nil {
+	var number [8]byte
+	size := 4
+	if t.old {
+		size = 8
+	}
+	if _, err := t.reader.ReadAt(number[:size], int64(t.entries)); err != nil {
 		return 0, fmt.Errorf("read its first entry: %w", err)
 	}
-	return uint64(binary.LittleEndian.Uint32(number[:])), nil
+	return binary.LittleEndian.Uint64(number[:]), nil
 }

@@ -15,56 +15,75 @@ import (
 const (
 	moduledataMinPC = 8 + 6*24 + 8
 	moduledataText  = moduledataMinPC + 8 + 8
+	// moduledataSize is as much of it as is read.
+	moduledataSize = 384
 )
 
 // maxCandidates bounds the places that may be moduledata: words that point to
 // the function table, of which there is one.
 const maxCandidates = 64
 
-// candidate is a place that may be moduledata.
-type candidate struct {
-	minpc, text uint64
-}
+// moduledata is the beginning of what may be runtime.moduledata, word by word.
+type moduledata [moduledataSize / 8]uint64
 
-// textBase finds the address that function entries are relative to. The table
-// itself says it up to Go 1.25, but not in position-independent executables;
-// after that (src/runtime/symtab.go, pcHeader) only runtime.moduledata does.
-func (f *File) textBase(t *pclntab) (uint64, error) {
-	if t.textStart != 0 && f.elf.Type == elf.ET_EXEC {
+func (m *moduledata) minpc() uint64 { return m[moduledataMinPC/8] }
+func (m *moduledata) text() uint64  { return m[moduledataText/8] }
+
+// textBase says what address function entries are relative to, given moduledata
+// or why there is none. The table itself says it up to Go 1.25, but not in
+// position-independent executables; after that (src/runtime/symtab.go, pcHeader)
+// only runtime.moduledata does. Up to Go 1.17 entries are not relative.
+func (f *File) textBase(t *pclntab, data *moduledata, noData error) (uint64, error) {
+	switch {
+	case t.old:
+		return 0, nil
+	case t.textStart != 0 && f.elf.Type == elf.ET_EXEC:
 		if _, ok := f.fileOffset(t.textStart); !ok {
 			return 0, fmt.Errorf("its text starts at %#x, which is not in an executable segment", t.textStart)
 		}
 		return t.textStart, nil
+	case noData != nil:
+		return 0, noData
 	}
+	return data.text(), nil
+}
+
+// moduledata finds runtime.moduledata, which points to the function table, and
+// whose minpc is the address of the first function.
+func (f *File) moduledata(t *pclntab) (*moduledata, error) {
 	first, err := t.firstEntry()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	candidates, err := f.candidates(t.address)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	for _, c := range candidates {
-		// minpc is the address of the first function.
-		if _, ok := f.fileOffset(c.minpc); ok && c.minpc == c.text+first {
-			return c.text, nil
+	for i := range candidates {
+		data := &candidates[i]
+		entry := first
+		if !t.old {
+			entry += data.text()
+		}
+		if _, ok := f.fileOffset(data.minpc()); ok && data.minpc() == entry {
+			return data, nil
 		}
 	}
-	return 0, errors.New("runtime.moduledata, which says where the text starts, cannot be found")
+	return nil, errors.New("runtime.moduledata, which says where the text starts, cannot be found")
 }
 
 // candidates finds what may be moduledata: its first field points to the
 // function table. The words of a position-independent executable are made by
 // its relocations when it is loaded, unless they are packed (DT_RELR): then the
 // words are in place as in any other executable.
-func (f *File) candidates(pclntab uint64) ([]candidate, error) {
+func (f *File) candidates(pclntab uint64) ([]moduledata, error) {
 	if f.elf.Type == elf.ET_DYN {
 		found, err := f.candidatesFromRelocations(pclntab)
 		if len(found) > 0 || err != nil {
 			return found, err
 		}
 	}
-	var all []candidate
+	var all []moduledata
 	for _, area := range f.dataAreas() {
 		found, err := candidatesFromData(area, pclntab)
 		if err != nil {
@@ -96,9 +115,9 @@ func (f *File) dataAreas() []*io.SectionReader {
 	return areas
 }
 
-func candidatesFromData(area *io.SectionReader, pclntab uint64) ([]candidate, error) {
+func candidatesFromData(area *io.SectionReader, pclntab uint64) ([]moduledata, error) {
 	pattern := binary.LittleEndian.AppendUint64(nil, pclntab)
-	var found []candidate
+	var found []moduledata
 	err := eachChunk(area, len(pattern), func(start int64, chunk []byte) (more bool) {
 		for at := 0; len(found) < maxCandidates; at++ {
 			next := bytes.Index(chunk[at:], pattern)
@@ -106,17 +125,18 @@ func candidatesFromData(area *io.SectionReader, pclntab uint64) ([]candidate, er
 				return true
 			}
 			at += next
-			var head [moduledataText + 8]byte
+			var head [moduledataSize]byte
 			if at%8 != 0 {
 				continue
 			}
-			if _, err := area.ReadAt(head[:], start+int64(at)); err != nil {
+			if n, err := area.ReadAt(head[:], start+int64(at)); err != nil && n < moduledataText+8 {
 				continue // too near the end to be it
 			}
-			found = append(found, candidate{
-				minpc: binary.LittleEndian.Uint64(head[moduledataMinPC:]),
-				text:  binary.LittleEndian.Uint64(head[moduledataText:]),
-			})
+			var data moduledata
+			for i := range data {
+				data[i] = binary.LittleEndian.Uint64(head[8*i:])
+			}
+			found = append(found, data)
 		}
 		return false
 	})
@@ -133,27 +153,26 @@ const (
 // relaSize is the size of an Elf64_Rela: address, type and symbol, addend.
 const relaSize = 24
 
-func (f *File) candidatesFromRelocations(pclntab uint64) ([]candidate, error) {
-	at := map[uint64]*candidate{} // by address
+func (f *File) candidatesFromRelocations(pclntab uint64) ([]moduledata, error) {
+	at := map[uint64]*moduledata{} // by address
 	err := f.eachRelative(func(address, addend uint64) {
 		if addend == pclntab && len(at) < maxCandidates {
-			at[address] = &candidate{}
+			at[address] = &moduledata{}
 		}
 	})
 	if err != nil || len(at) == 0 {
 		return nil, err
 	}
 	err = f.eachRelative(func(address, addend uint64) {
-		if c := at[address-moduledataMinPC]; c != nil {
-			c.minpc = addend
-		}
-		if c := at[address-moduledataText]; c != nil {
-			c.text = addend
+		for start, data := range at {
+			if distance := address - start; distance < moduledataSize && distance%8 == 0 {
+				data[distance/8] = addend
+			}
 		}
 	})
-	var found []candidate
-	for _, c := range at {
-		found = append(found, *c)
+	var found []moduledata
+	for _, data := range at {
+		found = append(found, *data)
 	}
 	return found, err
 }

@@ -52,6 +52,12 @@ type Binary struct {
 	PIE       bool              `json:"pie"`
 	// Functions holds those of the wanted functions that exist, by symbol name.
 	Functions map[string]Function `json:"-"`
+	// Text is the virtual address, as linked, that the code starts at, and
+	// Moduledata the first words of runtime.moduledata, as they are once the
+	// binary was loaded at the addresses that it was linked for. Without
+	// Moduledata, neither is known.
+	Text       uint64   `json:"-"`
+	Moduledata []uint64 `json:"-"`
 }
 
 // Function is one function of a binary.

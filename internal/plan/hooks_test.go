@@ -21,7 +21,8 @@ var (
 			{Symbol: "p.serve", Program: "serve"},
 			{Symbol: "p.end", Program: "end", Optional: true, Slot: 4},
 			{Symbol: "p.more", Program: "more", Optional: true, OnDemand: true, Slot: 8},
-			{Symbol: "p.with", Program: "with", Optional: true, With: "p.other"},
+			{Symbol: "p.with", Program: "with", Optional: true, With: []string{"p.another", "p.other"}},
+			{Symbol: "p.old", Program: "old", Optional: true, Without: "p.other"},
 			{Symbol: "example.com/m/p.write", Program: "write", Optional: true, Unless: status},
 		},
 		Fields: []probe.Field{{Field: status, Slot: 12, Optional: true}},
@@ -41,6 +42,8 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 		"one on demand":                 {functions: []string{"p.serve", "p.more"}, programs: []string{"serve", "more"}},
 		"one without its companion":     {functions: []string{"p.serve", "p.with"}, programs: []string{"serve"}},
 		"one with its companion":        {functions: []string{"p.serve", "p.with", "p.other"}, programs: []string{"serve", "with"}},
+		"one without its successor":     {functions: []string{"p.serve", "p.old"}, programs: []string{"serve", "old"}},
+		"one with its successor":        {functions: []string{"p.serve", "p.old", "p.other"}, programs: []string{"serve"}},
 		"one for a field not known":     {functions: []string{"p.serve", "example.com/m/p.write"}, programs: []string{"serve", "write"}, notes: 1},
 		"one for a field that is known": {functions: []string{"p.serve", "example.com/m/p.write"}, known: true, programs: []string{"serve"}},
 	} {
@@ -84,5 +87,81 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 				t.Errorf("the status is at %d", got)
 			}
 		})
+	}
+}
+
+// pairs has two kinds of operations, each with a beginning and an end.
+var pairs = probe.Library{
+	Name: "m", OffsetsSize: 32,
+	Hooks: []probe.Hook{
+		{Symbol: "p.begin", Program: "begin", Together: "one", SiteSlot: 4},
+		{Symbol: "p.end", Program: "end", Together: "one"},
+		{Symbol: "p.start", Program: "start", Together: "two"},
+		{Symbol: "p.stop", Program: "stop", Together: "two"},
+		{Symbol: "p.extra", Program: "extra", Optional: true},
+	},
+	Functions: []probe.Function{{Symbol: "p.T.Close", Slot: 8}, {Symbol: "p.U.Close", Slot: 12}},
+	Fields: []probe.Field{
+		{Field: probe.ModuleTypes, Slot: 16, Optional: true},
+		{Field: model.Field{Module: model.ModuleStd, Package: "p", Struct: "old", Field: "name"}, Slot: 20, Optional: true},
+		{Field: model.Field{Module: model.ModuleStd, Package: "p", Struct: "new", Field: "name"}, Slot: 20, Optional: true},
+	},
+}
+
+func planPairs(t *testing.T, b *model.Binary, functions ...string) plan.Library {
+	t.Helper()
+	code, err := hex.DecodeString("493b6610760555")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.GoVersion, b.Arch, b.Functions = "1.26.8", model.AMD64, map[string]model.Function{}
+	for i, function := range functions {
+		b.Functions[function] = model.Function{Name: function, Code: code, Address: 0x401000 + uint64(i)*0x100}
+	}
+	return plan.Build(b, []probe.Library{pairs}, func(field model.Field) (model.FieldOffset, error) {
+		switch {
+		case field == probe.ModuleTypes:
+			return model.FieldOffset{Offset: 8, Exists: true}, nil
+		case field.Struct == "old":
+			return model.FieldOffset{Offset: 24, Exists: true}, nil
+		}
+		return model.FieldOffset{}, nil // this version has none
+	}).Libraries[0]
+}
+
+func TestHooksThatBelongTogetherAreThereTogether(t *testing.T) {
+	for name, c := range map[string]struct {
+		functions []string
+		sites     int
+		unused    bool
+		leftOut   bool
+	}{
+		"both":                {functions: []string{"p.begin", "p.end", "p.start", "p.stop"}, sites: 4},
+		"one of them":         {functions: []string{"p.start", "p.stop"}, sites: 2},
+		"half of one":         {functions: []string{"p.begin", "p.start", "p.stop"}, sites: 3, leftOut: true},
+		"nothing to begin at": {functions: []string{"p.extra"}, unused: true},
+	} {
+		l := planPairs(t, &model.Binary{}, c.functions...)
+		if len(l.Sites) != c.sites || l.Unused != c.unused || (l.LeftOut != "") != c.leftOut {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+}
+
+func TestAddressesAreDistancesFromTheCode(t *testing.T) {
+	functions := []string{"p.begin", "p.end", "p.T.Close"}
+	known := planPairs(t, &model.Binary{Text: 0x401000, Moduledata: []uint64{0, 0x500000}}, functions...)
+	unknown := planPairs(t, &model.Binary{}, functions...)
+	for slot, want := range map[int][2]uint32{
+		4:  {6, probe.Absent},     // the `push` of p.begin
+		8:  {0x200, probe.Absent}, // p.T.Close
+		12: {probe.Absent, probe.Absent},
+		16: {0xff000, probe.Absent}, // the types
+		20: {24, 24},                // under its old name
+	} {
+		got := [2]uint32{binary.LittleEndian.Uint32(known.Offsets[slot:]), binary.LittleEndian.Uint32(unknown.Offsets[slot:])}
+		if got != want {
+			t.Errorf("slot %d: %#x with moduledata, %#x without; want %#x", slot, got[0], got[1], want)
+		}
 	}
 }

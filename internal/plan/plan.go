@@ -6,6 +6,7 @@ package plan
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -96,14 +97,16 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		l.LeftOut = err.Error()
 		return l
 	}
-	l.Offsets = make([]byte, library.OffsetsSize)
+	l.Offsets = blankOffsets(library)
+	for _, function := range library.Functions {
+		if f, exists := b.Functions[function.Symbol]; exists {
+			l.set(function.Slot, distance(b, f.Address))
+		}
+	}
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
-		if _, exists := b.Functions[hook.Symbol]; !exists && hook.Optional {
+		if !wanted(b, library, &hook) {
 			continue // of another version, or not used
-		}
-		if _, exists := b.Functions[hook.With]; !exists && hook.With != "" {
-			continue
 		}
 		if hook.Unless != (model.Field{}) {
 			if answer, err := lookup(hook.Unless); err == nil && answer.Exists {
@@ -114,8 +117,11 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		switch {
 		case err == nil:
 			l.Sites = append(l.Sites, sites...)
+			if hook.SiteSlot != 0 && len(sites) == 1 {
+				l.set(hook.SiteSlot, distance(b, sites[0].Address))
+			}
 			if hook.Slot != 0 && !hook.OnDemand {
-				binary.LittleEndian.PutUint32(l.Offsets[hook.Slot:], 1)
+				l.set(hook.Slot, 1)
 			}
 		case hook.Optional:
 			notes.add(hook.Symbol, err.Error())
@@ -124,15 +130,13 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		}
 	}
 	for _, field := range library.Fields {
-		value := probe.Absent
 		if field.Optional && !linked(b, library, field.Module) {
-			binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
 			continue
 		}
 		answer, err := resolve(b, field.Field, lookup)
 		switch {
 		case err == nil && answer.Exists && answer.Offset < uint64(probe.Absent):
-			value = uint32(answer.Offset)
+			l.set(field.Slot, uint32(answer.Offset))
 		case err == nil && field.Optional:
 			// This version has no such field; another one takes its place.
 		case field.Optional:
@@ -142,13 +146,63 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		default:
 			failures.add(field.String(), err.Error())
 		}
-		binary.LittleEndian.PutUint32(l.Offsets[field.Slot:], value)
 		if err == nil {
 			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source, Optional: field.Optional})
 		}
 	}
 	l.LeftOut, l.Notes = strings.Join(failures.list(), "; "), notes.list()
 	return l
+}
+
+// wanted tells whether a binary has what a hook is for.
+func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
+	has := func(symbol string) bool {
+		_, exists := b.Functions[symbol]
+		return exists
+	}
+	if has(hook.Without) {
+		return false
+	}
+	if len(hook.With) > 0 && !slices.ContainsFunc(hook.With, has) {
+		return false
+	}
+	if hook.Together != "" {
+		return slices.ContainsFunc(library.Hooks, func(other probe.Hook) bool {
+			return other.Together == hook.Together && has(other.Symbol)
+		})
+	}
+	return !hook.Optional || has(hook.Symbol)
+}
+
+// blankOffsets has nothing that is known: every slot of a field, a function or a
+// site holds Absent.
+func blankOffsets(library *probe.Library) []byte {
+	l := Library{Offsets: make([]byte, library.OffsetsSize)}
+	for _, field := range library.Fields {
+		l.set(field.Slot, probe.Absent)
+	}
+	for _, function := range library.Functions {
+		l.set(function.Slot, probe.Absent)
+	}
+	for _, hook := range library.Hooks {
+		if hook.SiteSlot != 0 {
+			l.set(hook.SiteSlot, probe.Absent)
+		}
+	}
+	return l.Offsets
+}
+
+func (l *Library) set(slot uintptr, value uint32) {
+	binary.LittleEndian.PutUint32(l.Offsets[slot:], value)
+}
+
+// distance is how far an address lies from the start of the binary's code, or
+// Absent where that cannot be said.
+func distance(b *model.Binary, address uint64) uint32 {
+	if b.Moduledata == nil || address < b.Text || address-b.Text >= uint64(probe.Absent) {
+		return probe.Absent
+	}
+	return uint32(address - b.Text)
 }
 
 // reasons says why things are missing, each reason once.
@@ -182,9 +236,11 @@ func (r reasons) list() []string {
 	return list
 }
 
+// uses tells whether a binary has any function at which an operation begins or
+// ends; those of optional hooks alone are not worth it.
 func uses(b *model.Binary, library *probe.Library) bool {
 	for _, hook := range library.Hooks {
-		if _, ok := b.Functions[hook.Symbol]; ok {
+		if _, ok := b.Functions[hook.Symbol]; ok && !hook.Optional {
 			return true
 		}
 	}
@@ -215,5 +271,9 @@ func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (mode
 	if otherMaps(b, field) {
 		return model.FieldOffset{Source: model.SourceRuntime}, nil
 	}
-	return lookup(field)
+	answer, err := lookup(field)
+	if field == probe.ModuleTypes && err == nil && answer.Exists {
+		return types(b, answer)
+	}
+	return answer, err
 }

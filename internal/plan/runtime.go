@@ -1,12 +1,14 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 // The oldest minor releases of Go 1 that pass arguments in registers, which is
@@ -95,6 +97,16 @@ func otherMaps(b *model.Binary, field model.Field) bool {
 		return layout == mapClassic
 	}
 	return false
+}
+
+// types reads where a binary's types are, given the place of that in moduledata.
+func types(b *model.Binary, at model.FieldOffset) (model.FieldOffset, error) {
+	if at.Offset%8 != 0 || at.Offset/8 >= uint64(len(b.Moduledata)) {
+		return model.FieldOffset{}, errors.New("runtime.moduledata, which says where the types are, cannot be found")
+	}
+	at.Offset = uint64(distance(b, b.Moduledata[at.Offset/8]))
+	at.Exists = at.Offset != uint64(probe.Absent)
+	return at, nil
 }
 
 // goMinor gives the minor number of a version of Go 1: 26 for "1.26.8" and for

@@ -60,7 +60,7 @@ type instruction struct {
 
 // wholeCode is how many bytes of a function inspection reads at the most
 // (inspect.MaxCode): one that fills them may go on behind them.
-const wholeCode = 4096
+const wholeCode = 32 << 10
 
 // find finds the instructions that stand for an event, in a function's code.
 // That code may be anything: a panic of a decoder is an error.

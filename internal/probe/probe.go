@@ -35,9 +35,16 @@ type Hook struct {
 	// Optional hooks may find no function, or none that can be probed: the
 	// library is then traced without them.
 	Optional bool
-	// With names a function without which the hook is not needed: it is left
-	// alone in binaries that do not have that one.
-	With string
+	// Together names the hooks that make sense only together, such as those at
+	// the beginning and at the end of one kind of operation. A binary that has
+	// the functions of none of them is traced without; one that has some must
+	// have all.
+	Together string
+	// With names functions without any of which the hook is not needed: it is
+	// left alone in binaries that have none of them.
+	With []string
+	// Without names a function in whose presence the hook is not needed.
+	Without string
 	// Unless names a field that makes the hook superfluous where its offset is
 	// known.
 	Unless model.Field
@@ -49,13 +56,28 @@ type Hook struct {
 	// probes in a binary, in bytes: a uint32 there, 1 or 0. Several hooks may
 	// share one, of which a binary has one at the most. 0: nobody needs to know.
 	Slot uintptr
+	// SiteSlot is where the offsets struct says at what distance from the start
+	// of the binary's code the hook's probe is: a uint32 there, Absent unless
+	// there is exactly one probe. With it, and the program counter, a program
+	// knows where in the process the binary's code is. 0: nobody needs to know.
+	SiteSlot uintptr
+}
+
+// Function is one whose address the library's programs need, to know what type
+// an interface holds: the itab has the addresses of the type's methods.
+type Function struct {
+	Symbol string
+	// Slot is where its distance from the start of the binary's code goes in
+	// the library's offsets struct: a uint32 there, Absent if there is none.
+	Slot uintptr
 }
 
 // Field is an offset that the library's programs need.
 type Field struct {
 	model.Field
 	// Slot is where the offset goes in the library's offsets struct, in bytes:
-	// a uint32 there. Take it with unsafe.Offsetof from the generated type.
+	// a uint32 there. Take it with unsafe.Offsetof from the generated type. Fields
+	// that are one under several names, by version, share a slot.
 	Slot uintptr
 	// Optional fields may be missing from a version of the library, or not be
 	// known: the slot then holds Absent, and the programs do without.
@@ -65,15 +87,24 @@ type Field struct {
 // Absent is what a slot holds for a field that does not exist or is not known.
 const Absent = ^uint32(0)
 
+// ModuleTypes is the one field whose slot does not hold an offset: it gets what
+// the field itself says, where the binary's types are, as a distance from the
+// start of its code.
+var ModuleTypes = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "moduledata", Field: "types"}
+
 // Symbols lists the functions that the libraries hook, or ask for.
 func Symbols(libraries []Library) []string {
 	var symbols []string
 	for _, library := range libraries {
 		for _, hook := range library.Hooks {
 			symbols = append(symbols, hook.Symbol)
-			if hook.With != "" {
-				symbols = append(symbols, hook.With)
+			symbols = append(symbols, hook.With...)
+			if hook.Without != "" {
+				symbols = append(symbols, hook.Without)
 			}
+		}
+		for _, function := range library.Functions {
+			symbols = append(symbols, function.Symbol)
 		}
 	}
 	return symbols
@@ -96,14 +127,14 @@ type Library struct {
 	Name   string // "net/http": names the scope, the log lines and the inspection's sections
 	Hooks  []Hook
 	Fields []Field
-	// OffsetsSize is the size in bytes of the struct that Fields' slots lie in:
-	// the value of the object's "offsets" map.
+	// Functions are what types are known by; nothing is attached to them.
+	Functions []Function
+	// OffsetsSize is the size in bytes of the struct that all slots lie in: the
+	// value of the object's "offsets" map.
 	OffsetsSize uintptr
-	// Load returns a fresh specification of the library's compiled object.
+	// Load returns a fresh specification of the library's compiled object. What a
+	// process leaves in its map "operations" is removed and counted.
 	Load func() (*ebpf.CollectionSpec, error)
-	// Operations names the object's maps of operations in flight, keyed by
-	// operation_key: what a process leaves in them is removed and counted.
-	Operations []string
 	// Decode completes span from one whole record that the library's programs
 	// sent; the common head of it (bpf/include/span.h) is decoded already. It
 	// must survive any bytes, does not keep record, and appends to

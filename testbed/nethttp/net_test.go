@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,36 +37,27 @@ func buildsWithNet() []target.Build {
 func TestServersOfNetGiveOneSpanForEachRequest(t *testing.T) {
 	for _, build := range buildsWithNet() {
 		t.Run(build.String(), func(t *testing.T) {
-			executable := target.MustCompile(t, build)
 			for _, mode := range []string{"h2c", "direct", "tls"} {
 				t.Run(mode, func(t *testing.T) {
+					build := build
+					build.Flags = append(slices.Clone(build.Flags), "-tags="+mode)
 					var server *target.Server
 					client, scheme := clientOfHTTP2(t), "http"
 					if mode == "tls" {
-						server, client = serveTLS(t, build, "-mode", "tls")
+						server, client = serveTLS(t, build)
 						client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
 						scheme = "https"
 					} else {
-						server = target.Start(t, executable, "-mode", mode)
+						server = target.Start(t, target.MustCompile(t, build))
 					}
-					compareNetStreams(t, server, client, scheme, implicitStatus(build))
+					compareNetStreams(t, server, client, scheme)
 				})
 			}
 		})
 	}
 }
 
-// implicitStatus is what a span says of a handler that wrote nothing: where a
-// server of x/net keeps the status is not known, and only what is written is
-// seen. From Go 1.27 on the server is net/http's own.
-func implicitStatus(build target.Build) any {
-	if strings.HasPrefix(build.Go, "1.27.") {
-		return int64(200)
-	}
-	return nil
-}
-
-func compareNetStreams(t *testing.T, server *target.Server, client *http.Client, scheme string, implicit any) {
+func compareNetStreams(t *testing.T, server *target.Server, client *http.Client, scheme string) {
 	t.Helper()
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 	tracer.AwaitTracing(t, 1)
@@ -74,7 +66,7 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 		status    any
 		errorType any
 	}{
-		{"", implicit, nil}, {"code=201", int64(201), nil}, {"code=500", int64(500), "500"}, {"code=0", nil, "panic"},
+		{"", int64(200), nil}, {"code=201", int64(201), nil}, {"code=500", int64(500), "500"}, {"code=0", nil, "panic"},
 	}
 	for _, e := range expected {
 		send(t, client, scheme+"://"+server.Address, call{
@@ -111,7 +103,7 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 	for _, build := range buildsWithNet() {
 		t.Run(build.String(), func(t *testing.T) {
-			server := target.Start(t, target.MustCompile(t, build), "-mode", "h2c")
+			server := target.Start(t, target.MustCompile(t, build))
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 			tracer.AwaitTracing(t, 1)
 			connection, err := net.Dial("tcp", server.Address)
@@ -134,7 +126,7 @@ func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 			defer response.Body.Close()
 			if response.StatusCode != http.StatusSwitchingProtocols {
 				// Without the upgrade it is a request of HTTP/1 as any other.
-				compareOne(t, tracer)
+				compareOne(t, tracer, "1.1")
 				return
 			}
 			if _, err := io.WriteString(connection, http2.ClientPreface); err != nil {
@@ -146,14 +138,14 @@ func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 			}
 			awaitEndOfStream(t, framer)
 			connection.Close()
-			compareOne(t, tracer)
+			compareOne(t, tracer, "2")
 		})
 	}
 }
 
-// compareOne expects one span, of the request for /upgraded, which was sent by
-// HTTP/1.1 whatever came after it.
-func compareOne(t *testing.T, tracer *tracing.Tracer) {
+// compareOne expects one span, of the request for /upgraded, which was answered
+// by that version.
+func compareOne(t *testing.T, tracer *tracing.Tracer, version string) {
 	t.Helper()
 	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Active == 0 }, "the connection to end")
 	spans := tracer.Await(t, 1)
@@ -161,7 +153,7 @@ func compareOne(t *testing.T, tracer *tracing.Tracer) {
 	if len(spans) != 1 || stats.Operations != stats.Emitted+stats.Discarded {
 		t.Fatalf("%d spans of one request: %+v", len(spans), stats)
 	}
-	for key, want := range map[string]any{"url.path": "/upgraded", "network.protocol.version": "1.1", "http.response.status_code": int64(204)} {
+	for key, want := range map[string]any{"url.path": "/upgraded", "network.protocol.version": version, "http.response.status_code": int64(204)} {
 		if got := spans[0].Values()[key]; got != want {
 			t.Errorf("%s is %v, not %v", key, got, want)
 		}
@@ -185,7 +177,7 @@ func awaitEndOfStream(t *testing.T, framer *http2.Framer) {
 func TestStreamsThatTheServerRefusesGiveNoSpan(t *testing.T) {
 	for _, build := range buildsWithNet() {
 		t.Run(build.String(), func(t *testing.T) {
-			server := target.Start(t, target.MustCompile(t, build), "-mode", "h2c")
+			server := target.Start(t, target.MustCompile(t, build))
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 			tracer.AwaitTracing(t, 1)
 			client := clientOfHTTP2(t)

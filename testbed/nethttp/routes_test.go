@@ -63,6 +63,14 @@ func TestTheRouteIsFoundWhateverMiddlewareStandsBefore(t *testing.T) {
 
 // A copy lives as long as its handlers, and its memory is used again.
 func TestARouteIsNeverAnotherRequests(t *testing.T) {
+	plain := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+	defer plain.CloseIdleConnections()
+	t.Run("HTTP/1", func(t *testing.T) { compareRoutes(t, plain) })
+	t.Run("HTTP/2", func(t *testing.T) { compareRoutes(t, clientOfHTTP2(t)) })
+}
+
+func compareRoutes(t *testing.T, client *http.Client) {
+	t.Helper()
 	server := target.Start(t, target.MustCompile(t, newest))
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, RingBufferSize: 16 << 20})
 	tracer.AwaitTracing(t, 1)
@@ -70,8 +78,6 @@ func TestARouteIsNeverAnotherRequests(t *testing.T) {
 	kinds := []struct{ path, route string }{
 		{"/hello/bob", "/hello/{name}"}, {"/garbage", "/garbage"}, {"/tenant/items/7", "/tenant/items/{id}"}, {"/nothing", "/nothing"},
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
-	defer client.CloseIdleConnections()
 	for i := range requests {
 		request, err := http.NewRequest(http.MethodGet, "http://"+server.Address+kinds[i%len(kinds)].path, nil)
 		if err != nil {

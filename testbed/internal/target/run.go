@@ -65,17 +65,23 @@ func Run(executable string, args ...string) (*Server, error) {
 	return s, nil
 }
 
-// Served asks how many requests have reached a handler.
-func (s *Server) Served(t testing.TB) int {
+// Ask writes a line to the target, and returns the line that it answers.
+func (s *Server) Ask(t testing.TB, question string) string {
 	t.Helper()
-	if _, err := io.WriteString(s.stdin, "\n"); err != nil {
+	if _, err := io.WriteString(s.stdin, question+"\n"); err != nil {
 		t.Fatalf("ask the target: %v", err)
 	}
 	line, err := s.stdout.ReadString('\n')
 	if err != nil {
 		t.Fatalf("the target's answer: %v", err)
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(line))
+	return strings.TrimSpace(line)
+}
+
+// Served asks how many requests have reached a handler.
+func (s *Server) Served(t testing.TB) int {
+	t.Helper()
+	n, err := strconv.Atoi(s.Ask(t, ""))
 	if err != nil {
 		t.Fatalf("the target's answer: %v", err)
 	}

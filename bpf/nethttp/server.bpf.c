@@ -15,13 +15,13 @@
  * or took their connection over. What arrived is copied at the first, since the
  * handler may change or drop it; the status and the route are read at the
  * second. */
-#include "lifecycle.h"
+#include "server.h"
 
 /* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
 SEC("uprobe")
 int serve_http(struct pt_regs *ctx)
 {
-	start(ctx, GO_ARG2(ctx), GO_ARG3(ctx), false);
+	start(ctx, GO_ARG2(ctx), GO_ARG3(ctx), SERVER_NETHTTP);
 	return 0;
 }
 
@@ -29,7 +29,7 @@ int serve_http(struct pt_regs *ctx)
 SEC("uprobe")
 int start_stream(struct pt_regs *ctx)
 {
-	start(ctx, GO_ARG2(ctx), GO_ARG3(ctx), true);
+	start(ctx, GO_ARG2(ctx), GO_ARG3(ctx), SERVER_INTERNAL);
 	return 0;
 }
 
@@ -37,7 +37,7 @@ int start_stream(struct pt_regs *ctx)
 SEC("uprobe")
 int start_net_stream(struct pt_regs *ctx)
 {
-	start(ctx, GO_ARG1(ctx), GO_ARG2(ctx), false);
+	start(ctx, GO_ARG1(ctx), GO_ARG2(ctx), SERVER_NET);
 	return 0;
 }
 
@@ -75,11 +75,6 @@ int end_connection(struct pt_regs *ctx)
 		return 0;
 	if (!note_ending(ctx, span, o, ENDING_HIJACKED)) {
 		remove(&key, COUNTER_LOST_UNFINISHED);
-		return 0;
-	}
-	if (span->upgrade && span->ending == ENDING_HIJACKED) {
-		/* It went on as a request of HTTP/2, on a goroutine of its own. */
-		remove(&key, COUNTER_DISCARDED);
 		return 0;
 	}
 	span->head.end = now;
@@ -120,9 +115,11 @@ int end_net_stream(struct pt_regs *ctx)
 	return end_any_stream(ctx, true);
 }
 
-/* What the server of x/net answers itself, in place of the handler. */
+/* The request goes no further, or is to be counted as another: the server of x/net
+ * answers in place of the handler, or is about to serve the connection on which the
+ * request came, and with that the request itself, as a stream. */
 SEC("uprobe")
-int refuse_net_stream(struct pt_regs *ctx)
+int discard_request(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
 	struct server_offsets *o;
@@ -145,7 +142,7 @@ int note_net_status(struct pt_regs *ctx)
 	struct server_span *span = running(ctx, &key, &o);
 
 	/* Up to 199 they are sent ahead: RFC 9110, section 15.2. */
-	if (span && GO_ARG1(ctx) >= 200 && GO_ARG1(ctx) < STATUS_UNREADABLE && !span->status)
+	if (span && GO_ARG1(ctx) >= 200 && is_status(GO_ARG1(ctx)) && !span->status)
 		span->status = GO_ARG1(ctx);
 	return 0;
 }

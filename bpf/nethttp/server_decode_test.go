@@ -50,12 +50,12 @@ func TestAHostGivesAnAddressAndThePortItNames(t *testing.T) {
 		"shop.example:0":     {"shop.example", 0},
 		"shop.example:99999": {"shop.example", 0},
 	} {
-		address, port := splitHost(text{header, false})
+		address, port := splitHost(text{Raw: header, Cut: false})
 		if got := (host{address, port}); got != want {
 			t.Errorf("%q: %v, want %v", header, got, want)
 		}
 	}
-	if address, _ := splitHost(text{"a.very.long.name", true}); address != "" {
+	if address, _ := splitHost(text{Raw: "a.very.long.name", Cut: true}); address != "" {
 		t.Errorf("a host that was cut is none, and not %q", address)
 	}
 }
@@ -81,12 +81,12 @@ func TestAMethodThatTheConventionsDoNotKnowIsKeptApart(t *testing.T) {
 		method          text
 		known, original string
 	}{
-		{text{"GET", false}, "GET", ""},
-		{text{"PATCH", false}, "PATCH", ""},
-		{text{"get", false}, "_OTHER", "get"},
-		{text{"PROPFIND", false}, "_OTHER", "PROPFIND"},
-		{text{"GET", true}, "_OTHER", "GET"}, // the beginning of a longer one
-		{text{"", false}, "", ""},
+		{text{Raw: "GET", Cut: false}, "GET", ""},
+		{text{Raw: "PATCH", Cut: false}, "PATCH", ""},
+		{text{Raw: "get", Cut: false}, "_OTHER", "get"},
+		{text{Raw: "PROPFIND", Cut: false}, "_OTHER", "PROPFIND"},
+		{text{Raw: "GET", Cut: true}, "_OTHER", "GET"}, // the beginning of a longer one
+		{text{Raw: "", Cut: false}, "", ""},
 	} {
 		known, original := conventionalMethod(c.method)
 		if known != c.known || original != c.original {
@@ -95,53 +95,14 @@ func TestAMethodThatTheConventionsDoNotKnowIsKeptApart(t *testing.T) {
 	}
 }
 
-func TestATextIsValidAndNeverCutInsideACharacter(t *testing.T) {
-	for _, c := range []struct {
-		text text
-		want string
-	}{
-		{text{"plain", false}, "plain"},
-		{text{"plain", true}, "plain"},
-		{text{"caf\xc3", true}, "caf"},
-		{text{"caf\xc3", false}, "caf�"},
-		{text{"\xe2\x82", true}, ""},
-		{text{"é", true}, "é"},
-		{text{"a\xff\xfeb", false}, "a�b"},
-		{text{"\x80\x80\x80\x80", true}, "�"},
-		{text{"a\x00b", false}, "a\x00b"},
-		{text{"1234567\xff", false}, "1234567"}, // U+FFFD would make it longer than 8
-		{text{"1\xff2\xff3\xff", false}, "1�2�"},
-	} {
-		if got := valid(c.text, 8); got != c.want {
-			t.Errorf("%q (cut: %v): %q, want %q", c.text.string, c.text.cut, got, c.want)
-		}
-	}
-}
-
-func TestAStateThatWasCutLosesItsLastEntry(t *testing.T) {
-	for _, c := range []struct {
-		text text
-		want string
-	}{
-		{text{"a=1,b=2", false}, "a=1,b=2"},
-		{text{"a=1,b=2", true}, "a=1"},
-		{text{"a=1", true}, ""},
-		{text{"", true}, ""},
-	} {
-		if got := wholeEntries(c.text); got != c.want {
-			t.Errorf("%q (cut: %v): %q, want %q", c.text.string, c.text.cut, got, c.want)
-		}
-	}
-}
-
-// record lays out a record as the programs do.
-func record(change func(fixed []byte), texts ...string) []byte {
+// laidOut lays out a record as the programs do.
+func laidOut(change func(fixed []byte), texts ...string) []byte {
 	fixed := make([]byte, textsAt)
 	at := tracestateAt
 	var all strings.Builder
 	for _, s := range texts {
-		binary.LittleEndian.PutUint16(fixed[at+lengthAt:], uint16(len(s)))
-		binary.LittleEndian.PutUint16(fixed[at+wholeAt:], uint16(len(s)))
+		binary.LittleEndian.PutUint16(fixed[at:], uint16(len(s)))
+		binary.LittleEndian.PutUint16(fixed[at+2:], uint16(len(s)))
 		at += targetAt - methodAt
 		all.WriteString(s)
 	}
@@ -150,12 +111,12 @@ func record(change func(fixed []byte), texts ...string) []byte {
 }
 
 func TestARecordBecomesASpan(t *testing.T) {
-	raw := record(func(fixed []byte) {
+	raw := laidOut(func(fixed []byte) {
 		binary.LittleEndian.PutUint16(fixed[statusAt:], 502)
 		fixed[protoMajorAt], fixed[protoMinorAt], fixed[tlsAt] = 1, 1, 1
 	}, "a=1", "PUT", "/items/1?a=b", "shop.example", "[::ffff:192.0.2.7]:5000", "agent/1", "PUT /items/{id}")
 	var got model.Span
-	if err := decode(raw, &got); err != nil {
+	if err := decodeRequest(raw, &got); err != nil {
 		t.Fatal(err)
 	}
 	want := model.Span{
@@ -182,21 +143,21 @@ func TestARecordBecomesASpan(t *testing.T) {
 }
 
 func TestARecordThatIsTooShortIsAnError(t *testing.T) {
-	whole := record(func([]byte) {}, "", "GET", "/")
+	whole := laidOut(func([]byte) {}, "", "GET", "/")
 	for n := range whole {
 		var span model.Span
-		if err := decode(whole[:n], &span); err == nil {
+		if err := decodeRequest(whole[:n], &span); err == nil {
 			t.Errorf("%d of %d bytes were enough", n, len(whole))
 		}
 	}
 }
 
-func FuzzDecode(f *testing.F) {
-	f.Add(record(func([]byte) {}, "a=1", "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent", "GET /a"))
-	f.Add(record(func(fixed []byte) { fixed[joinedAt] = 1 }, "", "\xff\xc3", "\xe2\x82"))
+func FuzzDecodeRequest(f *testing.F) {
+	f.Add(laidOut(func([]byte) {}, "a=1", "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent", "GET /a"))
+	f.Add(laidOut(func(fixed []byte) { fixed[joinedAt] = 1 }, "", "\xff\xc3", "\xe2\x82"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var span model.Span
-		if decode(raw, &span) != nil {
+		if decodeRequest(raw, &span) != nil {
 			return
 		}
 		for _, attribute := range span.Attributes {
@@ -217,13 +178,13 @@ func TestAStatusIsWhatWasWrittenAndAnErrorSaysWhy(t *testing.T) {
 		"written":                    {request{status: 404}, 404, ""},
 		"an error of the server's":   {request{status: 503}, 503, "503"},
 		"not readable":               {request{status: statusUnreadable}, 0, ""},
-		"a panic":                    {request{ending: httpEndingENDING_PANICKED}, 0, "panic"},
-		"a panic after a status":     {request{status: 200, ending: httpEndingENDING_PANICKED}, 200, "panic"},
-		"an abort":                   {request{ending: httpEndingENDING_ABORTED}, 0, "http.ErrAbortHandler"},
-		"an exit":                    {request{ending: httpEndingENDING_EXITED}, 0, "runtime.Goexit"},
-		"a hijack":                   {request{ending: httpEndingENDING_HIJACKED}, 0, ""},
-		"a hijack after a status":    {request{status: 101, ending: httpEndingENDING_HIJACKED}, 101, ""},
-		"a hijack, an error written": {request{status: 500, ending: httpEndingENDING_HIJACKED}, 500, "500"},
+		"a panic":                    {request{ending: serverEndingENDING_PANICKED}, 0, "panic"},
+		"a panic after a status":     {request{status: 200, ending: serverEndingENDING_PANICKED}, 200, "panic"},
+		"an abort":                   {request{ending: serverEndingENDING_ABORTED}, 0, "http.ErrAbortHandler"},
+		"an exit":                    {request{ending: serverEndingENDING_EXITED}, 0, "runtime.Goexit"},
+		"a hijack":                   {request{ending: serverEndingENDING_HIJACKED}, 0, ""},
+		"a hijack after a status":    {request{status: 101, ending: serverEndingENDING_HIJACKED}, 101, ""},
+		"a hijack, an error written": {request{status: 500, ending: serverEndingENDING_HIJACKED}, 500, "500"},
 	} {
 		status := responseStatus(&c.request)
 		if failure := errorType(&c.request, status); status != c.status || failure != c.failure {
@@ -235,7 +196,7 @@ func TestAStatusIsWhatWasWrittenAndAnErrorSaysWhy(t *testing.T) {
 func TestTheLimitsAreThoseOfThePrograms(t *testing.T) {
 	// The method and the target are kept with the byte between them.
 	all := tracestateLimit + methodLimit + 1 + targetLimit + hostLimit + remoteLimit + userAgentLimit + routeLimit
-	if room := len(httpServerSpan{}.Texts); room != all {
+	if room := len(serverServerSpan{}.Texts); room != all {
 		t.Errorf("the programs have room for %d bytes, the limits add up to %d", room, all)
 	}
 }

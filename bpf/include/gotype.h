@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* What type an interface value has: src/internal/abi/type.go, up to Go 1.20
+ * src/runtime/type.go. */
+#pragma once
+
+#include "types.h"
+#include "go.h"
+
+/* Whether a non-empty interface holds the type that `function` is the first method
+ * of. The itab has the addresses of the methods, in the order of their names, and
+ * a stripped binary still tells where functions are. `text` is where the binary's
+ * code is in the process, `function` a distance from there. */
+static __always_inline bool holds(__u32 itab_fun, __u64 text, const struct go_interface *value, __u32 function)
+{
+	__u64 first;
+
+	return function != ABSENT && value->type && !go_read(&first, value->type, itab_fun) && first == text + function;
+}
+
+struct type_offsets {
+	__u32 types;	 /* distance of moduledata.types from the start of the binary's code */
+	__u32 itab_type; /* runtime.itab._type */
+	__u32 tflag;
+	__u32 str; /* the offset of the type's name from moduledata.types */
+};
+
+#define TFLAG_EXTRA_STAR (1 << 1) /* the name has a * in front that is not the type's */
+#define LONGEST_SHORT_NAME 127	  /* bytes whose number takes one byte: a varint */
+
+/* Finds the name of the type in a non-empty interface, "*net.OpError". False: it
+ * is not known. */
+static __always_inline bool type_name(const struct type_offsets *o, __u64 text, const struct go_interface *value,
+				      struct go_string *name)
+{
+	__u64 type;
+	__s32 str;
+	__u8 tflag, head[2]; /* of a name: flags and length */
+
+	if (o->types == ABSENT || o->itab_type == ABSENT || o->tflag == ABSENT || o->str == ABSENT)
+		return false;
+	if (go_read(&type, value->type, o->itab_type) || go_read(&tflag, type, o->tflag) || go_read(&str, type, o->str))
+		return false;
+	name->data = text + o->types + str;
+	if (str <= 0 || go_read(&head, name->data, 0) || head[1] > LONGEST_SHORT_NAME)
+		return false;
+	name->data += sizeof(head);
+	name->length = head[1];
+	if (tflag & TFLAG_EXTRA_STAR) {
+		name->data++;
+		name->length--;
+	}
+	return name->length > 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* Who is at the other end of a net.Conn. A type that
+ * is not known here gives no address. */
+#pragma once
+
+#include "types.h"
+#include "go.h"
+#include "gotype.h"
+
+/* Functions are distances from the start of the binary's code. */
+struct conn_offsets {
+	__u32 itab_fun; /* runtime.itab.fun */
+	/* First methods of net.Conn: Close. */
+	__u32 tcp_close, unix_close, tls_close;
+	/* First methods of net.Addr: Network. */
+	__u32 tcp_network, unix_network;
+	__u32 tls_conn; /* crypto/tls.Conn.conn */
+	__u32 conn_fd;	/* net.conn.fd, with which net.TCPConn and net.UnixConn begin */
+	__u32 fd_raddr; /* net.netFD.raddr */
+	__u32 tcp_ip, tcp_port;
+	__u32 unix_name;
+};
+
+/* The kind of a peer. */
+enum peer_kind {
+	PEER_UNKNOWN,
+	PEER_IPV4,
+	PEER_IPV6,
+	PEER_UNIX,
+};
+
+struct peer {
+	__u8 address[16]; /* of IP, in network order; IPv4 takes the first four */
+	__u16 port;
+	__u8 kind; /* enum peer_kind */
+	__u8 reserved;
+	__u32 reserved2;
+};
+
+/* Reads a net.Addr. A unix socket's path is left to the caller, in `name`. */
+static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, const struct go_interface *addr,
+				      struct peer *peer, struct go_string *name)
+{
+	struct go_slice ip;
+	__u64 port;
+
+	if (holds(o->itab_fun, text, addr, o->tcp_network)) {
+		if (go_read(&ip, addr->data, o->tcp_ip) || go_read(&port, addr->data, o->tcp_port))
+			return;
+		if (ip.length != 4 && ip.length != 16)
+			return;
+		if (ip.length == 4 ? bpf_probe_read_user(peer->address, 4, (const void *)ip.data)
+				   : bpf_probe_read_user(peer->address, 16, (const void *)ip.data))
+			return;
+		peer->port = port;
+		peer->kind = ip.length == 4 ? PEER_IPV4 : PEER_IPV6;
+	} else if (holds(o->itab_fun, text, addr, o->unix_network)) {
+		if (!go_read(name, addr->data, o->unix_name))
+			peer->kind = PEER_UNIX;
+	}
+}
+
+/* Finds the peer of a net.Conn, through TLS. `text` is where the binary's code is
+ * in the process. */
+static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, __u64 conn_at, struct peer *peer,
+				      struct go_string *name)
+{
+	struct go_interface conn, addr;
+	__u64 fd;
+
+	peer->kind = PEER_UNKNOWN;
+	if (o->itab_fun == ABSENT || o->conn_fd == ABSENT || o->fd_raddr == ABSENT || go_read(&conn, conn_at, 0))
+		return;
+	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
+		return;
+	if (!holds(o->itab_fun, text, &conn, o->tcp_close) && !holds(o->itab_fun, text, &conn, o->unix_close))
+		return;
+	if (go_read(&fd, conn.data, o->conn_fd) || go_read(&addr, fd, o->fd_raddr))
+		return;
+	read_addr(o, text, &addr, peer, name);
+}

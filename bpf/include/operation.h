@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* The operations in flight of one library. Before it includes this, a library
+ * says what it keeps of one, and where its programs find what they read:
+ *
+ *	#define OPERATION struct …  begins with a struct span_head
+ *	#define OFFSETS struct …    has a field g_goid
+ */
+#pragma once
+
+#include "types.h"
+#include "arch.h"
+#include "counters.h"
+#include "process.h"
+#include "span.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by the loader: binaries at a time */
+	__type(key, __u32);
+	__type(value, OFFSETS);
+} offsets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384); /* set by the loader */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct operation_key);
+	__type(value, OPERATION);
+} operations SEC(".maps");
+
+/* What a new entry starts from: a program's stack is too small to hold one,
+ * and a scratch map would be shared with whatever preempts it. */
+static const OPERATION empty_operation;
+
+/* What a program does with a process that traced_process or entering_process has
+ * let through. False: it is none. */
+static __always_inline bool begin(struct process *process, __u32 tgid, struct operation_key *key, OFFSETS **o)
+{
+	__u32 binary;
+
+	if (!process)
+		return false;
+	binary = process->binary;
+	key->tgid = tgid;
+	key->generation = process->generation;
+	*o = bpf_map_lookup_elem(&offsets, &binary);
+	return *o;
+}
+
+/* What every program on the entry into a function begins with. */
+static __always_inline bool enter(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	return begin(entering_process(ctx, tgid), tgid, key, o);
+}
+
+/* The operation that the goroutine is busy with, on the entry into a function. */
+static __always_inline OPERATION *running(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+{
+	/* What a key that cannot be read leaves behind is swept and counted when
+	 * another operation takes its place, or the process ends. */
+	if (!enter(ctx, key, o) || go_read(&key->goid, GO_G(ctx), (*o)->g_goid))
+		return NULL;
+	return bpf_map_lookup_elem(&operations, key);
+}
+
+/* The same on the return from one. */
+static __always_inline OPERATION *returning(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (!begin(traced_process(ctx, tgid), tgid, key, o) || go_read(&key->goid, GO_G(ctx), (*o)->g_goid))
+		return NULL;
+	return bpf_map_lookup_elem(&operations, key);
+}
+
+/* Removes an operation that goes no further. Whoever removes an entry counts it. */
+static __always_inline void remove(const struct operation_key *key, enum counter why)
+{
+	if (!bpf_map_delete_elem(&operations, key))
+		count(why);
+}
+
+/* The same for one that has not been counted as begun. */
+static __always_inline void give_up(const struct operation_key *key, enum counter why)
+{
+	count(COUNTER_OPERATIONS);
+	remove(key, why);
+}
+
+/* Fills in the head of an operation that begins now, but for its trace. */
+static __always_inline void start_head(struct span_head *head, const struct operation_key *key)
+{
+	head->tgid = key->tgid;
+	head->generation = key->generation;
+	head->goid = key->goid;
+	head->library = library;
+	head->start = bpf_ktime_get_boot_ns();
+}
+
+/* Sends an operation with so many bytes of texts, and forgets it. */
+static __always_inline void finish(const struct operation_key *key, OPERATION *operation, __u32 used)
+{
+	bounded(used);
+	if (used > sizeof(operation->texts))
+		used = sizeof(operation->texts);
+	submit(operation, __builtin_offsetof(OPERATION, texts) + used);
+	bpf_map_delete_elem(&operations, key);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* What is kept of a call of a Transport, and how it is read. */
+#pragma once
+
+#include "types.h"
+#include "go.h"
+#include "gotype.h"
+#include "netconn.h"
+#include "span.h"
+
+/* Bytes that are kept of each text; README's "Limits" names them. */
+#define METHOD_LIMIT 32
+#define SCHEME_LIMIT 16
+#define HOST_LIMIT 128
+#define PATH_LIMIT 640
+#define QUERY_LIMIT 640
+#define SOCKET_LIMIT 108 /* a path of sockaddr_un */
+#define ERROR_LIMIT 128
+#define TEXTS_SIZE (METHOD_LIMIT + SCHEME_LIMIT + HOST_LIMIT + PATH_LIMIT + QUERY_LIMIT + SOCKET_LIMIT + ERROR_LIMIT)
+
+/* Redirects that are counted at the most: net/http follows ten. */
+#define MAX_RESENDS 16
+
+struct client_offsets {
+	__u32 g_goid;
+	__u32 g_stack;
+	__u32 stack_hi;
+	__u32 request_method, request_url, request_response;
+	__u32 url_scheme, url_opaque, url_host, url_path, url_raw_path, url_raw_query;
+	__u32 response_status, response_proto_major, response_proto_minor, response_request;
+	/* The net.Conn of a connection: HTTP/1, and HTTP/2 as in struct server_offsets. */
+	__u32 http1_conn, bundled_conn, internal_conn, net_conn;
+	struct type_offsets type;
+	struct conn_offsets conn;
+	/* Where a call begins, as distances from the start of the binary's code. */
+	__u32 site, net_site;
+};
+
+struct client_span {
+	struct span_head head;
+	__u64 depth; /* of the frame of roundTrip, from the top of the stack; it stays when the stack moves */
+	__u64 text;  /* address of the binary's code; 0: not known */
+	struct peer peer;
+	__u16 status; /* 0: there was no response */
+#define STATUS_UNREADABLE 0xffff
+	__u8 proto_major;
+	__u8 proto_minor;
+	__u8 net;     /* its Transport is that of golang.org/x/net/http2 */
+	__u8 failed;  /* roundTrip returned an error */
+	__u8 resends; /* 0: the first request */
+	__u8 raw;     /* the path is as the program escaped it */
+	__u8 opaque;  /* the path is the opaque part of the URL, behind the scheme */
+	__u8 partial; /* something that is there could not be read */
+	__u16 used;   /* bytes of texts that follow */
+	__u32 reserved;
+	struct text method, scheme, host, path, query, socket, error;
+	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+};
+
+/* What is needed of a net/http.Request and its URL. */
+struct wanted {
+	struct go_string method, scheme, opaque, host, path, raw_path, query;
+	__u64 url, response;
+};
+
+/* As in request.h: structs are read in one piece, and what start_call works with
+ * lies in the entry, in the room for what comes last. */
+#define REQUEST_PIECE 256
+#define URL_PIECE 128
+#define WORK_AT ((TEXTS_SIZE - ERROR_LIMIT - SOCKET_LIMIT + 7) & ~7)
+_Static_assert(sizeof(struct wanted) <= TEXTS_SIZE - WORK_AT, "no room to work in");
+_Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
+
+static __always_inline bool read_wanted(struct wanted *to, __u8 *piece, const struct client_offsets *o, __u64 request)
+{
+	bool have = !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request);
+
+	if (!go_take(&to->method, piece, have, REQUEST_PIECE, request, o->request_method) ||
+	    !go_take(&to->url, piece, have, REQUEST_PIECE, request, o->request_url) ||
+	    !go_take(&to->response, piece, have, REQUEST_PIECE, request, o->request_response) || !to->url)
+		return false;
+	have = !bpf_probe_read_user(piece, URL_PIECE, (const void *)to->url);
+	return go_take(&to->scheme, piece, have, URL_PIECE, to->url, o->url_scheme) &&
+	       go_take(&to->opaque, piece, have, URL_PIECE, to->url, o->url_opaque) &&
+	       go_take(&to->host, piece, have, URL_PIECE, to->url, o->url_host) &&
+	       go_take(&to->path, piece, have, URL_PIECE, to->url, o->url_path) &&
+	       go_take(&to->raw_path, piece, have, URL_PIECE, to->url, o->url_raw_path) &&
+	       go_take(&to->query, piece, have, URL_PIECE, to->url, o->url_raw_query);
+}
+
+/* Counts the requests that led to this one: each has the response that told to
+ * send the next (src/net/http/client.go, (*Client).do). */
+static __always_inline __u8 count_resends(const struct client_offsets *o, __u64 response)
+{
+	__u8 n = 0;
+
+	for (__u32 i = 0; i < MAX_RESENDS; i++) {
+		__u64 request;
+
+		if (!response)
+			break;
+		n++;
+		if (go_read(&request, response, o->response_request) || !request ||
+		    go_read(&response, request, o->request_response))
+			break;
+	}
+	return n;
+}
+
+/* Fills in what is asked for. False: a part of it could not be read. */
+static __always_inline bool note_call(struct client_span *span, const struct client_offsets *o, struct wanted *wanted)
+{
+	bool complete = true;
+
+	span->resends = count_resends(o, wanted->response);
+	complete &= COPY(span, method, &wanted->method, METHOD_LIMIT);
+	complete &= COPY(span, scheme, &wanted->scheme, SCHEME_LIMIT);
+	complete &= COPY(span, host, &wanted->host, HOST_LIMIT);
+	if (wanted->opaque.length > 0) {
+		span->opaque = 1;
+		complete &= COPY(span, path, &wanted->opaque, PATH_LIMIT);
+	} else if (wanted->raw_path.length > 0) {
+		span->raw = 1;
+		complete &= COPY(span, path, &wanted->raw_path, PATH_LIMIT);
+	} else {
+		complete &= COPY(span, path, &wanted->path, PATH_LIMIT);
+	}
+	complete &= COPY(span, query, &wanted->query, QUERY_LIMIT);
+	return complete;
+}

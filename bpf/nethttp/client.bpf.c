@@ -1,0 +1,221 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (MIT OR GPL-2.0)
+/* Client spans of net/http and golang.org/x/net/http2.
+ *
+ * A call is one roundTrip of a Transport's: from its entry to its return, by when
+ * the headers of the response have been read. (RoundTrip itself is inlined where
+ * a program calls it on a *Transport.) It is seen three times, on the goroutine of
+ * the caller:
+ *
+ *	start_call, start_net_call	it begins
+ *	note_connection (…)		it has a connection
+ *	end_call, end_net_call		it returns
+ *
+ * The Transport of x/net also serves below net/http's: what it does then is a part
+ * of a call, and none of its own. */
+#include "call.h"
+
+#define OPERATION struct client_span
+#define OFFSETS struct client_offsets
+#include "operation.h"
+
+/* How deep in the stack the frame is that the stack pointer is at, in bytes. */
+static __always_inline bool frame_depth(struct pt_regs *ctx, const struct client_offsets *o, __u64 *depth)
+{
+	__u64 top;
+
+	if (go_read(&top, GO_G(ctx), o->g_stack + o->stack_hi))
+		return false;
+	*depth = top - GO_SP(ctx);
+	return true;
+}
+
+/* Begins a call, unless it is a part of one. */
+static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span;
+	struct wanted *wanted;
+	__u64 depth;
+	__u32 site;
+
+	if (!enter(ctx, &key, &o))
+		return 0;
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid) || !frame_depth(ctx, o, &depth)) {
+		lose(COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		span = bpf_map_lookup_elem(&operations, &key);
+		if (span && net && !span->net && span->depth < depth)
+			return 0;
+		/* One that panicked, or one that has another made within. */
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+			lose(COUNTER_LOST_MAP_FULL);
+			return 0;
+		}
+	}
+	span = bpf_map_lookup_elem(&operations, &key);
+	if (!span) {
+		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
+		return 0;
+	}
+	wanted = (struct wanted *)(span->texts + WORK_AT);
+	if (!read_wanted(wanted, span->texts, o, request)) {
+		give_up(&key, COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	span->partial = !note_call(span, o, wanted);
+	span->depth = depth;
+	span->net = net;
+	site = net ? o->net_site : o->site;
+	if (site != ABSENT)
+		span->text = GO_PC(ctx) - site;
+	new_trace_id(&span->head);
+	new_span_id(&span->head);
+	span->head.flags = FLAG_SAMPLED;
+	count(COUNTER_OPERATIONS);
+	start_head(&span->head, &key);
+	return 0;
+}
+
+/* func (t *Transport) roundTrip(req *Request) (*Response, error) */
+SEC("uprobe")
+int start_call(struct pt_regs *ctx)
+{
+	return start(ctx, GO_ARG1(ctx), false);
+}
+
+/* func (t *Transport) RoundTripOpt(req *http.Request, opt RoundTripOpt) (*http.Response, error) */
+SEC("uprobe")
+int start_net_call(struct pt_regs *ctx)
+{
+	return start(ctx, GO_ARG1(ctx), true);
+}
+
+/* A connection was found for the call: its net.Conn is in what the receiver of
+ * the method points to. */
+static __always_inline int connected(struct pt_regs *ctx, struct client_span *span, const struct client_offsets *o,
+				     __u32 conn)
+{
+	struct go_string name = {};
+
+	if (conn == ABSENT || !span->text)
+		return 0;
+	read_peer(&o->conn, span->text, GO_ARG0(ctx) + conn, &span->peer, &name);
+	if (span->peer.kind == PEER_UNIX && !span->socket.length && !COPY(span, socket, &name, SOCKET_LIMIT))
+		span->partial = 1;
+	return 0;
+}
+
+/* func (pc *persistConn) roundTrip(req *transportRequest) (resp *Response, err error) */
+SEC("uprobe")
+int note_connection(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span = running(ctx, &key, &o);
+
+	return span ? connected(ctx, span, o, o->http1_conn) : 0;
+}
+
+/* func (cc *ClientConn) roundTrip(req *Request, …) */
+SEC("uprobe")
+int note_bundled_connection(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span = running(ctx, &key, &o);
+
+	return span ? connected(ctx, span, o, o->bundled_conn) : 0;
+}
+
+SEC("uprobe")
+int note_internal_connection(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span = running(ctx, &key, &o);
+
+	return span ? connected(ctx, span, o, o->internal_conn) : 0;
+}
+
+SEC("uprobe")
+int note_net_connection(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span = running(ctx, &key, &o);
+
+	return span ? connected(ctx, span, o, o->net_conn) : 0;
+}
+
+static __always_inline bool read_response(struct client_span *span, const struct client_offsets *o, __u64 response)
+{
+	__u64 status, major, minor;
+
+	if (go_read(&status, response, o->response_status) || go_read(&major, response, o->response_proto_major) ||
+	    go_read(&minor, response, o->response_proto_minor)) {
+		span->status = STATUS_UNREADABLE;
+		return false;
+	}
+	span->status = status;
+	span->proto_major = major;
+	span->proto_minor = minor;
+	return true;
+}
+
+/* Ends a call with what it returns. */
+static __always_inline int end(struct pt_regs *ctx, bool net)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span = returning(ctx, &key, &o);
+	struct go_interface error = { GO_RESULT1(ctx), GO_RESULT2(ctx) };
+	struct go_string name;
+	__u64 depth;
+
+	if (!span || span->net != net)
+		return 0;
+	if (!frame_depth(ctx, o, &depth)) {
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		return 0;
+	}
+	if (span->depth != depth)
+		return 0; /* another's, that was replaced by this one */
+	if (error.type) {
+		span->failed = 1;
+		/* A name that nobody has looked at may lie in a page that is not there. */
+		if (!span->text || !type_name(&o->type, span->text, &error, &name) ||
+		    !COPY(span, error, &name, ERROR_LIMIT))
+			span->partial = 1;
+	} else if (!GO_RESULT0(ctx) || !read_response(span, o, GO_RESULT0(ctx))) {
+		span->partial = 1;
+	}
+	if (span->partial)
+		count(COUNTER_PARTIAL_UNREADABLE);
+	span->head.end = now;
+	finish(&key, span, span->used);
+	return 0;
+}
+
+SEC("uprobe")
+int end_call(struct pt_regs *ctx)
+{
+	return end(ctx, false);
+}
+
+SEC("uprobe")
+int end_net_call(struct pt_regs *ctx)
+{
+	return end(ctx, true);
+}
+
+/* What the Go side needs of a type that no map holds. */
+const enum peer_kind *peer_kind_layout __attribute__((unused));
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

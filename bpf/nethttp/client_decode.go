@@ -1,0 +1,186 @@
+package nethttp
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/record"
+)
+
+// How many bytes are kept of each text of a call: call.h.
+const (
+	schemeLimit = 16
+	pathLimit   = 640
+	queryLimit  = 640
+	socketLimit = 108
+	errorLimit  = 128
+	// urlLimit is how long url.full gets: the escapes of a path make it longer.
+	urlLimit = schemeLimit + len("://") + hostLimit + pathLimit + len("?") + queryLimit
+)
+
+// call is one record of a client's, taken apart.
+type call struct {
+	peer                   []byte
+	status                 uint16 // 0: there was no response
+	protoMajor, protoMinor uint8
+	failed                 bool
+	resends                uint8
+	raw                    bool // the path is escaped
+	opaque                 bool // the path is the URL's opaque part
+
+	method, scheme, host, path, query, socket, failure text
+}
+
+const callTextsAt = unsafe.Offsetof(clientClientSpan{}.Texts)
+
+func parseCall(raw []byte) (call, error) {
+	var layout clientClientSpan
+	var c call
+	if len(raw) < int(callTextsAt) {
+		return c, fmt.Errorf("record of %d bytes, %d expected at the least", len(raw), callTextsAt)
+	}
+	c.peer = raw[unsafe.Offsetof(layout.Peer):]
+	c.status = binary.LittleEndian.Uint16(raw[unsafe.Offsetof(layout.Status):])
+	c.protoMajor, c.protoMinor = raw[unsafe.Offsetof(layout.ProtoMajor)], raw[unsafe.Offsetof(layout.ProtoMinor)]
+	c.failed = raw[unsafe.Offsetof(layout.Failed)] != 0
+	c.resends = raw[unsafe.Offsetof(layout.Resends)]
+	c.raw = raw[unsafe.Offsetof(layout.Raw)] != 0
+	c.opaque = raw[unsafe.Offsetof(layout.Opaque)] != 0
+	return c, record.Texts(raw, callTextsAt, []record.Placed{
+		{To: &c.method, At: unsafe.Offsetof(layout.Method)},
+		{To: &c.scheme, At: unsafe.Offsetof(layout.Scheme)},
+		{To: &c.host, At: unsafe.Offsetof(layout.Host)},
+		{To: &c.path, At: unsafe.Offsetof(layout.Path)},
+		{To: &c.query, At: unsafe.Offsetof(layout.Query)},
+		{To: &c.socket, At: unsafe.Offsetof(layout.Socket)},
+		{To: &c.failure, At: unsafe.Offsetof(layout.Error)},
+	})
+}
+
+// decodeCall makes a CLIENT span of a record, by the stable HTTP conventions:
+// https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+func decodeCall(raw []byte, span *model.Span) error {
+	c, err := parseCall(raw)
+	if err != nil {
+		return err
+	}
+	span.Kind = model.KindClient
+	attributes := span.Attributes
+	add := func(key, value string) {
+		if value != "" {
+			attributes = append(attributes, model.String(key, value))
+		}
+	}
+	if c.method.Raw == "" {
+		c.method.Raw = "GET" // what an empty method means: net/http.Request
+	}
+	method, original := conventionalMethod(c.method)
+	add(string(semconv.HTTPRequestMethodKey), method)
+	add(string(semconv.HTTPRequestMethodOriginalKey), original)
+	span.Name = spanName(method, "")
+
+	add(string(semconv.URLFullKey), fullURL(&c))
+	if address, port := splitHost(c.host); address != "" {
+		if port == 0 {
+			port = defaultPort(c.scheme.Raw)
+		}
+		add(string(semconv.ServerAddressKey), address)
+		if port != 0 {
+			attributes = append(attributes, model.Int(string(semconv.ServerPortKey), int64(port)))
+		}
+	}
+	if c.status != 0 && c.status != statusUnreadable {
+		attributes = append(attributes, model.Int(string(semconv.HTTPResponseStatusCodeKey), int64(c.status)))
+		add(string(semconv.NetworkProtocolVersionKey), protocolVersion(c.protoMajor, c.protoMinor))
+	}
+	if c.resends > 0 {
+		attributes = append(attributes, model.Int(string(semconv.HTTPRequestResendCountKey), int64(c.resends)))
+	}
+	if failure := callFailure(&c); failure != "" {
+		span.Status = model.StatusError
+		add(string(semconv.ErrorTypeKey), failure)
+	}
+	span.Attributes = record.AppendPeer(attributes, c.peer, c.socket)
+	return nil
+}
+
+// callFailure is the error.type of a call that failed, or "": the type of the
+// error that RoundTrip returned, or the status.
+func callFailure(c *call) string {
+	switch {
+	case c.failed && c.failure.Raw == "":
+		return "_OTHER"
+	case c.failed:
+		return c.failure.Valid(errorLimit)
+	case c.status >= 400 && c.status != statusUnreadable:
+		return strconv.Itoa(int(c.status))
+	}
+	return ""
+}
+
+// fullURL puts the URL together again, without credentials, which are not read,
+// and up to where a part of it was cut.
+func fullURL(c *call) string {
+	scheme := c.scheme.Valid(schemeLimit)
+	if scheme == "" || c.scheme.Cut || c.host.Cut {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(scheme + ":")
+	path := c.path.Valid(pathLimit)
+	switch {
+	case c.opaque:
+		b.WriteString(path)
+	default:
+		b.WriteString("//" + c.host.Valid(hostLimit))
+		if path != "" && path[0] != '/' {
+			b.WriteByte('/')
+		}
+		b.WriteString(escapedPath(path, c.raw))
+	}
+	if query := c.query.Valid(queryLimit); query != "" && !c.path.Cut && b.Len()+len("?")+len(query) <= urlLimit {
+		b.WriteString("?" + query)
+	}
+	return cutURL(b.String())
+}
+
+// escapedPath is what net/http sends of a URL's path: its RawPath if that is a
+// valid encoding (net/url.URL.EscapedPath).
+func escapedPath(path string, raw bool) string {
+	u := url.URL{Path: path}
+	if raw {
+		if plain, err := url.PathUnescape(path); err == nil {
+			u.Path, u.RawPath = plain, path
+		}
+	}
+	return u.EscapedPath()
+}
+
+// cutURL cuts a URL at the limit, and not inside of an escape.
+func cutURL(full string) string {
+	if len(full) <= urlLimit {
+		return full
+	}
+	full = full[:urlLimit]
+	if i := strings.LastIndexByte(full, '%'); i > len(full)-len("%00") {
+		full = full[:i]
+	}
+	return full
+}
+
+func defaultPort(scheme string) uint16 {
+	switch scheme {
+	case "http":
+		return 80
+	case "https":
+		return 443
+	}
+	return 0
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* How a request begins, and how it ends. */
+#pragma once
+
+#include "netconn.h"
+#include "panic.h"
+#include "request.h"
+#include "route.h"
+
+#define OPERATION struct server_span
+#define OFFSETS struct server_offsets
+#include "operation.h"
+
+/* Whether it is what a client says first that speaks HTTP/2 without having asked,
+ * "PRI * HTTP/2.0": RFC 9113, section 3.4. Servers of HTTP/1 get it as a request. */
+static __always_inline bool is_preface(const struct arrived *arrived)
+{
+	char method[3], target;
+
+	return arrived->method.length == sizeof(method) && arrived->target.length == sizeof(target) &&
+	       !go_read(&method, arrived->method.data, 0) && !go_read(&target, arrived->target.data, 0) &&
+	       method[0] == 'P' && method[1] == 'R' && method[2] == 'I' && target == '*';
+}
+
+/* Which server a request comes from. */
+enum server {
+	SERVER_NETHTTP,	 /* net/http: HTTP/1, and its own HTTP/2 */
+	SERVER_INTERNAL, /* streams of net/http/internal/http2, as it knows them */
+	SERVER_NET,	 /* streams of golang.org/x/net/http2 */
+};
+
+/* Whether the writer of a stream is that of net/http's own server: a program can
+ * put its own around it, of which nothing is known. */
+static __always_inline bool is_stream_writer(struct pt_regs *ctx, const struct server_offsets *o)
+{
+	struct go_interface writer = { GO_ARG1(ctx), GO_ARG2(ctx) };
+
+	return o->serve_site != ABSENT && o->itab_fun != ABSENT &&
+	       holds(o->itab_fun, GO_PC(ctx) - o->serve_site, &writer, o->stream_writer);
+}
+
+/* Whether the end of a stream is seen. */
+static __always_inline bool ends(const struct server_offsets *o, enum server server)
+{
+	return server == SERVER_NET ? o->ends_net_streams : o->ends_streams;
+}
+
+/* Begins a request, unless it has begun already. */
+static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 request, enum server server)
+{
+	struct operation_key key = {};
+	struct server_offsets *o;
+	struct server_span *span;
+	struct work *work;
+
+	if (!enter(ctx, &key, &o))
+		return;
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid))
+		return lose(COUNTER_LOST_UNREADABLE);
+	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		span = bpf_map_lookup_elem(&operations, &key);
+		if (span && span->proto_major == 2) {
+			/* A stream, which has a goroutine of its own, has begun. */
+			if (server == SERVER_NETHTTP)
+				span->request = request;
+			return;
+		}
+		/* Requests of a connection come one after the other: one that is
+		 * still here had an end that was not seen. */
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST))
+			return lose(COUNTER_LOST_MAP_FULL);
+	}
+	span = bpf_map_lookup_elem(&operations, &key);
+	if (!span)
+		return count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
+	work = (struct work *)(span->texts + WORK_AT);
+	if (!read_request(&work->arrived, span->texts, server == SERVER_INTERNAL ? &o->server_request : &o->request, request))
+		return give_up(&key, COUNTER_LOST_UNREADABLE);
+	if (server == SERVER_NETHTTP && work->arrived.proto_major != 1) {
+		if (is_preface(&work->arrived))
+			return give_up(&key, COUNTER_DISCARDED);
+		if (work->arrived.proto_major != 2)
+			return give_up(&key, COUNTER_LOST_UNSUPPORTED);
+		if (!is_stream_writer(ctx, o))
+			response = 0;
+	} else if (server != SERVER_NETHTTP) {
+		/* Also of a request that came over HTTP/1 and asked for HTTP/2. */
+		work->arrived.proto_major = 2;
+		work->arrived.proto_minor = 0;
+	}
+	if (work->arrived.proto_major == 2 && !ends(o, server))
+		return give_up(&key, COUNTER_LOST_UNSUPPORTED);
+	if (!note_request(span, o, work))
+		return give_up(&key, COUNTER_NOT_SAMPLED);
+	count(COUNTER_OPERATIONS);
+	span->response = response;
+	span->request = server == SERVER_INTERNAL ? 0 : request;
+	start_head(&span->head, &key);
+}
+
+/* net/http refuses to write any other: src/net/http/server.go, checkWriteHeaderCode. */
+static __always_inline bool is_status(__u64 status)
+{
+	return status >= 100 && status <= 999;
+}
+
+/* Ends a request: its status is at the address `status_at` + `status_offset`. */
+static __noinline int end(struct operation_key *key, struct server_span *span, const struct server_offsets *o,
+			  __u64 status_at, __u32 status_offset)
+{
+	__u64 status;
+
+	if (!key || !span || !o)
+		return 0;
+	if (status_offset != ABSENT && !go_read(&status, status_at, status_offset) && (!status || is_status(status))) {
+		span->status = status;
+	} else if (!span->status && span->ending == ENDING_RETURNED) { /* none was noted either */
+		span->status = STATUS_UNREADABLE;
+		span->partial = 1;
+	}
+	if (!note_route(span, o))
+		span->partial = 1;
+	if (span->partial)
+		count(COUNTER_PARTIAL_UNREADABLE);
+	finish(key, span, span->used);
+	return 0;
+}
+
+static __noinline int end_of_stream(struct operation_key *key, struct server_span *span,
+				    const struct server_offsets *o, const struct stream_offsets *stream)
+{
+	__u64 state = 0;
+	__u32 status;
+
+	if (!span || !stream)
+		return 0;
+	status = stream->status;
+	if (!span->response || stream->writer == ABSENT || go_read(&state, span->response, stream->writer))
+		status = ABSENT;
+	return end(key, span, o, state, status);
+}
+
+/* Whether the value of a panic is http.ErrAbortHandler, the error of which
+ * net/http makes no more than an end of the connection. It is known by its text,
+ * since the variable has no name in a stripped binary. */
+static __always_inline bool is_abort(const struct go_interface *value)
+{
+	static const char abort[] = "net/http: abort Handler";
+	char found[sizeof(abort) - 1];
+	struct go_string text;
+
+	if (go_read(&text, value->data, 0) || text.length != sizeof(found) || go_read(&found, text.data, 0))
+		return false;
+	for (__u32 i = 0; i < sizeof(found); i++) {
+		if (found[i] != abort[i])
+			return false;
+	}
+	return true;
+}
+
+/* Says how a handler ended, at the entry of a deferred function of its server's. */
+static __always_inline bool note_ending(struct pt_regs *ctx, struct server_span *span, const struct server_offsets *o,
+					enum ending otherwise)
+{
+	struct go_interface value;
+
+	switch (unwinding(GO_G(ctx), o->g_panic, o->panic_arg, o->panic_goexit, &value)) {
+	case UNWINDING_NOT:
+		span->ending = otherwise;
+		return true;
+	case UNWINDING_PANIC:
+		span->ending = is_abort(&value) ? ENDING_ABORTED : ENDING_PANICKED;
+		return true;
+	case UNWINDING_GOEXIT:
+		span->ending = ENDING_EXITED;
+		return true;
+	default:
+		return false;
+	}
+}

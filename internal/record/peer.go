@@ -1,0 +1,50 @@
+package record
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// The kinds of peers: enum peer_kind, bpf/include/netconn.h.
+const (
+	peerIPv4 = 1
+	peerIPv6 = 2
+	peerUnix = 3
+)
+
+// Offsets in struct peer, and its size.
+const (
+	peerPort = 16
+	peerKind = 18
+	peerSize = 24
+)
+
+// AppendPeer adds what a struct peer says; socket is the path of a unix socket.
+// It adds nothing for a peer that is not known.
+func AppendPeer(attributes []model.Attribute, peer []byte, socket Text) []model.Attribute {
+	if len(peer) < peerSize {
+		return attributes
+	}
+	var address netip.Addr
+	switch peer[peerKind] {
+	case peerIPv4:
+		address = netip.AddrFrom4([4]byte(peer))
+	case peerIPv6:
+		address = netip.AddrFrom16([16]byte(peer)).Unmap()
+	case peerUnix:
+		attributes = append(attributes, model.String(string(semconv.NetworkTransportKey), semconv.NetworkTransportUnix.Value.AsString()))
+		if socket.Raw != "" && !socket.Cut {
+			attributes = append(attributes, model.String(string(semconv.NetworkPeerAddressKey), socket.Valid(len(socket.Raw))))
+		}
+		return attributes
+	default:
+		return attributes
+	}
+	return append(attributes,
+		model.String(string(semconv.NetworkPeerAddressKey), address.String()),
+		model.Int(string(semconv.NetworkPeerPortKey), int64(binary.LittleEndian.Uint16(peer[peerPort:]))))
+}
