@@ -160,7 +160,9 @@ func compareStreams(t *testing.T, server *target.Server, client *http.Client, sc
 				delete(want.Attributes, key)
 			}
 		}
-		if call.route != "" && hasPatterns(build) {
+		// From Go 1.27 on it cannot be told from one that was collected.
+		unknown := call.path == "/mutate/it" && strings.HasPrefix(build.Go, "1.27.")
+		if call.route != "" && hasPatterns(build) && !unknown {
 			want.Attributes["http.route"] = call.route
 		} else {
 			want.Name, _, _ = strings.Cut(want.Name, " ")

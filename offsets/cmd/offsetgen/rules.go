@@ -32,7 +32,7 @@ func main() {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Host", r.Host)
 	})
-	go log.Println("listening")
+	go log.Println(http.Get("http://localhost:0/"))
 	log.Fatal(http.ListenAndServe("localhost:0", nil))
 }
 `,
