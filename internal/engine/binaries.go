@@ -23,6 +23,7 @@ import (
 type traced struct {
 	id        model.ExeID
 	state     state
+	exe       string           // its path, as the first process of it named it
 	processes map[int]*running // that run it, by pid
 
 	// From stateAttached on.
@@ -145,17 +146,19 @@ func (c *controller) adopt(t *traced) {
 	if t.state != stateAttached || t.adopted {
 		return
 	}
+	// All processes of it may have ended while it was prepared.
+	paths := []string{t.exe}
 	for _, r := range t.processes {
-		if !c.finder.ByFile(r.process.Exe) {
-			continue
-		}
-		if err := c.kernel.Adopt(t.id, t.index); err != nil {
-			c.settings.Logger.Warn("New processes of a target's file are traced with a delay", zap.String("exe", r.process.Exe), zap.Error(err))
-			return
-		}
-		t.adopted = true
+		paths = append(paths, r.process.Exe)
+	}
+	if !slices.ContainsFunc(paths, c.finder.ByFile) {
 		return
 	}
+	if err := c.kernel.Adopt(t.id, t.index); err != nil {
+		c.settings.Logger.Warn("New processes of a target's file are traced with a delay", zap.String("exe", t.exe), zap.Error(err))
+		return
+	}
+	t.adopted = true
 }
 
 // dropIfUnused detaches a binary that no target runs any more, unless it may

@@ -230,7 +230,7 @@ func (c *controller) appeared(match discover.Match) {
 	c.processes[match.Process.PID] = r
 	t := c.binaries[match.Process.ID]
 	if t == nil {
-		t = &traced{id: match.Process.ID, processes: map[int]*running{}}
+		t = &traced{id: match.Process.ID, exe: match.Process.Exe, processes: map[int]*running{}}
 		c.binaries[t.id] = t
 	}
 	r.binary = t

@@ -62,7 +62,7 @@ func (c *controller) prepare(t *traced) {
 // attachFile opens the executable of a process, and inspects and attaches this
 // one open file: its path may name another by then.
 func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint32) (p prepared) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/exe", pid))
+	file, err := openExecutable(pid, exe, id)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return prepared{vanished: true}
 	}
@@ -105,6 +105,20 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 			zap.String("exe", exe), zap.Error(leaseErr))
 	}
 	return p
+}
+
+// openExecutable opens the executable of a process; of one that has ended by now,
+// the file at its path, if that is the same: it may run again.
+func openExecutable(pid int, exe string, id model.ExeID) (*os.File, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/exe", pid))
+	if err == nil || !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
+		return file, err
+	}
+	if there, pathErr := discover.FileID(exe); pathErr != nil || there != id {
+		return nil, err
+	}
+	// Whatever has taken its place meanwhile, opening it does not wait.
+	return os.OpenFile(exe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 // leftOut gives the reasons why libraries that the binary uses are not traced.

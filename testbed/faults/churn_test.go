@@ -70,6 +70,36 @@ func TestProcessesThatComeAndGoLoseNoRequest(t *testing.T) {
 	}
 }
 
+// The first process of a binary may be gone before its file was looked at.
+func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
+	folder := t.TempDir()
+	paths := binaries(t, folder, manyBinaries)
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}})
+	const requests = 5
+	for _, path := range paths {
+		server, err := target.Run(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Binaries == len(paths) }, "all binaries being attached")
+	for _, path := range paths {
+		server, err := target.Run(path)
+		if err == nil {
+			err = live(server, requests)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if spans := len(tracer.Await(t, len(paths)*requests)); spans != len(paths)*requests {
+		t.Errorf("%d spans of %d requests", spans, len(paths)*requests)
+	}
+}
+
 // live has a process answer some requests and end.
 func live(server *target.Server, requests int) error {
 	for range requests {
