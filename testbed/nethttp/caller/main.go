@@ -125,7 +125,7 @@ func send(client *http.Client, o order, url string) int {
 	if o.Cancel > 0 {
 		time.AfterFunc(time.Duration(o.Cancel)*time.Millisecond, cancel)
 	}
-	request, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -148,7 +148,7 @@ func panicked(transport *http.Transport) {
 			panic("there was no panic")
 		}
 	}()
-	request, err := http.NewRequest("GET", "http://127.0.0.1:1/panic", nil)
+	request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:1/panic", nil)
 	if err != nil {
 		panic(err)
 	}
