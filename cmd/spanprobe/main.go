@@ -21,7 +21,11 @@ const usage = `Usage:
   spanprobe --help                        this text
 
 inspect reads the executable, and needs no privileges but those to read it: for a
-process of another user, CAP_SYS_PTRACE or root. It changes nothing.
+process of another user, CAP_SYS_PTRACE or root. It changes nothing. A number is a
+process id: a file of that name is ./12.
+
+Exit code: 0 if the program could be inspected, whether or not there is anything
+to trace in it; 1 if not; 2 if the arguments are wrong.
 `
 
 // Exit codes.

@@ -63,6 +63,9 @@ func provideJaeger(ctx context.Context, t *terminal, tree tree, source jaegerSou
 	if source == jaegerImaged && engine == "" {
 		return jaegerOrigin{}, errors.New("-jaeger image: neither `docker info` nor `podman info` succeeds, so no container engine runs here")
 	}
+	if engine == "" && source != jaegerBuilt {
+		t.say("  jaeger      no container engine answers, so there will be no web page")
+	}
 	if engine != "" {
 		err := t.step("jaeger", engine+" pulls "+jaegerImage, func() (string, error) {
 			return "have " + jaegerImage, pull(ctx, engine)
@@ -72,7 +75,7 @@ func provideJaeger(ctx context.Context, t *terminal, tree tree, source jaegerSou
 		}
 		t.say(fmt.Sprintf("  %-11s %v\n  %-11s so it is built from its module instead", "", err, ""))
 	}
-	err := t.step("jaeger", "building from its module (some five minutes the first time)", func() (string, error) {
+	err := t.step("jaeger", "building from its module (five minutes the first time, longer on a busy machine)", func() (string, error) {
 		return buildJaeger(ctx, tree)
 	})
 	return jaegerOrigin{binary: tree.jaeger()}, err
