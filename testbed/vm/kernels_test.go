@@ -30,6 +30,9 @@ var (
 	plain     = target.Build{Source: "bpf/nethttp/target", Go: "1.26.8"}
 	elsewhere = target.Build{Source: "bpf/nethttp/target", Go: "1.26.8", Flags: []string{"-gcflags=all=-N -l"}}
 	stripped  = target.Build{Source: "bpf/nethttp/target", Go: "1.26.8", Flags: []string{target.Stripped}}
+
+	newestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.27.4", Flags: []string{target.Stripped}}
+	oldestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.17.13", Flags: []string{target.Stripped}}
 )
 
 // with is the name of a test's subtest for a build.
@@ -46,6 +49,8 @@ func spans() Suite {
 		with("TestEveryStreamOfHTTP2GivesASpan", newest),
 		with("TestAHandlerThatDoesNotReturnHasASpanThatSaysSo", newest),
 		with("TestTheRouteIsFoundWhateverMiddlewareStandsBefore", newest),
+		with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),
+		with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestCaller),
 		"TestWhatTheCallerDoesNotSampleHasNoSpan",
 	}}
 }
@@ -82,7 +87,7 @@ func faults(tests ...[]string) Suite {
 func inside(tests ...string) Suite { return Suite{Package: "vm/inside", Tests: tests} }
 
 func TestKernels(t *testing.T) {
-	programs := []target.Build{newest, oldest, plain, elsewhere, stripped}
+	programs := []target.Build{newest, oldest, plain, elsewhere, stripped, newestCaller, oldestCaller}
 	linux618 := Kernel{"6.18", "amd64", "trixie-backports"}
 	for _, c := range []struct {
 		name        string
@@ -115,8 +120,9 @@ func TestKernels(t *testing.T) {
 				with("TestEverySpanSaysWhatTheClientKnows", newest),
 				with("TestEveryStreamOfHTTP2GivesASpan", newest),
 				with("TestAHandlerThatDoesNotReturnHasASpanThatSaysSo", newest),
+				with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),
 			}}},
-			targets: []target.Build{newest},
+			targets: []target.Build{newest, newestCaller},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
