@@ -194,9 +194,9 @@ func errands(u *upstreams) []errand {
 		{name: "refused", order: order{URL: "http://" + u.refusing + "/a"}, spans: []map[string]any{unconnected}, failed: true},
 		{name: "no such host", order: order{URL: "http://name.invalid/a"}, spans: []map[string]any{merged(unconnected, map[string]any{"server.port": int64(80)})}, failed: true},
 		{name: "a certificate that is not trusted", order: order{URL: u.tls.URL + "/a"}, spans: []map[string]any{unconnected}, failed: true},
-		{name: "a timeout", order: order{URL: u.plain.URL + "/never", Timeout: 100}, spans: []map[string]any{unanswered}, failed: true},
-		{name: "a cancelled request", order: order{URL: u.plain.URL + "/never", Cancel: 100}, spans: []map[string]any{unanswered}, failed: true},
-		{name: "a cancelled stream", order: order{URL: u.tls.URL + "/never", Trust: true, HTTP2: true, Cancel: 100}, spans: []map[string]any{unanswered}, failed: true},
+		{name: "a timeout", order: order{URL: u.plain.URL + "/never", Timeout: 1000}, spans: []map[string]any{unanswered}, failed: true},
+		{name: "a cancelled request", order: order{URL: u.plain.URL + "/never", Cancel: 1000}, spans: []map[string]any{unanswered}, failed: true},
+		{name: "a cancelled stream", order: order{URL: u.tls.URL + "/never", Trust: true, HTTP2: true, Cancel: 1000}, spans: []map[string]any{unanswered}, failed: true},
 	}
 }
 
