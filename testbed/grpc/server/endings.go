@@ -37,8 +37,11 @@ func end(ctx context.Context) error {
 //	panic       does so
 //	flaky=2     with UNAVAILABLE, unless the client has tried that often before
 //	gather=100  goes on when so many calls are here at once
+//	forward     calls the same method of the server that the metadata "to" names,
+//	            with what is left of the metadata's words, and ends as that does
 func obey(ctx context.Context) error {
-	for _, word := range strings.Fields(value(ctx, "ending")) {
+	words := strings.Fields(value(ctx, "ending"))
+	for i, word := range words {
 		parts := strings.SplitN(word+"=0", "=", 3)
 		n, err := strconv.Atoi(parts[1])
 		if err != nil {
@@ -62,6 +65,8 @@ func obey(ctx context.Context) error {
 			}
 		case "gather":
 			gather(n)
+		case "forward":
+			return forward(ctx, strings.Join(words[i+1:], " "))
 		default:
 			err = status.Errorf(codes.InvalidArgument, "no ending: %q", word)
 		}
