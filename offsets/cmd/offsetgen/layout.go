@@ -158,8 +158,8 @@ func (c *checker) whole(t types.Type) error {
 // sync.Map (1.20 and 1.24) are not.
 var steadyStructs = map[string]int64{
 	"bytes.Buffer":        40,
-	// The first field of every message, in all releases of protobuf from 1.20 on.
-	"google.golang.org/protobuf/internal/impl.MessageState": 8,
+	// The first field of every message, in all releases of protobuf that have it.
+	"google.golang.org/protobuf/runtime/protoimpl.MessageState": 8,
 	"strings.Builder":     32,
 	"sync.Mutex":          8,
 	"sync.Once":           12,
