@@ -2,6 +2,7 @@
 package all
 
 import (
+	"github.com/spanprobe/spanprobe/bpf/grpc"
 	"github.com/spanprobe/spanprobe/bpf/nethttp"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
@@ -12,5 +13,7 @@ func Libraries() []probe.Library {
 	return []probe.Library{
 		nethttp.Server(),
 		nethttp.Client(),
+		grpc.Server(),
+		grpc.Client(),
 	}
 }

@@ -13,6 +13,7 @@
 #define GO_RESULT0 GO_ARG0
 #define GO_RESULT1 GO_ARG1
 #define GO_RESULT2 GO_ARG2
+#define GO_RESULT3 GO_ARG3
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -25,6 +26,8 @@ struct pt_regs {
 #define GO_ARG1(ctx) ((ctx)->bx)
 #define GO_ARG2(ctx) ((ctx)->cx)
 #define GO_ARG3(ctx) ((ctx)->di)
+#define GO_ARG4(ctx) ((ctx)->si)
+#define GO_ARG5(ctx) ((ctx)->r8)
 #define GO_G(ctx) ((ctx)->r14)
 #define GO_PC(ctx) ((ctx)->ip)
 #define GO_SP(ctx) ((ctx)->sp)
@@ -44,6 +47,8 @@ struct pt_regs {
 #define GO_ARG1(ctx) ((ctx)->regs[1])
 #define GO_ARG2(ctx) ((ctx)->regs[2])
 #define GO_ARG3(ctx) ((ctx)->regs[3])
+#define GO_ARG4(ctx) ((ctx)->regs[4])
+#define GO_ARG5(ctx) ((ctx)->regs[5])
 #define GO_G(ctx) ((ctx)->regs[28])
 #define GO_PC(ctx) ((ctx)->pc)
 #define GO_SP(ctx) ((ctx)->sp)

@@ -78,6 +78,7 @@ struct wanted_headers {
 	struct header_values traceparent;
 	struct header_values tracestate;
 	struct header_values user_agent;
+	struct header_values authority; /* of HTTP/2; in the metadata of gRPC only */
 	__u64 unreadable; /* whether an entry, or a part of one, could not be read */
 };
 
@@ -93,8 +94,13 @@ static __always_inline void note_values(struct header_values *to, const struct g
 	to->length = lines->length;
 }
 
+/* Letters without their case; what else is in the names that are looked for stays. */
+#define LOWER8 0x2020202020202020
+#define LOWER4 0x20202020
+
 /* net/http canonicalizes the keys of what arrives, so the case on the wire
- * does not matter: src/net/textproto/reader.go, CanonicalMIMEHeaderKey. */
+ * does not matter (src/net/textproto/reader.go, CanonicalMIMEHeaderKey); gRPC has
+ * them in lower case. */
 static __always_inline void match_header(const struct go_string *key, const struct go_slice *value,
 					 struct wanted_headers *wanted)
 {
@@ -104,23 +110,25 @@ static __always_inline void match_header(const struct go_string *key, const stru
 		__u32 rest;
 	} name = {};
 
-	if (key->length == sizeof("Traceparent") - 1) {
-		if (bpf_probe_read_user(&name, sizeof("Traceparent") - 1, (const void *)key->data))
+	if (key->length == sizeof("traceparent") - 1) {
+		if (bpf_probe_read_user(&name, sizeof("traceparent") - 1, (const void *)key->data))
 			goto unreadable;
-		if (name.first == FIRST8('T', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
-		    name.next == NEXT4('e', 'n', 't', 0))
+		if ((name.first | LOWER8) == FIRST8('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
+		    (name.next | LOWER4) == NEXT4('e', 'n', 't', ' '))
 			note_values(&wanted->traceparent, value);
 		return;
 	}
-	if (key->length == sizeof("Tracestate") - 1) { /* and "User-Agent" */
-		if (bpf_probe_read_user(&name, sizeof("Tracestate") - 1, (const void *)key->data))
+	if (key->length == sizeof("tracestate") - 1) { /* and the others */
+		if (bpf_probe_read_user(&name, sizeof("tracestate") - 1, (const void *)key->data))
 			goto unreadable;
-		if (name.first == FIRST8('T', 'r', 'a', 'c', 'e', 's', 't', 'a') &&
-		    name.next == NEXT4('t', 'e', 0, 0))
+		name.first |= LOWER8;
+		name.next |= LOWER4;
+		if (name.first == FIRST8('t', 'r', 'a', 'c', 'e', 's', 't', 'a') && name.next == NEXT4('t', 'e', ' ', ' '))
 			note_values(&wanted->tracestate, value);
-		else if (name.first == FIRST8('U', 's', 'e', 'r', '-', 'A', 'g', 'e') &&
-			 name.next == NEXT4('n', 't', 0, 0))
+		else if (name.first == FIRST8('u', 's', 'e', 'r', '-', 'a', 'g', 'e') && name.next == NEXT4('n', 't', ' ', ' '))
 			note_values(&wanted->user_agent, value);
+		else if (name.first == FIRST8(':', 'a', 'u', 't', 'h', 'o', 'r', 'i') && name.next == NEXT4('t', 'y', ' ', ' '))
+			note_values(&wanted->authority, value);
 	}
 	return;
 unreadable:

@@ -75,6 +75,19 @@ static __always_inline OPERATION *returning(struct pt_regs *ctx, struct operatio
 	return bpf_map_lookup_elem(&operations, key);
 }
 
+/* How deep in the stack the frame is that the stack pointer is at, in bytes from
+ * the stack's upper end, which is at `stack_hi` in g: it stays when the stack moves,
+ * and tells which return belongs to which entry. */
+static __always_inline bool frame_depth(struct pt_regs *ctx, __u32 stack_hi, __u64 *depth)
+{
+	__u64 top;
+
+	if (go_read(&top, GO_G(ctx), stack_hi))
+		return false;
+	*depth = top - GO_SP(ctx);
+	return true;
+}
+
 /* Removes an operation that goes no further. Whoever removes an entry counts it. */
 static __always_inline void remove(const struct operation_key *key, enum counter why)
 {

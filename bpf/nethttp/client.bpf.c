@@ -20,17 +20,6 @@
 #define OFFSETS struct client_offsets
 #include "operation.h"
 
-/* How deep in the stack the frame is that the stack pointer is at, in bytes. */
-static __always_inline bool frame_depth(struct pt_regs *ctx, const struct client_offsets *o, __u64 *depth)
-{
-	__u64 top;
-
-	if (go_read(&top, GO_G(ctx), o->g_stack + o->stack_hi))
-		return false;
-	*depth = top - GO_SP(ctx);
-	return true;
-}
-
 /* Begins a call, unless it is a part of one. */
 static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 {
@@ -43,7 +32,7 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 
 	if (!enter(ctx, &key, &o))
 		return 0;
-	if (go_read(&key.goid, GO_G(ctx), o->g_goid) || !frame_depth(ctx, o, &depth)) {
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid) || !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
 		lose(COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
@@ -181,7 +170,7 @@ static __always_inline int end(struct pt_regs *ctx, bool net)
 
 	if (!span || span->net != net)
 		return 0;
-	if (!frame_depth(ctx, o, &depth)) {
+	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
 		remove(&key, COUNTER_LOST_UNFINISHED);
 		return 0;
 	}
@@ -214,8 +203,5 @@ int end_net_call(struct pt_regs *ctx)
 {
 	return end(ctx, true);
 }
-
-/* What the Go side needs of a type that no map holds. */
-const enum peer_kind *peer_kind_layout __attribute__((unused));
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -3,10 +3,11 @@ package nethttp
 import (
 	"unsafe"
 
+	"github.com/spanprobe/spanprobe/bpf/golang"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type client_offsets -type client_span -type peer_kind client client.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type client_offsets -type client_span client client.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // Client traces the Transports of net/http and of golang.org/x/net/http2.
 func Client() probe.Library {
@@ -14,7 +15,7 @@ func Client() probe.Library {
 	return probe.Library{
 		Name:        "net/http/client",
 		Hooks:       clientHooks(),
-		Functions:   connFunctions(unsafe.Offsetof(o.Conn)),
+		Functions:   golang.ConnFunctions(unsafe.Offsetof(o.Conn)),
 		Fields:      clientFields(),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadClient,
@@ -52,81 +53,27 @@ func clientHooks() []probe.Hook {
 func clientFields() []probe.Field {
 	var o clientClientOffsets
 	fields := []probe.Field{
-		field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
-		field("runtime", "g", "stack", unsafe.Offsetof(o.G_stack)),
-		field("runtime", "stack", "hi", unsafe.Offsetof(o.StackHi)),
-		field("net/http", "Request", "Method", unsafe.Offsetof(o.RequestMethod)),
-		field("net/http", "Request", "URL", unsafe.Offsetof(o.RequestUrl)),
-		field("net/http", "Request", "Response", unsafe.Offsetof(o.RequestResponse)),
-		field("net/url", "URL", "Scheme", unsafe.Offsetof(o.UrlScheme)),
-		field("net/url", "URL", "Opaque", unsafe.Offsetof(o.UrlOpaque)),
-		field("net/url", "URL", "Host", unsafe.Offsetof(o.UrlHost)),
-		field("net/url", "URL", "Path", unsafe.Offsetof(o.UrlPath)),
-		field("net/url", "URL", "RawPath", unsafe.Offsetof(o.UrlRawPath)),
-		field("net/url", "URL", "RawQuery", unsafe.Offsetof(o.UrlRawQuery)),
-		field("net/http", "Response", "StatusCode", unsafe.Offsetof(o.ResponseStatus)),
-		field("net/http", "Response", "ProtoMajor", unsafe.Offsetof(o.ResponseProtoMajor)),
-		field("net/http", "Response", "ProtoMinor", unsafe.Offsetof(o.ResponseProtoMinor)),
-		field("net/http", "Response", "Request", unsafe.Offsetof(o.ResponseRequest)),
-		optional("net/http", "persistConn", "conn", unsafe.Offsetof(o.Http1Conn)),
-		optional("net/http", "http2ClientConn", "tconn", unsafe.Offsetof(o.BundledConn)),
-		optional("net/http/internal/http2", "ClientConn", "tconn", unsafe.Offsetof(o.InternalConn)),
+		golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
+		golang.Field("runtime", "g", "stack", unsafe.Offsetof(o.G_stack)),
+		golang.Field("runtime", "stack", "hi", unsafe.Offsetof(o.StackHi)),
+		golang.Field("net/http", "Request", "Method", unsafe.Offsetof(o.RequestMethod)),
+		golang.Field("net/http", "Request", "URL", unsafe.Offsetof(o.RequestUrl)),
+		golang.Field("net/http", "Request", "Response", unsafe.Offsetof(o.RequestResponse)),
+		golang.Field("net/url", "URL", "Scheme", unsafe.Offsetof(o.UrlScheme)),
+		golang.Field("net/url", "URL", "Opaque", unsafe.Offsetof(o.UrlOpaque)),
+		golang.Field("net/url", "URL", "Host", unsafe.Offsetof(o.UrlHost)),
+		golang.Field("net/url", "URL", "Path", unsafe.Offsetof(o.UrlPath)),
+		golang.Field("net/url", "URL", "RawPath", unsafe.Offsetof(o.UrlRawPath)),
+		golang.Field("net/url", "URL", "RawQuery", unsafe.Offsetof(o.UrlRawQuery)),
+		golang.Field("net/http", "Response", "StatusCode", unsafe.Offsetof(o.ResponseStatus)),
+		golang.Field("net/http", "Response", "ProtoMajor", unsafe.Offsetof(o.ResponseProtoMajor)),
+		golang.Field("net/http", "Response", "ProtoMinor", unsafe.Offsetof(o.ResponseProtoMinor)),
+		golang.Field("net/http", "Response", "Request", unsafe.Offsetof(o.ResponseRequest)),
+		golang.Optional("net/http", "persistConn", "conn", unsafe.Offsetof(o.Http1Conn)),
+		golang.Optional("net/http", "http2ClientConn", "tconn", unsafe.Offsetof(o.BundledConn)),
+		golang.Optional("net/http/internal/http2", "ClientConn", "tconn", unsafe.Offsetof(o.InternalConn)),
 		ofNet("ClientConn", "tconn", unsafe.Offsetof(o.NetConn)),
 	}
-	fields = append(fields, typeFields(unsafe.Offsetof(o.Type))...)
-	return append(fields, connFields(unsafe.Offsetof(o.Conn))...)
-}
-
-// typeFields lists what the name of a value's type needs, for a struct
-// type_offsets at base. Some have had two names.
-func typeFields(base uintptr) []probe.Field {
-	var o clientClientOffsets
-	fields := []probe.Field{
-		optional("runtime", "moduledata", "types", unsafe.Offsetof(o.Type.Types)),
-		optional("runtime", "itab", "_type", unsafe.Offsetof(o.Type.ItabType)),
-		optional("internal/abi", "ITab", "Type", unsafe.Offsetof(o.Type.ItabType)),
-		optional("runtime", "_type", "tflag", unsafe.Offsetof(o.Type.Tflag)),
-		optional("internal/abi", "Type", "TFlag", unsafe.Offsetof(o.Type.Tflag)),
-		optional("runtime", "_type", "str", unsafe.Offsetof(o.Type.Str)),
-		optional("internal/abi", "Type", "Str", unsafe.Offsetof(o.Type.Str)),
-	}
-	return at(base, fields)
-}
-
-// connFields lists what the peer of a net.Conn needs, for a struct conn_offsets
-// at base.
-func connFields(base uintptr) []probe.Field {
-	var o clientClientOffsets
-	fields := []probe.Field{
-		optional("runtime", "itab", "fun", unsafe.Offsetof(o.Conn.ItabFun)),
-		optional("internal/abi", "ITab", "Fun", unsafe.Offsetof(o.Conn.ItabFun)),
-		optional("crypto/tls", "Conn", "conn", unsafe.Offsetof(o.Conn.TlsConn)),
-		optional("net", "conn", "fd", unsafe.Offsetof(o.Conn.ConnFd)),
-		optional("net", "netFD", "raddr", unsafe.Offsetof(o.Conn.FdRaddr)),
-		optional("net", "TCPAddr", "IP", unsafe.Offsetof(o.Conn.TcpIp)),
-		optional("net", "TCPAddr", "Port", unsafe.Offsetof(o.Conn.TcpPort)),
-		optional("net", "UnixAddr", "Name", unsafe.Offsetof(o.Conn.UnixName)),
-	}
-	return at(base, fields)
-}
-
-// connFunctions lists the functions by which the types of connections and
-// addresses are known, for a struct conn_offsets at base.
-func connFunctions(base uintptr) []probe.Function {
-	var o clientClientOffsets
-	return []probe.Function{
-		{Symbol: "net.(*TCPConn).Close", Slot: base + unsafe.Offsetof(o.Conn.TcpClose)},
-		{Symbol: "net.(*UnixConn).Close", Slot: base + unsafe.Offsetof(o.Conn.UnixClose)},
-		{Symbol: "crypto/tls.(*Conn).Close", Slot: base + unsafe.Offsetof(o.Conn.TlsClose)},
-		{Symbol: "net.(*TCPAddr).Network", Slot: base + unsafe.Offsetof(o.Conn.TcpNetwork)},
-		{Symbol: "net.(*UnixAddr).Network", Slot: base + unsafe.Offsetof(o.Conn.UnixNetwork)},
-	}
-}
-
-// at moves the slots of fields to a struct at base.
-func at(base uintptr, fields []probe.Field) []probe.Field {
-	for i := range fields {
-		fields[i].Slot += base
-	}
-	return fields
+	fields = append(fields, golang.TypeFields(unsafe.Offsetof(o.Type))...)
+	return append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
 }

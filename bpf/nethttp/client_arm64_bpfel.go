@@ -151,15 +151,6 @@ type clientOperationKey struct {
 	Goid       uint64
 }
 
-type clientPeerKind uint32
-
-const (
-	clientPeerKindPEER_UNKNOWN clientPeerKind = 0
-	clientPeerKindPEER_IPV4    clientPeerKind = 1
-	clientPeerKindPEER_IPV6    clientPeerKind = 2
-	clientPeerKindPEER_UNIX    clientPeerKind = 3
-)
-
 type clientProcess struct {
 	_          structs.HostLayout
 	Generation uint32
@@ -186,7 +177,6 @@ const (
 	clientProgStartNetCall           = "start_net_call"
 	clientVarLibrary                 = "library"
 	clientVarNever                   = "never"
-	clientVarPeerKindLayout          = "peer_kind_layout"
 	clientVarWakeupBytes             = "wakeup_bytes"
 )
 
@@ -258,10 +248,9 @@ type clientMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientVariableSpecs struct {
-	Library        *ebpf.VariableSpec `ebpf:"library"`
-	Never          *ebpf.VariableSpec `ebpf:"never"`
-	PeerKindLayout *ebpf.VariableSpec `ebpf:"peer_kind_layout"`
-	WakeupBytes    *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	Library     *ebpf.VariableSpec `ebpf:"library"`
+	Never       *ebpf.VariableSpec `ebpf:"never"`
+	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // clientObjects contains all objects after they have been loaded into the kernel.
@@ -307,10 +296,9 @@ func (m *clientMaps) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientVariables struct {
-	Library        *ebpf.Variable `ebpf:"library"`
-	Never          *ebpf.Variable `ebpf:"never"`
-	PeerKindLayout *ebpf.Variable `ebpf:"peer_kind_layout"`
-	WakeupBytes    *ebpf.Variable `ebpf:"wakeup_bytes"`
+	Library     *ebpf.Variable `ebpf:"library"`
+	Never       *ebpf.Variable `ebpf:"never"`
+	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // clientPrograms contains all programs after they have been loaded into the kernel.

@@ -4,7 +4,7 @@
 package nethttp
 
 import (
-	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/bpf/golang"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
@@ -12,21 +12,8 @@ import (
 // or in place of those that come with Go.
 const moduleNet = "golang.org/x/net"
 
-func field(pkg, structName, name string, slot uintptr) probe.Field {
-	return probe.Field{
-		Field: model.Field{Module: model.ModuleStd, Package: pkg, Struct: structName, Field: name},
-		Slot:  slot,
-	}
-}
-
-func optional(pkg, structName, name string, slot uintptr) probe.Field {
-	f := field(pkg, structName, name, slot)
-	f.Optional = true
-	return f
-}
-
 func ofNet(structName, name string, slot uintptr) probe.Field {
-	f := optional(moduleNet+"/http2", structName, name, slot)
+	f := golang.Optional(moduleNet+"/http2", structName, name, slot)
 	f.Module = moduleNet
 	return f
 }

@@ -3,11 +3,9 @@
 #pragma once
 
 #include "types.h"
-#include "counters.h"
 #include "go.h"
-#include "gomap.h"
+#include "incoming.h"
 #include "span.h"
-#include "traceparent.h"
 
 /* Bytes that are kept of each text; README's "Limits" names them. */
 #define METHOD_LIMIT 32
@@ -15,14 +13,10 @@
 #define HOST_LIMIT 128
 #define REMOTE_LIMIT 64
 #define USER_AGENT_LIMIT 192
-#define TRACESTATE_LIMIT 512
 #define ROUTE_LIMIT 192
 #define LINE_LIMIT (METHOD_LIMIT + 1 + TARGET_LIMIT)
 #define TEXTS_SIZE (TRACESTATE_LIMIT + LINE_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
 		    ROUTE_LIMIT)
-
-/* A request may bring its tracestate in several lines. */
-#define TRACESTATE_LINES 4
 
 /* Where an HTTP/2 server keeps the status. */
 struct stream_offsets {
@@ -135,74 +129,6 @@ static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
 	       go_take(&arrived->proto_minor, piece, have, REQUEST_PIECE, request, o->proto_minor);
 }
 
-/* The address of a string's header in the target, read into `string`. */
-static __always_inline bool copy_field(struct server_span *span, struct text *text, __u64 base,
-				       __u32 offset, const __u32 limit)
-{
-	struct go_string string;
-
-	if (go_read(&string, base, offset))
-		return false;
-	return copy_text(text, span->texts, TEXTS_SIZE, &span->used, &string, limit);
-}
-
-static __always_inline bool copy_first(struct server_span *span, struct text *text,
-				       const struct header_values *values, const __u32 limit)
-{
-	if (values->length <= 0)
-		return true;
-	return copy_field(span, text, values->data, 0, limit);
-}
-
-/* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
- * drops the last entry if `whole` says that bytes are missing. It is the first
- * of the texts, so that what is there already is under its limit. */
-static __always_inline bool copy_tracestate(struct server_span *span, const struct header_values *lines)
-{
-	__u32 room = TRACESTATE_LIMIT, whole = 0;
-	bool complete = true;
-
-	for (__u32 i = 0; i < TRACESTATE_LINES; i++) {
-		__u32 at = span->used, separator = !!span->tracestate.length;
-		struct go_string line;
-		__u64 length;
-
-		if (i >= lines->length)
-			break;
-		complete = !go_read(&line, lines->data, i * sizeof(line));
-		if (!complete)
-			break;
-		if (line.length <= 0)
-			continue;
-		whole += separator + (line.length > 0x7fff ? 0x7fff : line.length);
-		if (room <= separator)
-			break;
-		length = line.length;
-		if (length > room - separator)
-			length = room - separator;
-		complete = false;
-		bounded(at);
-		if (at > TRACESTATE_LIMIT)
-			break;
-		if (separator)
-			span->texts[at] = ','; /* counted only with what follows */
-		at += separator;
-		bounded(at);
-		bounded(length);
-		if (at > TRACESTATE_LIMIT || length > TRACESTATE_LIMIT ||
-		    bpf_probe_read_user(span->texts + at, length, (const void *)line.data))
-			break;
-		complete = true;
-		span->tracestate.length += separator + length;
-		span->used = at + length;
-		room -= separator + length;
-	}
-	if (!complete || lines->length > TRACESTATE_LINES || whole > 0xffff)
-		whole = 0xffff;
-	span->tracestate.whole = whole;
-	return complete;
-}
-
 /* The method and the target are parts of one line, "METHOD TARGET PROTO"
  * (src/net/http/request.go, parseRequestLine), and so need one read. */
 static __always_inline bool copy_request_line(struct server_span *span, const struct go_string *method,
@@ -241,40 +167,19 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 {
 	const struct arrived *arrived = &work->arrived;
 	struct wanted_headers *wanted = &work->wanted;
-	struct go_string traceparent;
-	bool complete = true, has_parent = false;
+	enum inherited inherited;
+	bool complete;
 
-	if (map_readable(&o->map)) {
-		__u32 state = find_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
-
-		if (state == WALK_FAILED || wanted->unreadable)
-			complete = false;
-		else if (state == WALK_GOES_ON)
-			count(COUNTER_PARTIAL_HEADERS);
-	}
-	/* Two of them are none: W3C Trace Context, section 3.2. */
-	if (wanted->traceparent.length == 1) {
-		enum traceparent found = TRACEPARENT_UNREADABLE;
-
-		if (!go_read(&traceparent, wanted->traceparent.data, 0))
-			found = parse_traceparent(&span->head, span->texts, &traceparent);
-		has_parent = found == TRACEPARENT_VALID;
-		complete &= found != TRACEPARENT_UNREADABLE;
-	}
-	if (has_parent && !(span->head.flags & FLAG_SAMPLED))
+	complete = search_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
+	inherited = inherit(&span->head, span->texts, wanted, &complete);
+	if (inherited == INHERITED_NOT_SAMPLED)
 		return false;
-	if (!has_parent) {
-		new_trace_id(&span->head);
-		span->head.flags = FLAG_SAMPLED;
-	}
-	new_span_id(&span->head);
-
-	if (has_parent)
-		complete &= copy_tracestate(span, &wanted->tracestate);
+	if (inherited == INHERITED_PARENT)
+		complete &= copy_tracestate(&span->tracestate, span->texts, &span->used, &wanted->tracestate);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
 	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);
-	complete &= copy_first(span, &span->user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
+	complete &= COPY_FIRST(span, user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
 	span->target_data = arrived->target.data;
 	span->tls = !!arrived->tls;
 	span->proto_major = arrived->proto_major;

@@ -3,6 +3,7 @@ package nethttp
 import (
 	"unsafe"
 
+	"github.com/spanprobe/spanprobe/bpf/golang"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
@@ -19,7 +20,7 @@ func Server() probe.Library {
 			{Symbol: "net/http.(*http2responseWriter).Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 			{Symbol: "net/http.http2ResponseWriter.Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 		},
-		Fields:      append(serverFields(), headerMapFields(unsafe.Offsetof(o.Map))...),
+		Fields:      append(serverFields(), golang.MapFields(unsafe.Offsetof(o.Map))...),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadServer,
 		Decode:      decodeRequest,
@@ -58,6 +59,8 @@ func serverHooks() []probe.Hook {
 		// A handler hands it the connection: the request becomes a stream.
 		{Symbol: serveConn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		{Symbol: serveConnIn, Event: probe.Enter, Program: "discard_request", Optional: true},
+		// The server of grpc is the handler, and the request becomes one of its calls.
+		{Symbol: "google.golang.org/grpc/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: "google.golang.org/grpc"},
 		// A request that a middleware has copied has its route on the copy.
 		{Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy", Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes)},
 	}
@@ -66,27 +69,27 @@ func serverHooks() []probe.Hook {
 func serverFields() []probe.Field {
 	var o serverServerOffsets
 	all := []probe.Field{
-		field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
-		field("runtime", "g", "_panic", unsafe.Offsetof(o.G_panic)),
-		field("runtime", "_panic", "arg", unsafe.Offsetof(o.PanicArg)),
-		field("runtime", "_panic", "goexit", unsafe.Offsetof(o.PanicGoexit)),
-		field("net/http", "Request", "URL", unsafe.Offsetof(o.RequestUrl)),
-		optional("net/http", "Request", "Pattern", unsafe.Offsetof(o.RequestPattern)),
-		optional("net/http", "Request", "pat", unsafe.Offsetof(o.RequestPat)),
-		optional("net/http", "pattern", "str", unsafe.Offsetof(o.PatternStr)),
-		field("net/url", "URL", "Path", unsafe.Offsetof(o.UrlPath)),
-		field("net/http", "response", "status", unsafe.Offsetof(o.ResponseStatus)),
-		optional("net/http", "http2responseWriter", "rws", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Writer)),
-		optional("net/http", "http2responseWriterState", "status", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Status)),
-		optional("net/http/internal/http2", "responseWriter", "rws", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Writer)),
-		optional("net/http/internal/http2", "responseWriterState", "status", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Status)),
-		optional("runtime", "itab", "fun", unsafe.Offsetof(o.ItabFun)),
-		optional("internal/abi", "ITab", "Fun", unsafe.Offsetof(o.ItabFun)),
+		golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
+		golang.Field("runtime", "g", "_panic", unsafe.Offsetof(o.G_panic)),
+		golang.Field("runtime", "_panic", "arg", unsafe.Offsetof(o.PanicArg)),
+		golang.Field("runtime", "_panic", "goexit", unsafe.Offsetof(o.PanicGoexit)),
+		golang.Field("net/http", "Request", "URL", unsafe.Offsetof(o.RequestUrl)),
+		golang.Optional("net/http", "Request", "Pattern", unsafe.Offsetof(o.RequestPattern)),
+		golang.Optional("net/http", "Request", "pat", unsafe.Offsetof(o.RequestPat)),
+		golang.Optional("net/http", "pattern", "str", unsafe.Offsetof(o.PatternStr)),
+		golang.Field("net/url", "URL", "Path", unsafe.Offsetof(o.UrlPath)),
+		golang.Field("net/http", "response", "status", unsafe.Offsetof(o.ResponseStatus)),
+		golang.Optional("net/http", "http2responseWriter", "rws", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Writer)),
+		golang.Optional("net/http", "http2responseWriterState", "status", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Status)),
+		golang.Optional("net/http/internal/http2", "responseWriter", "rws", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Writer)),
+		golang.Optional("net/http/internal/http2", "responseWriterState", "status", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Status)),
+		golang.Optional("runtime", "itab", "fun", unsafe.Offsetof(o.ItabFun)),
+		golang.Optional("internal/abi", "ITab", "Fun", unsafe.Offsetof(o.ItabFun)),
 		ofNet("responseWriter", "rws", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Writer)),
 		ofNet("responseWriterState", "status", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Status)),
 	}
-	all = append(all, requestFields(field, "net/http", "Request", unsafe.Offsetof(o.Request))...)
-	return append(all, requestFields(optional, "net/http/internal/http2", "ServerRequest", unsafe.Offsetof(o.ServerRequest))...)
+	all = append(all, requestFields(golang.Field, "net/http", "Request", unsafe.Offsetof(o.Request))...)
+	return append(all, requestFields(golang.Optional, "net/http/internal/http2", "ServerRequest", unsafe.Offsetof(o.ServerRequest))...)
 }
 
 // requestFields lists the fields of a request, for a struct request_offsets at
@@ -103,29 +106,4 @@ func requestFields(field func(pkg, structName, name string, slot uintptr) probe.
 		field(pkg, structName, "RequestURI", base+unsafe.Offsetof(o.Request.RequestUri)),
 		field(pkg, structName, "TLS", base+unsafe.Offsetof(o.Request.Tls)),
 	}
-}
-
-// headerMapFields lists what a walk of a net/http.Header needs, for a struct
-// map_offsets at base. A binary has one of the two layouts; the fields of the
-// other are absent. Without either, spans come without what headers tell.
-func headerMapFields(base uintptr) []probe.Field {
-	var o serverServerOffsets
-	fields := []probe.Field{
-		optional("runtime", "map", "layout", unsafe.Offsetof(o.Map.Layout)),
-		optional("runtime", "hmap", "count", unsafe.Offsetof(o.Map.HmapCount)),
-		optional("runtime", "hmap", "flags", unsafe.Offsetof(o.Map.HmapFlags)),
-		optional("runtime", "hmap", "B", unsafe.Offsetof(o.Map.HmapB)),
-		optional("runtime", "hmap", "buckets", unsafe.Offsetof(o.Map.HmapBuckets)),
-		optional("runtime", "hmap", "oldbuckets", unsafe.Offsetof(o.Map.HmapOldbuckets)),
-		optional("internal/runtime/maps", "Map", "used", unsafe.Offsetof(o.Map.MapUsed)),
-		optional("internal/runtime/maps", "Map", "dirPtr", unsafe.Offsetof(o.Map.MapDirPtr)),
-		optional("internal/runtime/maps", "Map", "dirLen", unsafe.Offsetof(o.Map.MapDirLen)),
-		optional("internal/runtime/maps", "table", "groups", unsafe.Offsetof(o.Map.TableGroups)),
-		optional("internal/runtime/maps", "groupsReference", "data", unsafe.Offsetof(o.Map.GroupsData)),
-		optional("internal/runtime/maps", "groupsReference", "lengthMask", unsafe.Offsetof(o.Map.GroupsLengthMask)),
-	}
-	for i := range fields {
-		fields[i].Slot += base
-	}
-	return fields
 }

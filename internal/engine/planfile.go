@@ -24,5 +24,5 @@ func PlanFile(file io.ReaderAt, size int64, path string, libraries []probe.Libra
 	lookup := plan.Lookup(binary, table, func(field model.Field) (uint64, bool, error) {
 		return inspected.FieldOffset(field, structs)
 	})
-	return binary, plan.Build(binary, libraries, lookup), nil
+	return binary, plan.Build(binary, libraries, lookup, inspected.TypeAddress), nil
 }

@@ -11,11 +11,13 @@ import (
 // Constants of DWARF 4 and 5, sections 7.5.3 to 7.5.6.
 const (
 	tagMember      = 0x0d
+	tagPointerType = 0x0f
 	tagStructType  = 0x13
 	tagCompileUnit = 0x11
 
 	attrName     = 0x03
 	attrLocation = 0x38 // DW_AT_data_member_location
+	attrType     = 0x49
 
 	unitTypeCompile = 0x01
 )
@@ -33,6 +35,7 @@ type debugInfo struct {
 
 	unitName string
 	left     uint64 // bytes of the current unit that are not read yet
+	end      uint64 // where it ends, from the beginning of the section
 	address  int    // bytes of an address in it
 	wide     bool   // 64-bit DWARF
 	version  uint16
@@ -60,7 +63,9 @@ type entry struct {
 	tag      uint64
 	children bool
 	name     string
-	location int64 // -1: none
+	location int64  // -1: none
+	at       uint64 // from the beginning of the section
+	refers   uint64 // to the entry of its type; 0: it has none that is known
 }
 
 // nextUnit goes on to the next compilation unit, and reads its first entry.
@@ -84,6 +89,10 @@ func (d *debugInfo) nextUnit() (more bool, err error) {
 		}
 	}
 	d.left = length
+	d.end += 4 + length
+	if d.wide {
+		d.end += 8
+	}
 	version, err := d.number(2)
 	if err != nil {
 		return false, err
@@ -127,6 +136,7 @@ func (d *debugInfo) nextUnit() (more bool, err error) {
 
 // nextEntry reads one entry of the current unit.
 func (d *debugInfo) nextEntry() (entry, error) {
+	at := d.end - d.left
 	code, err := d.uleb()
 	if err != nil || code == 0 {
 		return entry{}, err
@@ -135,7 +145,7 @@ func (d *debugInfo) nextEntry() (entry, error) {
 	if !ok {
 		return entry{}, errMalformed
 	}
-	e := entry{tag: s.tag, children: s.children, location: -1}
+	e := entry{tag: s.tag, children: s.children, location: -1, at: at}
 	d.values += 1 + len(s.fields)
 	for _, a := range s.fields {
 		switch {
@@ -143,6 +153,8 @@ func (d *debugInfo) nextEntry() (entry, error) {
 			e.name, err = d.text()
 		case a.name == attrLocation:
 			e.location, err = d.constant(a)
+		case a.name == attrType && a.form == formRefAddr && d.version > 2:
+			e.refers, err = d.number(d.offsetSize()) // which is what Go's linker writes
 		default:
 			err = d.skipForm(a.form)
 		}

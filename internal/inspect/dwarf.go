@@ -22,6 +22,7 @@ const (
 	maxUnits      = 1 << 16
 	maxValues     = 64 << 20 // attributes and entries that are read: their values may take no bytes
 	maxMembers    = 4096     // of one struct
+	maxPointers   = 1 << 20
 	unitWithTypes = "runtime"
 )
 
@@ -114,18 +115,27 @@ func (f *File) debugSection(name string, most uint64) (io.Reader, error) {
 	return io.LimitReader(contents, int64(s.Size)), nil
 }
 
+// reference is a member of a wanted struct, and the entry of its type.
+type reference struct {
+	members map[string]uint64
+	name    string
+	to      uint64
+}
+
 // findStructs walks the rest of the current unit and notes the wanted structs
-// and where their members are.
+// and where their members are; those that are pointers also as "*name".
 func (d *debugInfo) findStructs(structs map[string]map[string]uint64, wanted map[string]bool) error {
 	depth := 1
 	var members map[string]uint64 // of the struct that is being read, if it is wanted
+	var references []reference
+	pointers := map[uint64]bool{} // entries that describe one
 	for depth > 0 && d.left > 0 {
 		e, err := d.nextEntry()
 		if err != nil {
 			return err
 		}
-		if d.values > maxValues {
-			return fmt.Errorf("%w: debug information of more than %d values", ErrUnsupported, maxValues)
+		if d.values > maxValues || len(pointers) > maxPointers {
+			return fmt.Errorf("%w: debug information of more than %d values, or %d types of pointers", ErrUnsupported, maxValues, maxPointers)
 		}
 		if e.tag == 0 { // the end of a list of children
 			depth--
@@ -134,6 +144,9 @@ func (d *debugInfo) findStructs(structs map[string]map[string]uint64, wanted map
 		switch {
 		case depth == 1:
 			members = nil
+			if e.tag == tagPointerType {
+				pointers[e.at] = true
+			}
 			if e.tag == tagStructType && wanted[e.name] && structs[e.name] == nil {
 				members = map[string]uint64{}
 				structs[e.name] = members
@@ -143,9 +156,15 @@ func (d *debugInfo) findStructs(structs map[string]map[string]uint64, wanted map
 				return fmt.Errorf("member %q has no place", e.name)
 			}
 			members[e.name] = uint64(e.location)
+			references = append(references, reference{members, e.name, e.refers})
 		}
 		if e.children {
 			depth++
+		}
+	}
+	for _, r := range references {
+		if pointers[r.to] {
+			r.members["*"+r.name] = r.members[r.name]
 		}
 	}
 	return nil

@@ -73,7 +73,9 @@ type Field struct {
 	Module  string `json:"module"`  // ModuleStd, or a module path
 	Package string `json:"package"` // import path: "net/http"
 	Struct  string `json:"struct"`  // type name: "response"
-	Field   string `json:"field"`   // field name: "status"
+	// Field is the field's name: "status". "*Stream" is Stream where that is a
+	// pointer, and is none of the struct's where it is not.
+	Field string `json:"field"`
 }
 
 func (f Field) String() string { return f.Package + "." + f.Struct + "." + f.Field }
@@ -98,3 +100,8 @@ type FieldOffset struct {
 // FieldLookup answers for one binary. An error means that the layout is not
 // known: never an offset of zero.
 type FieldLookup func(Field) (FieldOffset, error)
+
+// TypeLookup finds where a binary describes a type, as a virtual address. types is
+// where its descriptions begin (moduledata.types), name the type's name as
+// reflect.Type.String has it.
+type TypeLookup func(types uint64, name string) (uint64, error)

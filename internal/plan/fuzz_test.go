@@ -105,5 +105,5 @@ func siteOf(arch model.Arch, code []byte, event probe.Event) plan.Library {
 		"f": {Name: "f", Address: 0x401000, FileOffset: 0x1000, Code: code},
 	}}
 	library := probe.Library{Name: "library", Hooks: []probe.Hook{{Symbol: "f", Event: event, Program: "program"}}}
-	return plan.Build(b, []probe.Library{library}, known(0)).Libraries[0]
+	return plan.Build(b, []probe.Library{library}, known(0), nil).Libraries[0]
 }

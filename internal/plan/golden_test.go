@@ -57,7 +57,7 @@ func TestPlansOfRealServersAreAsRecorded(t *testing.T) {
 		t.Run(build.String(), func(t *testing.T) {
 			path := testbinary.Server(t, build)
 			b := inspectFile(t, path)
-			p := plan.Build(b, []probe.Library{server, returns}, known(120))
+			p := plan.Build(b, []probe.Library{server, returns}, known(120), nil)
 			got := describe(t, b, p, path)
 			if *update && build.Form == testbinary.Plain {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -84,7 +84,7 @@ func TestEverySiteOfAServerIsEmulatedAndHasTheFlagsOfTheStackCheck(t *testing.T)
 		case strings.HasPrefix(build.Go, "1.17.") || strings.HasPrefix(build.Go, "1.18.") || strings.HasPrefix(build.Go, "1.20."):
 			chosen = "jbe "
 		}
-		p := plan.Build(inspectFile(t, testbinary.Server(t, build)), []probe.Library{server}, known(120))
+		p := plan.Build(inspectFile(t, testbinary.Server(t, build)), []probe.Library{server}, known(120), nil)
 		if l := p.Libraries[0]; !l.Traced() || len(l.Sites) != 3 {
 			t.Errorf("%s: %d sites, left out: %q", build, len(l.Sites), l.LeftOut)
 		}
@@ -98,7 +98,7 @@ func TestEverySiteOfAServerIsEmulatedAndHasTheFlagsOfTheStackCheck(t *testing.T)
 
 func TestAServerThatPassesArgumentsOnTheStackIsLeftOut(t *testing.T) {
 	build := testbinary.Build{Go: "1.17.13", Arch: model.ARM64, Form: testbinary.Plain}
-	l := plan.Build(inspectFile(t, testbinary.Server(t, build)), []probe.Library{server}, known(120)).Libraries[0]
+	l := plan.Build(inspectFile(t, testbinary.Server(t, build)), []probe.Library{server}, known(120), nil).Libraries[0]
 	if l.Traced() || !strings.Contains(l.LeftOut, "arguments on the stack") || !strings.Contains(l.LeftOut, "1.18") {
 		t.Errorf("%s is left out: %q", build, l.LeftOut)
 	}

@@ -63,7 +63,7 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 					return model.FieldOffset{Offset: 72, Exists: true}, nil
 				}
 				return model.FieldOffset{}, errors.New("not known")
-			}).Libraries[0]
+			}, nil).Libraries[0]
 			if l.LeftOut != "" || len(l.Sites) != len(c.programs) || len(l.Notes) != c.notes {
 				t.Fatalf("%+v", l)
 			}
@@ -126,7 +126,7 @@ func planPairs(t *testing.T, b *model.Binary, functions ...string) plan.Library 
 			return model.FieldOffset{Offset: 24, Exists: true}, nil
 		}
 		return model.FieldOffset{}, nil // this version has none
-	}).Libraries[0]
+	}, nil).Libraries[0]
 }
 
 func TestHooksThatBelongTogetherAreThereTogether(t *testing.T) {

@@ -78,16 +78,55 @@ type Field struct {
 	Optional bool         `json:"optional,omitempty"` // the programs can do without
 }
 
-// Build plans the tracing of a binary. lookup answers for this binary.
-func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup) *Plan {
+// Build plans the tracing of a binary. lookup and types answer for this binary.
+func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup, types model.TypeLookup) *Plan {
 	p := &Plan{}
 	for i := range libraries {
-		p.Libraries = append(p.Libraries, buildLibrary(b, &libraries[i], lookup))
+		p.Libraries = append(p.Libraries, buildLibrary(b, &libraries[i], lookup, types))
+	}
+	for i := range libraries {
+		p.addDependent(b, &libraries[i], i)
 	}
 	return p
 }
 
-func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLookup) Library {
+// addDependent adds the sites of the hooks that depend on another library.
+func (p *Plan) addDependent(b *model.Binary, library *probe.Library, index int) {
+	l := &p.Libraries[index]
+	if !l.Traced() {
+		return
+	}
+	var notes reasons
+	for _, hook := range library.Hooks {
+		traced := slices.ContainsFunc(p.Libraries, func(other Library) bool {
+			return other.Library == hook.IfTraced && other.Traced()
+		})
+		if traced && wanted(b, library, &hook) {
+			if err := l.add(b, &hook); err != nil {
+				notes.add(hook.Symbol, err.Error())
+			}
+		}
+	}
+	l.Notes = append(l.Notes, notes.list()...)
+}
+
+// add gives a hook its sites.
+func (l *Library) add(b *model.Binary, hook *probe.Hook) error {
+	sites, err := choose(b, *hook)
+	if err != nil {
+		return err
+	}
+	l.Sites = append(l.Sites, sites...)
+	if hook.SiteSlot != 0 && len(sites) == 1 {
+		l.set(hook.SiteSlot, distance(b, sites[0].Address))
+	}
+	if hook.Slot != 0 && !hook.OnDemand {
+		l.set(hook.Slot, 1)
+	}
+	return nil
+}
+
+func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLookup, types model.TypeLookup) Library {
 	l := Library{Library: library.Name}
 	if !uses(b, library) {
 		l.Unused = true
@@ -105,30 +144,44 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	}
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
-		if !wanted(b, library, &hook) {
-			continue // of another version, or not used
+		if hook.IfTraced != "" || !wanted(b, library, &hook) {
+			continue // of another version, or not used, or it comes later
 		}
 		if hook.Unless != (model.Field{}) {
 			if answer, err := lookup(hook.Unless); err == nil && answer.Exists {
 				continue
 			}
 		}
-		sites, err := choose(b, hook)
-		switch {
+		switch err := l.add(b, &hook); {
 		case err == nil:
-			l.Sites = append(l.Sites, sites...)
-			if hook.SiteSlot != 0 && len(sites) == 1 {
-				l.set(hook.SiteSlot, distance(b, sites[0].Address))
-			}
-			if hook.Slot != 0 && !hook.OnDemand {
-				l.set(hook.Slot, 1)
-			}
 		case hook.Optional:
 			notes.add(hook.Symbol, err.Error())
 		default:
 			failures.add(hook.Symbol, err.Error())
 		}
 	}
+	l.addFields(b, library, lookup, &failures, &notes)
+	for _, t := range library.Types {
+		address, err := typeAddress(b, t.Name, lookup, types)
+		if err != nil {
+			notes.add("the type "+t.Name, err.Error())
+			continue
+		}
+		l.set(t.Slot, distance(b, address))
+	}
+	l.LeftOut, l.Notes = strings.Join(failures.list(), "; "), notes.list()
+	return l
+}
+
+// addFields finds out where the fields are. Of fields that share a slot, one that is
+// found is enough.
+func (l *Library) addFields(b *model.Binary, library *probe.Library, lookup model.FieldLookup, failures, notes *reasons) {
+	found := map[uintptr]bool{}
+	type unknown struct {
+		field probe.Field
+		why   error
+	}
+	var missing []unknown
 	for _, field := range library.Fields {
 		if field.Optional && !linked(b, library, field.Module) {
 			continue
@@ -137,10 +190,11 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		switch {
 		case err == nil && answer.Exists && answer.Offset < uint64(probe.Absent):
 			l.set(field.Slot, uint32(answer.Offset))
+			found[field.Slot] = true
 		case err == nil && field.Optional:
 			// This version has no such field; another one takes its place.
 		case field.Optional:
-			notes.add(field.String(), err.Error())
+			missing = append(missing, unknown{field, err})
 		case err == nil:
 			failures.add(field.String(), "no such field in this version")
 		default:
@@ -150,8 +204,11 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source, Optional: field.Optional})
 		}
 	}
-	l.LeftOut, l.Notes = strings.Join(failures.list(), "; "), notes.list()
-	return l
+	for _, m := range missing {
+		if !found[m.field.Slot] {
+			notes.add(m.field.String(), m.why.Error())
+		}
+	}
 }
 
 // wanted tells whether a binary has what a hook is for.
@@ -174,8 +231,8 @@ func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
 	return !hook.Optional || has(hook.Symbol)
 }
 
-// blankOffsets has nothing that is known: every slot of a field, a function or a
-// site holds Absent.
+// blankOffsets has nothing that is known: every slot of a field, a function, a type
+// or a site holds Absent.
 func blankOffsets(library *probe.Library) []byte {
 	l := Library{Offsets: make([]byte, library.OffsetsSize)}
 	for _, field := range library.Fields {
@@ -183,6 +240,9 @@ func blankOffsets(library *probe.Library) []byte {
 	}
 	for _, function := range library.Functions {
 		l.set(function.Slot, probe.Absent)
+	}
+	for _, t := range library.Types {
+		l.set(t.Slot, probe.Absent)
 	}
 	for _, hook := range library.Hooks {
 		if hook.SiteSlot != 0 {
@@ -247,18 +307,19 @@ func uses(b *model.Binary, library *probe.Library) bool {
 	return false
 }
 
-// linked tells whether a binary has any function of a module that the library
-// hooks; without, nothing that it has is read.
+// linked tells whether a binary may have a module: not if the library hooks
+// functions of it, and the binary has none of those. Nothing of it is read then.
 func linked(b *model.Binary, library *probe.Library, module string) bool {
-	if module == model.ModuleStd {
-		return true
-	}
+	hooked := false
 	for _, hook := range library.Hooks {
-		if _, ok := b.Functions[hook.Symbol]; ok && strings.HasPrefix(hook.Symbol, module+"/") {
-			return true
+		if strings.HasPrefix(hook.Symbol, module+"/") {
+			hooked = true
+			if _, ok := b.Functions[hook.Symbol]; ok {
+				return true
+			}
 		}
 	}
-	return false
+	return !hooked
 }
 
 // resolve answers for the fields that follow from the version of Go, and asks
@@ -273,7 +334,7 @@ func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (mode
 	}
 	answer, err := lookup(field)
 	if field == probe.ModuleTypes && err == nil && answer.Exists {
-		return types(b, answer)
+		return typesAt(b, answer)
 	}
 	return answer, err
 }

@@ -116,14 +116,14 @@ func TestAFunctionThatInspectionReadsWholeHasItsReturns(t *testing.T) {
 func TestFIPSFunctionsAreNeverProbed(t *testing.T) {
 	const symbol = "crypto/internal/fips140/sha256.(*Digest).Write"
 	b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{symbol: {Code: []byte{0x55}}}}
-	p := plan.Build(b, []probe.Library{{Name: "fips", Hooks: []probe.Hook{{Symbol: symbol}}}}, known(0))
+	p := plan.Build(b, []probe.Library{{Name: "fips", Hooks: []probe.Hook{{Symbol: symbol}}}}, known(0), nil)
 	if l := p.Libraries[0]; !strings.Contains(l.LeftOut, "FIPS") || len(l.Sites) != 0 {
 		t.Errorf("left out: %q, %d sites", l.LeftOut, len(l.Sites))
 	}
 }
 
 func TestALibraryWithoutItsFunctionsIsUnusedAndNotAFailure(t *testing.T) {
-	p := plan.Build(&model.Binary{GoVersion: "1.26.8", Arch: model.AMD64}, []probe.Library{server}, known(0))
+	p := plan.Build(&model.Binary{GoVersion: "1.26.8", Arch: model.AMD64}, []probe.Library{server}, known(0), nil)
 	if l := p.Libraries[0]; !l.Unused || l.LeftOut != "" || l.Traced() || p.Traced() {
 		t.Errorf("the plan is %+v", l)
 	}
@@ -132,7 +132,7 @@ func TestALibraryWithoutItsFunctionsIsUnusedAndNotAFailure(t *testing.T) {
 func TestALibraryWithSomeOfItsFunctionsIsLeftOut(t *testing.T) {
 	b := serverBinary("1.26.8")
 	delete(b.Functions, server.Hooks[1].Symbol)
-	l := plan.Build(b, []probe.Library{server}, known(120)).Libraries[0]
+	l := plan.Build(b, []probe.Library{server}, known(120), nil).Libraries[0]
 	if l.Unused || !strings.Contains(l.LeftOut, server.Hooks[1].Symbol+": the binary has no such function") {
 		t.Errorf("unused %t, left out: %q", l.Unused, l.LeftOut)
 	}
@@ -161,7 +161,7 @@ func TestGoThatPassesArgumentsOnTheStackIsLeftOut(t *testing.T) {
 				b.Functions[name] = model.Function{Name: name, Code: []byte("\x90\x0b\x40\xf9\xff\x63\x30\xeb\xc9\x00\x00\x54")}
 			}
 		}
-		l := plan.Build(b, []probe.Library{server}, known(120)).Libraries[0]
+		l := plan.Build(b, []probe.Library{server}, known(120), nil).Libraries[0]
 		if (l.LeftOut == "") != (test.says == "") || !strings.Contains(l.LeftOut, test.says) {
 			t.Errorf("Go %s on %s is left out: %q", test.version, test.arch, l.LeftOut)
 		}
@@ -188,7 +188,7 @@ func TestOffsetsLieAtTheirSlotsAndWhatIsNotKnownIsAbsent(t *testing.T) {
 		}
 		return model.FieldOffset{}, errors.New("nobody knows")
 	}
-	l := plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup).Libraries[0]
+	l := plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup, nil).Libraries[0]
 	for slot, want := range map[int]uint32{0: probe.Absent, 4: probe.Absent, 8: 128, 12: 0} {
 		if got := binary.LittleEndian.Uint32(l.Offsets[slot:]); got != want {
 			t.Errorf("slot %d holds %#x", slot, got)
@@ -198,7 +198,7 @@ func TestOffsetsLieAtTheirSlotsAndWhatIsNotKnownIsAbsent(t *testing.T) {
 		t.Errorf("left out %q, notes %q", l.LeftOut, l.Notes)
 	}
 	library.Fields[1].Optional, library.Fields[2].Optional = false, false
-	l = plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup).Libraries[0]
+	l = plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup, nil).Libraries[0]
 	if !strings.Contains(l.LeftOut, "response.gone: no such field in this version") || !strings.Contains(l.LeftOut, "response.unknown: nobody knows") {
 		t.Errorf("left out: %q", l.LeftOut)
 	}
@@ -222,7 +222,7 @@ func TestTheLayoutOfMapsFollowsFromGoAndItsExperiments(t *testing.T) {
 	} {
 		b := serverBinary(test.version)
 		b.Settings = map[string]string{"GOEXPERIMENT": test.experiments}
-		l := plan.Build(b, []probe.Library{server}, known(120)).Libraries[0]
+		l := plan.Build(b, []probe.Library{server}, known(120), nil).Libraries[0]
 		if got := binary.LittleEndian.Uint32(l.Offsets); got != test.layout || !l.Traced() {
 			t.Errorf("Go %s with %q has layout %#x, left out: %q", test.version, test.experiments, got, l.LeftOut)
 		}
@@ -236,7 +236,7 @@ func TestAReasonThatManyFieldsShareIsGivenOnce(t *testing.T) {
 		library.Fields = append(library.Fields, probe.Field{Field: model.Field{Package: "p", Struct: "s", Field: name}})
 	}
 	lookup := func(model.Field) (model.FieldOffset, error) { return model.FieldOffset{}, errors.New("nobody knows") }
-	l := plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup).Libraries[0]
+	l := plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup, nil).Libraries[0]
 	if l.LeftOut != "p.s.a, p.s.b, p.s.c and 2 more: nobody knows" {
 		t.Errorf("left out: %q", l.LeftOut)
 	}

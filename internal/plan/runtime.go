@@ -99,14 +99,26 @@ func otherMaps(b *model.Binary, field model.Field) bool {
 	return false
 }
 
-// types reads where a binary's types are, given the place of that in moduledata.
-func types(b *model.Binary, at model.FieldOffset) (model.FieldOffset, error) {
+// typesAt reads where a binary's types are, given the place of that in moduledata.
+func typesAt(b *model.Binary, at model.FieldOffset) (model.FieldOffset, error) {
 	if at.Offset%8 != 0 || at.Offset/8 >= uint64(len(b.Moduledata)) {
 		return model.FieldOffset{}, errors.New("runtime.moduledata, which says where the types are, cannot be found")
 	}
 	at.Offset = uint64(distance(b, b.Moduledata[at.Offset/8]))
 	at.Exists = at.Offset != uint64(probe.Absent)
 	return at, nil
+}
+
+// typeAddress is where a type is described.
+func typeAddress(b *model.Binary, name string, lookup model.FieldLookup, types model.TypeLookup) (uint64, error) {
+	begin, err := resolve(b, probe.ModuleTypes, lookup)
+	if err != nil {
+		return 0, err
+	}
+	if !begin.Exists {
+		return 0, errors.New("it is not known where the types are")
+	}
+	return types(b.Text+begin.Offset, name)
 }
 
 // goMinor gives the minor number of a version of Go 1: 26 for "1.26.8" and for

@@ -48,6 +48,9 @@ type Hook struct {
 	// Unless names a field that makes the hook superfluous where its offset is
 	// known.
 	Unless model.Field
+	// IfTraced names a library: the hook has probes only in binaries in which that
+	// one is traced.
+	IfTraced string
 	// OnDemand hooks are attached to a binary when a record of one of its
 	// processes says that they are missed (process.ContextMissesHooks). They are
 	// optional.
@@ -69,6 +72,15 @@ type Function struct {
 	Symbol string
 	// Slot is where its distance from the start of the binary's code goes in
 	// the library's offsets struct: a uint32 there, Absent if there is none.
+	Slot uintptr
+}
+
+// Type is one whose address the library's programs need, to know it in an empty
+// interface.
+type Type struct {
+	Name string // as reflect.Type.String has it: "metadata.mdIncomingKey"
+	// Slot is where its distance from the start of the binary's code goes, as that
+	// of a function does.
 	Slot uintptr
 }
 
@@ -129,6 +141,8 @@ type Library struct {
 	Fields []Field
 	// Functions are what types are known by; nothing is attached to them.
 	Functions []Function
+	// Types are those that are known by their own address.
+	Types []Type
 	// OffsetsSize is the size in bytes of the struct that all slots lie in: the
 	// value of the object's "offsets" map.
 	OffsetsSize uintptr

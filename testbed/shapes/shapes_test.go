@@ -90,7 +90,7 @@ func sitesOf(t *testing.T, executable string) []plan.Site {
 		library.Hooks = append(library.Hooks, probe.Hook{Symbol: symbol, Event: probe.Enter, Program: "count"})
 	}
 	none := func(model.Field) (model.FieldOffset, error) { return model.FieldOffset{}, nil }
-	l := plan.Build(b, []probe.Library{library}, none).Libraries[0]
+	l := plan.Build(b, []probe.Library{library}, none, nil).Libraries[0]
 	if !l.Traced() || len(l.Sites) != len(functions) {
 		t.Fatalf("%d sites, left out: %q", len(l.Sites), l.LeftOut)
 	}

@@ -49,6 +49,9 @@ func readStructs(executable string, wanted []model.Field) (structs, error) {
 			found[name] = map[string]int64{}
 			for _, field := range described.Field {
 				found[name][field.Name] = field.ByteOffset
+				if _, pointer := field.Type.(*dwarf.PtrType); pointer {
+					found[name]["*"+field.Name] = field.ByteOffset
+				}
 			}
 			entries.SkipChildren()
 		default:

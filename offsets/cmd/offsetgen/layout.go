@@ -5,6 +5,7 @@ import (
 	"go/build"
 	"go/token"
 	"go/types"
+	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -87,15 +88,16 @@ func (c *checker) field(field model.Field) (place, error) {
 	if !ok {
 		return place{}, fmt.Errorf("%s is no struct", object.Type())
 	}
+	name, pointer := strings.CutPrefix(field.Field, "*")
 	fields := make([]*types.Var, described.NumFields())
 	index := -1
 	for i := range fields {
 		fields[i] = described.Field(i)
-		if fields[i].Name() == field.Field {
+		if fields[i].Name() == name {
 			index = i
 		}
 	}
-	if index < 0 {
+	if index < 0 || pointer && kind(fields[index].Type()) != kindPointer {
 		return place{}, nil
 	}
 	for _, f := range fields[:index+1] {
@@ -156,6 +158,8 @@ func (c *checker) whole(t types.Type) error {
 // sync.Map (1.20 and 1.24) are not.
 var steadyStructs = map[string]int64{
 	"bytes.Buffer":        40,
+	// The first field of every message, in all releases of protobuf that have it.
+	"google.golang.org/protobuf/runtime/protoimpl.MessageState": 8,
 	"strings.Builder":     32,
 	"sync.Mutex":          8,
 	"sync.Once":           12,
@@ -185,13 +189,15 @@ func (c *checker) steady(name *types.TypeName) error {
 	return nil
 }
 
+const kindPointer = "pointer"
+
 // kind names what a program reads at a field.
 func kind(t types.Type) string {
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
 		return u.Name()
 	case *types.Pointer:
-		return "pointer"
+		return kindPointer
 	case *types.Map:
 		return "map"
 	case *types.Slice:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -44,9 +45,18 @@ func render(module string, releases []release, wanted []model.Field) ([]byte, er
 				last = line
 			}
 		}
-		errs = append(errs, sameKind(module, releases, name))
+		if err := sameKind(module, releases, name); err != nil && !hasPointerTwin(field, wanted) {
+			errs = append(errs, err)
+		}
 	}
 	return b.Bytes(), errors.Join(errs...)
+}
+
+// hasPointerTwin tells whether it is asked for apart whether a field is a pointer:
+// then its readers know both.
+func hasPointerTwin(field model.Field, wanted []model.Field) bool {
+	field.Field = "*" + field.Field
+	return slices.Contains(wanted, field)
 }
 
 // sameKind fails unless a field is of one kind wherever it exists.

@@ -15,8 +15,7 @@ type rule struct {
 	program string
 }
 
-// rules has a rule for each module of which libraries declare fields, or may:
-// google.golang.org/grpc is next. What is older than the oldest version is traced
+// rules has a rule for each module of which libraries declare fields. What is older than the oldest version is traced
 // with the program's own debug information only.
 var rules = map[string]rule{
 	model.ModuleStd: {
@@ -95,4 +94,35 @@ func main() {
 }
 `,
 	},
+	// The messages of gRPC's status. The module has no releases, and was split off
+	// the next one, which had it until then.
+	"google.golang.org/genproto/googleapis/rpc": {
+		oldest: "v0.0.0-20230101000000-000000000000",
+		requirers: []string{
+			"cloud.google.com/go",
+			"go.opentelemetry.io/collector/exporter/otlpexporter",
+			"google.golang.org/api",
+			"google.golang.org/grpc",
+			"k8s.io/apiserver",
+		},
+		program: statusProgram,
+	},
+	"google.golang.org/genproto": {
+		oldest:    "v0.0.0-20200501000000-000000000000", // what grpc 1.40 requires
+		requirers: []string{"google.golang.org/grpc"},
+		program:   statusProgram,
+	},
 }
+
+const statusProgram = `package main
+
+import (
+	"log"
+
+	"google.golang.org/genproto/googleapis/rpc/status"
+)
+
+func main() {
+	log.Print(&status.Status{Code: 5})
+}
+`

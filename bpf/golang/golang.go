@@ -1,0 +1,117 @@
+// Package golang lists what the headers of bpf/include read of Go's own runtime and
+// standard library, for the libraries whose programs include them: fields, and the
+// functions by which types are known. Each list is for a struct of offsets that lies
+// at base in the library's own.
+package golang
+
+import (
+	"unsafe"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package golang -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type conn_offsets -type context_offsets -type map_offsets -type type_offsets -type peer -type peer_kind layouts layouts.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+
+// The kinds of peers: enum peer_kind, bpf/include/netconn.h.
+const (
+	PeerIPv4 = uint8(layoutsPeerKindPEER_IPV4)
+	PeerIPv6 = uint8(layoutsPeerKindPEER_IPV6)
+	PeerUnix = uint8(layoutsPeerKindPEER_UNIX)
+)
+
+// Field is one of the standard library that the programs cannot do without.
+func Field(pkg, structName, name string, slot uintptr) probe.Field {
+	return probe.Field{
+		Field: model.Field{Module: model.ModuleStd, Package: pkg, Struct: structName, Field: name},
+		Slot:  slot,
+	}
+}
+
+// Optional is one that some versions do not have.
+func Optional(pkg, structName, name string, slot uintptr) probe.Field {
+	f := Field(pkg, structName, name, slot)
+	f.Optional = true
+	return f
+}
+
+// ConnFields lists what the peer of a net.Conn needs: struct conn_offsets.
+func ConnFields(base uintptr) []probe.Field {
+	var o layoutsConnOffsets
+	return []probe.Field{
+		Optional("runtime", "itab", "fun", base+unsafe.Offsetof(o.ItabFun)),
+		Optional("internal/abi", "ITab", "Fun", base+unsafe.Offsetof(o.ItabFun)),
+		Optional("crypto/tls", "Conn", "conn", base+unsafe.Offsetof(o.TlsConn)),
+		Optional("net", "conn", "fd", base+unsafe.Offsetof(o.ConnFd)),
+		Optional("net", "netFD", "raddr", base+unsafe.Offsetof(o.FdRaddr)),
+		Optional("net", "TCPAddr", "IP", base+unsafe.Offsetof(o.TcpIp)),
+		Optional("net", "TCPAddr", "Port", base+unsafe.Offsetof(o.TcpPort)),
+		Optional("net", "UnixAddr", "Name", base+unsafe.Offsetof(o.UnixName)),
+	}
+}
+
+// ConnFunctions lists the functions by which the types of connections and
+// addresses are known: struct conn_offsets.
+func ConnFunctions(base uintptr) []probe.Function {
+	var o layoutsConnOffsets
+	return []probe.Function{
+		{Symbol: "net.(*TCPConn).Close", Slot: base + unsafe.Offsetof(o.TcpClose)},
+		{Symbol: "net.(*UnixConn).Close", Slot: base + unsafe.Offsetof(o.UnixClose)},
+		{Symbol: "crypto/tls.(*Conn).Close", Slot: base + unsafe.Offsetof(o.TlsClose)},
+		{Symbol: "net.(*TCPAddr).Network", Slot: base + unsafe.Offsetof(o.TcpNetwork)},
+		{Symbol: "net.(*UnixAddr).Network", Slot: base + unsafe.Offsetof(o.UnixNetwork)},
+	}
+}
+
+// TypeFields lists what the name of a value's type needs: struct type_offsets.
+// Some have had two names.
+func TypeFields(base uintptr) []probe.Field {
+	var o layoutsTypeOffsets
+	return []probe.Field{
+		Optional("runtime", "moduledata", "types", base+unsafe.Offsetof(o.Types)),
+		Optional("runtime", "itab", "_type", base+unsafe.Offsetof(o.ItabType)),
+		Optional("internal/abi", "ITab", "Type", base+unsafe.Offsetof(o.ItabType)),
+		Optional("runtime", "_type", "tflag", base+unsafe.Offsetof(o.Tflag)),
+		Optional("internal/abi", "Type", "TFlag", base+unsafe.Offsetof(o.Tflag)),
+		Optional("runtime", "_type", "str", base+unsafe.Offsetof(o.Str)),
+		Optional("internal/abi", "Type", "Str", base+unsafe.Offsetof(o.Str)),
+	}
+}
+
+// ContextFields lists what a walk of contexts needs: struct context_offsets.
+func ContextFields(base uintptr) []probe.Field {
+	var o layoutsContextOffsets
+	return []probe.Field{
+		Optional("context", "valueCtx", "Context", base+unsafe.Offsetof(o.ValueContext)),
+		Optional("context", "valueCtx", "key", base+unsafe.Offsetof(o.ValueKey)),
+		Optional("context", "valueCtx", "val", base+unsafe.Offsetof(o.ValueVal)),
+	}
+}
+
+// ContextFunctions lists the functions by which contexts are known: struct
+// context_offsets.
+func ContextFunctions(base uintptr) []probe.Function {
+	var o layoutsContextOffsets
+	return []probe.Function{{Symbol: "context.(*valueCtx).Deadline", Slot: base + unsafe.Offsetof(o.ValueDeadline)}}
+}
+
+// MapFields lists what a walk of a map of headers needs: struct map_offsets. A
+// binary has one of the two layouts; the fields of the other are absent. Without
+// either, spans come without what headers tell.
+func MapFields(base uintptr) []probe.Field {
+	var o layoutsMapOffsets
+	return []probe.Field{
+		Optional("runtime", "map", "layout", base+unsafe.Offsetof(o.Layout)),
+		Optional("runtime", "hmap", "count", base+unsafe.Offsetof(o.HmapCount)),
+		Optional("runtime", "hmap", "flags", base+unsafe.Offsetof(o.HmapFlags)),
+		Optional("runtime", "hmap", "B", base+unsafe.Offsetof(o.HmapB)),
+		Optional("runtime", "hmap", "buckets", base+unsafe.Offsetof(o.HmapBuckets)),
+		Optional("runtime", "hmap", "oldbuckets", base+unsafe.Offsetof(o.HmapOldbuckets)),
+		Optional("internal/runtime/maps", "Map", "used", base+unsafe.Offsetof(o.MapUsed)),
+		Optional("internal/runtime/maps", "Map", "dirPtr", base+unsafe.Offsetof(o.MapDirPtr)),
+		Optional("internal/runtime/maps", "Map", "dirLen", base+unsafe.Offsetof(o.MapDirLen)),
+		Optional("internal/runtime/maps", "table", "groups", base+unsafe.Offsetof(o.TableGroups)),
+		Optional("internal/runtime/maps", "groupsReference", "data", base+unsafe.Offsetof(o.GroupsData)),
+		Optional("internal/runtime/maps", "groupsReference", "lengthMask", base+unsafe.Offsetof(o.GroupsLengthMask)),
+	}
+}

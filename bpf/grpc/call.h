@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* What is kept of a call that a client makes, and how it is read. */
+#pragma once
+
+#include "go.h"
+#include "gotype.h"
+#include "netconn.h"
+#include "span.h"
+#include "status.h"
+
+/* Bytes that are kept of each text; README's "Limits" names them. */
+#define METHOD_LIMIT 256
+#define TARGET_LIMIT 256
+#define SOCKET_LIMIT 108 /* a path of sockaddr_un */
+#define ERROR_LIMIT 128
+#define TEXTS_SIZE (METHOD_LIMIT + TARGET_LIMIT + SOCKET_LIMIT + ERROR_LIMIT)
+
+struct call_offsets {
+	__u32 g_goid;
+	__u32 g_stack, stack_hi;
+	__u32 conn_target;   /* ClientConn.target: what the program asked for */
+	__u32 stream_attempt; /* clientStream.attempt: the last one */
+	__u32 attempt_transport;
+	__u32 remote_addr; /* http2Client.remoteAddr */
+	/* Functions: the first method of a ClientStream, by type, and of a transport. */
+	__u32 stream_close_send, wrapper_close_send, http2_close;
+	__u32 wrapper_stream; /* clientStreamWrapper.ClientStream */
+	struct status_offsets status;
+	struct type_offsets type;
+	struct conn_offsets conn;
+	__u32 site; /* where start_call is, as a distance from the start of the binary's code */
+};
+
+struct call_span {
+	struct span_head head;
+	__u64 depth; /* of the frame of newClientStream */
+	__u64 text;  /* address of the binary's code; 0: not known */
+	struct peer peer;
+	__u32 code;   /* CODE_UNKNOWN: the error has none */
+	__u32 ended;
+	__u16 used;   /* bytes of texts that follow */
+	__u8 failed;  /* it ended with an error that is no status */
+	__u8 partial; /* something that is there could not be read */
+	__u32 reserved;
+	struct text method, target, socket, error;
+	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+};
+
+/* The address of the clientStream in what newClientStream returns; 0: it is
+ * somebody else's. */
+static __always_inline __u64 stream_of(const struct call_offsets *o, __u64 text, const struct go_interface *stream)
+{
+	struct go_interface inside;
+
+	if (o->conn.itab_fun == ABSENT || !text)
+		return 0;
+	if (holds(o->conn.itab_fun, text, stream, o->stream_close_send))
+		return stream->data;
+	if (o->wrapper_stream == ABSENT || !holds(o->conn.itab_fun, text, stream, o->wrapper_close_send) ||
+	    go_read(&inside, stream->data, o->wrapper_stream))
+		return 0;
+	return holds(o->conn.itab_fun, text, &inside, o->stream_close_send) ? inside.data : 0;
+}
+
+/* Reads who is at the other end of the connection that the last attempt used, if it
+ * got that far. False: it is there and could not be read. */
+static __always_inline bool note_peer(struct call_span *span, const struct call_offsets *o, __u64 stream)
+{
+	struct go_interface transport, addr;
+	struct go_string name = {};
+	__u64 attempt;
+
+	if (!span->text)
+		return true;
+	if (go_read(&attempt, stream, o->stream_attempt))
+		return false;
+	if (!attempt)
+		return true;
+	if (go_read(&transport, attempt, o->attempt_transport))
+		return false;
+	if (!holds(o->conn.itab_fun, span->text, &transport, o->http2_close))
+		return true;
+	if (go_read(&addr, transport.data, o->remote_addr))
+		return false;
+	read_addr(&o->conn, span->text, &addr, &span->peer, &name);
+	return span->peer.kind != PEER_UNIX || span->socket.length || COPY(span, socket, &name, SOCKET_LIMIT);
+}

@@ -1,0 +1,152 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (MIT OR GPL-2.0)
+/* Client spans of google.golang.org/grpc.
+ *
+ * A call is one clientStream, unary calls included. It is seen three times:
+ *
+ *	start_call	a stream is asked for
+ *	bind_call	there is one, or an error: both on the goroutine of the caller
+ *	end_call	the stream is finished, by whom- and wherever
+ *
+ * Until it has a stream, a call is known by its goroutine; then by the address of
+ * the stream, since a goroutine may have many of them, and hand them on. Attempts
+ * that gRPC repeats by itself belong to one call. */
+#include "call.h"
+
+#define OPERATION struct call_span
+#define OFFSETS struct call_offsets
+#include "operation.h"
+
+/* func newClientStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, method string, opts ...CallOption) (_ ClientStream, err error) */
+SEC("uprobe")
+int start_call(struct pt_regs *ctx)
+{
+	struct go_string method = { GO_ARG4(ctx), GO_ARG5(ctx) }, target;
+	struct operation_key key = {};
+	struct call_offsets *o;
+	struct call_span *span;
+	__u64 depth;
+
+	if (!enter(ctx, &key, &o))
+		return 0;
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid) || !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
+		lose(COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		/* One that panicked, or one that has another made within. */
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+			lose(COUNTER_LOST_MAP_FULL);
+			return 0;
+		}
+	}
+	span = bpf_map_lookup_elem(&operations, &key);
+	if (!span) {
+		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
+		return 0;
+	}
+	if (!COPY(span, method, &method, METHOD_LIMIT)) {
+		give_up(&key, COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	if (go_read(&target, GO_ARG3(ctx), o->conn_target) || !COPY(span, target, &target, TARGET_LIMIT))
+		span->partial = 1;
+	span->depth = depth;
+	if (o->site != ABSENT)
+		span->text = GO_PC(ctx) - o->site;
+	new_trace_id(&span->head);
+	new_span_id(&span->head);
+	span->head.flags = FLAG_SAMPLED;
+	count(COUNTER_OPERATIONS);
+	start_head(&span->head, &key);
+	return 0;
+}
+
+/* Ends a call with an error, or without. It may be ended by several at once, of
+ * which one goes on here. */
+static __always_inline int end(const struct operation_key *key, struct call_span *span, const struct call_offsets *o,
+			       const struct go_interface *error, __u64 now)
+{
+	struct go_string name;
+
+	if (__sync_lock_test_and_set(&span->ended, 1))
+		return 0;
+	span->code = error_code(&o->status, o->conn.itab_fun, span->text, error);
+	if (span->code == CODE_UNKNOWN) {
+		span->failed = 1;
+		/* A name that nobody has looked at may lie in a page that is not there. */
+		if (!span->text || !type_name(&o->type, span->text, error, &name) || !COPY(span, error, &name, ERROR_LIMIT))
+			span->partial = 1;
+	}
+	if (span->partial)
+		count(COUNTER_PARTIAL_UNREADABLE);
+	span->head.end = now;
+	finish(key, span, span->used);
+	return 0;
+}
+
+/* The same function returns. */
+SEC("uprobe")
+int bind_call(struct pt_regs *ctx)
+{
+	struct go_interface stream = { GO_RESULT0(ctx), GO_RESULT1(ctx) };
+	struct go_interface error = { GO_RESULT2(ctx), GO_RESULT3(ctx) };
+	__u64 now = bpf_ktime_get_boot_ns(), depth;
+	struct operation_key key = {}, by_stream;
+	struct call_offsets *o;
+	struct call_span *span = returning(ctx, &key, &o);
+
+	if (!span)
+		return 0;
+	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		return 0;
+	}
+	if (span->depth != depth)
+		return 0; /* another's, that was replaced by this one */
+	if (error.type)
+		return end(&key, span, o, &error, now);
+	by_stream = key;
+	by_stream.goid = stream_of(o, span->text, &stream);
+	if (!by_stream.goid) {
+		remove(&key, COUNTER_LOST_UNSUPPORTED);
+		return 0;
+	}
+	/* What another call has left behind there was collected unfinished. */
+	if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
+		remove(&by_stream, COUNTER_LOST_UNFINISHED);
+		if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
+			remove(&key, COUNTER_LOST_MAP_FULL);
+			return 0;
+		}
+	}
+	/* Swept meanwhile, and counted: there must not be two of it. */
+	if (bpf_map_delete_elem(&operations, &key))
+		bpf_map_delete_elem(&operations, &by_stream);
+	return 0;
+}
+
+/* func (cs *clientStream) finish(err error) */
+SEC("uprobe")
+int end_call(struct pt_regs *ctx)
+{
+	struct go_interface error = { GO_ARG1(ctx), GO_ARG2(ctx) };
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct operation_key key = {};
+	struct call_offsets *o;
+	struct call_span *span;
+
+	if (!enter(ctx, &key, &o))
+		return 0;
+	key.goid = GO_ARG0(ctx);
+	span = bpf_map_lookup_elem(&operations, &key);
+	if (!span || span->ended)
+		return 0;
+	if (!note_peer(span, o, key.goid))
+		span->partial = 1;
+	return end(&key, span, o, &error, now);
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

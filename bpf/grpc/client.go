@@ -1,0 +1,57 @@
+package grpc
+
+import (
+	"unsafe"
+
+	"github.com/spanprobe/spanprobe/bpf/golang"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package grpc -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type call_offsets -type call_span client client.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+
+// Client traces the client of grpc.
+func Client() probe.Library {
+	var o clientCallOffsets
+	const status = module + "/internal/status"
+	statusAt := unsafe.Offsetof(o.Status)
+	functions := []probe.Function{
+		{Symbol: module + ".(*clientStream).CloseSend", Slot: unsafe.Offsetof(o.StreamCloseSend)},
+		{Symbol: module + ".(*clientStreamWrapper).CloseSend", Slot: unsafe.Offsetof(o.WrapperCloseSend)},
+		{Symbol: module + "/internal/transport.(*http2Client).Close", Slot: unsafe.Offsetof(o.Http2Close)},
+		{Symbol: status + ".(*Error).Error", Slot: statusAt + unsafe.Offsetof(o.Status.StatusError)},
+		{Symbol: "errors.(*errorString).Error", Slot: statusAt + unsafe.Offsetof(o.Status.ErrorString)},
+	}
+	return probe.Library{
+		Name: module + "/client",
+		Hooks: []probe.Hook{
+			{Symbol: module + ".newClientStream", Event: probe.Enter, Program: "start_call", SiteSlot: unsafe.Offsetof(o.Site)},
+			{Symbol: module + ".newClientStream", Event: probe.Return, Program: "bind_call"},
+			{Symbol: module + ".(*clientStream).finish", Event: probe.Enter, Program: "end_call"},
+		},
+		Functions:   append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...),
+		Fields:      clientFields(),
+		OffsetsSize: unsafe.Sizeof(o),
+		Load:        loadClient,
+		Decode:      decodeCall,
+	}
+}
+
+func clientFields() []probe.Field {
+	var o clientCallOffsets
+	fields := []probe.Field{
+		golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
+		golang.Field("runtime", "g", "stack", unsafe.Offsetof(o.G_stack)),
+		golang.Field("runtime", "stack", "hi", unsafe.Offsetof(o.StackHi)),
+		field("", "ClientConn", "target", unsafe.Offsetof(o.ConnTarget)),
+		field("", "clientStream", "attempt", unsafe.Offsetof(o.StreamAttempt)),
+		// The field has had two names.
+		optional("", "csAttempt", "t", unsafe.Offsetof(o.AttemptTransport)),
+		optional("", "csAttempt", "transport", unsafe.Offsetof(o.AttemptTransport)),
+		field("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
+		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
+		field("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
+	}
+	fields = append(fields, statusFields(unsafe.Offsetof(o.Status))...)
+	fields = append(fields, golang.TypeFields(unsafe.Offsetof(o.Type))...)
+	return append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
+}

@@ -1,0 +1,32 @@
+// Package grpc traces google.golang.org/grpc: one SERVER span for each call that a
+// server handles, and one CLIENT span for each that a program makes.
+package grpc
+
+import (
+	"github.com/spanprobe/spanprobe/bpf/golang"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+const module = "google.golang.org/grpc"
+
+// The message of a status is declared in a module of others: since 2023 in the
+// second, which was split off the first.
+const (
+	moduleProtoOnce = "google.golang.org/genproto"
+	moduleProto     = moduleProtoOnce + "/googleapis/rpc"
+	packageProto    = moduleProto + "/status"
+)
+
+// field is one of grpc's own; pkg is relative to the module.
+func field(pkg, structName, name string, slot uintptr) probe.Field {
+	f := golang.Field(module+pkg, structName, name, slot)
+	f.Module = module
+	return f
+}
+
+// optional is one that some versions do not have.
+func optional(pkg, structName, name string, slot uintptr) probe.Field {
+	f := field(pkg, structName, name, slot)
+	f.Optional = true
+	return f
+}

@@ -1,0 +1,83 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (MIT OR GPL-2.0)
+/* Server spans of google.golang.org/grpc.
+ *
+ * A call is one stream. It is seen twice, on the goroutine that handles it: when
+ * the server begins to (start_stream), and when it writes the status, the last
+ * that it does with any stream (end_stream). Streams come through gRPC's own HTTP/2
+ * transport, or through the one that is an http.Handler, whose request net/http
+ * has begun already: it is discarded by net/http's programs. */
+#include "stream.h"
+
+#define OPERATION struct stream_span
+#define OFFSETS struct stream_offsets
+#include "operation.h"
+
+/* func (s *Server) handleStream(t transport.ServerTransport, stream *transport.ServerStream, …) */
+SEC("uprobe")
+int start_stream(struct pt_regs *ctx)
+{
+	struct go_interface transport = { GO_ARG1(ctx), GO_ARG2(ctx) };
+	struct operation_key key = {};
+	struct stream_offsets *o;
+	struct stream_span *span;
+
+	if (!enter(ctx, &key, &o))
+		return 0;
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid)) {
+		lose(COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		/* The server's workers handle one stream after the other. */
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+			lose(COUNTER_LOST_MAP_FULL);
+			return 0;
+		}
+	}
+	span = bpf_map_lookup_elem(&operations, &key);
+	if (!span) {
+		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
+		return 0;
+	}
+	span->stream = GO_ARG3(ctx);
+	span->text = o->site == ABSENT ? 0 : GO_PC(ctx) - o->site;
+	switch (note_stream(span, o, &transport)) {
+	case NOTED_NOTHING:
+		give_up(&key, COUNTER_LOST_UNREADABLE);
+		return 0;
+	case NOTED_NOT_SAMPLED:
+		give_up(&key, COUNTER_NOT_SAMPLED);
+		return 0;
+	default:
+		count(COUNTER_OPERATIONS);
+		start_head(&span->head, &key);
+	}
+	return 0;
+}
+
+/* func (t *http2Server) writeStatus(s *ServerStream, st *status.Status) error
+ * func (ht *serverHandlerTransport) writeStatus(s *ServerStream, st *status.Status) error */
+SEC("uprobe")
+int end_stream(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct operation_key key = {};
+	struct stream_offsets *o;
+	struct stream_span *span = running(ctx, &key, &o);
+
+	if (!span || span->stream != GO_ARG1(ctx))
+		return 0; /* the status of a stream that was refused, or that began untraced */
+	span->code = read_code(&o->status, GO_ARG2(ctx));
+	if (span->code == CODE_UNKNOWN)
+		span->partial = 1;
+	if (span->partial)
+		count(COUNTER_PARTIAL_UNREADABLE);
+	span->head.end = now;
+	finish(&key, span, span->used);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,99 @@
+package grpc
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"unsafe"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/record"
+)
+
+// How many bytes are kept of each text: stream.h and call.h.
+const (
+	methodLimit    = 256
+	authorityLimit = 128
+	userAgentLimit = 192
+	targetLimit    = 256
+	errorLimit     = 128
+)
+
+type text = record.Text
+
+// stream is one record of a server's, taken apart.
+type stream struct {
+	peer []byte
+	code uint32
+
+	tracestate, method, authority, remote, socket, userAgent text
+}
+
+const streamTextsAt = unsafe.Offsetof(serverStreamSpan{}.Texts)
+
+func parseStream(raw []byte) (stream, error) {
+	var layout serverStreamSpan
+	var s stream
+	if len(raw) < int(streamTextsAt) {
+		return s, fmt.Errorf("record of %d bytes, %d expected at the least", len(raw), streamTextsAt)
+	}
+	s.peer = raw[unsafe.Offsetof(layout.Peer):]
+	s.code = binary.LittleEndian.Uint32(raw[unsafe.Offsetof(layout.Code):])
+	return s, record.Texts(raw, streamTextsAt, []record.Placed{
+		{To: &s.tracestate, At: unsafe.Offsetof(layout.Tracestate)},
+		{To: &s.method, At: unsafe.Offsetof(layout.Method)},
+		{To: &s.authority, At: unsafe.Offsetof(layout.Authority)},
+		{To: &s.remote, At: unsafe.Offsetof(layout.Remote)},
+		{To: &s.socket, At: unsafe.Offsetof(layout.Socket)},
+		{To: &s.userAgent, At: unsafe.Offsetof(layout.UserAgent)},
+	})
+}
+
+// decodeStream makes a SERVER span of a record, by the conventions for gRPC:
+// https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+func decodeStream(raw []byte, span *model.Span) error {
+	s, err := parseStream(raw)
+	if err != nil {
+		return err
+	}
+	span.Kind = model.KindServer
+	span.TraceState = s.tracestate.TraceState()
+	a := attributes(span.Attributes)
+	span.Name = a.addMethod(s.method)
+	if s.code != codeUnknown {
+		a.add(semconv.RPCResponseStatusCodeKey, statusName(s.code))
+	}
+	if s.code != codeUnknown && failsServer(s.code) {
+		span.Status = model.StatusError
+		a.add(semconv.ErrorTypeKey, statusName(s.code))
+	}
+	if !s.authority.Cut {
+		a.addServer(splitHostPort(s.authority.Valid(authorityLimit)))
+	}
+	a.addClient(&s)
+	a.add(semconv.UserAgentOriginalKey, s.userAgent.Valid(userAgentLimit))
+	span.Attributes = a
+	return nil
+}
+
+// addClient says who called: gRPC's own transport knows the address, of one that
+// came through net/http there is a text.
+func (a *attributes) addClient(s *stream) {
+	before := len(*a)
+	if peer, err := netip.ParseAddrPort(s.remote.Raw); err == nil && !s.remote.Cut {
+		a.add(semconv.NetworkPeerAddressKey, peer.Addr().Unmap().String())
+		a.addPort(semconv.NetworkPeerPortKey, peer.Port())
+	} else {
+		*a = record.AppendPeer(*a, s.peer, s.socket)
+	}
+	for _, attribute := range (*a)[before:] {
+		switch attribute.Key {
+		case string(semconv.NetworkPeerAddressKey):
+			a.add(semconv.ClientAddressKey, attribute.Str)
+		case string(semconv.NetworkPeerPortKey):
+			a.addPort(semconv.ClientPortKey, uint16(attribute.Int))
+		}
+	}
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* The status of a call, and the errors that carry one. */
+#pragma once
+
+#include "types.h"
+#include "go.h"
+#include "gotype.h"
+
+#define CODE_OK 0
+#define CODE_UNKNOWN 0xffffffff /* there is none, or it could not be read */
+
+struct status_offsets {
+	__u32 proto; /* grpc/internal/status.Status.s */
+	/* googleapis/rpc/status.Status.Code: in the module that it has of its own since
+	 * 2023, or in the one before. */
+	__u32 code;
+	__u32 error_status; /* grpc/internal/status.Error.s */
+	__u32 status_error; /* function: (*Error).Error, the first method */
+	__u32 error_string; /* function: errors.(*errorString).Error */
+};
+
+/* Reads the code of a *status.Status. What has none is OK: (*Status).Code. */
+static __always_inline __u32 read_code(const struct status_offsets *o, __u64 status)
+{
+	__u64 proto;
+	__s32 code;
+
+	if (!status)
+		return CODE_OK;
+	if (o->code == ABSENT || go_read(&proto, status, o->proto))
+		return CODE_UNKNOWN;
+	if (!proto)
+		return CODE_OK;
+	return go_read(&code, proto, o->code) ? CODE_UNKNOWN : code;
+}
+
+/* Whether an error is io.EOF, by its text: in a stripped binary no variable has a
+ * name. */
+static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fun, __u64 text,
+				   const struct go_interface *error)
+{
+	struct go_string message;
+	char found[3];
+
+	return holds(itab_fun, text, error, o->error_string) && !go_read(&message, error->data, 0) &&
+	       message.length == sizeof(found) && !go_read(&found, message.data, 0) && found[0] == 'E' &&
+	       found[1] == 'O' && found[2] == 'F';
+}
+
+/* The code that an error stands for at the end of a call; CODE_UNKNOWN if it is of
+ * a type that has none. io.EOF is the end of a stream without one. */
+static __always_inline __u32 error_code(const struct status_offsets *o, __u32 itab_fun, __u64 text,
+					const struct go_interface *error)
+{
+	__u64 status;
+
+	if (!error->type || is_eof(o, itab_fun, text, error))
+		return CODE_OK;
+	if (!holds(itab_fun, text, error, o->status_error) || go_read(&status, error->data, o->error_status))
+		return CODE_UNKNOWN;
+	return read_code(o, status);
+}

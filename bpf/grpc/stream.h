@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* What is kept of a stream that a server handles, and how it is read. */
+#pragma once
+
+#include "context.h"
+#include "go.h"
+#include "incoming.h"
+#include "netconn.h"
+#include "span.h"
+#include "status.h"
+
+/* Bytes that are kept of each text; README's "Limits" names them. */
+#define METHOD_LIMIT 256
+#define AUTHORITY_LIMIT 128
+#define REMOTE_LIMIT 64
+#define SOCKET_LIMIT 108 /* a path of sockaddr_un */
+#define USER_AGENT_LIMIT 192
+#define TEXTS_SIZE (TRACESTATE_LIMIT + METHOD_LIMIT + AUTHORITY_LIMIT + REMOTE_LIMIT + SOCKET_LIMIT + USER_AGENT_LIMIT)
+
+struct stream_offsets {
+	__u32 g_goid;
+	/* A ServerStream begins with its Stream, by version as a pointer to it or as it
+	 * is; in older versions there is but the Stream. */
+	__u32 stream_pointer, stream_inside;
+	__u32 stream_context, stream_method;
+	/* Who is at the other end: http2Server.remoteAddr, or .peer and its Addr. */
+	__u32 remote_addr, peer, peer_addr;
+	/* The same of a stream that came through net/http. */
+	__u32 handler_request, request_remote;
+	/* Functions: Close, the first method of a transport. */
+	__u32 http2_close, handler_close;
+	__u32 metadata_key; /* type: of the key of the metadata in a context */
+	struct context_offsets context;
+	struct status_offsets status;
+	struct conn_offsets conn;
+	struct map_offsets map;
+	__u32 site; /* where start_stream is, as a distance from the start of the binary's code */
+};
+
+struct stream_span {
+	struct span_head head;
+	__u64 stream; /* address of what the transport knows the stream by */
+	__u64 text;   /* address of the binary's code; 0: not known */
+	struct peer peer;
+	__u32 code;   /* CODE_UNKNOWN: it has none that could be read */
+	__u16 used;   /* bytes of texts that follow */
+	__u8 partial; /* something that is there could not be read */
+	__u8 reserved;
+	struct text tracestate, method, authority, remote, socket, user_agent;
+	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+};
+
+/* What start_stream works with lies in the entry, in the room for what comes last:
+ * a program's stack is 512 bytes, those of what it calls included. */
+struct stream_work {
+	struct wanted_headers wanted;
+	struct go_string method;
+	struct go_string socket;
+};
+#define WORK_AT ((TEXTS_SIZE - USER_AGENT_LIMIT + 7) & ~7)
+_Static_assert(sizeof(struct stream_work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
+_Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
+
+enum noted {
+	NOTED,
+	NOTED_NOTHING,	   /* what it is could not be read */
+	NOTED_NOT_SAMPLED, /* the caller's context says so */
+};
+
+/* Where the fields that all streams have are. 0: cannot be read. */
+static __always_inline __u64 common_stream(const struct stream_offsets *o, __u64 stream)
+{
+	__u64 inside;
+
+	if (o->stream_pointer != ABSENT)
+		return go_read(&inside, stream, o->stream_pointer) ? 0 : inside;
+	return o->stream_inside != ABSENT ? stream + o->stream_inside : stream;
+}
+
+/* Reads the client's address off the transport. */
+static __always_inline bool note_peer(struct stream_span *span, const struct stream_offsets *o,
+				      const struct go_interface *transport, struct go_string *socket)
+{
+	struct go_interface addr;
+	struct go_string remote;
+	__u64 request;
+
+	if (!span->text || o->conn.itab_fun == ABSENT)
+		return true;
+	if (holds(o->conn.itab_fun, span->text, transport, o->http2_close)) {
+		__u32 at = o->remote_addr;
+
+		if (at == ABSENT && o->peer != ABSENT && o->peer_addr != ABSENT)
+			at = o->peer + o->peer_addr;
+		if (at == ABSENT)
+			return true;
+		if (go_read(&addr, transport->data, at))
+			return false;
+		read_addr(&o->conn, span->text, &addr, &span->peer, socket);
+		return true;
+	}
+	if (!holds(o->conn.itab_fun, span->text, transport, o->handler_close) || o->handler_request == ABSENT ||
+	    o->request_remote == ABSENT)
+		return true;
+	return !go_read(&request, transport->data, o->handler_request) &&
+	       !go_read(&remote, request, o->request_remote) && COPY(span, remote, &remote, REMOTE_LIMIT);
+}
+
+/* Fills in what arrived. */
+static __always_inline enum noted note_stream(struct stream_span *span, const struct stream_offsets *o,
+					      const struct go_interface *transport)
+{
+	struct stream_work *work = (struct stream_work *)(span->texts + WORK_AT);
+	__u64 stream = common_stream(o, span->stream), metadata = 0;
+	enum inherited inherited;
+	struct go_interface context;
+	bool complete = true;
+
+	if (!stream || go_read(&work->method, stream, o->stream_method))
+		return NOTED_NOTHING;
+	if (go_read(&context, stream, o->stream_context) ||
+	    (span->text && context_value(&o->context, o->conn.itab_fun, span->text, context, o->metadata_key, &metadata) ==
+				   CONTEXT_UNREADABLE))
+		complete = false;
+	if (metadata)
+		complete &= search_headers(metadata, &o->map, (struct map_group *)span->texts, &work->wanted);
+	inherited = inherit(&span->head, span->texts, &work->wanted, &complete);
+	if (inherited == INHERITED_NOT_SAMPLED)
+		return NOTED_NOT_SAMPLED;
+	if (inherited == INHERITED_PARENT)
+		complete &= copy_tracestate(&span->tracestate, span->texts, &span->used, &work->wanted.tracestate);
+	if (!COPY(span, method, &work->method, METHOD_LIMIT))
+		return NOTED_NOTHING;
+	complete &= COPY_FIRST(span, authority, &work->wanted.authority, AUTHORITY_LIMIT);
+	complete &= note_peer(span, o, transport, &work->socket);
+	if (span->peer.kind == PEER_UNIX)
+		complete &= COPY(span, socket, &work->socket, SOCKET_LIMIT);
+	complete &= COPY_FIRST(span, user_agent, &work->wanted.user_agent, USER_AGENT_LIMIT);
+	span->partial = !complete;
+	return NOTED;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* What the headers of a request say: whose trace it belongs to. */
+#pragma once
+
+#include "types.h"
+#include "counters.h"
+#include "go.h"
+#include "gomap.h"
+#include "span.h"
+#include "traceparent.h"
+
+#define TRACESTATE_LIMIT 512 /* bytes that are kept */
+#define TRACESTATE_LINES 4   /* a request may bring it in several lines */
+
+/* Looks for the wanted headers in the map at an address. False: it could not be
+ * read. `group` is scratch. */
+static __always_inline bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
+					   struct wanted_headers *wanted)
+{
+	__u32 state;
+
+	if (!map_readable(o))
+		return true;
+	state = find_headers(map, o, group, wanted);
+	if (state == WALK_GOES_ON)
+		count(COUNTER_PARTIAL_HEADERS);
+	return state != WALK_FAILED && !wanted->unreadable;
+}
+
+/* What the caller's context says of a request. */
+enum inherited {
+	INHERITED_NOTHING,     /* the request begins a trace */
+	INHERITED_PARENT,      /* trace and parent are the caller's */
+	INHERITED_NOT_SAMPLED, /* there is to be no span */
+};
+
+/* Fills in the trace of a request, and its own id. `scratch` is that of
+ * parse_traceparent; `complete` becomes false if the header is there and could not
+ * be read. */
+static __always_inline enum inherited inherit(struct span_head *head, __u8 *scratch,
+					      const struct wanted_headers *wanted, bool *complete)
+{
+	enum inherited inherited = INHERITED_NOTHING;
+	struct go_string traceparent;
+
+	/* Two of them are none: W3C Trace Context, section 3.2. */
+	if (wanted->traceparent.length == 1) {
+		enum traceparent found = TRACEPARENT_UNREADABLE;
+
+		if (!go_read(&traceparent, wanted->traceparent.data, 0))
+			found = parse_traceparent(head, scratch, &traceparent);
+		if (found == TRACEPARENT_VALID)
+			inherited = head->flags & FLAG_SAMPLED ? INHERITED_PARENT : INHERITED_NOT_SAMPLED;
+		*complete &= found != TRACEPARENT_UNREADABLE;
+	}
+	if (inherited == INHERITED_NOTHING) {
+		new_trace_id(head);
+		head->flags = FLAG_SAMPLED;
+	}
+	new_span_id(head);
+	return inherited;
+}
+
+/* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
+ * drops the last entry if `whole` says that bytes are missing. It is the first
+ * of the texts, so that what is there already is under its limit. */
+static __always_inline bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used,
+					    const struct header_values *lines)
+{
+	__u32 room = TRACESTATE_LIMIT, whole = 0;
+	bool complete = true;
+
+	for (__u32 i = 0; i < TRACESTATE_LINES; i++) {
+		__u32 at = *used, separator = !!text->length;
+		struct go_string line;
+		__u64 length;
+
+		if (i >= lines->length)
+			break;
+		complete = !go_read(&line, lines->data, i * sizeof(line));
+		if (!complete)
+			break;
+		if (line.length <= 0)
+			continue;
+		whole += separator + (line.length > 0x7fff ? 0x7fff : line.length);
+		if (room <= separator)
+			break;
+		length = line.length;
+		if (length > room - separator)
+			length = room - separator;
+		complete = false;
+		bounded(at);
+		if (at > TRACESTATE_LIMIT)
+			break;
+		if (separator)
+			texts[at] = ','; /* counted only with what follows */
+		at += separator;
+		bounded(at);
+		bounded(length);
+		if (at > TRACESTATE_LIMIT || length > TRACESTATE_LIMIT ||
+		    bpf_probe_read_user(texts + at, length, (const void *)line.data))
+			break;
+		complete = true;
+		text->length += separator + length;
+		*used = at + length;
+		room -= separator + length;
+	}
+	if (!complete || lines->length > TRACESTATE_LINES || whole > 0xffff)
+		whole = 0xffff;
+	text->whole = whole;
+	return complete;
+}
+
+/* Copies the first line of a header behind the record. */
+static __always_inline bool copy_first(struct text *text, __u8 *texts, const __u32 texts_size, __u16 *used,
+				       const struct header_values *values, const __u32 limit)
+{
+	struct go_string line;
+
+	if (values->length <= 0)
+		return true;
+	return !go_read(&line, values->data, 0) && copy_text(text, texts, texts_size, used, &line, limit);
+}
+
+#define COPY_FIRST(span, field, values, limit) \
+	copy_first(&(span)->field, (span)->texts, sizeof((span)->texts), &(span)->used, values, limit)
