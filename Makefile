@@ -55,7 +55,7 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum ## Spans compared over every version and form of build, and Debian's programs
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=90m -p=1 ./nethttp ./shapes ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=90m -p=1 ./nethttp ./grpc ./shapes ./programs
 
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines

@@ -2,20 +2,14 @@ package nethttp
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -97,32 +91,14 @@ func get(t *testing.T, client *http.Client, url string) string {
 // trusts it.
 func serveTLS(t *testing.T, build target.Build, args ...string) (*target.Server, *http.Client) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	certificate, key := target.Certificate(t)
+	server := target.Start(t, target.MustCompile(t, build), append(args, "-cert", certificate, "-key", key)...)
+	trusted, err := os.ReadFile(certificate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	files := map[string][]byte{
-		"cert": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
-		"key":  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}),
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	server := target.Start(t, target.MustCompile(t, build), append(args, "-cert", filepath.Join(dir, "cert"), "-key", filepath.Join(dir, "key"))...)
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(files["cert"])
+	roots.AppendCertsFromPEM(trusted)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return server, &http.Client{Transport: transport, Timeout: 10 * time.Second}

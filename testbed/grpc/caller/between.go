@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+)
+
+// What programs put between themselves and gRPC.
+
+func passUnary(ctx context.Context, method string, request, reply interface{}, c *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	return invoke(context.WithValue(ctx, passed{}, true), method, request, reply, c, options...)
+}
+
+func passStream(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(context.WithValue(ctx, passed{}, true), d, c, method, options...)
+	if err != nil {
+		return nil, err
+	}
+	return &passedStream{stream}, nil
+}
+
+type passed struct{}
+
+type passedStream struct{ grpc.ClientStream }
+
+// ends are those of a call's attempts, as a stats handler sees them.
+type ends struct {
+	mu    sync.Mutex
+	codes []int
+}
+
+func (e *ends) list() []int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]int(nil), e.codes...)
+}
+
+type endsKey struct{}
+
+// watcher is a stats handler.
+type watcher struct{}
+
+func (watcher) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return context.WithValue(ctx, passed{}, true)
+}
+
+func (watcher) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	end, ok := event.(*stats.End)
+	if !ok {
+		return
+	}
+	e := ctx.Value(endsKey{}).(*ends)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.codes = append(e.codes, int(status.Code(end.Error)))
+}
+
+func (watcher) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (watcher) HandleConn(context.Context, stats.ConnStats)                       {}

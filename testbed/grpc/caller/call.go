@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// do follows an order. That no connection can be made of it is the test's mistake.
+func do(o order) []outcome {
+	if o.Many.Goroutines > 0 {
+		return many(o)
+	}
+	c := connection(o)
+	if o.Close > 0 {
+		defer time.AfterFunc(time.Duration(o.Close)*time.Millisecond, func() { c.Close() }).Stop()
+	} else if o.Close < 0 {
+		c.Close()
+	}
+	return []outcome{call(c, o)}
+}
+
+// many makes so many calls at once.
+func many(o order) []outcome {
+	open := make([]*grpc.ClientConn, o.Many.Connections)
+	for i := range open {
+		open[i] = connect(o)
+		defer open[i].Close()
+	}
+	outcomes := make([]outcome, o.Many.Goroutines*o.Many.Calls)
+	var wg sync.WaitGroup
+	for g := 0; g < o.Many.Goroutines; g++ {
+		wg.Add(1)
+		go func(g int) {
+			defer wg.Done()
+			for i := g * o.Many.Calls; i < (g+1)*o.Many.Calls; i++ {
+				numbered := o
+				numbered.Method = fmt.Sprint(o.Method, i)
+				numbered.Metadata = map[string]string{
+					"ending":      fmt.Sprintf("%s code=%d", o.Metadata["ending"], i%17),
+					"traceparent": fmt.Sprintf("00-%032x-%016x-01", i+1, i+1),
+				}
+				outcomes[i] = call(open[g%len(open)], numbered)
+			}
+		}(g)
+	}
+	wg.Wait()
+	return outcomes
+}
+
+// call makes one call.
+func call(c *grpc.ClientConn, o order) outcome {
+	seen := &ends{}
+	ctx := context.WithValue(context.Background(), endsKey{}, seen)
+	ctx = metadata.NewOutgoingContext(ctx, metadata.New(o.Metadata))
+	cancel := func() {}
+	if o.Leave != "open" {
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+	}
+	if o.Timeout > 0 {
+		var stop func()
+		ctx, stop = context.WithTimeout(ctx, time.Duration(o.Timeout)*time.Millisecond)
+		defer stop()
+	}
+	if o.Cancel > 0 {
+		defer time.AfterFunc(time.Duration(o.Cancel)*time.Millisecond, cancel).Stop()
+	}
+	options := []grpc.CallOption{grpc.WaitForReady(o.Wait)}
+	if o.MaxSend > 0 {
+		options = append(options, grpc.MaxCallSendMsgSize(o.MaxSend))
+	}
+	result := outcome{Method: o.Method, Start: time.Now().UnixNano()}
+	var p peer.Peer
+	var err error
+	switch {
+	case o.Kind == "unary":
+		options = append(options, grpc.Peer(&p))
+		err = c.Invoke(ctx, o.Method, wrapperspb.String("a message"), new(wrapperspb.StringValue), options...)
+	case o.Leave == "":
+		options = append(options, grpc.Peer(&p))
+		err = exchange(ctx, c, o, options)
+	default:
+		p, err = leave(ctx, c, o, options)
+		if err == nil && o.Leave == "cancelled" {
+			cancel()
+			err = status.FromContextError(ctx.Err()).Err()
+		}
+	}
+	result.End = time.Now().UnixNano()
+	if err != nil {
+		result.Error = err.Error()
+	}
+	result.Code, result.Ended = int(status.Code(err)), seen.list()
+	if p.Addr != nil {
+		result.Network, result.Peer = p.Addr.Network(), p.Addr.String()
+	}
+	return result
+}

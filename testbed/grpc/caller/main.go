@@ -1,0 +1,84 @@
+// Command caller makes gRPC calls on demand: it reads one order a line, and
+// answers with what came of it. It knows nothing of tracing, and is built with
+// each release of google.golang.org/grpc that is supported.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// order is what to do. Times are in milliseconds.
+type order struct {
+	Target   string // as gRPC is given it
+	Method   string // "/service/method"
+	Kind     string // "unary", "server", "client" or "bidi"
+	Metadata map[string]string
+	Timeout  int  // 0: none
+	Cancel   int  // when to cancel the call; 0: never
+	Wait     bool // for a connection, however long it takes
+	MaxSend  int  // how large a message may be; 0: as gRPC has it
+	// Leave is what becomes of a stream after its first message, if it is not read
+	// to its end: "cancelled" or "open".
+	Leave string
+
+	// What the connection is like, which is kept for further orders.
+	TLS         bool
+	Config      string // the service config
+	Interceptor bool   // calls go through one
+	Stats       bool   // a stats handler puts something into their contexts
+	Wrapped     bool   // the connection is of a type that only the program knows
+
+	// Close is when to close the connection, which then is the order's own; -1:
+	// before the call, 0: never.
+	Close int
+
+	// Begin is to answer at once: an order of the kind "begun" asks what came of it.
+	Begin bool
+
+	// Many is to make calls of this kind from several goroutines at a time, each over
+	// one of several connections. A number comes behind the method of each, and
+	// the same modulo 17 is the status that it asks for.
+	Many struct{ Goroutines, Calls, Connections int }
+}
+
+// outcome is what came of a call.
+type outcome struct {
+	Method     string
+	Start, End int64 // Unix time in nanoseconds
+	Code       int
+	Error      string
+	Network    string // of the peer; "": there was none
+	Peer       string
+	Ended      []int // the status of each end that a stats handler saw
+}
+
+func main() {
+	fmt.Println("ready")
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var o order
+		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
+			panic(err)
+		}
+		var outcomes []outcome
+		switch {
+		case o.Begin:
+			go func() { begun <- do(o) }()
+		case o.Kind == "begun":
+			outcomes = <-begun
+		default:
+			outcomes = do(o)
+		}
+		text, err := json.Marshal(outcomes)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%s\n", text)
+	}
+}
+
+// begun has what came of the order that was begun.
+var begun = make(chan []outcome)

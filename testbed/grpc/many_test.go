@@ -1,0 +1,110 @@
+package grpc
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/grpc/codes"
+
+	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/internal/target"
+	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
+)
+
+// numbered is the method of many calls: a number comes behind it, and the status
+// of each follows from that.
+const numbered = "/testbed.Any/Call"
+
+func TestCallsAtATimeAreNotCrossed(t *testing.T) {
+	for _, p := range pairs() {
+		t.Run(p.build(serverSource).String(), func(t *testing.T) {
+			compareMany(t, p, many{Goroutines: 50, Calls: 20, Connections: 7}, "")
+		})
+	}
+}
+
+func TestFiveThousandCallsInFlightHaveTheirSpans(t *testing.T) {
+	const calls = 5000
+	for _, p := range []pair{pairs()[0], newest} {
+		t.Run(p.build(serverSource).String(), func(t *testing.T) {
+			spans := compareMany(t, p, many{Goroutines: calls, Calls: 1, Connections: 50}, fmt.Sprintf("gather=%d", calls))
+			// All were in flight together: none ended before the last one began.
+			firstEnd, lastStart := spans[0].EndTimestamp(), spans[0].StartTimestamp()
+			for _, s := range spans {
+				firstEnd, lastStart = min(firstEnd, s.EndTimestamp()), max(lastStart, s.StartTimestamp())
+			}
+			if firstEnd < lastStart {
+				t.Errorf("one ended %v before the last began", lastStart.AsTime().Sub(firstEnd.AsTime()))
+			}
+		})
+	}
+}
+
+// compareMany has a caller make many calls to a server, traces both, and compares
+// what comes of each call at both ends.
+func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
+	t.Helper()
+	server := target.Start(t, target.MustCompile(t, p.build(serverSource)), "-unknown")
+	caller := target.Start(t, target.MustCompile(t, p.build(callerSource)))
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}, {PID: caller.PID}}, RingBufferSize: 16 << 20})
+	tracer.AwaitTracing(t, 2)
+	o := order{Target: server.Address, Kind: "unary", Method: numbered, Metadata: map[string]string{"ending": ending}, Many: m}
+	outcomes := place(t, caller, o)
+	calls := m.Goroutines * m.Calls
+	if len(outcomes) != calls || server.Served(t) != calls {
+		t.Fatalf("%d calls were to be made, %d were, and %d reached a handler", calls, len(outcomes), server.Served(t))
+	}
+	ends := map[ptrace.SpanKind]map[string]tracing.Span{ptrace.SpanKindClient: {}, ptrace.SpanKindServer: {}}
+	for _, s := range tracer.Await(t, 2*calls) {
+		if _, twice := ends[s.Kind()][s.Name()]; twice {
+			t.Errorf("two %s spans of %s", s.Kind(), s.Name())
+		}
+		ends[s.Kind()][s.Name()] = s
+	}
+	lostNothing(t, tracer, 2*calls)
+
+	host, port := hostAndPort(t, server.Address)
+	ports := map[any]int{}     // the client's ends of the connections
+	over := make([]any, calls) // the one that a call came over
+	var answered []tracing.Span
+	for i, came := range outcomes {
+		if want := codes.Code(i % len(codeNames)); codes.Code(came.Code) != want || came.Peer != server.Address {
+			t.Fatalf("call %d ended otherwise: %+v", i, came)
+		}
+		method := strings.TrimPrefix(came.Method, "/")
+		sent, seen := ends[ptrace.SpanKindClient][method]
+		if !seen {
+			t.Errorf("no CLIENT span of %s", method)
+			continue
+		}
+		e := errand{order: order{Method: came.Method}, host: host, port: port}
+		compare(t, method, wanted(e, came), came.window(), sent)
+
+		got, seen := ends[ptrace.SpanKindServer][method]
+		if !seen {
+			t.Errorf("no SERVER span of %s", method)
+			continue
+		}
+		over[i] = got.Values()["client.port"]
+		ports[over[i]]++
+		want := expected(ptrace.SpanKindServer, method, codes.Code(came.Code))
+		want.TraceID, want.ParentID = fmt.Sprintf("%032x", i+1), fmt.Sprintf("%016x", i+1)
+		want.change(map[string]any{
+			"server.address": host, "server.port": port, "user_agent.original": "grpc-go/" + p.grpc,
+			"client.address": host, "client.port": over[i], "network.peer.address": host, "network.peer.port": over[i],
+		})
+		compare(t, method, want, came.window(), got)
+		answered = append(answered, got)
+	}
+	if len(ports) != m.Connections {
+		t.Errorf("%d connections were used, of %d", len(ports), m.Connections)
+	}
+	for i := range over {
+		if first := over[i/m.Calls%m.Connections*m.Calls]; over[i] != first {
+			t.Errorf("call %d went over %v, the first of its connection over %v", i, over[i], first)
+		}
+	}
+	return answered
+}
