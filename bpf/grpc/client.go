@@ -30,6 +30,7 @@ func Client() probe.Library {
 		},
 		Functions:   append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...),
 		Fields:      clientFields(),
+		Marks:       marks(),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadClient,
 		Decode:      decodeCall,

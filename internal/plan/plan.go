@@ -16,7 +16,12 @@ import (
 // Plan is how a binary is traced.
 type Plan struct {
 	Libraries []Library `json:"libraries"`
+	// Goroutine says how it is told whether a goroutine has ended; nil: it cannot be.
+	Goroutine *Goroutine `json:"-"`
 }
+
+// Goroutine is where runtime.g has what is asked of a goroutine, in bytes.
+type Goroutine struct{ ID, Status uint64 }
 
 // Library is how one library in a binary is traced, or why it is not.
 type Library struct {
@@ -86,6 +91,11 @@ func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup,
 	}
 	for i := range libraries {
 		p.addDependent(b, &libraries[i], i)
+	}
+	id, idErr := lookup(probe.GoroutineID)
+	status, statusErr := lookup(probe.GoroutineStatus)
+	if idErr == nil && statusErr == nil && id.Exists && status.Exists {
+		p.Goroutine = &Goroutine{ID: id.Offset, Status: status.Offset}
 	}
 	return p
 }
