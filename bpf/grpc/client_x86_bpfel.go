@@ -33,6 +33,8 @@ type clientCallOffsets struct {
 		ErrorStatus uint32
 		StatusError uint32
 		ErrorString uint32
+		WrapError   uint32
+		Wrapped     uint32
 	}
 	Type struct {
 		_        structs.HostLayout

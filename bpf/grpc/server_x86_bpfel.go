@@ -60,6 +60,8 @@ type serverStreamOffsets struct {
 		ErrorStatus uint32
 		StatusError uint32
 		ErrorString uint32
+		WrapError   uint32
+		Wrapped     uint32
 	}
 	Conn struct {
 		_           structs.HostLayout
