@@ -53,7 +53,7 @@ func TestAHeadBecomesASpan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := model.Span{
+	want := &model.Span{
 		PID: 42, Generation: 9, Library: "two", Name: "two", TraceID: [16]byte{1}, SpanID: [8]byte{2}, ParentID: [8]byte{3},
 		Flags: 1, RemoteParent: true, Start: 1100, End: 1350,
 	}
