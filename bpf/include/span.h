@@ -28,7 +28,14 @@ struct span_head {
 	__u8 flags;	   /* W3C trace flags */
 	__u8 context;
 	__u16 library; /* index in the registry */
-	__u32 reserved;
+	__u32 keeping; /* enum keeping: what becomes of its entry */
+};
+
+/* Whether the entry of an operation stays in the map when that has ended: keep.h. */
+enum keeping {
+	KEEPING_NOT,
+	KEEPING_BUSY, /* with the next operation */
+	KEEPING_IDLE, /* between two of them */
 };
 
 /* One string behind a record. The strings lie in the order of their fields,

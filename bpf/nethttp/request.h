@@ -244,6 +244,7 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	struct go_string traceparent;
 	bool complete = true, has_parent = false;
 
+	__builtin_memset(wanted, 0, sizeof(*wanted));
 	if (map_readable(&o->map)) {
 		__u32 state = find_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
 

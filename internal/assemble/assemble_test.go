@@ -26,7 +26,7 @@ func raw(t *testing.T, head process.SpanHead) []byte {
 		SpanID, ParentID [8]byte
 		Flags, Context   uint8
 		Library          uint16
-		Reserved         uint32
+		Keeping          uint32
 	}{head.Start, head.End, head.Goid, head.Tgid, head.Generation, head.TraceId, head.SpanId, head.ParentId, head.Flags, head.Context, head.Library, 0}); err != nil {
 		t.Fatal(err)
 	}

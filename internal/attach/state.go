@@ -1,8 +1,10 @@
 package attach
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -84,14 +86,14 @@ func fileKey(id model.ExeID) process.FileKey {
 	return process.FileKey{Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)), Ino: id.Ino}
 }
 
-// Sweep removes the operations in flight for which gone is true. It returns
-// their number, and whether it saw all operations: a map that changes much under
+// Sweep removes the operations in flight for which gone is true, and entries that
+// were kept for others to come. It returns the number of the operations, and whether it saw all operations: a map that changes much under
 // a walk makes it start over.
 func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed int, whole bool, err error) {
 	whole = true
 	var errs []error
 	for _, library := range k.libraries {
-		n, all, err := sweepMap(library.objects.Maps[mapOperations], gone)
+		n, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)
 		removed += n
 		whole = whole && all
 		errs = append(errs, err)
@@ -99,7 +101,7 @@ func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed int,
 	return removed, whole, errors.Join(errs...)
 }
 
-func sweepMap(m *ebpf.Map, gone func(pid int, generation uint32) bool) (removed int, whole bool, err error) {
+func sweepMap(m, kept *ebpf.Map, gone func(pid int, generation uint32) bool) (removed int, whole bool, err error) {
 	var stale []process.OperationKey
 	var key, previous process.OperationKey
 	from := any(nil)
@@ -118,13 +120,41 @@ func sweepMap(m *ebpf.Map, gone func(pid int, generation uint32) bool) (removed 
 		previous = key
 		from = &previous
 	}
+	keptOnes := uint64(0)
+	value := make([]byte, m.ValueSize())
 	for _, key := range stale {
-		err := m.Delete(&key)
+		err := m.Lookup(&key, value)
 		if err == nil {
+			err = m.Delete(&key)
+		}
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			continue
+		}
+		if err != nil {
+			return removed, whole, errors.Join(fmt.Errorf("remove an operation: %w", err), noteSwept(kept, keptOnes))
+		}
+		keeping := process.Keeping(binary.NativeEndian.Uint32(value[unsafe.Offsetof(process.SpanHead{}.Keeping):]))
+		if keeping != process.KeepingIdle {
 			removed++
-		} else if !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return removed, whole, fmt.Errorf("remove an operation: %w", err)
+		}
+		if keeping != process.KeepingNot {
+			keptOnes++
 		}
 	}
-	return removed, whole, nil
+	return removed, whole, noteSwept(kept, keptOnes)
+}
+
+// noteSwept tells the programs how many of the entries that they keep are gone.
+func noteSwept(kept *ebpf.Map, n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	var swept uint64
+	if err := kept.Lookup(process.KeptAndSwept, &swept); err != nil {
+		return fmt.Errorf("count the entries that were kept: %w", err)
+	}
+	if err := kept.Update(process.KeptAndSwept, swept+n, ebpf.UpdateExist); err != nil {
+		return fmt.Errorf("count the entries that were kept: %w", err)
+	}
+	return nil
 }
