@@ -128,7 +128,7 @@ type serverServerSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
 	Response   uint64
 	Request    uint64
@@ -187,6 +187,7 @@ type serverServerSpan struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	serverMapCounters        = "counters"
+	serverMapKept            = "kept"
 	serverMapNothing         = "nothing"
 	serverMapOffsets         = "offsets"
 	serverMapOperations      = "operations"
@@ -204,6 +205,7 @@ const (
 	serverProgStartStream    = "start_stream"
 	serverVarEndingLayout    = "ending_layout"
 	serverVarLibrary         = "library"
+	serverVarMaxKept         = "max_kept"
 	serverVarNever           = "never"
 	serverVarWakeupBytes     = "wakeup_bytes"
 )
@@ -267,6 +269,7 @@ type serverProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverMapSpecs struct {
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
+	Kept       *ebpf.MapSpec `ebpf:"kept"`
 	Nothing    *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets    *ebpf.MapSpec `ebpf:"offsets"`
 	Operations *ebpf.MapSpec `ebpf:"operations"`
@@ -280,6 +283,7 @@ type serverMapSpecs struct {
 type serverVariableSpecs struct {
 	EndingLayout *ebpf.VariableSpec `ebpf:"ending_layout"`
 	Library      *ebpf.VariableSpec `ebpf:"library"`
+	MaxKept      *ebpf.VariableSpec `ebpf:"max_kept"`
 	Never        *ebpf.VariableSpec `ebpf:"never"`
 	WakeupBytes  *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -305,6 +309,7 @@ func (o *serverObjects) Close() error {
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverMaps struct {
 	Counters   *ebpf.Map `ebpf:"counters"`
+	Kept       *ebpf.Map `ebpf:"kept"`
 	Nothing    *ebpf.Map `ebpf:"nothing"`
 	Offsets    *ebpf.Map `ebpf:"offsets"`
 	Operations *ebpf.Map `ebpf:"operations"`
@@ -315,6 +320,7 @@ type serverMaps struct {
 func (m *serverMaps) Close() error {
 	return _ServerClose(
 		m.Counters,
+		m.Kept,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,
@@ -329,6 +335,7 @@ func (m *serverMaps) Close() error {
 type serverVariables struct {
 	EndingLayout *ebpf.Variable `ebpf:"ending_layout"`
 	Library      *ebpf.Variable `ebpf:"library"`
+	MaxKept      *ebpf.Variable `ebpf:"max_kept"`
 	Never        *ebpf.Variable `ebpf:"never"`
 	WakeupBytes  *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
