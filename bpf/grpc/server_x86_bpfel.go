@@ -112,7 +112,7 @@ type serverStreamSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
 	Stream uint64
 	Text   uint64
