@@ -14,7 +14,8 @@ struct status_offsets {
 	/* googleapis/rpc/status.Status.Code: in the module that it has of its own since
 	 * 2023, or in the one before. */
 	__u32 code;
-	__u32 error_status; /* grpc/internal/status.Error.s */
+	/* grpc/internal/status.Error.s; up to grpc 1.39 the error is the message itself. */
+	__u32 error_status;
 	__u32 status_error; /* function: (*Error).Error, the first method */
 	__u32 error_string; /* function: errors.(*errorString).Error */
 	/* What fmt.Errorf makes of "%w": function (*wrapError).Error, and the error in it. */
@@ -34,6 +35,16 @@ static __always_inline __u32 read_code(const struct status_offsets *o, __u64 sta
 	if (!proto)
 		return CODE_OK;
 	return go_read(&code, proto, o->code) ? CODE_UNKNOWN : code;
+}
+
+static __always_inline __u32 read_code_of_error(const struct status_offsets *o, __u64 error)
+{
+	__u64 status;
+	__s32 code;
+
+	if (o->error_status != ABSENT)
+		return go_read(&status, error, o->error_status) ? CODE_UNKNOWN : read_code(o, status);
+	return o->code == ABSENT || go_read(&code, error, o->code) ? CODE_UNKNOWN : code;
 }
 
 /* Whether an error is io.EOF, by its text: in a stripped binary no variable has a
@@ -59,13 +70,12 @@ static __always_inline __u32 error_code(const struct status_offsets *o, __u32 it
 					const struct go_interface *error)
 {
 	struct go_interface inner = *error;
-	__u64 status;
 
 	if (!error->type || is_eof(o, itab_fun, text, error))
 		return CODE_OK;
 	for (__u32 i = 0; i < MAX_WRAPPED; i++) {
 		if (holds(itab_fun, text, &inner, o->status_error))
-			return go_read(&status, inner.data, o->error_status) ? CODE_UNKNOWN : read_code(o, status);
+			return read_code_of_error(o, inner.data);
 		if (o->wrapped == ABSENT || !holds(itab_fun, text, &inner, o->wrap_error) ||
 		    go_read(&inner, inner.data, o->wrapped))
 			return CODE_UNKNOWN;
