@@ -33,6 +33,8 @@ type clientCallOffsets struct {
 		ErrorStatus uint32
 		StatusError uint32
 		ErrorString uint32
+		WrapError   uint32
+		Wrapped     uint32
 	}
 	Type struct {
 		_        structs.HostLayout
@@ -75,7 +77,7 @@ type clientCallSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
 	Depth uint64
 	Text  uint64

@@ -60,6 +60,8 @@ type serverStreamOffsets struct {
 		ErrorStatus uint32
 		StatusError uint32
 		ErrorString uint32
+		WrapError   uint32
+		Wrapped     uint32
 	}
 	Conn struct {
 		_           structs.HostLayout
@@ -110,7 +112,7 @@ type serverStreamSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
 	Stream uint64
 	Text   uint64

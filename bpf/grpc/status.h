@@ -14,9 +14,12 @@ struct status_offsets {
 	/* googleapis/rpc/status.Status.Code: in the module that it has of its own since
 	 * 2023, or in the one before. */
 	__u32 code;
-	__u32 error_status; /* grpc/internal/status.Error.s */
+	/* grpc/internal/status.Error.s; up to grpc 1.39 the error is the message itself. */
+	__u32 error_status;
 	__u32 status_error; /* function: (*Error).Error, the first method */
 	__u32 error_string; /* function: errors.(*errorString).Error */
+	/* What fmt.Errorf makes of "%w": function (*wrapError).Error, and the error in it. */
+	__u32 wrap_error, wrapped;
 };
 
 /* Reads the code of a *status.Status. What has none is OK: (*Status).Code. */
@@ -34,6 +37,16 @@ static __always_inline __u32 read_code(const struct status_offsets *o, __u64 sta
 	return go_read(&code, proto, o->code) ? CODE_UNKNOWN : code;
 }
 
+static __always_inline __u32 read_code_of_error(const struct status_offsets *o, __u64 error)
+{
+	__u64 status;
+	__s32 code;
+
+	if (o->error_status != ABSENT)
+		return go_read(&status, error, o->error_status) ? CODE_UNKNOWN : read_code(o, status);
+	return o->code == ABSENT || go_read(&code, error, o->code) ? CODE_UNKNOWN : code;
+}
+
 /* Whether an error is io.EOF, by its text: in a stripped binary no variable has a
  * name. */
 static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fun, __u64 text,
@@ -47,16 +60,25 @@ static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fu
 	       found[1] == 'O' && found[2] == 'F';
 }
 
-/* The code that an error stands for at the end of a call; CODE_UNKNOWN if it is of
- * a type that has none. io.EOF is the end of a stream without one. */
+/* Errors that are looked into, from the outermost on. */
+#define MAX_WRAPPED 4
+
+/* The code that an error stands for at the end of a call, as status.Code finds it;
+ * CODE_UNKNOWN if it is of a type that has none. io.EOF is the end of a stream without
+ * one. */
 static __always_inline __u32 error_code(const struct status_offsets *o, __u32 itab_fun, __u64 text,
 					const struct go_interface *error)
 {
-	__u64 status;
+	struct go_interface inner = *error;
 
 	if (!error->type || is_eof(o, itab_fun, text, error))
 		return CODE_OK;
-	if (!holds(itab_fun, text, error, o->status_error) || go_read(&status, error->data, o->error_status))
-		return CODE_UNKNOWN;
-	return read_code(o, status);
+	for (__u32 i = 0; i < MAX_WRAPPED; i++) {
+		if (holds(itab_fun, text, &inner, o->status_error))
+			return read_code_of_error(o, inner.data);
+		if (o->wrapped == ABSENT || !holds(itab_fun, text, &inner, o->wrap_error) ||
+		    go_read(&inner, inner.data, o->wrapped))
+			return CODE_UNKNOWN;
+	}
+	return CODE_UNKNOWN;
 }

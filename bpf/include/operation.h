@@ -113,12 +113,18 @@ static __always_inline void start_head(struct pt_regs *ctx, struct span_head *he
 	head->start = bpf_ktime_get_boot_ns();
 }
 
-/* Sends an operation with so many bytes of texts, and forgets it. */
-static __always_inline void finish(const struct operation_key *key, OPERATION *operation, __u32 used)
+/* Sends an operation with so many bytes of texts. */
+static __always_inline void send(OPERATION *operation, __u32 used)
 {
 	bounded(used);
 	if (used > sizeof(operation->texts))
 		used = sizeof(operation->texts);
 	submit(operation, __builtin_offsetof(OPERATION, texts) + used);
+}
+
+/* The same, and forgets it. */
+static __always_inline void finish(const struct operation_key *key, OPERATION *operation, __u32 used)
+{
+	send(operation, used);
 	bpf_map_delete_elem(&operations, key);
 }
