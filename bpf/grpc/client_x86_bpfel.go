@@ -89,13 +89,12 @@ type clientCallSpan struct {
 		Reserved  uint8
 		Reserved2 uint32
 	}
-	Code     uint32
-	Ended    uint32
-	Used     uint16
-	Failed   uint8
-	Partial  uint8
-	Reserved uint32
-	Method   struct {
+	Claim   uint64
+	Code    uint32
+	Used    uint16
+	Failed  uint8
+	Partial uint8
+	Method  struct {
 		_      structs.HostLayout
 		Length uint16
 		Whole  uint16

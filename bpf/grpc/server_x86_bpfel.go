@@ -114,9 +114,9 @@ type serverStreamSpan struct {
 		Library    uint16
 		Keeping    uint32
 	}
-	Stream uint64
-	Text   uint64
-	Peer   struct {
+	Claim uint64
+	Text  uint64
+	Peer  struct {
 		_         structs.HostLayout
 		Address   [16]uint8
 		Port      uint16
