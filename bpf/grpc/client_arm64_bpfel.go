@@ -27,14 +27,15 @@ type clientCallOffsets struct {
 	Http2Close       uint32
 	WrapperStream    uint32
 	Status           struct {
-		_           structs.HostLayout
-		Proto       uint32
-		Code        uint32
-		ErrorStatus uint32
-		StatusError uint32
-		ErrorString uint32
-		WrapError   uint32
-		Wrapped     uint32
+		_            structs.HostLayout
+		Proto        uint32
+		Code         uint32
+		ErrorStatus  uint32
+		ErrorMessage uint32
+		StatusError  uint32
+		ErrorString  uint32
+		WrapError    uint32
+		Wrapped      uint32
 	}
 	Type struct {
 		_        structs.HostLayout

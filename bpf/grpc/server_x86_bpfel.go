@@ -54,14 +54,15 @@ type serverStreamOffsets struct {
 		ValueVal      uint32
 	}
 	Status struct {
-		_           structs.HostLayout
-		Proto       uint32
-		Code        uint32
-		ErrorStatus uint32
-		StatusError uint32
-		ErrorString uint32
-		WrapError   uint32
-		Wrapped     uint32
+		_            structs.HostLayout
+		Proto        uint32
+		Code         uint32
+		ErrorStatus  uint32
+		ErrorMessage uint32
+		StatusError  uint32
+		ErrorString  uint32
+		WrapError    uint32
+		Wrapped      uint32
 	}
 	Conn struct {
 		_           structs.HostLayout

@@ -16,42 +16,43 @@ struct status_offsets {
 	/* googleapis/rpc/status.Status.Code: in the module that it has of its own since
 	 * 2023, or in the one before. */
 	__u32 code;
-	/* grpc/internal/status.Error.s; up to grpc 1.39 the error is the message itself. */
-	__u32 error_status;
+	/* grpc/internal/status.Error.s; up to grpc 1.39 it has the message instead, as .e. */
+	__u32 error_status, error_message;
 	__u32 status_error; /* function: (*Error).Error, the first method */
 	__u32 error_string; /* function: errors.(*errorString).Error */
 	/* What fmt.Errorf makes of "%w": function (*wrapError).Error, and the error in it. */
 	__u32 wrap_error, wrapped;
 };
 
-/* Reads the code of a message. */
-static __always_inline __u32 read_message(const struct status_offsets *o, __u64 message)
+/* Reads the code of the message that a pointer at some place in a struct leads to. None
+ * is OK: (*Status).Code. */
+static __always_inline __u32 read_message(const struct status_offsets *o, __u64 holder, __u32 at)
 {
+	__u64 message;
 	__s32 code;
 
-	if (o->code == ABSENT)
+	if (o->code == ABSENT || at == ABSENT)
 		return CODE_UNKNOWN;
+	if (go_read(&message, holder, at))
+		return CODE_UNREADABLE;
+	if (!message)
+		return CODE_OK;
 	return go_read(&code, message, o->code) ? CODE_UNREADABLE : code;
 }
 
-/* Reads the code of a *status.Status. What has none is OK: (*Status).Code. */
+/* Reads the code of a *status.Status. */
 static __always_inline __u32 read_code(const struct status_offsets *o, __u64 status)
 {
-	__u64 message;
-
-	if (!status)
-		return CODE_OK;
-	if (go_read(&message, status, o->proto))
-		return CODE_UNREADABLE;
-	return message ? read_message(o, message) : CODE_OK;
+	return status ? read_message(o, status, o->proto) : CODE_OK;
 }
 
+/* Reads the code of a *status.Error. */
 static __always_inline __u32 read_code_of_error(const struct status_offsets *o, __u64 error)
 {
 	__u64 status;
 
 	if (o->error_status == ABSENT)
-		return read_message(o, error);
+		return read_message(o, error, o->error_message);
 	return go_read(&status, error, o->error_status) ? CODE_UNREADABLE : read_code(o, status);
 }
 
