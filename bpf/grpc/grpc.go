@@ -29,7 +29,8 @@ func optional(pkg, structName, name string, slot uintptr) probe.Field {
 	return f
 }
 
-// marks tell the versions of grpc apart between which fields move.
+// marks tell the versions of grpc apart between which fields move, and those of the
+// status's message.
 func marks() []probe.Mark {
 	function := func(pkg, receiver, name string) probe.Mark {
 		return probe.Mark{Module: module, Package: module + pkg, Receiver: receiver, Name: name}
@@ -59,5 +60,11 @@ func marks() []probe.Mark {
 		function("", "acBalancerWrapper", "healthListenerRegFn"),
 		function(transport, "framer", "readDataFrame"),
 		function("", "", "endOfClientStream"),
+		// Messages that were generated before May 2020 begin with their fields,
+		// newer ones with what they are administered by.
+		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
+		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
+		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
+		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
 	}
 }
