@@ -5,6 +5,10 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // Without one, recent kernels have programs on one processor share a stack: see
@@ -34,6 +38,22 @@ func TestEveryUprobeProgramHasATailCall(t *testing.T) {
 		}
 		if programs == 0 {
 			t.Errorf("%s has no programs", library.Name)
+		}
+	}
+}
+
+// What the table does not have is taken from debug information, which the programs of
+// most users do not have.
+func TestTheTableHasEveryFieldThatIsLookedUp(t *testing.T) {
+	for _, field := range probe.Fields(Libraries()) {
+		if field.Package == "runtime" && field.Struct == "map" {
+			continue // follows from the version of Go
+		}
+		newest := offsets.Default().Newest(field.Module)
+		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
+			if _, _, known := offsets.Default().Lookup(field.Module, newest, arch, field); !known {
+				t.Errorf("%s is not known in %s %s on %s: `make offsets`", field, field.Module, newest, arch)
+			}
 		}
 	}
 }

@@ -36,10 +36,10 @@ func TestAServerThatCallsAnotherHasASpanOfEach(t *testing.T) {
 			type ends struct{ client, server []tracing.Span }
 			all := map[string]*ends{}
 			for _, s := range tracer.Await(t, 2*calls) {
-				if all[s.Name()] == nil {
-					all[s.Name()] = &ends{}
+				if all[called(s)] == nil {
+					all[called(s)] = &ends{}
 				}
-				switch e := all[s.Name()]; s.Kind() {
+				switch e := all[called(s)]; s.Kind() {
 				case ptrace.SpanKindClient:
 					e.client = append(e.client, s)
 				case ptrace.SpanKindServer:

@@ -58,10 +58,10 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 	}
 	ends := map[ptrace.SpanKind]map[string]tracing.Span{ptrace.SpanKindClient: {}, ptrace.SpanKindServer: {}}
 	for _, s := range tracer.Await(t, 2*calls) {
-		if _, twice := ends[s.Kind()][s.Name()]; twice {
-			t.Fatalf("two %s spans of %s", s.Kind(), s.Name())
+		if _, twice := ends[s.Kind()][called(s)]; twice {
+			t.Fatalf("two %s spans of %s", s.Kind(), called(s))
 		}
-		ends[s.Kind()][s.Name()] = s
+		ends[s.Kind()][called(s)] = s
 	}
 	lostNothing(t, tracer, 2*calls)
 

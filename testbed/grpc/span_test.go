@@ -93,6 +93,15 @@ func expected(kind ptrace.SpanKind, method string, code codes.Code) span {
 	return s
 }
 
+// called is the method that a span is of: that of one which the server may not have is
+// not its name.
+func called(s tracing.Span) string {
+	if original, ok := s.Values()["rpc.method_original"].(string); ok {
+		return original
+	}
+	return s.Name()
+}
+
 // change puts attributes into a span, and takes those out that are nil.
 func (s span) change(attributes map[string]any) span {
 	for key, value := range attributes {
