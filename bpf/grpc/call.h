@@ -69,7 +69,7 @@ static __always_inline bool note_peer(struct call_span *span, const struct call_
 	struct go_string name = {};
 	__u64 attempt;
 
-	if (!span->text)
+	if (!span->text || o->remote_addr == ABSENT || o->attempt_transport == ABSENT)
 		return true;
 	if (go_read(&attempt, stream, o->stream_attempt))
 		return false;

@@ -49,7 +49,7 @@ func clientFields() []probe.Field {
 		// The field has had two names.
 		optional("", "csAttempt", "t", unsafe.Offsetof(o.AttemptTransport)),
 		optional("", "csAttempt", "transport", unsafe.Offsetof(o.AttemptTransport)),
-		field("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
+		optional("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
 		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
 		optional("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
 		optional("/internal/status", "Error", "e", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorMessage)),

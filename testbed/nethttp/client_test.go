@@ -35,6 +35,7 @@ type order struct {
 	Socket  string
 	Many    int
 	Panic   bool
+	Apart   bool
 }
 
 type answer struct {
@@ -316,5 +317,24 @@ func TestACallThatPanicsIsCountedAndTheNextOneHasItsSpan(t *testing.T) {
 	}
 	if stats := tracer.MustStats(t); stats.Operations != 2 || tracing.Lost(stats) != 1 {
 		t.Errorf("of %d calls %d are counted as lost", stats.Operations, tracing.Lost(stats))
+	}
+}
+
+// Nothing else would remove what such a goroutine leaves behind as long as its process
+// lives.
+func TestACallWhoseGoroutineHasEndedIsCountedWhileItsProcessLives(t *testing.T) {
+	u := startUpstreams(t)
+	for _, build := range callers() {
+		t.Run(build.String(), func(t *testing.T) {
+			caller := target.Start(t, target.MustCompile(t, build))
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: caller.PID}}})
+			tracer.AwaitTracing(t, 1)
+			place(t, caller, order{URL: u.plain.URL + "/after", Panic: true, Apart: true})
+			tracer.Await(t, 1)
+			tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostUnfinished] == 1 }, "the loss to be counted")
+			if stats := tracer.MustStats(t); stats.Operations != 2 || stats.Active != 0 || tracing.Lost(stats) != 1 {
+				t.Errorf("of %d calls %d are counted as lost, and %d are in flight", stats.Operations, tracing.Lost(stats), stats.Active)
+			}
+		})
 	}
 }

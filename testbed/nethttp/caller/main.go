@@ -27,6 +27,7 @@ type order struct {
 	Socket  string // path of a unix socket to connect to
 	Many    int    // send so many, "/0" and so on behind the URL, all at a time
 	Panic   bool   // panic within RoundTrip, and recover
+	Apart   bool   // do that in a goroutine of its own, which ends then
 }
 
 // answer is what came of it.
@@ -93,7 +94,15 @@ func do(o order, transport *http.Transport) answer {
 	r := &recorder{RoundTripper: transport}
 	client := &http.Client{Transport: r, Timeout: time.Duration(o.Timeout) * time.Millisecond}
 	var a answer
-	if o.Panic {
+	switch {
+	case o.Panic && o.Apart:
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			panicked(transport)
+		}()
+		<-ended
+	case o.Panic:
 		panicked(transport)
 	}
 	if o.Many == 0 {
