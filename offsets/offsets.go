@@ -91,6 +91,43 @@ func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field)
 	return place.offset, place.exists, known
 }
 
+// Candidates says where a field is if all versions of a module say the same that
+// have everything that is present: fields, or functions of the module. agreed is
+// false if they do not, or if there is no such version.
+func (t *Table) Candidates(modulePath string, arch model.Arch, field model.Field, present []model.Field) (offset uint64, exists, agreed bool) {
+	m := t.modules[modulePath]
+	if m == nil {
+		return 0, false, false
+	}
+	var first place
+	for _, v := range m.examined {
+		fits := !slices.ContainsFunc(present, func(p model.Field) bool {
+			there, known := m.at(p, v, arch)
+			return known && !there.exists
+		})
+		if !fits {
+			continue
+		}
+		at, known := m.at(field, v, arch)
+		if !known || agreed && at != first {
+			return 0, false, false
+		}
+		first, agreed = at, true
+	}
+	return first.offset, first.exists, agreed
+}
+
+// at is where a field is in an examined version.
+func (m *module) at(field model.Field, v version, arch model.Arch) (at place, known bool) {
+	changes := m.fields[field.String()]
+	i := inForce(changes, v)
+	if i < 0 {
+		return place{}, false
+	}
+	at, known = changes[i].places[arch]
+	return at, known
+}
+
 // inForce is the index of the last change up to a version, or -1.
 func inForce(changes []change, v version) int {
 	i, found := slices.BinarySearchFunc(changes, v, func(c change, v version) int { return c.since.compare(v) })

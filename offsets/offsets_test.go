@@ -183,3 +183,51 @@ func TestTheEmbeddedTableCoversTheSupportedVersions(t *testing.T) {
 		t.Error("the table does not say how far it goes and when it was made")
 	}
 }
+
+func TestCandidatesAnswerIfAllVersionsThatFitAgree(t *testing.T) {
+	table, err := Parse(strings.NewReader(`module example.com/m
+examined v1.0.0 v1.1.0 v1.2.0 v1.3.0
+example.com/m.T.old()
+  v1.0.0 0
+  v1.2.0 -
+example.com/m.T.new()
+  v1.0.0 -
+  v1.3.0 0
+example.com/m.s.moves
+  v1.0.0 8
+  v1.2.0 16
+example.com/m.s.stays
+  v1.0.0 24
+example.com/m.s.goes
+  v1.0.0 amd64=32 arm64=40
+  v1.3.0 -
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := func(structName, name string) model.Field {
+		return model.Field{Module: "example.com/m", Package: "example.com/m", Struct: structName, Field: name}
+	}
+	before, after, never := field("T", "old()"), field("T", "new()"), field("T", "other()")
+	for _, c := range []struct {
+		name           string
+		present        []model.Field
+		offset         uint64
+		exists, agreed bool
+	}{
+		{"moves", nil, 0, false, false},
+		{"stays", nil, 24, true, true},
+		{"moves", []model.Field{before}, 8, true, true},
+		{"moves", []model.Field{after}, 16, true, true},
+		{"moves", []model.Field{never}, 0, false, false}, // which the table says nothing of
+		{"stays", []model.Field{before, after}, 0, false, false},
+		{"goes", []model.Field{before}, 32, true, true},
+		{"goes", []model.Field{after}, 0, false, true}, // none of them has it
+		{"unknown", []model.Field{before}, 0, false, false},
+	} {
+		offset, exists, agreed := table.Candidates("example.com/m", model.AMD64, field("s", c.name), c.present)
+		if agreed != c.agreed || agreed && (offset != c.offset || exists != c.exists) {
+			t.Errorf("%s with %v: %d, %v, %v", c.name, c.present, offset, exists, agreed)
+		}
+	}
+}

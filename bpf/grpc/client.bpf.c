@@ -60,7 +60,7 @@ int start_call(struct pt_regs *ctx)
 	new_span_id(&span->head);
 	span->head.flags = FLAG_SAMPLED;
 	count(COUNTER_OPERATIONS);
-	start_head(&span->head, &key);
+	start_head(ctx, &span->head, &key);
 	return 0;
 }
 
@@ -114,6 +114,7 @@ int bind_call(struct pt_regs *ctx)
 		remove(&key, COUNTER_LOST_UNSUPPORTED);
 		return 0;
 	}
+	span->head.g = 0;
 	/* What another call has left behind there was collected unfinished. */
 	if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
 		remove(&by_stream, COUNTER_LOST_UNFINISHED);

@@ -20,6 +20,7 @@ func Client() probe.Library {
 		{Symbol: module + "/internal/transport.(*http2Client).Close", Slot: unsafe.Offsetof(o.Http2Close)},
 		{Symbol: status + ".(*Error).Error", Slot: statusAt + unsafe.Offsetof(o.Status.StatusError)},
 		{Symbol: "errors.(*errorString).Error", Slot: statusAt + unsafe.Offsetof(o.Status.ErrorString)},
+		{Symbol: "fmt.(*wrapError).Error", Slot: statusAt + unsafe.Offsetof(o.Status.WrapError)},
 	}
 	return probe.Library{
 		Name: module + "/client",
@@ -30,6 +31,7 @@ func Client() probe.Library {
 		},
 		Functions:   append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...),
 		Fields:      clientFields(),
+		Marks:       marks(),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadClient,
 		Decode:      decodeCall,
@@ -50,6 +52,7 @@ func clientFields() []probe.Field {
 		field("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
 		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
 		field("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
+		golang.Optional("fmt", "wrapError", "err", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.Wrapped)),
 	}
 	fields = append(fields, statusFields(unsafe.Offsetof(o.Status))...)
 	fields = append(fields, golang.TypeFields(unsafe.Offsetof(o.Type))...)

@@ -33,6 +33,8 @@ type clientCallOffsets struct {
 		ErrorStatus uint32
 		StatusError uint32
 		ErrorString uint32
+		WrapError   uint32
+		Wrapped     uint32
 	}
 	Type struct {
 		_        structs.HostLayout
@@ -66,6 +68,7 @@ type clientCallSpan struct {
 		Start      uint64
 		End        uint64
 		Goid       uint64
+		G          uint64
 		Tgid       uint32
 		Generation uint32
 		TraceId    [16]uint8

@@ -30,3 +30,36 @@ func optional(pkg, structName, name string, slot uintptr) probe.Field {
 	f.Optional = true
 	return f
 }
+
+// marks tell the versions of grpc apart between which fields move.
+func marks() []probe.Mark {
+	function := func(pkg, receiver, name string) probe.Mark {
+		return probe.Mark{Module: module, Package: module + pkg, Receiver: receiver, Name: name}
+	}
+	const transport = "/internal/transport"
+	return []probe.Mark{
+		// That older versions have.
+		function("", "", "newProxyDialer"),
+		function("", "ccResolverWrapper", "poll"),
+		function(transport, "", "newHTTP2Server"),
+		function("", "ClientConn", "switchBalancer"),
+		function("", "clientStream", "shouldRetry"),
+		function("", "Server", "traceInfo"),
+		function("", "addrConn", "resetTransport"),
+		function(transport, "http2Server", "WriteStatus"),
+		function(transport, "", "mapAddress"),
+		function(transport, "", "parseDialTarget"),
+		function("", "Server", "processUnaryRPC"),
+		// That newer versions have.
+		function("", "", "newClientStreamWithParams"),
+		function("", "csAttempt", "getTransport"),
+		function(transport, "http2Client", "readServerPreface"),
+		function("", "ClientConn", "enterIdleMode"),
+		function("", "Server", "stop"),
+		function("", "addrConn", "resetTransportAndUnlock"),
+		function(transport, "http2Server", "writeStatus"),
+		function("", "acBalancerWrapper", "healthListenerRegFn"),
+		function(transport, "framer", "readDataFrame"),
+		function("", "", "endOfClientStream"),
+	}
+}

@@ -53,7 +53,7 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	default:
 		count(COUNTER_OPERATIONS);
-		start_head(&span->head, &key);
+		start_head(ctx, &span->head, &key);
 	}
 	return 0;
 }

@@ -26,6 +26,7 @@ func Server() probe.Library {
 			{Name: "metadata.mdIncomingKey", Slot: unsafe.Offsetof(o.MetadataKey)},
 		},
 		Fields:      serverFields(),
+		Marks:       marks(),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadServer,
 		Decode:      decodeStream,

@@ -60,6 +60,8 @@ type serverStreamOffsets struct {
 		ErrorStatus uint32
 		StatusError uint32
 		ErrorString uint32
+		WrapError   uint32
+		Wrapped     uint32
 	}
 	Conn struct {
 		_           structs.HostLayout
@@ -101,6 +103,7 @@ type serverStreamSpan struct {
 		Start      uint64
 		End        uint64
 		Goid       uint64
+		G          uint64
 		Tgid       uint32
 		Generation uint32
 		TraceId    [16]uint8

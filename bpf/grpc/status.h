@@ -17,6 +17,8 @@ struct status_offsets {
 	__u32 error_status; /* grpc/internal/status.Error.s */
 	__u32 status_error; /* function: (*Error).Error, the first method */
 	__u32 error_string; /* function: errors.(*errorString).Error */
+	/* What fmt.Errorf makes of "%w": function (*wrapError).Error, and the error in it. */
+	__u32 wrap_error, wrapped;
 };
 
 /* Reads the code of a *status.Status. What has none is OK: (*Status).Code. */
@@ -47,16 +49,26 @@ static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fu
 	       found[1] == 'O' && found[2] == 'F';
 }
 
-/* The code that an error stands for at the end of a call; CODE_UNKNOWN if it is of
- * a type that has none. io.EOF is the end of a stream without one. */
+/* Errors that are looked into, from the outermost on. */
+#define MAX_WRAPPED 4
+
+/* The code that an error stands for at the end of a call, as status.Code finds it;
+ * CODE_UNKNOWN if it is of a type that has none. io.EOF is the end of a stream without
+ * one. */
 static __always_inline __u32 error_code(const struct status_offsets *o, __u32 itab_fun, __u64 text,
 					const struct go_interface *error)
 {
+	struct go_interface inner = *error;
 	__u64 status;
 
 	if (!error->type || is_eof(o, itab_fun, text, error))
 		return CODE_OK;
-	if (!holds(itab_fun, text, error, o->status_error) || go_read(&status, error->data, o->error_status))
-		return CODE_UNKNOWN;
-	return read_code(o, status);
+	for (__u32 i = 0; i < MAX_WRAPPED; i++) {
+		if (holds(itab_fun, text, &inner, o->status_error))
+			return go_read(&status, inner.data, o->error_status) ? CODE_UNKNOWN : read_code(o, status);
+		if (o->wrapped == ABSENT || !holds(itab_fun, text, &inner, o->wrap_error) ||
+		    go_read(&inner, inner.data, o->wrapped))
+			return CODE_UNKNOWN;
+	}
+	return CODE_UNKNOWN;
 }

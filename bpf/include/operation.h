@@ -103,8 +103,9 @@ static __always_inline void give_up(const struct operation_key *key, enum counte
 }
 
 /* Fills in the head of an operation that begins now, but for its trace. */
-static __always_inline void start_head(struct span_head *head, const struct operation_key *key)
+static __always_inline void start_head(struct pt_regs *ctx, struct span_head *head, const struct operation_key *key)
 {
+	head->g = GO_G(ctx);
 	head->tgid = key->tgid;
 	head->generation = key->generation;
 	head->goid = key->goid;

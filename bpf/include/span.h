@@ -20,6 +20,7 @@ struct span_head {
 	__u64 start; /* CLOCK_BOOTTIME, ns */
 	__u64 end;   /* CLOCK_BOOTTIME, ns */
 	__u64 goid;
+	__u64 g; /* address of the goroutine's runtime.g; 0: the operation outlives it */
 	__u32 tgid;
 	__u32 generation;
 	__u8 trace_id[16];

@@ -67,7 +67,7 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 	new_span_id(&span->head);
 	span->head.flags = FLAG_SAMPLED;
 	count(COUNTER_OPERATIONS);
-	start_head(&span->head, &key);
+	start_head(ctx, &span->head, &key);
 	return 0;
 }
 

@@ -68,6 +68,7 @@ type clientClientSpan struct {
 		Start      uint64
 		End        uint64
 		Goid       uint64
+		G          uint64
 		Tgid       uint32
 		Generation uint32
 		TraceId    [16]uint8

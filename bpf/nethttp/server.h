@@ -96,7 +96,7 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	count(COUNTER_OPERATIONS);
 	span->response = response;
 	span->request = server == SERVER_INTERNAL ? 0 : request;
-	start_head(&span->head, &key);
+	start_head(ctx, &span->head, &key);
 }
 
 /* net/http refuses to write any other: src/net/http/server.go, checkWriteHeaderCode. */

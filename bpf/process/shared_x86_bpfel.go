@@ -84,6 +84,7 @@ type sharedSpanHead struct {
 	Start      uint64
 	End        uint64
 	Goid       uint64
+	G          uint64
 	Tgid       uint32
 	Generation uint32
 	TraceId    [16]uint8

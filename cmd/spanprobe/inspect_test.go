@@ -174,9 +174,21 @@ func testInspector() *inspector {
 			},
 			{Name: "grpc", Hooks: []probe.Hook{{Symbol: "google.golang.org/grpc.(*Server).handleStream"}}},
 		},
-		table: func(_, _ string, _ model.Arch, field model.Field) (uint64, bool, bool) {
-			return 120, true, field == response("status")
-		},
-		proc: "/proc",
+		table: onlyField{response("status"), 120},
+		proc:  "/proc",
 	}
+}
+
+// onlyField is a table that knows one field, of all versions that are told.
+type onlyField struct {
+	field  model.Field
+	offset uint64
+}
+
+func (o onlyField) Lookup(_, _ string, _ model.Arch, field model.Field) (uint64, bool, bool) {
+	return o.offset, true, field == o.field
+}
+
+func (onlyField) Candidates(string, model.Arch, model.Field, []model.Field) (uint64, bool, bool) {
+	return 0, false, false
 }

@@ -36,7 +36,7 @@ const (
 )
 
 func main() {
-	i := &inspector{libraries: all.Libraries(), table: offsets.Default().Lookup, proc: "/proc"}
+	i := &inspector{libraries: all.Libraries(), table: offsets.Default(), proc: "/proc"}
 	os.Exit(run(os.Args[1:], i, os.Stdout, os.Stderr))
 }
 

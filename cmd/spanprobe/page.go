@@ -132,6 +132,8 @@ func origin(source model.Source) string {
 		return "table of this version"
 	case model.SourceDWARF:
 		return "DWARF of this binary"
+	case model.SourceCandidates:
+		return "all versions that it may be"
 	case model.SourceRuntime:
 		return "follows from the version of Go"
 	}

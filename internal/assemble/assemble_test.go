@@ -20,14 +20,14 @@ func raw(t *testing.T, head process.SpanHead) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := binary.Write(&b, binary.LittleEndian, struct {
-		Start, End, Goid uint64
-		Tgid, Generation uint32
-		TraceID          [16]byte
-		SpanID, ParentID [8]byte
-		Flags, Context   uint8
-		Library          uint16
-		Reserved         uint32
-	}{head.Start, head.End, head.Goid, head.Tgid, head.Generation, head.TraceId, head.SpanId, head.ParentId, head.Flags, head.Context, head.Library, 0}); err != nil {
+		Start, End, Goid, G uint64
+		Tgid, Generation    uint32
+		TraceID             [16]byte
+		SpanID, ParentID    [8]byte
+		Flags, Context      uint8
+		Library             uint16
+		Reserved            uint32
+	}{head.Start, head.End, head.Goid, head.G, head.Tgid, head.Generation, head.TraceId, head.SpanId, head.ParentId, head.Flags, head.Context, head.Library, 0}); err != nil {
 		t.Fatal(err)
 	}
 	if b.Len() != headSize {

@@ -16,6 +16,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
 )
 
 // traced is an executable file that at least one target runs or ran. Work that
@@ -33,6 +34,7 @@ type traced struct {
 	adopted    bool
 	attachment *attach.Attachment
 	goVersion  string
+	goroutine  *plan.Goroutine
 	idleSince  time.Time // zero while a process runs it
 
 	failure error // why it, or a library in it, is not traced; nil for what has nothing to trace
@@ -53,7 +55,8 @@ func (c *controller) finishPreparing(p prepared) {
 	t := p.binary
 	switch {
 	case p.attachment != nil:
-		t.state, t.file, t.leased, t.attachment, t.goVersion = stateAttached, p.file, p.leased, p.attachment, p.goVersion
+		t.state, t.file, t.leased, t.attachment = stateAttached, p.file, p.leased, p.attachment
+		t.goVersion, t.goroutine = p.goVersion, p.goroutine
 		if p.err != nil {
 			t.failure = p.err
 			c.reportFailure(t)

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"maps"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -125,6 +124,8 @@ func (c *controller) run(stop <-chan struct{}) {
 	defer scan.Stop()
 	housekeeping := time.NewTicker(housekeepingInterval)
 	defer housekeeping.Stop()
+	goroutines := time.NewTicker(goroutineInterval)
+	defer goroutines.Stop()
 
 	c.apply(c.finder.Scan())
 	for {
@@ -145,6 +146,8 @@ func (c *controller) run(stop <-chan struct{}) {
 		case <-scan.C:
 			c.apply(c.finder.Scan())
 			c.tellUnmatched()
+		case <-goroutines.C:
+			c.sweepGoroutines()
 		case <-housekeeping.C:
 			c.dropUnused()
 			c.yieldLeases()
@@ -277,32 +280,6 @@ func (c *controller) trace(r *running) {
 
 func (c *controller) resource(r *running) traces.Resource {
 	return traces.NewResource(&r.process, r.binary.goVersion, c.host, c.settings.Version)
-}
-
-// underWay is how long a probe may go on with a process that was forgotten as it
-// was hit: an operation that it is about to end is not swept from under it, and
-// counted twice.
-const underWay = 100 * time.Millisecond
-
-// sweepEnded removes the operations that ended programs left behind.
-func (c *controller) sweepEnded() {
-	now := time.Now()
-	due := maps.Clone(c.forgotten)
-	maps.DeleteFunc(due, func(_ program, since time.Time) bool { return now.Sub(since) < underWay })
-	if len(due) == 0 {
-		return
-	}
-	n, whole, err := c.kernel.Sweep(func(pid int, generation uint32) bool {
-		since, forgotten := c.forgotten[program{uint32(pid), generation}]
-		return !c.kernel.Traces(pid, generation) && (!forgotten || now.Sub(since) >= underWay)
-	})
-	c.counts.lose(LostUnfinished, uint64(n))
-	if err != nil {
-		c.settings.Logger.Error("The operations of ended processes cannot be removed", zap.Error(err))
-	}
-	if whole {
-		maps.DeleteFunc(c.forgotten, func(p program, _ time.Time) bool { _, swept := due[p]; return swept })
-	}
 }
 
 func (c *controller) tracedProcesses() int {

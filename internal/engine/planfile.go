@@ -21,7 +21,7 @@ func PlanFile(file io.ReaderAt, size int64, path string, libraries []probe.Libra
 		return nil, nil, err
 	}
 	structs := probe.Structs(libraries)
-	lookup := plan.Lookup(binary, table, func(field model.Field) (uint64, bool, error) {
+	lookup := plan.Lookup(binary, probe.Marks(libraries), table, func(field model.Field) (uint64, bool, error) {
 		return inspected.FieldOffset(field, structs)
 	})
 	return binary, plan.Build(binary, libraries, lookup, inspected.TypeAddress), nil

@@ -25,6 +25,7 @@ type prepared struct {
 	leased     bool
 	attachment *attach.Attachment // nil: nothing is traced
 	goVersion  string
+	goroutine  *plan.Goroutine
 	err        error
 	vanished   bool // the process went away before its file could be opened
 }
@@ -87,12 +88,12 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 		p.err = err
 		return p
 	}
-	binary, planned, err := PlanFile(file, id.Size, exe, c.settings.Libraries, offsets.Default().Lookup)
+	binary, planned, err := PlanFile(file, id.Size, exe, c.settings.Libraries, offsets.Default())
 	if err != nil {
 		p.err = err
 		return p
 	}
-	p.goVersion, p.err = binary.GoVersion, leftOut(planned)
+	p.goVersion, p.goroutine, p.err = binary.GoVersion, planned.Goroutine, leftOut(planned)
 	if !planned.Traced() {
 		return p
 	}

@@ -137,6 +137,10 @@ func TestFieldOffsetsAgreeWithDebugDwarf(t *testing.T) {
 					if err != nil || !exists || got != want {
 						t.Errorf("%s.%s is at %d: %d, %t, %v", name, field, want, got, exists, err)
 					}
+					pointer := model.Field{Package: name[:slash], Struct: name[slash+1:], Field: "*" + field}
+					if _, exists, _ := f.FieldOffset(pointer, structs); !strings.HasPrefix(field, "*") && exists != has(fields, "*"+field) {
+						t.Errorf("%s.%s is taken for a pointer: %t", name, field, exists)
+					}
 				}
 			}
 			none := model.Field{Package: "net/http", Struct: "response", Field: "noSuchField"}
@@ -259,7 +263,13 @@ func symbols(t *testing.T, path string) map[string]uint64 {
 	return found
 }
 
-// structsOf reads structs with the standard library's parser.
+func has(fields map[string]uint64, name string) bool {
+	_, ok := fields[name]
+	return ok
+}
+
+// structsOf reads structs with the standard library's parser; those of their fields
+// that are pointers also as "*name".
 func structsOf(t *testing.T, path string, wanted map[string]bool) map[string]map[string]uint64 {
 	t.Helper()
 	f, err := elf.Open(path)
@@ -293,6 +303,9 @@ func structsOf(t *testing.T, path string, wanted map[string]bool) map[string]map
 			fields := map[string]uint64{}
 			for _, field := range kind.(*dwarf.StructType).Field {
 				fields[field.Name] = uint64(field.ByteOffset)
+				if _, pointer := field.Type.(*dwarf.PtrType); pointer {
+					fields["*"+field.Name] = uint64(field.ByteOffset)
+				}
 			}
 			found[name] = fields
 		}

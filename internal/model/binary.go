@@ -85,9 +85,11 @@ type Source string
 
 // The sources of offsets, in the order in which they are asked.
 const (
-	SourceTable   Source = "table"   // the embedded table, for exactly this version
-	SourceDWARF   Source = "dwarf"   // the debug information of the binary itself
-	SourceRuntime Source = "runtime" // follows from the Go version and its experiments
+	SourceTable Source = "table" // the embedded table, for exactly this version
+	SourceDWARF Source = "dwarf" // the debug information of the binary itself
+	// SourceCandidates: all versions agree that fit what the binary has.
+	SourceCandidates Source = "candidates"
+	SourceRuntime    Source = "runtime" // follows from the Go version and its experiments
 )
 
 // FieldOffset is the answer to "where is this field in this binary".

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -58,7 +59,7 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 			}
 			asked := false
 			l := plan.Build(b, []probe.Library{optHook}, func(field model.Field) (model.FieldOffset, error) {
-				asked = true
+				asked = asked || field == status
 				if field == status && c.known {
 					return model.FieldOffset{Offset: 72, Exists: true}, nil
 				}
@@ -162,6 +163,106 @@ func TestAddressesAreDistancesFromTheCode(t *testing.T) {
 		got := [2]uint32{binary.LittleEndian.Uint32(known.Offsets[slot:]), binary.LittleEndian.Uint32(unknown.Offsets[slot:])}
 		if got != want {
 			t.Errorf("slot %d: %#x with moduledata, %#x without; want %#x", slot, got[0], got[1], want)
+		}
+	}
+}
+
+func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
+	code, err := hex.DecodeString("493b6610760555")
+	if err != nil {
+		t.Fatal(err)
+	}
+	libraries := []probe.Library{
+		{Name: "one", Hooks: []probe.Hook{
+			{Symbol: "p.begin", Program: "begin"},
+			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: "two"},
+		}},
+		{Name: "two", Hooks: []probe.Hook{{Symbol: "p.start", Program: "start"}}, OffsetsSize: 4,
+			Fields: []probe.Field{{Field: model.Field{Package: "p", Struct: "s", Field: "name"}}}},
+	}
+	for name, c := range map[string]struct {
+		functions []string
+		known     bool
+		sites     int
+	}{
+		"both are used":           {[]string{"p.begin", "p.other", "p.start"}, true, 2},
+		"the other is left out":   {[]string{"p.begin", "p.other", "p.start"}, false, 1},
+		"the other is not used":   {[]string{"p.begin", "p.other"}, true, 1},
+		"there is no such symbol": {[]string{"p.begin", "p.start"}, true, 1},
+	} {
+		b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{}}
+		for _, function := range c.functions {
+			b.Functions[function] = model.Function{Name: function, Code: code}
+		}
+		l := plan.Build(b, libraries, func(model.Field) (model.FieldOffset, error) {
+			if !c.known {
+				return model.FieldOffset{}, errors.New("not known")
+			}
+			return model.FieldOffset{Exists: true}, nil
+		}, nil).Libraries[0]
+		if len(l.Sites) != c.sites {
+			t.Errorf("%s: %+v", name, l.Sites)
+		}
+	}
+}
+
+func TestATypeIsGivenAsItsDistanceFromTheCode(t *testing.T) {
+	code, err := hex.DecodeString("493b6610760555")
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := probe.Library{
+		Name: "m", OffsetsSize: 16,
+		Hooks: []probe.Hook{{Symbol: "p.begin", Program: "begin"}},
+		Types: []probe.Type{{Name: "p.key", Slot: 4}, {Name: "p.none", Slot: 8}},
+	}
+	b := &model.Binary{
+		GoVersion: "1.26.8", Arch: model.AMD64, Text: 0x401000, Moduledata: []uint64{0, 0x500000},
+		Functions: map[string]model.Function{"p.begin": {Name: "p.begin", Address: 0x401000, Code: code}},
+	}
+	lookup := func(field model.Field) (model.FieldOffset, error) {
+		return model.FieldOffset{Offset: 8, Exists: field == probe.ModuleTypes}, nil
+	}
+	types := func(types uint64, name string) (uint64, error) {
+		if types != 0x500000 {
+			t.Errorf("the types are sought at %#x", types)
+		}
+		if name == "p.key" {
+			return 0x501000, nil
+		}
+		return 0, errors.New("no such type")
+	}
+	l := plan.Build(b, []probe.Library{library}, lookup, types).Libraries[0]
+	if key, none := binary.LittleEndian.Uint32(l.Offsets[4:]), binary.LittleEndian.Uint32(l.Offsets[8:]); key != 0x100000 || none != probe.Absent {
+		t.Errorf("the types are at %#x and %#x", key, none)
+	}
+	if !l.Traced() || len(l.Notes) != 1 || !strings.Contains(l.Notes[0], "p.none: no such type") {
+		t.Errorf("left out %q, notes %q", l.LeftOut, l.Notes)
+	}
+}
+
+func TestOfFieldsThatShareASlotOneThatIsFoundIsEnough(t *testing.T) {
+	code, err := hex.DecodeString("493b6610760555")
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := func(module string) probe.Field {
+		return probe.Field{Field: model.Field{Module: module, Package: "example.com/a/b", Struct: "s", Field: "name"}, Slot: 4, Optional: true}
+	}
+	library := probe.Library{
+		Name: "m", OffsetsSize: 8, Hooks: []probe.Hook{{Symbol: "p.begin", Program: "begin"}},
+		Fields: []probe.Field{field("example.com/a"), field("example.com/a/b")},
+	}
+	b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{"p.begin": {Name: "p.begin", Code: code}}}
+	for module, notes := range map[string]int{"example.com/a": 0, "example.com/a/b": 0, "neither": 1} {
+		l := plan.Build(b, []probe.Library{library}, func(field model.Field) (model.FieldOffset, error) {
+			if field.Module == module {
+				return model.FieldOffset{Offset: 40, Exists: true}, nil
+			}
+			return model.FieldOffset{}, errors.New("not named")
+		}, nil).Libraries[0]
+		if got := binary.LittleEndian.Uint32(l.Offsets[4:]); (got == 40) != (notes == 0) || len(l.Notes) != notes {
+			t.Errorf("%s has it: %d, notes %q", module, got, l.Notes)
 		}
 	}
 }

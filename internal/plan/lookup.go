@@ -1,38 +1,64 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// Table answers from tables made of released versions. known is false for a
-// version that it does not cover.
-type Table func(module, version string, arch model.Arch, field model.Field) (offset uint64, exists, known bool)
+// Table answers from tables made of released versions.
+type Table interface {
+	// Lookup answers for one version. known is false for one that the table does
+	// not cover.
+	Lookup(module, version string, arch model.Arch, field model.Field) (offset uint64, exists, known bool)
+	// Candidates answers for all versions of a module that have what is present.
+	// agreed is false if there are none, or if they do not say the same.
+	Candidates(module string, arch model.Arch, field model.Field, present []model.Field) (offset uint64, exists, agreed bool)
+}
 
 // DWARF answers from the debug information of one binary.
 type DWARF func(model.Field) (offset uint64, exists bool, err error)
 
 // Lookup asks the table for exactly the version that the binary was built with,
-// and then the binary's own debug information.
-func Lookup(b *model.Binary, table Table, dwarf DWARF) model.FieldLookup {
+// then the binary's own debug information, and last, if nobody says which version it
+// was built with, all versions that have what the binary has of the marks.
+func Lookup(b *model.Binary, marks []probe.Mark, table Table, dwarf DWARF) model.FieldLookup {
+	present := map[string][]model.Field{}
+	for _, mark := range marks {
+		if _, ok := b.Functions[mark.Symbol()]; ok {
+			present[mark.Module] = append(present[mark.Module], mark.Field())
+		}
+	}
 	return func(field model.Field) (model.FieldOffset, error) {
 		version, err := moduleVersion(b, field.Module)
+		unsaid := errors.Is(err, errUnsaid)
 		if err == nil {
-			if offset, exists, known := table(field.Module, version, b.Arch, field); known {
+			if offset, exists, known := table.Lookup(field.Module, version, b.Arch, field); known {
 				return model.FieldOffset{Offset: offset, Exists: exists, Source: model.SourceTable}, nil
 			}
 			err = fmt.Errorf("the tables do not cover %s %s", field.Module, version)
 		}
 		offset, exists, dwarfErr := dwarf(field)
-		if dwarfErr != nil {
-			return model.FieldOffset{}, fmt.Errorf("%w, and %w", err, dwarfErr)
+		if dwarfErr == nil {
+			return model.FieldOffset{Offset: offset, Exists: exists, Source: model.SourceDWARF}, nil
 		}
-		return model.FieldOffset{Offset: offset, Exists: exists, Source: model.SourceDWARF}, nil
+		if unsaid {
+			if offset, exists, agreed := table.Candidates(field.Module, b.Arch, field, present[field.Module]); agreed {
+				return model.FieldOffset{Offset: offset, Exists: exists, Source: model.SourceCandidates}, nil
+			}
+			dwarfErr = fmt.Errorf("%w, and the versions that it may be do not agree", dwarfErr)
+		}
+		return model.FieldOffset{}, fmt.Errorf("%w, and %w", err, dwarfErr)
 	}
 }
+
+// errUnsaid says that nobody has written down which version of a module a binary
+// has: distributions build without.
+var errUnsaid = errors.New("the build information has no version of it")
 
 // moduleVersion says which version of a module was compiled into a binary, if
 // it is one that its authors released. A module that was replaced is another one.
@@ -53,7 +79,7 @@ func moduleVersion(b *model.Binary, module string) (string, error) {
 			return exactVersion(m)
 		}
 	}
-	return "", fmt.Errorf("the build information does not name %s", module)
+	return "", fmt.Errorf("%s: %w", module, errUnsaid)
 }
 
 func exactVersion(m model.Module) (string, error) {
@@ -61,7 +87,7 @@ func exactVersion(m model.Module) (string, error) {
 	case m.Replace != "":
 		return "", fmt.Errorf("%s is replaced by %s", m.Path, m.Replace)
 	case m.Version == "" || m.Version == "(devel)":
-		return "", fmt.Errorf("the build information has no version of %s", m.Path)
+		return "", fmt.Errorf("%s: %w", m.Path, errUnsaid)
 	}
 	return m.Version, nil
 }

@@ -2,12 +2,32 @@ package plan_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
+
+// table answers every exact question in the same way, and notes which version was
+// asked for; all candidates agree on another place, if there are any.
+type table struct {
+	known, candidates bool
+	asked             string
+	present           []model.Field
+}
+
+func (t *table) Lookup(_, version string, _ model.Arch, _ model.Field) (uint64, bool, bool) {
+	t.asked = version
+	return 8, true, t.known
+}
+
+func (t *table) Candidates(_ string, _ model.Arch, _ model.Field, present []model.Field) (uint64, bool, bool) {
+	t.present = present
+	return 24, true, t.candidates
+}
 
 func TestTheTableIsAskedForExactVersionsOnly(t *testing.T) {
 	const grpc = "google.golang.org/grpc"
@@ -28,15 +48,11 @@ func TestTheTableIsAskedForExactVersionsOnly(t *testing.T) {
 		"not named":        {model.Binary{}, grpc, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked := ""
-			table := func(_, version string, _ model.Arch, _ model.Field) (uint64, bool, bool) {
-				asked = version
-				return 8, true, true
-			}
+			table := &table{known: true, candidates: true}
 			dwarf := func(model.Field) (uint64, bool, error) { return 16, true, nil }
-			got, err := plan.Lookup(&test.binary, table, dwarf)(model.Field{Module: test.module})
-			if err != nil || asked != test.asked {
-				t.Errorf("the table was asked for %q (%v)", asked, err)
+			got, err := plan.Lookup(&test.binary, nil, table, dwarf)(model.Field{Module: test.module})
+			if err != nil || table.asked != test.asked {
+				t.Errorf("the table was asked for %q (%v)", table.asked, err)
 			}
 			want := model.FieldOffset{Offset: 8, Exists: true, Source: model.SourceTable}
 			if test.asked == "" {
@@ -50,12 +66,44 @@ func TestTheTableIsAskedForExactVersionsOnly(t *testing.T) {
 }
 
 func TestAFieldThatNobodyKnowsSaysWhomItAsked(t *testing.T) {
-	table := func(string, string, model.Arch, model.Field) (uint64, bool, bool) { return 0, false, false }
 	dwarf := func(model.Field) (uint64, bool, error) {
 		return 0, false, errors.New("the binary has no debug information")
 	}
-	_, err := plan.Lookup(&model.Binary{GoVersion: "1.99.0"}, table, dwarf)(model.Field{Module: model.ModuleStd})
+	_, err := plan.Lookup(&model.Binary{GoVersion: "1.99.0"}, nil, &table{}, dwarf)(model.Field{Module: model.ModuleStd})
 	if err == nil || !strings.Contains(err.Error(), "std 1.99.0") || !strings.Contains(err.Error(), "no debug information") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestWhereNobodySaysTheVersionAllThatFitMustAgree(t *testing.T) {
+	const grpc = "google.golang.org/grpc"
+	marks := []probe.Mark{
+		{Module: grpc, Package: grpc, Name: "newClient"},
+		{Module: grpc, Package: grpc, Receiver: "Server", Name: "stop"},
+		{Module: grpc, Package: grpc, Name: "gone"},
+	}
+	functions := map[string]model.Function{grpc + ".newClient": {}, grpc + ".(*Server).stop": {}}
+	noDWARF := func(model.Field) (uint64, bool, error) { return 0, false, errors.New("no debug information") }
+	for name, test := range map[string]struct {
+		modules []model.Module
+		agree   bool
+		want    model.FieldOffset // none: an error
+	}{
+		"not named, and they agree":        {nil, true, model.FieldOffset{Offset: 24, Exists: true, Source: model.SourceCandidates}},
+		"not named, and they do not agree": {nil, false, model.FieldOffset{}},
+		"of a version that is not known":   {[]model.Module{{Path: grpc, Version: "v1.99.0"}}, true, model.FieldOffset{}},
+		"replaced by another module":       {[]model.Module{{Path: grpc, Version: "v1.83.2", Replace: "../grpc@"}}, true, model.FieldOffset{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := &table{candidates: test.agree}
+			b := &model.Binary{GoVersion: "1.19.8", Modules: test.modules, Functions: functions}
+			got, err := plan.Lookup(b, marks, table, noDWARF)(model.Field{Module: grpc})
+			if got != test.want || (err == nil) != test.want.Exists {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if test.modules == nil && !slices.Equal(table.present, []model.Field{marks[0].Field(), marks[1].Field()}) {
+				t.Errorf("the binary is said to have %v", table.present)
+			}
+		})
 	}
 }

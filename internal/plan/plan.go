@@ -4,7 +4,6 @@
 package plan
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +15,12 @@ import (
 // Plan is how a binary is traced.
 type Plan struct {
 	Libraries []Library `json:"libraries"`
+	// Goroutine says how it is told whether a goroutine has ended; nil: it cannot be.
+	Goroutine *Goroutine `json:"-"`
 }
+
+// Goroutine is where runtime.g has what is asked of a goroutine, in bytes.
+type Goroutine struct{ ID, Status uint64 }
 
 // Library is how one library in a binary is traced, or why it is not.
 type Library struct {
@@ -86,6 +90,11 @@ func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup,
 	}
 	for i := range libraries {
 		p.addDependent(b, &libraries[i], i)
+	}
+	id, idErr := lookup(probe.GoroutineID)
+	status, statusErr := lookup(probe.GoroutineStatus)
+	if idErr == nil && statusErr == nil && id.Exists && status.Exists {
+		p.Goroutine = &Goroutine{ID: id.Offset, Status: status.Offset}
 	}
 	return p
 }
@@ -173,44 +182,6 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	return l
 }
 
-// addFields finds out where the fields are. Of fields that share a slot, one that is
-// found is enough.
-func (l *Library) addFields(b *model.Binary, library *probe.Library, lookup model.FieldLookup, failures, notes *reasons) {
-	found := map[uintptr]bool{}
-	type unknown struct {
-		field probe.Field
-		why   error
-	}
-	var missing []unknown
-	for _, field := range library.Fields {
-		if field.Optional && !linked(b, library, field.Module) {
-			continue
-		}
-		answer, err := resolve(b, field.Field, lookup)
-		switch {
-		case err == nil && answer.Exists && answer.Offset < uint64(probe.Absent):
-			l.set(field.Slot, uint32(answer.Offset))
-			found[field.Slot] = true
-		case err == nil && field.Optional:
-			// This version has no such field; another one takes its place.
-		case field.Optional:
-			missing = append(missing, unknown{field, err})
-		case err == nil:
-			failures.add(field.String(), "no such field in this version")
-		default:
-			failures.add(field.String(), err.Error())
-		}
-		if err == nil {
-			l.Fields = append(l.Fields, Field{Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source, Optional: field.Optional})
-		}
-	}
-	for _, m := range missing {
-		if !found[m.field.Slot] {
-			notes.add(m.field.String(), m.why.Error())
-		}
-	}
-}
-
 // wanted tells whether a binary has what a hook is for.
 func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
 	has := func(symbol string) bool {
@@ -229,40 +200,6 @@ func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
 		})
 	}
 	return !hook.Optional || has(hook.Symbol)
-}
-
-// blankOffsets has nothing that is known: every slot of a field, a function, a type
-// or a site holds Absent.
-func blankOffsets(library *probe.Library) []byte {
-	l := Library{Offsets: make([]byte, library.OffsetsSize)}
-	for _, field := range library.Fields {
-		l.set(field.Slot, probe.Absent)
-	}
-	for _, function := range library.Functions {
-		l.set(function.Slot, probe.Absent)
-	}
-	for _, t := range library.Types {
-		l.set(t.Slot, probe.Absent)
-	}
-	for _, hook := range library.Hooks {
-		if hook.SiteSlot != 0 {
-			l.set(hook.SiteSlot, probe.Absent)
-		}
-	}
-	return l.Offsets
-}
-
-func (l *Library) set(slot uintptr, value uint32) {
-	binary.LittleEndian.PutUint32(l.Offsets[slot:], value)
-}
-
-// distance is how far an address lies from the start of the binary's code, or
-// Absent where that cannot be said.
-func distance(b *model.Binary, address uint64) uint32 {
-	if b.Moduledata == nil || address < b.Text || address-b.Text >= uint64(probe.Absent) {
-		return probe.Absent
-	}
-	return uint32(address - b.Text)
 }
 
 // reasons says why things are missing, each reason once.
@@ -305,36 +242,4 @@ func uses(b *model.Binary, library *probe.Library) bool {
 		}
 	}
 	return false
-}
-
-// linked tells whether a binary may have a module: not if the library hooks
-// functions of it, and the binary has none of those. Nothing of it is read then.
-func linked(b *model.Binary, library *probe.Library, module string) bool {
-	hooked := false
-	for _, hook := range library.Hooks {
-		if strings.HasPrefix(hook.Symbol, module+"/") {
-			hooked = true
-			if _, ok := b.Functions[hook.Symbol]; ok {
-				return true
-			}
-		}
-	}
-	return !hooked
-}
-
-// resolve answers for the fields that follow from the version of Go, and asks
-// lookup for all others.
-func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (model.FieldOffset, error) {
-	if field == mapLayoutField {
-		layout, err := mapLayout(b)
-		return model.FieldOffset{Offset: layout, Exists: err == nil, Source: model.SourceRuntime}, err
-	}
-	if otherMaps(b, field) {
-		return model.FieldOffset{Source: model.SourceRuntime}, nil
-	}
-	answer, err := lookup(field)
-	if field == probe.ModuleTypes && err == nil && answer.Exists {
-		return typesAt(b, answer)
-	}
-	return answer, err
 }

@@ -3,6 +3,8 @@
 package probe
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -75,6 +77,32 @@ type Function struct {
 	Slot uintptr
 }
 
+// Mark is a function that some versions of a module have and others do not, so that a
+// binary that has it was built with one of those. It is of use if the compiler does
+// not inline it.
+type Mark struct {
+	Module, Package string // "google.golang.org/grpc", and the import path
+	Receiver        string // name of the type whose pointers have the method; "": no method
+	Name            string
+}
+
+// Symbol is the mark's full name: "net/http.(*response).finishRequest".
+func (m Mark) Symbol() string {
+	if m.Receiver == "" {
+		return m.Package + "." + m.Name
+	}
+	return m.Package + ".(*" + m.Receiver + ")." + m.Name
+}
+
+// Field is what the tables know the mark by: it has no offset, but exists or not.
+func (m Mark) Field() model.Field {
+	receiver := m.Receiver
+	if receiver == "" {
+		receiver = "func"
+	}
+	return model.Field{Module: m.Module, Package: m.Package, Struct: receiver, Field: m.Name + "()"}
+}
+
 // Type is one whose address the library's programs need, to know it in an empty
 // interface.
 type Type struct {
@@ -104,6 +132,42 @@ const Absent = ^uint32(0)
 // start of its code.
 var ModuleTypes = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "moduledata", Field: "types"}
 
+// Fields of every binary, by which it is told whether a goroutine has ended.
+var (
+	GoroutineID     = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "g", Field: "goid"}
+	GoroutineStatus = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "g", Field: "atomicstatus"}
+)
+
+// Fields lists what is looked up, each field once: what the libraries need, and
+// what is asked of every binary.
+func Fields(libraries []Library) []model.Field {
+	fields := []model.Field{GoroutineID, GoroutineStatus}
+	for _, mark := range Marks(libraries) {
+		fields = append(fields, mark.Field())
+	}
+	for _, library := range libraries {
+		for _, field := range library.Fields {
+			if !slices.Contains(fields, field.Field) {
+				fields = append(fields, field.Field)
+			}
+		}
+	}
+	return fields
+}
+
+// Marks lists those of the libraries, each once.
+func Marks(libraries []Library) []Mark {
+	var marks []Mark
+	for _, library := range libraries {
+		for _, mark := range library.Marks {
+			if !slices.Contains(marks, mark) {
+				marks = append(marks, mark)
+			}
+		}
+	}
+	return marks
+}
+
 // Symbols lists the functions that the libraries hook, or ask for.
 func Symbols(libraries []Library) []string {
 	var symbols []string
@@ -118,18 +182,18 @@ func Symbols(libraries []Library) []string {
 		for _, function := range library.Functions {
 			symbols = append(symbols, function.Symbol)
 		}
+		for _, mark := range library.Marks {
+			symbols = append(symbols, mark.Symbol())
+		}
 	}
 	return symbols
 }
 
-// Structs is the set of structs whose fields the libraries need, each as
-// "package.Struct".
+// Structs is the set of structs of those fields, each as "package.Struct".
 func Structs(libraries []Library) map[string]bool {
 	structs := map[string]bool{}
-	for _, library := range libraries {
-		for _, field := range library.Fields {
-			structs[field.Package+"."+field.Struct] = true
-		}
+	for _, field := range Fields(libraries) {
+		structs[field.Package+"."+field.Struct] = true
 	}
 	return structs
 }
@@ -143,6 +207,8 @@ type Library struct {
 	Functions []Function
 	// Types are those that are known by their own address.
 	Types []Type
+	// Marks tell versions apart of modules of which fields are needed.
+	Marks []Mark
 	// OffsetsSize is the size in bytes of the struct that all slots lie in: the
 	// value of the object's "offsets" map.
 	OffsetsSize uintptr

@@ -23,6 +23,10 @@ const (
 	peerSize = 24
 )
 
+// unnamed is what Go calls the socket of a peer that has not bound it to a path:
+// src/syscall/syscall_linux.go, anyToSockaddr.
+const unnamed = "@"
+
 // AppendPeer adds what a struct peer says; socket is the path of a unix socket.
 // It adds nothing for a peer that is not known.
 func AppendPeer(attributes []model.Attribute, peer []byte, socket Text) []model.Attribute {
@@ -37,7 +41,7 @@ func AppendPeer(attributes []model.Attribute, peer []byte, socket Text) []model.
 		address = netip.AddrFrom16([16]byte(peer)).Unmap()
 	case peerUnix:
 		attributes = append(attributes, model.String(string(semconv.NetworkTransportKey), semconv.NetworkTransportUnix.Value.AsString()))
-		if socket.Raw != "" && !socket.Cut {
+		if socket.Raw != "" && socket.Raw != unnamed && !socket.Cut {
 			attributes = append(attributes, model.String(string(semconv.NetworkPeerAddressKey), socket.Valid(len(socket.Raw))))
 		}
 		return attributes

@@ -84,7 +84,7 @@ func (r *remote) peer() map[string]any {
 	case *net.UnixAddr:
 		peer := map[string]any{"network.transport": "unix"}
 		if strings.HasPrefix(local.Name, "/") {
-			peer["network.peer.address"] = local.Name
+			peer["network.peer.address"], peer["client.address"] = local.Name, local.Name
 		}
 		return peer
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/offsets"
@@ -82,6 +83,9 @@ func agree(table *offsets.Table, version string, arch model.Arch, wanted []model
 	var errs []error
 	agreed := 0
 	for _, field := range wanted {
+		if strings.HasSuffix(field.Field, "()") {
+			continue // debug information has no functions that were inlined, or are not called
+		}
 		offset, exists, known := table.Lookup(field.Module, version, arch, field)
 		compiled, there := found[field.Package+"."+field.Struct][field.Field]
 		switch {

@@ -80,6 +80,9 @@ func (c *checker) field(field model.Field) (place, error) {
 	if err := c.failure(loaded); err != nil {
 		return place{}, fmt.Errorf("its package is not understood: %w", err)
 	}
+	if function, ok := strings.CutSuffix(field.Field, "()"); ok {
+		return place{Exists: hasFunction(loaded.Scope(), field.Struct, function), Kind: "function"}, nil
+	}
 	object := loaded.Scope().Lookup(field.Struct)
 	if object == nil {
 		return place{}, nil
@@ -106,6 +109,29 @@ func (c *checker) field(field model.Field) (place, error) {
 		}
 	}
 	return place{Exists: true, Offset: c.sizes.Offsetsof(fields)[index], Kind: kind(fields[index].Type())}, nil
+}
+
+// hasFunction tells whether a package declares a function, if receiver is "func", or
+// else a method of the type's pointers: probe.Mark.
+func hasFunction(scope *types.Scope, receiver, name string) bool {
+	if receiver == "func" {
+		_, ok := scope.Lookup(name).(*types.Func)
+		return ok
+	}
+	object := scope.Lookup(receiver)
+	if object == nil {
+		return false
+	}
+	named, ok := object.Type().(*types.Named)
+	if !ok {
+		return false
+	}
+	for method := range named.Methods() {
+		if method.Name() == name {
+			return true
+		}
+	}
+	return false
 }
 
 // failure is why a loaded package is not understood.
@@ -157,7 +183,7 @@ func (c *checker) whole(t types.Type) error {
 // all releases of Go from 1.17 on that have them. sync.WaitGroup (Go 1.18) and
 // sync.Map (1.20 and 1.24) are not.
 var steadyStructs = map[string]int64{
-	"bytes.Buffer":        40,
+	"bytes.Buffer": 40,
 	// The first field of every message, in all releases of protobuf that have it.
 	"google.golang.org/protobuf/runtime/protoimpl.MessageState": 8,
 	"strings.Builder":     32,
@@ -205,8 +231,35 @@ func kind(t types.Type) string {
 	case *types.Interface:
 		return "interface"
 	case *types.Struct:
+		// The types of sync/atomic hold one number, and nothing else that has a size.
+		if only := onlyField(u); only != nil {
+			return kind(only)
+		}
 		return "struct"
 	default:
 		return fmt.Sprintf("%T", u)
 	}
+}
+
+// onlyField is the type of the one field of a struct that has a size, or nil. A
+// struct of another's that is empty has none, and neither does an array of none.
+func onlyField(s *types.Struct) types.Type {
+	var only types.Type
+	for f := range s.Fields() {
+		switch u := f.Type().Underlying().(type) {
+		case *types.Struct:
+			if u.NumFields() == 0 {
+				continue
+			}
+		case *types.Array:
+			if u.Len() == 0 {
+				continue
+			}
+		}
+		if only != nil {
+			return nil
+		}
+		only = f.Type()
+	}
+	return only
 }

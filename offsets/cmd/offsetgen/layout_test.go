@@ -104,3 +104,37 @@ func TestWhatAStructOnlyPointsToMayBeBroken(t *testing.T) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 }
+
+func TestWhatIsWantedMayBeAPointerAFunctionOrAMethod(t *testing.T) {
+	root := newRelease(t, map[string]string{"p/p.go": `package p
+		import "sync/atomic"
+		type inner struct { a, b int }
+		type s struct { *inner; kept inner; state atomic.Uint32; end int }
+		func (*s) stop() {}
+		func (inner) size() int { return 0 }
+		func open() {}
+		var closed = open
+		`,
+		"sync/atomic/type.go": "package atomic\ntype noCopy struct{}\ntype align struct{}\ntype Uint32 struct { _ noCopy; _ [0]align; v uint32 }",
+	})
+	for name, want := range map[string]place{
+		"s.*inner":      {true, 0, "pointer"},
+		"s.inner":       {true, 0, "pointer"},
+		"s.*kept":       {},
+		"s.kept":        {true, 8, "struct"},
+		"s.state":       {true, 24, "uint32"}, // which is all that there is of it
+		"s.end":         {true, 32, "int"},
+		"s.stop()":      {Exists: true, Kind: "function"},
+		"inner.size()":  {Exists: true, Kind: "function"},
+		"s.start()":     {Kind: "function"},
+		"other.stop()":  {Kind: "function"},
+		"func.open()":   {Exists: true, Kind: "function"},
+		"func.closed()": {Kind: "function"},
+	} {
+		structName, field, _ := strings.Cut(name, ".")
+		got, err := newChecker(root, "1.26.0", model.AMD64, nil).field(wantedOf("p", structName, field))
+		if err != nil || got != want {
+			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
+		}
+	}
+}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 func main() {
@@ -85,19 +86,15 @@ func makePart(ctx context.Context, module string, wanted []model.Field, compare 
 	return part, nil
 }
 
-// wantedFields lists, sorted and by module, what the libraries need. What is no
-// field of a struct in the sources of Go follows from the version alone.
+// wantedFields lists, sorted and by module, what is needed. What is no field of a
+// struct in the sources of Go follows from the version alone.
 func wantedFields() map[string][]model.Field {
 	byModule := map[string][]model.Field{}
-	for _, library := range all.Libraries() {
-		for _, f := range library.Fields {
-			if f.Module == model.ModuleStd && f.Package == "runtime" && f.Struct == "map" {
-				continue
-			}
-			if !slices.Contains(byModule[f.Module], f.Field) {
-				byModule[f.Module] = append(byModule[f.Module], f.Field)
-			}
+	for _, f := range probe.Fields(all.Libraries()) {
+		if f.Module == model.ModuleStd && f.Package == "runtime" && f.Struct == "map" {
+			continue
 		}
+		byModule[f.Module] = append(byModule[f.Module], f)
 	}
 	for _, fields := range byModule {
 		slices.SortFunc(fields, func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) })

@@ -45,9 +45,7 @@ func render(module string, releases []release, wanted []model.Field) ([]byte, er
 				last = line
 			}
 		}
-		if err := sameKind(module, releases, name); err != nil && !hasPointerTwin(field, wanted) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, sameKind(module, releases, name, hasPointerTwin(field, wanted)))
 	}
 	return b.Bytes(), errors.Join(errs...)
 }
@@ -59,13 +57,14 @@ func hasPointerTwin(field model.Field, wanted []model.Field) bool {
 	return slices.Contains(wanted, field)
 }
 
-// sameKind fails unless a field is of one kind wherever it exists.
-func sameKind(module string, releases []release, name string) error {
+// sameKind fails unless a field is of one kind wherever it exists, and exists
+// somewhere. One of any kind need only exist.
+func sameKind(module string, releases []release, name string, anyKind bool) error {
 	kind := ""
 	for _, r := range releases {
 		for _, arch := range architectures {
 			at := r.layout[name][arch]
-			if at.Exists && kind != "" && asRead(at.Kind) != asRead(kind) {
+			if at.Exists && kind != "" && !anyKind && asRead(at.Kind) != asRead(kind) {
 				return fmt.Errorf("%s was a %s and is a %s in %s on %s: its readers must know both", name, kind, at.Kind, nameOf(module, r.version), arch)
 			}
 			if at.Exists {

@@ -82,3 +82,17 @@ func TestAFieldThatDisappearsIsNamed(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestAFieldWhosePointersAreAskedForApartMayBecomeOne(t *testing.T) {
+	pointer := status
+	pointer.Field = "*" + status.Field
+	releases := releasesOf([]string{"1.21.0", "1.22.0"}, both(place{true, 120, "struct"}), both(place{true, 120, "pointer"}))
+	releases[0].layout[pointer.String()] = map[model.Arch]place{}
+	releases[1].layout[pointer.String()] = releases[1].layout[status.String()]
+	if _, err := render(model.ModuleStd, releases, []model.Field{status, pointer}); err != nil {
+		t.Error(err)
+	}
+	if _, err := render(model.ModuleStd, releases, []model.Field{status}); err == nil {
+		t.Error("its readers know one kind, and there is no error")
+	}
+}

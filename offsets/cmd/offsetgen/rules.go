@@ -67,7 +67,8 @@ func main() {
 `,
 	},
 	"google.golang.org/grpc": {
-		oldest: "v1.40.0", // of August 2021, as is Go 1.17
+		// Of October 2020: what distributions of the years after have.
+		oldest: "v1.33.0",
 		program: `package main
 
 import (

@@ -1,0 +1,114 @@
+//go:build linux && (amd64 || arm64)
+
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/spanprobe/spanprobe/internal/attach"
+	"github.com/spanprobe/spanprobe/internal/plan"
+)
+
+// underWay is how long a probe may go on with a process that was forgotten as it
+// was hit: an operation that it is about to end is not swept from under it, and
+// counted twice.
+const underWay = 100 * time.Millisecond
+
+// sweepEnded removes the operations that ended programs left behind.
+func (c *controller) sweepEnded() {
+	now := time.Now()
+	due := maps.Clone(c.forgotten)
+	maps.DeleteFunc(due, func(_ program, since time.Time) bool { return now.Sub(since) < underWay })
+	if len(due) == 0 {
+		return
+	}
+	n, whole, err := c.kernel.Sweep(func(pid int, generation uint32) bool {
+		since, forgotten := c.forgotten[program{uint32(pid), generation}]
+		return !c.kernel.Traces(pid, generation) && (!forgotten || now.Sub(since) >= underWay)
+	})
+	c.counts.lose(LostUnfinished, uint64(n))
+	if err != nil {
+		c.settings.Logger.Error("The operations of ended processes cannot be removed", zap.Error(err))
+	}
+	if whole {
+		maps.DeleteFunc(c.forgotten, func(p program, _ time.Time) bool { _, swept := due[p]; return swept })
+	}
+}
+
+// goroutineInterval is how often, and from which age on, operations are looked at
+// whose goroutine may have ended without an end of theirs: a Transport panicked, or a
+// server of gRPC found its client's connection gone and wrote no status.
+const goroutineInterval = 5 * time.Second
+
+// sweepGoroutines removes the operations whose goroutine has ended.
+func (c *controller) sweepGoroutines() {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		panic(err) // the clock exists on every kernel that passed the checks
+	}
+	old := uint64(max(now.Nano()-int64(goroutineInterval), 0))
+	n, _, err := c.kernel.SweepOperations(func(o attach.Operation) bool {
+		r := c.processes[o.PID]
+		if o.G == 0 || o.Start == 0 || o.Start > old || r == nil || r.program.generation != o.Generation || r.binary.goroutine == nil {
+			return false
+		}
+		ended, err := goroutineEnded(o.PID, o.G, o.Goroutine, r.binary.goroutine)
+		if err != nil {
+			c.settings.Logger.Debug("A goroutine cannot be looked at; the operation that it began is left alone",
+				zap.Int("pid", o.PID), zap.Error(err))
+		}
+		return ended
+	})
+	c.counts.lose(LostUnfinished, uint64(n))
+	if err != nil {
+		c.settings.Logger.Error("The operations of ended goroutines cannot be removed", zap.Error(err))
+	}
+}
+
+// The states of a goroutine that has ended: src/runtime/runtime2.go. The bit says
+// that the garbage collector is looking at its stack.
+const (
+	goroutineDead      = 6
+	goroutineDeadExtra = 11 // from Go 1.26 on
+	goroutineScan      = 0x1000
+)
+
+// goroutineEnded tells whether a goroutine of a process has ended. The runtime never
+// frees a g, but uses it again for the next goroutine.
+func goroutineEnded(pid int, g, id uint64, at *plan.Goroutine) (bool, error) {
+	its, err := readMemory(pid, g+at.ID, 8)
+	if err != nil {
+		return false, err
+	}
+	if binary.LittleEndian.Uint64(its) != id {
+		return true, nil
+	}
+	state, err := readMemory(pid, g+at.Status, 4)
+	if err != nil {
+		return false, err
+	}
+	switch binary.LittleEndian.Uint32(state) &^ goroutineScan {
+	case goroutineDead, goroutineDeadExtra:
+		return true, nil
+	}
+	return false, nil
+}
+
+func readMemory(pid int, address uint64, size int) ([]byte, error) {
+	buffer := make([]byte, size)
+	local := []unix.Iovec{{Base: &buffer[0], Len: uint64(size)}}
+	n, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(address), Len: size}}, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read the memory of process %d: %w", pid, err)
+	}
+	if n != size {
+		return nil, fmt.Errorf("read the memory of process %d: %d of %d bytes", pid, n, size)
+	}
+	return buffer, nil
+}
