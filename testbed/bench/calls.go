@@ -75,12 +75,24 @@ func startCalls(ctx context.Context, b binaries, key string, side role, connecti
 	}); err != nil {
 		return c, err
 	}
-	for _, kind := range side.kinds {
-		if _, err := c.measure(ctx, kind, 0, warmUp); err != nil {
-			return c, err
-		}
+	return c, c.warm(ctx)
+}
+
+// warm makes each kind of call for a moment.
+func (c *callStage) warm(ctx context.Context) error {
+	before, err := c.spans()
+	if err != nil {
+		return err
 	}
-	return c, nil
+	sent := 0
+	for _, kind := range c.kinds {
+		m, err := c.call(kind, callOrder{Duration: warmUp})
+		if err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+		sent += m.Sent
+	}
+	return c.settle(ctx, before.all()+sent)
 }
 
 // startClient starts what is called, and the command as what calls it.
