@@ -51,7 +51,7 @@ func clientFields() []probe.Field {
 		optional("", "csAttempt", "transport", unsafe.Offsetof(o.AttemptTransport)),
 		field("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
 		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
-		field("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
+		optional("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
 		golang.Optional("fmt", "wrapError", "err", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.Wrapped)),
 	}
 	fields = append(fields, statusFields(unsafe.Offsetof(o.Status))...)

@@ -77,7 +77,7 @@ type clientCallSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
 	Depth uint64
 	Text  uint64
@@ -89,13 +89,12 @@ type clientCallSpan struct {
 		Reserved  uint8
 		Reserved2 uint32
 	}
-	Code     uint32
-	Ended    uint32
-	Used     uint16
-	Failed   uint8
-	Partial  uint8
-	Reserved uint32
-	Method   struct {
+	Claim   uint64
+	Code    uint32
+	Used    uint16
+	Failed  uint8
+	Partial uint8
+	Method  struct {
 		_      structs.HostLayout
 		Length uint16
 		Whole  uint16

@@ -19,9 +19,7 @@ const (
 
 // field is one of grpc's own; pkg is relative to the module.
 func field(pkg, structName, name string, slot uintptr) probe.Field {
-	f := golang.Field(module+pkg, structName, name, slot)
-	f.Module = module
-	return f
+	return golang.FieldOf(module, module+pkg, structName, name, slot)
 }
 
 // optional is one that some versions do not have.

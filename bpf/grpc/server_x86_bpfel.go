@@ -112,11 +112,11 @@ type serverStreamSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
-	Stream uint64
-	Text   uint64
-	Peer   struct {
+	Claim uint64
+	Text  uint64
+	Peer  struct {
 		_         structs.HostLayout
 		Address   [16]uint8
 		Port      uint16

@@ -29,7 +29,14 @@ struct span_head {
 	__u8 flags;	   /* W3C trace flags */
 	__u8 context;
 	__u16 library; /* index in the registry */
-	__u32 reserved;
+	__u32 keeping; /* enum keeping: what becomes of its entry */
+};
+
+/* Whether the entry of an operation stays in the map when that has ended: keep.h. */
+enum keeping {
+	KEEPING_NOT,
+	KEEPING_BUSY, /* with the next operation */
+	KEEPING_IDLE, /* between two of them */
 };
 
 /* One string behind a record. The strings lie in the order of their fields,
@@ -46,10 +53,16 @@ struct {
 
 /* Index of this library in the registry; set by the loader. */
 const volatile __u16 library;
-/* Bytes that wait in the ring buffer when the reader is woken; set by the
- * loader. The reader also looks at fixed intervals, so that nothing is woken
+/* Bytes that wait in the ring buffer when the reader is woken, a power of two; set
+ * by the loader. The reader also looks at fixed intervals, so that nothing is woken
  * for a single record. */
 const volatile __u64 wakeup_bytes;
+/* A wake-up is an interrupt that a CPU sends to itself, and costs more than a
+ * program. So not each record that finds so much waiting wakes the reader, which
+ * may be a while in coming: those do that find it, or a multiple of it, and no more
+ * than this beyond. One is enough; that is room for a few, since another CPU may
+ * send a record between a program's look and its own. */
+#define WAKEUP_BAND 4096
 
 static __always_inline void random_bytes(__u8 *to, int n)
 {
@@ -109,7 +122,8 @@ static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u3
 static __always_inline void submit(void *record, __u64 size)
 {
 	__u64 waiting = bpf_ringbuf_query(&spans, BPF_RB_AVAIL_DATA);
-	__u64 wakeup = waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	bool reached = waiting >= wakeup_bytes && (waiting & (wakeup_bytes - 1)) < WAKEUP_BAND;
+	__u64 wakeup = reached ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 
 	if (bpf_ringbuf_output(&spans, record, size, wakeup))
 		count(COUNTER_LOST_RING_FULL);

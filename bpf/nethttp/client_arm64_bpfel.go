@@ -77,7 +77,7 @@ type clientClientSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
 	Depth uint64
 	Text  uint64

@@ -170,6 +170,7 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	enum inherited inherited;
 	bool complete;
 
+	__builtin_memset(wanted, 0, sizeof(*wanted)); /* the entry may have been another's */
 	complete = search_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
 	inherited = inherit(&span->head, span->texts, wanted, &complete);
 	if (inherited == INHERITED_NOT_SAMPLED)

@@ -48,12 +48,12 @@ int finish_request(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct operation_key key = {};
 	struct server_offsets *o;
-	struct server_span *span = running(ctx, &key, &o);
+	struct server_span *span = busy(ctx, &key, &o);
 
 	if (!span)
 		return 0; /* began before it was traced, or was counted when it began */
 	if (span->response != GO_ARG0(ctx)) {
-		remove(&key, COUNTER_LOST_UNFINISHED); /* another request's end */
+		drop(&key, span, COUNTER_LOST_UNFINISHED); /* another request's end */
 		return 0;
 	}
 	span->head.end = now;
@@ -73,8 +73,12 @@ int end_connection(struct pt_regs *ctx)
 
 	if (!span)
 		return 0;
+	if (span->head.keeping == KEEPING_IDLE) {
+		take_out(&key, span);
+		return 0;
+	}
 	if (!note_ending(ctx, span, o, ENDING_HIJACKED)) {
-		remove(&key, COUNTER_LOST_UNFINISHED);
+		drop(&key, span, COUNTER_LOST_UNFINISHED);
 		return 0;
 	}
 	span->head.end = now;
@@ -87,12 +91,12 @@ static __always_inline int end_any_stream(struct pt_regs *ctx, bool net)
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct operation_key key = {};
 	struct server_offsets *o;
-	struct server_span *span = running(ctx, &key, &o);
+	struct server_span *span = busy(ctx, &key, &o);
 
 	if (!span)
 		return 0;
 	if (!note_ending(ctx, span, o, ENDING_RETURNED)) {
-		remove(&key, COUNTER_LOST_UNFINISHED);
+		drop(&key, span, COUNTER_LOST_UNFINISHED);
 		return 0;
 	}
 	span->head.end = now;
@@ -123,9 +127,10 @@ int discard_request(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
 	struct server_offsets *o;
+	struct server_span *span = busy(ctx, &key, &o);
 
-	if (running(ctx, &key, &o))
-		remove(&key, COUNTER_DISCARDED);
+	if (span)
+		drop(&key, span, COUNTER_DISCARDED);
 	return 0;
 }
 
@@ -139,7 +144,7 @@ int note_net_status(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
 	struct server_offsets *o;
-	struct server_span *span = running(ctx, &key, &o);
+	struct server_span *span = busy(ctx, &key, &o);
 
 	/* Up to 199 they are sent ahead: RFC 9110, section 15.2. */
 	if (span && GO_ARG1(ctx) >= 200 && is_status(GO_ARG1(ctx)) && !span->status)
@@ -153,7 +158,7 @@ int note_copy(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
 	struct server_offsets *o;
-	struct server_span *span = running(ctx, &key, &o);
+	struct server_span *span = busy(ctx, &key, &o);
 
 	if (span && span->request != GO_ARG3(ctx) && is_copy(GO_ARG3(ctx), span, o))
 		span->copy = GO_ARG3(ctx);

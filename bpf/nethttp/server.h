@@ -10,6 +10,7 @@
 #define OPERATION struct server_span
 #define OFFSETS struct server_offsets
 #include "operation.h"
+#include "keep.h"
 
 /* Whether it is what a client says first that speaks HTTP/2 without having asked,
  * "PRI * HTTP/2.0": RFC 9113, section 3.4. Servers of HTTP/1 get it as a request. */
@@ -45,6 +46,46 @@ static __always_inline bool ends(const struct server_offsets *o, enum server ser
 	return server == SERVER_NET ? o->ends_net_streams : o->ends_streams;
 }
 
+/* Ends a request that has just begun, and goes no further. */
+static __always_inline void give_up_request(const struct operation_key *key, struct server_span *span, enum counter why)
+{
+	count(COUNTER_OPERATIONS);
+	if (span->head.keeping == KEEPING_NOT)
+		return remove(key, why);
+	span->head.keeping = KEEPING_IDLE;
+	count(why);
+}
+
+/* The entry for a request that begins. NULL: it has none, which was seen to. */
+static __always_inline struct server_span *make_entry(const struct operation_key *key, enum server server, __u64 request)
+{
+	struct server_span *span = bpf_map_lookup_elem(&operations, key);
+
+	if (span && span->head.keeping == KEEPING_IDLE) {
+		__builtin_memset(span, 0, __builtin_offsetof(struct server_span, texts));
+		span->head.keeping = KEEPING_BUSY;
+		return span;
+	}
+	if (span && span->proto_major == 2) {
+		/* A stream, which has a goroutine of its own, has begun. */
+		if (server == SERVER_NETHTTP)
+			span->request = request;
+		return NULL;
+	}
+	/* Requests of a connection come one after the other: one that is still
+	 * here had an end that was not seen. */
+	if (span)
+		drop(key, span, COUNTER_LOST_UNFINISHED);
+	if (bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST)) {
+		lose(COUNTER_LOST_MAP_FULL);
+		return NULL;
+	}
+	span = bpf_map_lookup_elem(&operations, key);
+	if (!span)
+		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
+	return span;
+}
+
 /* Begins a request, unless it has begun already. */
 static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 request, enum server server)
 {
@@ -57,31 +98,17 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 		return;
 	if (go_read(&key.goid, GO_G(ctx), o->g_goid))
 		return lose(COUNTER_LOST_UNREADABLE);
-	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
-		span = bpf_map_lookup_elem(&operations, &key);
-		if (span && span->proto_major == 2) {
-			/* A stream, which has a goroutine of its own, has begun. */
-			if (server == SERVER_NETHTTP)
-				span->request = request;
-			return;
-		}
-		/* Requests of a connection come one after the other: one that is
-		 * still here had an end that was not seen. */
-		remove(&key, COUNTER_LOST_UNFINISHED);
-		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST))
-			return lose(COUNTER_LOST_MAP_FULL);
-	}
-	span = bpf_map_lookup_elem(&operations, &key);
+	span = make_entry(&key, server, request);
 	if (!span)
-		return count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
+		return;
 	work = (struct work *)(span->texts + WORK_AT);
 	if (!read_request(&work->arrived, span->texts, server == SERVER_INTERNAL ? &o->server_request : &o->request, request))
-		return give_up(&key, COUNTER_LOST_UNREADABLE);
+		return give_up_request(&key, span, COUNTER_LOST_UNREADABLE);
 	if (server == SERVER_NETHTTP && work->arrived.proto_major != 1) {
 		if (is_preface(&work->arrived))
-			return give_up(&key, COUNTER_DISCARDED);
+			return give_up_request(&key, span, COUNTER_DISCARDED);
 		if (work->arrived.proto_major != 2)
-			return give_up(&key, COUNTER_LOST_UNSUPPORTED);
+			return give_up_request(&key, span, COUNTER_LOST_UNSUPPORTED);
 		if (!is_stream_writer(ctx, o))
 			response = 0;
 	} else if (server != SERVER_NETHTTP) {
@@ -90,9 +117,9 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 		work->arrived.proto_minor = 0;
 	}
 	if (work->arrived.proto_major == 2 && !ends(o, server))
-		return give_up(&key, COUNTER_LOST_UNSUPPORTED);
+		return give_up_request(&key, span, COUNTER_LOST_UNSUPPORTED);
 	if (!note_request(span, o, work))
-		return give_up(&key, COUNTER_NOT_SAMPLED);
+		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
 	count(COUNTER_OPERATIONS);
 	span->response = response;
 	span->request = server == SERVER_INTERNAL ? 0 : request;
@@ -123,7 +150,11 @@ static __noinline int end(struct operation_key *key, struct server_span *span, c
 		span->partial = 1;
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
-	finish(key, span, span->used);
+	send(span, span->used);
+	/* The next request of its connection will be served by the same goroutine,
+	 * unless this was the last one. */
+	if (span->proto_major != 1 || span->ending != ENDING_RETURNED || !keep(span))
+		take_out(key, span);
 	return 0;
 }
 

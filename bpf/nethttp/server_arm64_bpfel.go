@@ -129,7 +129,7 @@ type serverServerSpan struct {
 		Flags      uint8
 		Context    uint8
 		Library    uint16
-		Reserved   uint32
+		Keeping    uint32
 	}
 	Response   uint64
 	Request    uint64
@@ -188,6 +188,7 @@ type serverServerSpan struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	serverMapCounters        = "counters"
+	serverMapKept            = "kept"
 	serverMapNothing         = "nothing"
 	serverMapOffsets         = "offsets"
 	serverMapOperations      = "operations"
@@ -205,6 +206,7 @@ const (
 	serverProgStartStream    = "start_stream"
 	serverVarEndingLayout    = "ending_layout"
 	serverVarLibrary         = "library"
+	serverVarMaxKept         = "max_kept"
 	serverVarNever           = "never"
 	serverVarWakeupBytes     = "wakeup_bytes"
 )
@@ -268,6 +270,7 @@ type serverProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverMapSpecs struct {
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
+	Kept       *ebpf.MapSpec `ebpf:"kept"`
 	Nothing    *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets    *ebpf.MapSpec `ebpf:"offsets"`
 	Operations *ebpf.MapSpec `ebpf:"operations"`
@@ -281,6 +284,7 @@ type serverMapSpecs struct {
 type serverVariableSpecs struct {
 	EndingLayout *ebpf.VariableSpec `ebpf:"ending_layout"`
 	Library      *ebpf.VariableSpec `ebpf:"library"`
+	MaxKept      *ebpf.VariableSpec `ebpf:"max_kept"`
 	Never        *ebpf.VariableSpec `ebpf:"never"`
 	WakeupBytes  *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -306,6 +310,7 @@ func (o *serverObjects) Close() error {
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverMaps struct {
 	Counters   *ebpf.Map `ebpf:"counters"`
+	Kept       *ebpf.Map `ebpf:"kept"`
 	Nothing    *ebpf.Map `ebpf:"nothing"`
 	Offsets    *ebpf.Map `ebpf:"offsets"`
 	Operations *ebpf.Map `ebpf:"operations"`
@@ -316,6 +321,7 @@ type serverMaps struct {
 func (m *serverMaps) Close() error {
 	return _ServerClose(
 		m.Counters,
+		m.Kept,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,
@@ -330,6 +336,7 @@ func (m *serverMaps) Close() error {
 type serverVariables struct {
 	EndingLayout *ebpf.Variable `ebpf:"ending_layout"`
 	Library      *ebpf.Variable `ebpf:"library"`
+	MaxKept      *ebpf.Variable `ebpf:"max_kept"`
 	Never        *ebpf.Variable `ebpf:"never"`
 	WakeupBytes  *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

@@ -58,12 +58,10 @@ func decodeRequest(record []byte, span *model.Span) error {
 			attributes = append(attributes, model.Int(string(semconv.ServerPortKey), int64(port)))
 		}
 	}
-	// Request.RemoteAddr is what the connection says: a unix socket has no port.
-	if peer, err := netip.ParseAddrPort(r.remote.Raw); err == nil && !r.remote.Cut {
-		address := peer.Addr().Unmap().String()
+	if address, port, ok := splitRemote(r.remote); ok {
 		add(string(semconv.ClientAddressKey), address)
 		add(string(semconv.NetworkPeerAddressKey), address)
-		attributes = append(attributes, model.Int(string(semconv.NetworkPeerPortKey), int64(peer.Port())))
+		attributes = append(attributes, model.Int(string(semconv.NetworkPeerPortKey), int64(port)))
 	}
 	add(string(semconv.NetworkProtocolVersionKey), protocolVersion(r.protoMajor, r.protoMinor))
 	add(string(semconv.UserAgentOriginalKey), r.userAgent.Valid(userAgentLimit))
@@ -97,6 +95,19 @@ func errorType(r *request, status int64) string {
 		return strconv.FormatInt(status, 10)
 	}
 	return ""
+}
+
+// splitRemote splits Request.RemoteAddr, which is what the connection says: that
+// of a unix socket has no port.
+func splitRemote(remote text) (address string, port uint16, ok bool) {
+	peer, err := netip.ParseAddrPort(remote.Raw)
+	if err != nil || remote.Cut {
+		return "", 0, false
+	}
+	if peer.Addr().Is4() { // has one way to be written
+		return remote.Raw[:strings.LastIndexByte(remote.Raw, ':')], peer.Port(), true
+	}
+	return peer.Addr().Unmap().String(), peer.Port(), true
 }
 
 // splitTarget splits a request target (RFC 9112, section 3.2) as it came over

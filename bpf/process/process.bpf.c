@@ -155,6 +155,7 @@ const struct span_head *span_head_layout __attribute__((unused));
 const struct operation_key *operation_key_layout __attribute__((unused));
 const struct event *event_layout __attribute__((unused));
 const enum context_bit *context_bit_layout __attribute__((unused));
+const enum keeping *keeping_layout __attribute__((unused));
 const enum counter *counter_layout __attribute__((unused));
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

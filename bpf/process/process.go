@@ -5,7 +5,7 @@ package process
 
 import "github.com/cilium/ebpf"
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package process -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type process -type operation_key -type span_head -type context_bit -type counter -type event -type event_kind -type file_key shared process.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package process -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type process -type operation_key -type span_head -type context_bit -type keeping -type counter -type event -type event_kind -type file_key shared process.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // The structs that C and Go share, as the compiler laid them out.
 type (
@@ -19,6 +19,8 @@ type (
 	Event = sharedEvent
 	// FileKey is the key of the map "files"; its value is the index of a binary.
 	FileKey = sharedFileKey
+	// Keeping says whether the entry of an operation stays when that has ended.
+	Keeping = sharedKeeping
 	// Counter is the index of one of the "counters".
 	Counter = sharedCounter
 	// EventKind says what an Event tells.
@@ -49,6 +51,16 @@ const (
 	CounterHits              = sharedCounterCOUNTER_HITS
 	Counters                 = sharedCounterCOUNTERS
 )
+
+// What Keeping says.
+const (
+	KeepingNot  = sharedKeepingKEEPING_NOT
+	KeepingIdle = sharedKeepingKEEPING_IDLE
+)
+
+// KeptAndSwept is KEPT_AND_SWEPT of bpf/include/keep.h: the entry of the map
+// "kept" that user space writes.
+const KeptAndSwept = uint32(1)
 
 // The bits of SpanHead.Context, see bpf/include/span.h.
 const (

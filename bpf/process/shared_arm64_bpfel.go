@@ -66,6 +66,14 @@ type sharedFileKey struct {
 	Ino uint64
 }
 
+type sharedKeeping uint32
+
+const (
+	sharedKeepingKEEPING_NOT  sharedKeeping = 0
+	sharedKeepingKEEPING_BUSY sharedKeeping = 1
+	sharedKeepingKEEPING_IDLE sharedKeeping = 2
+)
+
 type sharedOperationKey struct {
 	_          structs.HostLayout
 	Tgid       uint32
@@ -93,7 +101,7 @@ type sharedSpanHead struct {
 	Flags      uint8
 	Context    uint8
 	Library    uint16
-	Reserved   uint32
+	Keeping    uint32
 }
 
 // Names of all BPF objects in the ELF.
@@ -112,6 +120,7 @@ const (
 	sharedVarContextBitLayout   = "context_bit_layout"
 	sharedVarCounterLayout      = "counter_layout"
 	sharedVarEventLayout        = "event_layout"
+	sharedVarKeepingLayout      = "keeping_layout"
 	sharedVarLibrary            = "library"
 	sharedVarNever              = "never"
 	sharedVarOperationKeyLayout = "operation_key_layout"
@@ -185,6 +194,7 @@ type sharedVariableSpecs struct {
 	ContextBitLayout   *ebpf.VariableSpec `ebpf:"context_bit_layout"`
 	CounterLayout      *ebpf.VariableSpec `ebpf:"counter_layout"`
 	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
+	KeepingLayout      *ebpf.VariableSpec `ebpf:"keeping_layout"`
 	Library            *ebpf.VariableSpec `ebpf:"library"`
 	Never              *ebpf.VariableSpec `ebpf:"never"`
 	OperationKeyLayout *ebpf.VariableSpec `ebpf:"operation_key_layout"`
@@ -238,6 +248,7 @@ type sharedVariables struct {
 	ContextBitLayout   *ebpf.Variable `ebpf:"context_bit_layout"`
 	CounterLayout      *ebpf.Variable `ebpf:"counter_layout"`
 	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
+	KeepingLayout      *ebpf.Variable `ebpf:"keeping_layout"`
 	Library            *ebpf.Variable `ebpf:"library"`
 	Never              *ebpf.Variable `ebpf:"never"`
 	OperationKeyLayout *ebpf.Variable `ebpf:"operation_key_layout"`

@@ -14,9 +14,9 @@ import (
 
 // Assembler turns records into spans. It is not safe for concurrent use.
 type Assembler struct {
-	libraries  []probe.Library
-	query      model.QueryMode
-	attributes []model.Attribute // of the last span, to be used again
+	libraries []probe.Library
+	query     model.QueryMode
+	span      model.Span // the last one: its memory is used again
 }
 
 // New makes an assembler. Records name a library by its index in libraries.
@@ -28,25 +28,26 @@ const headSize = int(unsafe.Sizeof(process.SpanHead{}))
 
 var errBackwards = errors.New("record ends before it starts")
 
-// Span makes the span of one record; its attributes are valid until the next
-// call. wallOffset is what to add to
-// CLOCK_BOOTTIME, in nanoseconds, to get the time since the epoch.
-func (a *Assembler) Span(record []byte, wallOffset int64) (model.Span, error) {
+// Span makes the span of one record, which is valid until the next call.
+// wallOffset is what to add to CLOCK_BOOTTIME, in nanoseconds, to get the time
+// since the epoch.
+func (a *Assembler) Span(record []byte, wallOffset int64) (*model.Span, error) {
 	if len(record) < headSize {
-		return model.Span{}, fmt.Errorf("record of %d bytes, a head has %d", len(record), headSize)
+		return nil, fmt.Errorf("record of %d bytes, a head has %d", len(record), headSize)
 	}
 	var head process.SpanHead
 	start := binary.LittleEndian.Uint64(record[unsafe.Offsetof(head.Start):])
 	end := binary.LittleEndian.Uint64(record[unsafe.Offsetof(head.End):])
 	if end < start {
-		return model.Span{}, errBackwards
+		return nil, errBackwards
 	}
 	index := int(binary.LittleEndian.Uint16(record[unsafe.Offsetof(head.Library):]))
 	if index >= len(a.libraries) {
-		return model.Span{}, fmt.Errorf("record of library %d, there are %d", index, len(a.libraries))
+		return nil, fmt.Errorf("record of library %d, there are %d", index, len(a.libraries))
 	}
 	library := &a.libraries[index]
-	span := model.Span{
+	span := &a.span
+	*span = model.Span{
 		PID:          binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Tgid):]),
 		Generation:   binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Generation):]),
 		Library:      library.Name,
@@ -58,13 +59,12 @@ func (a *Assembler) Span(record []byte, wallOffset int64) (model.Span, error) {
 		Start:        uint64(int64(start) + wallOffset),
 		End:          uint64(int64(end) + wallOffset),
 		MissesHooks:  record[unsafe.Offsetof(head.Context)]&process.ContextMissesHooks != 0,
-		Attributes:   a.attributes[:0],
+		Attributes:   span.Attributes[:0],
 	}
-	if err := library.Decode(record, &span); err != nil {
-		return model.Span{}, fmt.Errorf("record of %s: %w", library.Name, err)
+	if err := library.Decode(record, span); err != nil {
+		return nil, fmt.Errorf("record of %s: %w", library.Name, err)
 	}
-	a.attributes = span.Attributes
-	redactQuery(&span, a.query)
+	redactQuery(span, a.query)
 	return span, nil
 }
 

@@ -26,7 +26,7 @@ func raw(t *testing.T, head process.SpanHead) []byte {
 		SpanID, ParentID    [8]byte
 		Flags, Context      uint8
 		Library             uint16
-		Reserved            uint32
+		Keeping             uint32
 	}{head.Start, head.End, head.Goid, head.G, head.Tgid, head.Generation, head.TraceId, head.SpanId, head.ParentId, head.Flags, head.Context, head.Library, 0}); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestAHeadBecomesASpan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := model.Span{
+	want := &model.Span{
 		PID: 42, Generation: 9, Library: "two", Name: "two", TraceID: [16]byte{1}, SpanID: [8]byte{2}, ParentID: [8]byte{3},
 		Flags: 1, RemoteParent: true, Start: 1100, End: 1350,
 	}

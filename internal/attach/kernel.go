@@ -26,9 +26,11 @@ const (
 	mapFiles      = "files"
 	mapOffsets    = "offsets"
 	mapOperations = "operations"
+	mapKept       = "kept"
 
 	variableLibrary     = "library"
 	variableWakeupBytes = "wakeup_bytes"
+	variableMaxKept     = "max_kept"
 )
 
 // Options sizes the maps.
@@ -110,6 +112,13 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 		return nil, fmt.Errorf("its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize)
 	}
 	spec.Maps[mapOperations].MaxEntries = uint32(options.MaxActive)
+	if maxKept := spec.Variables[variableMaxKept]; maxKept != nil {
+		n := options.MaxActive / 4
+		spec.Maps[mapOperations].MaxEntries += uint32(n)
+		if err := maxKept.Set(uint64(n)); err != nil {
+			return nil, err
+		}
+	}
 	if err := spec.Variables[variableLibrary].Set(uint16(index)); err != nil {
 		return nil, err
 	}

@@ -16,13 +16,14 @@ type Operation struct {
 	PID        int
 	Generation uint32
 	Start      uint64 // CLOCK_BOOTTIME, ns
-	Goroutine  uint64 // its id
-	G          uint64 // address of its runtime.g; 0: the operation outlives the goroutine
+	Goroutine  uint64 // id of the goroutine that it began on
+	G          uint64 // address of that one's runtime.g; 0: the operation outlives it
 }
 
-// Sweep removes the operations in flight of the programs for which gone is true. It
-// returns their number, and whether it saw all operations: a map that changes much
-// under a walk makes it start over.
+// Sweep removes the operations in flight of the programs for which gone is true, and
+// the entries that were kept for others to come. It returns the number of the
+// operations, and whether it saw all: a map that changes much under a walk makes it
+// start over.
 func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed int, whole bool, err error) {
 	return k.sweep(func(_ *ebpf.Map, key process.OperationKey) (bool, error) {
 		return gone(int(key.Tgid), key.Generation), nil
@@ -38,9 +39,10 @@ func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed int, whole 
 		}
 		var head process.SpanHead
 		return gone(Operation{
-			PID: int(key.Tgid), Generation: key.Generation, Goroutine: key.Goid,
-			Start: binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Start):]),
-			G:     binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.G):]),
+			PID: int(key.Tgid), Generation: key.Generation,
+			Start:     binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Start):]),
+			Goroutine: binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Goid):]),
+			G:         binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.G):]),
 		}), nil
 	})
 }
@@ -49,7 +51,7 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error))
 	whole = true
 	var errs []error
 	for _, library := range k.libraries {
-		n, all, err := sweepMap(library.objects.Maps[mapOperations], gone)
+		n, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)
 		removed += n
 		whole = whole && all
 		errs = append(errs, err)
@@ -57,7 +59,7 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error))
 	return removed, whole, errors.Join(errs...)
 }
 
-func sweepMap(m *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed int, whole bool, err error) {
+func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed int, whole bool, err error) {
 	var stale []process.OperationKey
 	var key, previous process.OperationKey
 	from := any(nil)
@@ -80,13 +82,47 @@ func sweepMap(m *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (bool, err
 		previous = key
 		from = &previous
 	}
+	removed, keptOnes, err := removeAll(m, stale)
+	return removed, whole, errors.Join(err, noteSwept(kept, keptOnes))
+}
+
+// removeAll removes entries, and returns how many of them were of operations, and
+// how many were kept or to be kept.
+func removeAll(m *ebpf.Map, stale []process.OperationKey) (operations int, kept uint64, err error) {
+	value := make([]byte, m.ValueSize())
 	for _, key := range stale {
-		err := m.Delete(&key)
+		err := m.Lookup(&key, value)
 		if err == nil {
-			removed++
-		} else if !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return removed, whole, fmt.Errorf("remove an operation: %w", err)
+			err = m.Delete(&key)
+		}
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			continue
+		}
+		if err != nil {
+			return operations, kept, fmt.Errorf("remove an operation: %w", err)
+		}
+		keeping := process.Keeping(binary.LittleEndian.Uint32(value[unsafe.Offsetof(process.SpanHead{}.Keeping):]))
+		if keeping != process.KeepingIdle {
+			operations++
+		}
+		if keeping != process.KeepingNot {
+			kept++
 		}
 	}
-	return removed, whole, nil
+	return operations, kept, nil
+}
+
+// noteSwept tells the programs how many of the entries that they keep are gone.
+func noteSwept(kept *ebpf.Map, n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	var swept uint64
+	if err := kept.Lookup(process.KeptAndSwept, &swept); err != nil {
+		return fmt.Errorf("count the entries that were kept: %w", err)
+	}
+	if err := kept.Update(process.KeptAndSwept, swept+n, ebpf.UpdateExist); err != nil {
+		return fmt.Errorf("count the entries that were kept: %w", err)
+	}
+	return nil
 }

@@ -89,7 +89,7 @@ func (s *spanReader) add(record []byte, entry registryEntry) {
 	if span.MissesHooks {
 		s.ask(demand{program{span.PID, span.Generation}, span.Library})
 	}
-	s.builder.Add(entry.resource, &span)
+	s.builder.Add(entry.resource, span)
 	if s.builder.Len() >= batchSize {
 		s.flush()
 	}

@@ -23,10 +23,14 @@ import (
 func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	known := newRegistry()
 	known.put(program{1, 1}, traces.NewResource(&model.Process{PID: 1, Exe: "/bin/server", ServiceName: "server"}, "1.26.8", "host", "1"))
-	spans := 0
+	spans, name := 0, ""
 	reader := newSpanReader(b.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
-		Consume: func(_ context.Context, t traces.Traces) error { spans += t.SpanCount(); return nil },
+		Consume: func(_ context.Context, t traces.Traces) error {
+			spans += t.SpanCount()
+			name = t.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Name()
+			return nil
+		},
 	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), func(demand) {}, time.Now().UnixNano())
 	record := exampleRecord()
 	b.ReportAllocs()
@@ -37,15 +41,18 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	if spans != b.N {
 		b.Fatalf("%d spans of %d records", spans, b.N)
 	}
+	if name != "GET /hello/{name}" {
+		b.Fatalf("a span is called %q: the record is not laid out as the programs' are", name)
+	}
 }
 
 // exampleRecord is what the programs send for an ordinary request. The texts'
-// lengths lie behind the fixed fields; see bpf/nethttp/record.go.
+// lengths lie behind the fixed fields; see bpf/nethttp/request.h.
 func exampleRecord() []byte {
 	var head process.SpanHead
 	texts := []string{"", "GET", "/hello/world", "127.0.0.1:8080", "127.0.0.1:45678", "Go-http-client/1.1", "GET /hello/{name}"}
 	const fixed = int(unsafe.Sizeof(head)) + 4*8 // addresses; then status, protocol, flags, used
-	record := make([]byte, fixed+12, 1024)
+	record := make([]byte, fixed+10, 1024)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.Start):], 1)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.End):], 2)
 	binary.LittleEndian.PutUint32(record[unsafe.Offsetof(head.Tgid):], 1)

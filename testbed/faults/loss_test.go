@@ -88,7 +88,9 @@ func TestATargetKilledUnderLoadIsCountedAndItsSuccessorTraced(t *testing.T) {
 		defer close(loaded)
 		server.Load(20, "/slow?for=200ms", stop)
 	}()
-	tracing.Eventually(t, func() bool { return len(tracer.Spans()) > 50 }, "spans of the load")
+	tracing.Eventually(t, func() bool {
+		return len(tracer.Spans()) > 50 && tracer.MustStats(t).Active > 0
+	}, "spans of the load, and requests in flight")
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}

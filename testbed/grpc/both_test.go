@@ -51,10 +51,12 @@ func TestAServerThatCallsAnotherHasASpanOfEach(t *testing.T) {
 				method := fmt.Sprint(numbered, i)[1:]
 				e := all[method]
 				if e == nil || len(e.client) != 1 || len(e.server) != 1 {
-					t.Errorf("%s has the spans %+v", method, e)
-					continue
+					t.Fatalf("%s has the spans %+v", method, e)
 				}
 				compareBoth(t, method, codes.Code(i%len(codeNames)), e.server[0], e.client[0])
+				if t.Failed() {
+					t.Fatal("the others are not compared")
+				}
 			}
 		})
 	}

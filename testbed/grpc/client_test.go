@@ -92,6 +92,7 @@ func errands(t *testing.T, u *upstreams) []errand {
 	to(add("nobody to wait for", codes.DeadlineExceeded, order{Target: u.refusing, Wait: true, Timeout: while}), gone, goneAt)
 	to(add("no such host", codes.Unavailable, order{Target: "dns:///name.invalid"}), "name.invalid", 443)
 	to(add("no such host and a port", codes.Unavailable, order{Target: "dns:///name.invalid:80"}), "name.invalid", 80)
+	// Only the resolver of names adds a port.
 	to(add("no port", codes.Unavailable, order{Target: "passthrough:///127.0.0.1"}), "127.0.0.1", 0)
 	to(add("a name that is never resolved", codes.DeadlineExceeded, order{Target: "never:///shop.example:50051", Timeout: while}), "shop.example", 50051)
 	to(add("a name", codes.OK, order{Target: fmt.Sprintf("dns:///localhost:%d", port)}), "localhost", port)

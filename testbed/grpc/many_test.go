@@ -59,7 +59,7 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 	ends := map[ptrace.SpanKind]map[string]tracing.Span{ptrace.SpanKindClient: {}, ptrace.SpanKindServer: {}}
 	for _, s := range tracer.Await(t, 2*calls) {
 		if _, twice := ends[s.Kind()][s.Name()]; twice {
-			t.Errorf("two %s spans of %s", s.Kind(), s.Name())
+			t.Fatalf("two %s spans of %s", s.Kind(), s.Name())
 		}
 		ends[s.Kind()][s.Name()] = s
 	}
@@ -76,16 +76,14 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 		method := strings.TrimPrefix(came.Method, "/")
 		sent, seen := ends[ptrace.SpanKindClient][method]
 		if !seen {
-			t.Errorf("no CLIENT span of %s", method)
-			continue
+			t.Fatalf("no CLIENT span of %s", method)
 		}
 		e := errand{order: order{Method: came.Method}, host: host, port: port}
 		compare(t, method, wanted(e, came), came.window(), sent)
 
 		got, seen := ends[ptrace.SpanKindServer][method]
 		if !seen {
-			t.Errorf("no SERVER span of %s", method)
-			continue
+			t.Fatalf("no SERVER span of %s", method)
 		}
 		over[i] = got.Values()["client.port"]
 		ports[over[i]]++
@@ -96,6 +94,9 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 			"client.address": host, "client.port": over[i], "network.peer.address": host, "network.peer.port": over[i],
 		})
 		compare(t, method, want, came.window(), got)
+		if t.Failed() {
+			t.Fatal("the others are not compared")
+		}
 		answered = append(answered, got)
 	}
 	if len(ports) != m.Connections {
@@ -103,7 +104,7 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 	}
 	for i := range over {
 		if first := over[i/m.Calls%m.Connections*m.Calls]; over[i] != first {
-			t.Errorf("call %d went over %v, the first of its connection over %v", i, over[i], first)
+			t.Fatalf("call %d went over %v, the first of its connection over %v", i, over[i], first)
 		}
 	}
 	return answered

@@ -40,9 +40,9 @@ const (
 func connect(t *testing.T, network, address string, dialer *net.Dialer, secrets credentials.TransportCredentials) *remote {
 	t.Helper()
 	r := &remote{}
-	c, err := grpc.NewClient("passthrough:///"+address,
+	c, err := grpc.NewClient("passthrough:///server",
 		grpc.WithTransportCredentials(secrets), grpc.WithUserAgent("test/1"), grpc.WithAuthority(authority),
-		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			made, err := dialer.DialContext(ctx, network, address)
 			if err == nil {
 				r.mu.Lock()

@@ -33,6 +33,11 @@ var (
 
 	newestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.27.4", Flags: []string{target.Stripped}}
 	oldestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.17.13", Flags: []string{target.Stripped}}
+
+	// As the tests of gRPC build their newest.
+	grpcModules = []string{"google.golang.org/grpc@v1.85.0"}
+	grpcServer  = target.Build{Source: "testbed/grpc/server", Go: "1.27.4", Flags: []string{target.Stripped}, Modules: grpcModules}
+	grpcCaller  = target.Build{Source: "testbed/grpc/caller", Go: "1.27.4", Flags: []string{"-tags=newclient", target.Stripped}, Modules: grpcModules}
 )
 
 // with is the name of a test's subtest for a build.
@@ -52,6 +57,14 @@ func spans() Suite {
 		with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),
 		with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestCaller),
 		"TestWhatTheCallerDoesNotSampleHasNoSpan",
+	}}
+}
+
+// calls is the same of gRPC, served and made.
+func calls() Suite {
+	return Suite{Package: "grpc", Tests: []string{
+		with("TestEverySpanSaysWhatTheClientKnows", grpcServer),
+		with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", grpcCaller),
 	}}
 }
 
@@ -87,7 +100,7 @@ func faults(tests ...[]string) Suite {
 func inside(tests ...string) Suite { return Suite{Package: "vm/inside", Tests: tests} }
 
 func TestKernels(t *testing.T) {
-	programs := []target.Build{newest, oldest, plain, elsewhere, stripped, newestCaller, oldestCaller}
+	programs := []target.Build{newest, oldest, plain, elsewhere, stripped, newestCaller, oldestCaller, grpcServer, grpcCaller}
 	linux618 := Kernel{"6.18", "amd64", "trixie-backports"}
 	for _, c := range []struct {
 		name        string
@@ -100,10 +113,10 @@ func TestKernels(t *testing.T) {
 			name: "5.10 is refused", kernel: Kernel{"5.10", "amd64", "bullseye-security"},
 			suites: []Suite{inside("TestAKernelThatIsTooOldIsRefusedWithTheReason")},
 		},
-		{name: "6.1", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: []Suite{spans(), faults(loss(), files())}, targets: programs},
-		{name: "6.12", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: []Suite{spans(), faults(files())}, targets: programs},
-		{name: "6.18", kernel: linux618, suites: []Suite{spans(), faults(files())}, targets: programs},
-		{name: "7", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: []Suite{spans(), faults(loss(), files())}, targets: programs},
+		{name: "6.1", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: []Suite{spans(), calls(), faults(loss(), files())}, targets: programs},
+		{name: "6.12", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: []Suite{spans(), calls(), faults(files())}, targets: programs},
+		{name: "6.18", kernel: linux618, suites: []Suite{spans(), calls(), faults(files())}, targets: programs},
+		{name: "7", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: []Suite{spans(), calls(), faults(loss(), files())}, targets: programs},
 		{
 			name: "6.18 fully preemptible", kernel: linux618, commandLine: "preempt=full",
 			suites:  []Suite{inside("TestTheKernelIsFullyPreemptible"), faults(loss(), churn())},
@@ -121,8 +134,8 @@ func TestKernels(t *testing.T) {
 				with("TestEveryStreamOfHTTP2GivesASpan", newest),
 				with("TestAHandlerThatDoesNotReturnHasASpanThatSaysSo", newest),
 				with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),
-			}}},
-			targets: []target.Build{newest, newestCaller},
+			}}, calls()},
+			targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
