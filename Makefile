@@ -61,6 +61,11 @@ test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and f
 test-vm: ## Tests under other kernels, in virtual machines
 	cd testbed && go test -tags=vm -count=1 -timeout=2h -v -run=TestKernels ./vm
 
+.PHONY: soak
+soak: ## Programs that come and go for an hour, and an account of every call
+	@$(SAY_WHY)
+	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./soak -duration=60m
+
 .PHONY: bench
 bench: build ## What tracing costs, against instrumentation by hand
 	@$(SAY_WHY)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 )
 
@@ -126,15 +127,17 @@ func TestTheSitesOfAPlanAreGroupedByProgram(t *testing.T) {
 			{"symbol":"f","program":"f_return","class":"emulated"},
 			{"symbol":"f","program":"f_return","class":"single-stepped"},
 			{"symbol":"h","program":"h_enter","class":"emulated","on_demand":true}]},
+		{"library":"other","sites":[{"symbol":"k","program":"f_enter","class":"single-stepped"}]},
 		{"library":"two","left_out":"for a reason","sites":[{"symbol":"g","program":"g_enter","class":"emulated"}]},
 		{"library":"three","unused":true}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []report.Probe{
-		{Program: "f_enter", Symbols: []string{"f"}, Sites: 1, Class: "emulated"},
-		{Program: "f_return", Symbols: []string{"f"}, Sites: 2, Class: "of several classes"},
-		{Program: "h_enter", Symbols: []string{"h"}, Sites: 1, Class: "emulated", OnDemand: true},
+		{Library: "one", Program: "f_enter", Symbols: []string{"f"}, Sites: 1, Class: "emulated"},
+		{Library: "one", Program: "f_return", Symbols: []string{"f"}, Sites: 2, Class: "of several classes"},
+		{Library: "one", Program: "h_enter", Symbols: []string{"h"}, Sites: 1, Class: "emulated", OnDemand: true},
+		{Library: "other", Program: "f_enter", Symbols: []string{"k"}, Sites: 1, Class: "single-stepped"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -142,18 +145,32 @@ func TestTheSitesOfAPlanAreGroupedByProgram(t *testing.T) {
 }
 
 func TestHitsStandBesideTheirProbesByProtocol(t *testing.T) {
-	hits := &report.Hits{Probes: []report.Probe{{Program: "serve_http", Class: "emulated"}, {Program: "a_name_that_is_too_long", Class: "emulated"}}}
+	hits := &report.Hits{Probes: []report.Probe{
+		{Library: "one", Program: "serve_http", Class: "emulated"},
+		{Library: "one", Program: "a_name_that_is_too_long", Class: "emulated"},
+		{Library: "two", Program: "serve_http", Class: "single-stepped"},
+	}}
 	ms := time.Millisecond
-	addHits(hits, "HTTP/1.1", map[string]runs{"serve_http": {100, ms, true}, "of_another": {uprobe: true}, "process_exit": {}}, 100)
-	addHits(hits, "HTTP/2", map[string]runs{"a_name_that_is_": {50, ms, true}, "process_exit": {1, ms, false}, "unexpected": {100, ms, true}}, 100)
+	of := func(library, program string) programID { return programID{library, program} }
+	addHits(hits, "HTTP/1.1", map[programID]runs{of("one", "serve_http"): {100, ms, true}, of("two", "of_another"): {uprobe: true}, of("", "process_exit"): {}}, 100)
+	addHits(hits, "HTTP/2", map[programID]runs{of("one", "a_name_that_is_"): {50, ms, true}, of("two", "serve_http"): {50, ms, true}, of("", "process_exit"): {1, ms, false}, of("one", "unexpected"): {100, ms, true}}, 100)
 	want := &report.Hits{Protocols: []string{"HTTP/1.1", "HTTP/2"}, Probes: []report.Probe{
-		{Program: "serve_http", Class: "emulated", Counts: []report.Count{{Hits: 1, Time: ms / 100}, {}}},
-		{Program: "a_name_that_is_too_long", Class: "emulated", Counts: []report.Count{{}, {Hits: 0.5, Time: ms / 50}}},
+		{Library: "one", Program: "serve_http", Class: "emulated", Counts: []report.Count{{Hits: 1, Time: ms / 100}, {}}},
+		{Library: "one", Program: "a_name_that_is_too_long", Class: "emulated", Counts: []report.Count{{}, {Hits: 0.5, Time: ms / 50}}},
+		{Library: "two", Program: "serve_http", Class: "single-stepped", Counts: []report.Count{{}, {Hits: 0.5, Time: ms / 50}}},
 		{Program: "process_exit", Counts: []report.Count{{}, {Hits: 0.01, Time: ms}}},
-		{Program: "unexpected", Class: "not planned", Counts: []report.Count{{}, {Hits: 1, Time: ms / 100}}},
+		{Library: "one", Program: "unexpected", Class: "not planned", Counts: []report.Count{{}, {Hits: 1, Time: ms / 100}}},
 	}}
 	if diff := cmp.Diff(want, hits); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Libraries are told apart by what their programs are called.
+func TestNoTwoLibrariesHaveTheSamePrograms(t *testing.T) {
+	libraries, err := librariesByPrograms()
+	if err != nil || len(libraries) != len(all.Libraries()) {
+		t.Errorf("%d libraries are known of %d: %v", len(libraries), len(all.Libraries()), err)
 	}
 }
 
@@ -186,6 +203,7 @@ func TestOptionsThatMeasureNothingAreRefused(t *testing.T) {
 		"another case":  func(o *options) { o.cases = "ad" },
 		"negative rate": func(o *options) { o.rate = -1 },
 		"or of HTTP/2":  func(o *options) { o.http2Rate = -1 },
+		"or of calls":   func(o *options) { o.callRate = -1 },
 	} {
 		o := good
 		change(&o)

@@ -16,6 +16,11 @@ type binaries struct {
 	bare      string
 	copies    copies // of bare
 	byHand    string
+
+	bareCalls   string
+	byHandCalls string
+	peer        string // a copy of bareCalls, which nobody traces
+
 	inspector string // cmd/spanprobe
 	goVersion string // that built the servers
 }
@@ -44,6 +49,7 @@ func build(ctx context.Context, root, dir string, o *options) (binaries, error) 
 		collector: o.collector,
 		bare:      filepath.Join(dir, "bare"),
 		byHand:    filepath.Join(dir, "byhand"),
+		bareCalls: filepath.Join(dir, "barecalls"), byHandCalls: filepath.Join(dir, "byhandcalls"), peer: filepath.Join(dir, "peer"),
 		inspector: filepath.Join(dir, "spanprobe"),
 	}
 	if b.collector == "" {
@@ -56,11 +62,16 @@ func build(ctx context.Context, root, dir string, o *options) (binaries, error) 
 	for _, step := range []struct{ module, source, output string }{
 		{servers, "./bare", b.bare},
 		{servers, "./byhand", b.byHand},
+		{servers, "./barecalls", b.bareCalls},
+		{servers, "./byhandcalls", b.byHandCalls},
 		{root, "./cmd/spanprobe", b.inspector},
 	} {
 		if _, err := goCommand(ctx, step.module, "build", "-trimpath", "-o", step.output, step.source); err != nil {
 			return b, err
 		}
+	}
+	if err := copyFile(b.bareCalls, b.peer); err != nil {
+		return b, err
 	}
 	var err error
 	if b.copies, err = makeCopies(b.bare, filepath.Join(dir, "copies"), copiesMade); err != nil {

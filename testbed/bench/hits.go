@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os/exec"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -25,7 +24,7 @@ const hitsDuration = 2 * time.Second
 // request of each protocol. The kernel counts only while it is asked to
 // (BPF_ENABLE_STATS, since 5.8), and each run then costs more.
 func countHits(ctx context.Context, b binaries, settings *report.Settings) (*report.Hits, error) {
-	probes, err := plannedProbes(ctx, b)
+	probes, err := plannedProbes(ctx, b.inspector, b.bare)
 	if err != nil {
 		return nil, err
 	}
@@ -60,75 +59,83 @@ func countHitsOf(ctx context.Context, b binaries, with setup, loads []protocolLo
 	if err != nil {
 		return err
 	}
+	for _, l := range loads {
+		if err := s.addHits(hits, l.protocol, func() (report.Measurement, error) { return s.measure(ctx, l.Options) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countCallHits is countHits for calls.
+func countCallHits(ctx context.Context, b binaries, settings *report.Settings) (*report.Hits, error) {
+	probes, err := plannedProbes(ctx, b.inspector, b.bareCalls)
+	if err != nil {
+		return nil, err
+	}
+	hits := &report.Hits{Probes: probes}
+	for _, side := range roles {
+		if err := side.countHits(ctx, b, settings, hits); err != nil {
+			return nil, err
+		}
+	}
+	return hits, nil
+}
+
+func (r role) countHits(ctx context.Context, b binaries, settings *report.Settings, hits *report.Hits) (err error) {
+	c, err := startCalls(ctx, b, report.Probed, r, settings.Connections)
+	defer func() { err = errors.Join(err, c.stop()) }()
+	if err != nil {
+		return err
+	}
+	for _, kind := range r.kinds {
+		if err := c.addHits(hits, string(kind), func() (report.Measurement, error) {
+			return c.measure(ctx, kind, settings.CallRates[kind], hitsDuration)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addHits adds what a load comes to.
+func (s *stage) addHits(hits *report.Hits, name string, send func() (report.Measurement, error)) error {
 	counting, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
 	if err != nil {
 		return fmt.Errorf("count the runs of BPF programs: %w", err)
 	}
 	defer counting.Close()
-	for _, l := range loads {
-		before, err := programRuns(s.collector.pid())
-		if err != nil {
-			return err
-		}
-		m, err := s.measure(ctx, l.Options)
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.protocol, err)
-		}
-		after, err := programRuns(s.collector.pid())
-		if err != nil {
-			return err
-		}
-		for name := range after {
-			after[name] = after[name].minus(before[name])
-		}
-		addHits(hits, l.protocol, after, m.Answered)
-	}
-	return nil
-}
-
-// runs are how often a program ran, and for how long in all.
-type runs struct {
-	n      uint64
-	time   time.Duration
-	uprobe bool // else it is on a tracepoint
-}
-
-func (r runs) minus(other runs) runs { return runs{r.n - other.n, r.time - other.time, r.uprobe} }
-
-// programRuns finds the runs of the programs that a process has open, by what
-// the kernel keeps of their names: those of several of one name are summed up.
-func programRuns(pid int) (map[string]runs, error) {
-	objects, err := bpfObjects(pid)
+	before, err := programRuns(s.collector.pid())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	byName := map[string]runs{}
-	for _, object := range objects {
-		if !object.program {
-			continue
-		}
-		name, kind, err := describeProgram(object.id)
-		if err != nil {
-			return nil, err
-		}
-		sum := byName[kernelName(name)]
-		byName[kernelName(name)] = runs{sum.n + object.hits, sum.time + object.time, kind == ebpf.Kprobe}
+	m, err := send()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return byName, nil
+	after, err := programRuns(s.collector.pid())
+	if err != nil {
+		return err
+	}
+	for program := range after {
+		after[program] = after[program].minus(before[program])
+	}
+	addHits(hits, name, after, m.Answered)
+	return nil
 }
 
 // addHits puts the runs of programs beside the probes. What is loaded for other
 // binaries, and did not run, is left out.
-func addHits(hits *report.Hits, protocol string, ran map[string]runs, requests int) {
+func addHits(hits *report.Hits, protocol string, ran map[programID]runs, requests int) {
 	column := len(hits.Protocols)
 	hits.Protocols = append(hits.Protocols, protocol)
-	for _, name := range slices.Sorted(maps.Keys(ran)) {
-		known := slices.ContainsFunc(hits.Probes, func(p report.Probe) bool { return kernelName(p.Program) == name })
-		if known || ran[name].uprobe && ran[name].n == 0 {
+	for _, id := range slices.SortedFunc(maps.Keys(ran), programID.compare) {
+		known := slices.ContainsFunc(hits.Probes, func(p report.Probe) bool { return idOf(p) == id })
+		if known || ran[id].uprobe && ran[id].n == 0 {
 			continue
 		}
-		p := report.Probe{Program: name, Counts: make([]report.Count, column)}
-		if ran[name].uprobe {
+		p := report.Probe{Library: id.library, Program: id.name, Counts: make([]report.Count, column)}
+		if ran[id].uprobe {
 			p.Class = "not planned"
 		}
 		hits.Probes = append(hits.Probes, p)
@@ -136,16 +143,16 @@ func addHits(hits *report.Hits, protocol string, ran map[string]runs, requests i
 	for i := range hits.Probes {
 		p := &hits.Probes[i]
 		count := report.Count{}
-		if r := ran[kernelName(p.Program)]; r.n > 0 {
+		if r := ran[idOf(*p)]; r.n > 0 {
 			count = report.Count{Hits: float64(r.n) / float64(requests), Time: r.time / time.Duration(r.n)}
 		}
 		p.Counts = append(p.Counts, count)
 	}
 }
 
-// plannedProbes asks `spanprobe inspect` which programs go where in the bare server.
-func plannedProbes(ctx context.Context, b binaries) ([]report.Probe, error) {
-	output, err := exec.CommandContext(ctx, b.inspector, "inspect", "--json", b.bare).Output()
+// plannedProbes asks `spanprobe inspect` which programs go where in a binary.
+func plannedProbes(ctx context.Context, inspector, binary string) ([]report.Probe, error) {
+	output, err := exec.CommandContext(ctx, inspector, "inspect", "--json", binary).Output()
 	if err != nil {
 		return nil, fmt.Errorf("spanprobe inspect: %w", err)
 	}
@@ -155,6 +162,7 @@ func plannedProbes(ctx context.Context, b binaries) ([]report.Probe, error) {
 func parsePlan(inspection []byte) ([]report.Probe, error) {
 	var plan struct {
 		Libraries []struct {
+			Library string
 			LeftOut string `json:"left_out"`
 			Sites   []struct {
 				Symbol, Program, Class string
@@ -171,9 +179,11 @@ func parsePlan(inspection []byte) ([]report.Probe, error) {
 			continue
 		}
 		for _, site := range library.Sites {
-			i := slices.IndexFunc(probes, func(p report.Probe) bool { return p.Program == site.Program })
+			i := slices.IndexFunc(probes, func(p report.Probe) bool {
+				return p.Library == library.Library && p.Program == site.Program
+			})
 			if i < 0 {
-				probes = append(probes, report.Probe{Program: site.Program, Class: site.Class, OnDemand: site.OnDemand})
+				probes = append(probes, report.Probe{Library: library.Library, Program: site.Program, Class: site.Class, OnDemand: site.OnDemand})
 				i = len(probes) - 1
 			}
 			p := &probes[i]
@@ -188,21 +198,3 @@ func parsePlan(inspection []byte) ([]report.Probe, error) {
 	}
 	return probes, nil
 }
-
-// describeProgram asks the kernel for a program's name and type; uprobes are of
-// the type of kprobes.
-func describeProgram(id uint32) (name string, kind ebpf.ProgramType, err error) {
-	program, err := ebpf.NewProgramFromID(ebpf.ProgramID(id))
-	if err != nil {
-		return "", 0, fmt.Errorf("BPF program %d: %w", id, err)
-	}
-	defer program.Close()
-	info, err := program.Info()
-	if err != nil {
-		return "", 0, fmt.Errorf("BPF program %d: %w", id, err)
-	}
-	return strings.TrimSpace(info.Name), info.Type, nil
-}
-
-// kernelName is what the kernel keeps of a program's name: BPF_OBJ_NAME_LEN is 16.
-func kernelName(name string) string { return name[:min(len(name), 15)] }

@@ -30,37 +30,45 @@ func (s *stage) measure(ctx context.Context, o load.Options) (report.Measurement
 
 // measureBeside is measure while something else goes on, whose requests get spans
 // like those of the load. That ends before the measurement does.
-func (s *stage) measureBeside(ctx context.Context, o load.Options, other func(context.Context) (report.ShortLived, error)) (m report.Measurement, err error) {
+func (s *stage) measureBeside(ctx context.Context, o load.Options, other func(context.Context) (report.ShortLived, error)) (report.Measurement, error) {
 	o.URL = s.url
+	return s.observe(ctx, func() (m report.Measurement, err error) {
+		var shortErr error
+		var wg sync.WaitGroup
+		if other != nil {
+			wg.Go(func() { m.Short, shortErr = other(ctx) })
+		}
+		result, err := s.send(ctx, o)
+		wg.Wait()
+		if err != nil {
+			return m, s.server.explain(err)
+		}
+		if shortErr != nil {
+			return m, shortErr
+		}
+		m.Due, m.Sent, m.Answered, m.Elapsed = result.Due, result.Sent, result.Answered, result.Elapsed
+		m.P50, m.P99, m.LagP99 = result.Latency.Quantile(0.5), result.Latency.Quantile(0.99), result.Lag.Quantile(0.99)
+		return m, nil
+	})
+}
+
+// observe has a load sent, which says what it was, and adds what it took.
+func (s *stage) observe(ctx context.Context, send func() (report.Measurement, error)) (m report.Measurement, err error) {
 	before, err := s.look(ctx)
 	if err != nil {
 		return m, err
 	}
-	var short report.ShortLived
-	var shortErr error
-	var wg sync.WaitGroup
-	if other != nil {
-		wg.Go(func() { short, shortErr = other(ctx) })
+	if m, err = send(); err != nil {
+		return m, err
 	}
-	result, err := s.send(ctx, o)
-	wg.Wait()
-	if err != nil {
-		return m, s.server.explain(err)
-	}
-	if shortErr != nil {
-		return m, shortErr
-	}
-	if err := s.settle(ctx, before.spans.all()+result.Sent+short.Requests); err != nil {
+	if err := s.settle(ctx, before.spans.all()+m.Sent+m.Short.Requests); err != nil {
 		return m, err
 	}
 	after, err := s.look(ctx)
 	if err != nil {
 		return m, err
 	}
-	m = after.since(before)
-	m.Due, m.Sent, m.Answered, m.Elapsed = result.Due, result.Sent, result.Answered, result.Elapsed
-	m.P50, m.P99, m.LagP99 = result.Latency.Quantile(0.5), result.Latency.Quantile(0.99), result.Lag.Quantile(0.99)
-	m.Short.Processes, m.Short.Requests = short.Processes, short.Requests
+	after.since(before, &m)
 	return m, s.weigh(&m)
 }
 

@@ -1,6 +1,6 @@
 // Command bench measures what tracing costs: one small HTTP server is run bare,
 // instrumented by hand, and traced by spanprobe, in alternating rounds on one
-// machine. It writes its report into a page, and needs root, to attach probes
+// machine, and so are clients of HTTP and gRPC, and a server of gRPC. It writes its report into a page, and needs root, to attach probes
 // and to count their hits.
 package main
 
@@ -31,6 +31,7 @@ type options struct {
 	duration    time.Duration
 	rate        float64 // requests a second; 0: find one
 	http2Rate   float64 // requests a second; 0: find one
+	callRate    float64 // calls a second, of each kind; 0: find one for each
 	arrival     float64 // requests a second
 	connections int
 	cases       string // keys
@@ -48,6 +49,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long each load lasts")
 	flag.Float64Var(&o.rate, "rate", 0, "requests a second of the fixed load (default: one that the server instrumented by hand keeps up with)")
 	flag.Float64Var(&o.http2Rate, "http2-rate", 0, "requests a second of the load over HTTP/2 (default: found in the same way)")
+	flag.Float64Var(&o.callRate, "call-rate", 0, "calls a second of each kind of call (default: found in the same way, for each)")
 	flag.Float64Var(&o.arrival, "arrival-rate", 20_000, "requests a second at which every span must arrive")
 	flag.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
 	flag.StringVar(&o.cases, "case", "abc", "what is measured: a (bare), b (by hand), c (traced)")
@@ -86,7 +88,7 @@ func (o *options) validate(arguments []string) error {
 	switch {
 	case len(arguments) > 0:
 		return fmt.Errorf("unexpected argument %q", arguments[0])
-	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0 || o.http2Rate < 0:
+	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0 || o.http2Rate < 0 || o.callRate < 0:
 		return errors.New("rounds, durations, connections and rates are positive")
 	case o.cases == "" || strings.Trim(o.cases, "abc") != "":
 		return fmt.Errorf("-case %q: choose among a, b and c", o.cases)

@@ -75,7 +75,10 @@ func launch(dir, name string, command *exec.Cmd) (*process, error) {
 func (p *process) pid() int { return p.command.Process.Pid }
 
 // ask writes a line, if there is one, and returns the line that it answers with.
-func (p *process) ask(line string) (string, error) {
+func (p *process) ask(line string) (string, error) { return p.askWithin(line, answerDeadline) }
+
+// askWithin is ask where the answer takes longer.
+func (p *process) askWithin(line string, deadline time.Duration) (string, error) {
 	if line != "" {
 		if _, err := io.WriteString(p.stdin, line+"\n"); err != nil {
 			return "", p.explain(err)
@@ -86,8 +89,8 @@ func (p *process) ask(line string) (string, error) {
 		return answer, nil
 	case <-p.ended:
 		return "", p.explain(errors.New("it has ended"))
-	case <-time.After(answerDeadline):
-		return "", p.explain(fmt.Errorf("it says nothing for %v", answerDeadline))
+	case <-time.After(deadline):
+		return "", p.explain(fmt.Errorf("it says nothing for %v", deadline))
 	}
 }
 

@@ -37,38 +37,49 @@ func findRates(ctx context.Context, b binaries, settings *report.Settings, progr
 	if err != nil {
 		return err
 	}
-	if settings.RateFound {
-		if settings.Rate, err = s.findRate(ctx, http1Load(settings.Connections), maxRate); err != nil {
-			return fmt.Errorf("HTTP/1.1: %w", err)
+	for _, protocol := range []struct {
+		name    string
+		found   bool
+		rate    *float64
+		load    load.Options
+		highest float64
+	}{
+		{"HTTP/1.1", settings.RateFound, &settings.Rate, http1Load(settings.Connections), maxRate},
+		{"HTTP/2", settings.HTTP2RateFound, &settings.HTTP2Rate, http2Load(settings.Connections), maxHTTP2Rate},
+	} {
+		if !protocol.found {
+			continue
 		}
-	}
-	if settings.HTTP2RateFound {
-		if settings.HTTP2Rate, err = s.findRate(ctx, http2Load(settings.Connections), maxHTTP2Rate); err != nil {
-			return fmt.Errorf("HTTP/2: %w", err)
+		*protocol.rate, err = findRate(protocol.highest, func(rate float64) (report.Measurement, error) {
+			o := protocol.load
+			o.Rate, o.Duration = rate, trialDuration
+			return s.measure(ctx, o)
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", protocol.name, err)
 		}
 	}
 	return nil
 }
 
-// findRate finds a rate at which the server answers every request in time, and
-// all of its spans arrive.
-func (s *stage) findRate(ctx context.Context, o load.Options, highest float64) (rate float64, err error) {
-	o.Duration = trialDuration
-	m, err := s.measure(ctx, o)
+// findRate finds a rate at which a program keeps up with every request, and all of
+// their spans arrive. A trial without a rate is a closed loop.
+func findRate(highest float64, try func(rate float64) (report.Measurement, error)) (float64, error) {
+	m, err := try(0)
 	if err != nil {
 		return 0, err
 	}
-	for o.Rate = min(shareOfSaturation*float64(m.Answered)/m.Elapsed.Seconds(), highest); ; o.Rate *= 0.8 {
-		o.Rate = math.Floor(o.Rate/minRate) * minRate
-		if o.Rate < minRate {
-			return 0, errors.New("the server instrumented by hand keeps up with no rate: the machine is too busy, or give one with -rate and -http2-rate")
+	for rate := min(shareOfSaturation*float64(m.Answered)/m.Elapsed.Seconds(), highest); ; rate *= 0.8 {
+		rate = math.Floor(rate/minRate) * minRate
+		if rate < minRate {
+			return 0, errors.New("what is instrumented by hand keeps up with no rate: the machine is too busy, or give the rates")
 		}
-		m, err := s.measure(ctx, o)
+		m, err := try(rate)
 		if err != nil {
 			return 0, err
 		}
 		if float64(m.Sent) >= mustHold*float64(m.Due) && m.Spans == m.Sent {
-			return o.Rate, nil
+			return rate, nil
 		}
 	}
 }

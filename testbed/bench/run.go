@@ -33,7 +33,7 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	fmt.Fprintln(progress, "building the servers")
+	fmt.Fprintln(progress, "building the programs")
 	b, err := build(ctx, root, dir, o)
 	if err != nil {
 		return nil, err
@@ -42,6 +42,7 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 		Date: time.Now(), Rounds: o.rounds, Duration: o.duration,
 		Rate: o.rate, HTTP2Rate: o.http2Rate, ArrivalRate: o.arrival,
 		Connections: o.connections, HTTP2Connections: http2Load(o.connections).Connections, Streams: streams,
+		CallRounds:  min(o.rounds, callRounds),
 		ChurnRounds: min(o.rounds, churnRounds), ChurnDuration: churnFactor * o.duration,
 		Copies: copiesMade, ChurnInterval: churnInterval, RequestsOfShort: requestsOfShort,
 	}}
@@ -49,6 +50,9 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 		return nil, err
 	}
 	if err := findRates(ctx, b, &run.Settings, progress); err != nil {
+		return nil, err
+	}
+	if err := findCallRates(ctx, b, &run.Settings, o.callRate, progress); err != nil {
 		return nil, err
 	}
 	run.Cases = cases(o.cases)
@@ -65,9 +69,15 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 	if err := measureComeAndGo(ctx, b, run, progress); err != nil {
 		return nil, err
 	}
+	if err := measureCalls(ctx, b, run, progress); err != nil {
+		return nil, err
+	}
 	if strings.Contains(o.cases, report.Probed) {
 		fmt.Fprintln(progress, "counting the hits of probes")
 		if run.Hits, err = countHits(ctx, b, &run.Settings); err != nil {
+			return nil, err
+		}
+		if run.CallHits, err = countCallHits(ctx, b, &run.Settings); err != nil {
 			return nil, err
 		}
 	}

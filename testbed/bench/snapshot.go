@@ -44,6 +44,13 @@ func (s *stage) look(ctx context.Context) (n snapshot, err error) {
 		return n, err
 	}
 	n.own = self + ended + n.app
+	for _, p := range s.beside {
+		used, err := cpuTime(p.pid())
+		if err != nil {
+			return n, err
+		}
+		n.own += used
+	}
 	if s.sink != nil {
 		if n.collector, err = cpuTime(s.collector.pid()); err != nil {
 			return n, err
@@ -57,15 +64,13 @@ func (s *stage) look(ctx context.Context) (n snapshot, err error) {
 	return n, nil
 }
 
-// since is what was used from one moment to another.
-func (n snapshot) since(before snapshot) report.Measurement {
-	m := report.Measurement{
-		App:       n.app - before.app,
-		Collector: n.collector - before.collector,
-		Spans:     n.spans.server - before.spans.server,
-		Short:     report.ShortLived{Spans: n.spans.copies - before.spans.copies},
-		Lost:      map[string]int{},
-	}
+// since says what was used from one moment to another.
+func (n snapshot) since(before snapshot, m *report.Measurement) {
+	m.App = n.app - before.app
+	m.Collector = n.collector - before.collector
+	m.Spans = n.spans.server - before.spans.server
+	m.Short.Spans = n.spans.copies - before.spans.copies
+	m.Lost = map[string]int{}
 	for reason, count := range n.lost {
 		m.Lost[reason] = count - before.lost[reason]
 	}
@@ -73,5 +78,4 @@ func (n snapshot) since(before snapshot) report.Measurement {
 	others := (n.machine.busy - before.machine.busy) - (n.own - before.own)
 	m.Others = max(others.Seconds()/available.Seconds(), 0)
 	m.Stolen = (n.machine.stolen - before.machine.stolen).Seconds() / available.Seconds()
-	return m
 }

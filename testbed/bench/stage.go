@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -40,7 +41,8 @@ type stage struct {
 	quiet     time.Duration // once no span has come for so long, none will
 	sink      *sinkProcess  // nil if nothing is traced, like collector
 	collector *collector
-	server    *process
+	server    *process   // what is measured
+	beside    []*process // what it calls, or is called by; nobody traces that
 	url       string
 	launched  int // short-lived processes
 }
@@ -52,20 +54,9 @@ func startStage(ctx context.Context, b binaries, with setup) (s *stage, err erro
 	if s.dir, err = os.MkdirTemp("", "spanprobe-bench-"); err != nil {
 		return s, err
 	}
-	command := exec.Command(b.bare)
-	switch s.key {
-	case report.ByHand:
-		// The SDK's batch processor waits for up to 5 s (OTEL_BSP_SCHEDULE_DELAY).
-		s.service, s.complete, s.quiet = "byhand", true, 7*time.Second
-		if err := s.startPipeline(ctx, b.collector, otlpReceiver); err != nil {
-			return s, err
-		}
-		command = exec.Command(b.byHand, "-otlp", s.collector.otlp)
-	case report.Probed:
-		s.service, s.quiet = "bare", 2*time.Second
-		if err := s.startPipeline(ctx, b.collector, spanprobeReceiver(append(s.copies.globs(), literal(b.bare))...)); err != nil {
-			return s, err
-		}
+	command, err := s.prepare(ctx, b.collector, b.bare, b.byHand)
+	if err != nil {
+		return s, err
 	}
 	scheme := "http"
 	if s.tls {
@@ -80,10 +71,34 @@ func startStage(ctx context.Context, b binaries, with setup) (s *stage, err erro
 		return s, err
 	}
 	s.url = scheme + "://" + address + requestPath
-	if err := s.awaitTracing(ctx); err != nil {
+	if err := s.awaitTracing(ctx, func() error {
+		_, err := load.Run(ctx, load.Options{URL: s.url, HTTP2: s.tls, Connections: 1, Requests: 1})
+		return err
+	}); err != nil {
 		return s, err
 	}
 	return s, s.warm(ctx)
+}
+
+// prepare starts what receives the spans of the case, and returns the command that
+// is to be measured: the bare program, or the one that is instrumented by hand, whose
+// names are those of their services.
+func (s *stage) prepare(ctx context.Context, collector, bare, byHand string) (*exec.Cmd, error) {
+	switch s.key {
+	case report.ByHand:
+		// The SDK's batch processor waits for up to 5 s (OTEL_BSP_SCHEDULE_DELAY).
+		s.service, s.complete, s.quiet = filepath.Base(byHand), true, 7*time.Second
+		if err := s.startPipeline(ctx, collector, otlpReceiver); err != nil {
+			return nil, err
+		}
+		return exec.Command(byHand, "-otlp", s.collector.otlp), nil
+	case report.Probed:
+		s.service, s.quiet = filepath.Base(bare), 2*time.Second
+		if err := s.startPipeline(ctx, collector, spanprobeReceiver(append(s.copies.globs(), literal(bare))...)); err != nil {
+			return nil, err
+		}
+	}
+	return exec.Command(bare), nil
 }
 
 func (s *stage) startPipeline(ctx context.Context, binary string, receiver receiver) (err error) {
@@ -97,6 +112,9 @@ func (s *stage) startPipeline(ctx context.Context, binary string, receiver recei
 // stop ends all processes, those that feed others first.
 func (s *stage) stop() error {
 	errs := []error{s.server.stop()}
+	for _, p := range s.beside {
+		errs = append(errs, p.stop())
+	}
 	if s.collector != nil {
 		errs = append(errs, s.collector.stop())
 	}
@@ -111,12 +129,12 @@ func (s *stage) stop() error {
 
 // awaitTracing sends requests until one has a span, and waits for the last span.
 // It is not needed where every request has one.
-func (s *stage) awaitTracing(ctx context.Context) error {
+func (s *stage) awaitTracing(ctx context.Context, send func() error) error {
 	if s.sink == nil || s.complete {
 		return nil
 	}
 	for deadline := time.Now().Add(tracingDeadline); ; {
-		if _, err := load.Run(ctx, load.Options{URL: s.url, HTTP2: s.tls, Connections: 1, Requests: 1}); err != nil {
+		if err := send(); err != nil {
 			return err
 		}
 		spans, err := s.spans()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 )
@@ -124,4 +125,39 @@ func buildBare(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return bare
+}
+
+func TestEveryKindOfCallIsMade(t *testing.T) {
+	root, err := findRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := binaries{bare: buildBare(t), bareCalls: filepath.Join(t.TempDir(), "barecalls")}
+	b.peer = b.bareCalls
+	if _, err := goCommand(t.Context(), filepath.Join(root, "testbed", "bench", "server"), "build", "-o", b.bareCalls, "./barecalls"); err != nil {
+		t.Fatal(err)
+	}
+	for _, side := range roles {
+		t.Run(side.name, func(t *testing.T) {
+			c, err := startCalls(t.Context(), b, report.Bare, side, 4)
+			defer func() {
+				if err := c.stop(); err != nil {
+					t.Error(err)
+				}
+			}()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, kind := range side.kinds {
+				m, err := c.call(kind, callOrder{Calls: 10})
+				if err != nil || m.Sent != 10 || m.Answered != 10 || m.P50 <= 0 {
+					t.Errorf("10 calls of the kind %q: %+v, %v", kind, m, err)
+				}
+				m, err = c.measure(t.Context(), kind, 100, 100*time.Millisecond)
+				if err != nil || m.Due != 10 || m.Answered != m.Sent || m.App <= 0 {
+					t.Errorf("100 calls a second of the kind %q, for a tenth of one: %+v, %v", kind, m, err)
+				}
+			}
+		})
+	}
 }

@@ -49,6 +49,10 @@ func (r *Run) writeConditions(b *strings.Builder) {
 	t.add("rounds with processes that come and go", fmt.Sprintf("%d, %v for each load", s.ChurnRounds, s.ChurnDuration))
 	t.add("fixed rate", fmt.Sprintf("%s requests/s, %s", thousands(s.Rate), origin(s.RateFound)))
 	t.add("fixed rate over HTTP/2", fmt.Sprintf("%s requests/s, %s", thousands(s.HTTP2Rate), origin(s.HTTP2RateFound)))
+	if rates := r.callRates(); rates != "" {
+		t.add("rounds of calls", fmt.Sprintf("%d, %v for each kind", s.CallRounds, s.Duration))
+		t.add("fixed rates of calls", fmt.Sprintf("%s; %s", rates, origin(s.CallRateFound)))
+	}
 	share := func(figure func(Measurement) float64) string {
 		var values []float64
 		for i := range r.Cases {
@@ -63,4 +67,15 @@ func (r *Run) writeConditions(b *strings.Builder) {
 	t.add("CPU taken by other programs", share(func(m Measurement) float64 { return m.Others })+" of the machine")
 	t.add("CPU stolen by the hypervisor", share(func(m Measurement) float64 { return m.Stolen })+" of the machine")
 	t.write(b)
+}
+
+// callRates are those of the kinds of calls that were measured.
+func (r *Run) callRates() string {
+	var rates []string
+	for _, kind := range kindsOfCalls {
+		if r.measured(kind) {
+			rates = append(rates, fmt.Sprintf("%s %s/s", kind, thousands(r.Settings.CallRates[kind])))
+		}
+	}
+	return strings.Join(rates, "; ")
 }

@@ -11,13 +11,14 @@ import (
 // tracepoint is the class of programs that are on no instruction of a target's.
 const tracepoint = "tracepoint"
 
-func (r *Run) writeHits(b *strings.Builder) {
-	if r.Hits == nil {
+// write writes them, if they were counted.
+func (h *Hits) write(b *strings.Builder, of words) {
+	if h == nil {
 		return
 	}
-	b.WriteString("### Probe hits a request\n\nFrom short loads of their own, since the kernel's counting costs time too. In parentheses: the time of a hit in the program.\n\n")
-	t := table{head: append([]string{"program", "on", "sites", "class"}, r.Hits.Protocols...)}
-	for _, p := range r.Hits.Probes {
+	fmt.Fprintf(b, "### Probe hits a %s\n\nFrom short loads of their own, since the kernel's counting costs time too. In parentheses: the time of a hit in the program.\n\n", of.each)
+	t := table{head: append([]string{"program", "on", "sites", "class"}, h.Protocols...)}
+	for _, p := range h.Probes {
 		on, class := strings.Join(p.Symbols, ", "), p.Class
 		if class == "" {
 			on, class = "–", tracepoint
@@ -32,26 +33,26 @@ func (r *Run) writeHits(b *strings.Builder) {
 		t.add(cells...)
 	}
 	t.write(b)
-	r.writeClasses(b)
+	h.writeClasses(b, of)
 }
 
-// writeClasses writes the hits a request by the class of the probed instruction,
+// writeClasses writes the hits by the class of the probed instruction,
 // which says what they cost.
-func (r *Run) writeClasses(b *strings.Builder) {
+func (h *Hits) writeClasses(b *strings.Builder, of words) {
 	byClass := map[string][]float64{}
-	for _, p := range r.Hits.Probes {
+	for _, p := range h.Probes {
 		class := p.Class
 		if class == "" {
 			class = tracepoint
 		}
 		if byClass[class] == nil {
-			byClass[class] = make([]float64, len(r.Hits.Protocols))
+			byClass[class] = make([]float64, len(h.Protocols))
 		}
 		for i, count := range p.Counts {
 			byClass[class][i] += count.Hits
 		}
 	}
-	t := table{head: append([]string{"hits a request, by class"}, r.Hits.Protocols...), numbers: true}
+	t := table{head: append([]string{"hits a " + of.each + ", by class"}, h.Protocols...), numbers: true}
 	for _, class := range slices.Sorted(maps.Keys(byClass)) {
 		cells := []string{class}
 		for _, hits := range byClass[class] {

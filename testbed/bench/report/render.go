@@ -14,14 +14,16 @@ func (r *Run) Markdown() string {
 	var b strings.Builder
 	r.writeChecks(&b)
 	fmt.Fprintf(&b, "### At %s requests a second\n\n", thousands(r.Settings.Rate))
-	r.writeAtARate(&b, Fixed)
+	r.writeAtARate(&b, Fixed, ofRequests)
 	r.writeSaturated(&b)
 	r.writeHTTP2(&b)
 	r.writeArrival(&b)
 	r.writeChurn(&b)
 	r.writeAtOnce(&b)
+	r.writeCalls(&b)
 	r.writeFootprint(&b)
-	r.writeHits(&b)
+	r.Hits.write(&b, ofRequests)
+	r.CallHits.write(&b, ofCalls)
 	r.writeConditions(&b)
 	return b.String()
 }
@@ -36,8 +38,8 @@ func (r *Run) writeChecks(b *strings.Builder) {
 }
 
 // writeAtARate writes what an open loop showed, if it was measured.
-func (r *Run) writeAtARate(b *strings.Builder, mode Mode) {
-	t := table{head: []string{"", "app CPU a request", "collector CPU a request", "p50", "p99", "sent late by (p99)", "spans that arrived"}, numbers: true}
+func (r *Run) writeAtARate(b *strings.Builder, mode Mode, of words) {
+	t := table{head: []string{"", "app CPU a " + of.each, "collector CPU a " + of.each, "p50", "p99", "sent late by (p99)", "spans that arrived"}, numbers: true}
 	r.each(mode, func(c *Case) {
 		t.add(c.Title,
 			c.over(mode, appMicros).format("%.1f", " µs"),
@@ -48,7 +50,7 @@ func (r *Run) writeAtARate(b *strings.Builder, mode Mode) {
 			c.ifTraced(arrived(c.over(mode, arrivedPercent))))
 	})
 	t.write(b)
-	r.writeAdded(b, mode)
+	r.writeAdded(b, mode, of)
 }
 
 func (r *Run) writeHTTP2(b *strings.Builder) {
@@ -58,9 +60,14 @@ func (r *Run) writeHTTP2(b *strings.Builder) {
 	s := r.Settings
 	fmt.Fprintf(b, "### HTTP/2 at %s requests a second\n\nWithout TLS, over %d connections with up to %d requests at a time on each.\n\n",
 		thousands(s.HTTP2Rate), s.HTTP2Connections, s.Streams)
-	r.writeAtARate(b, HTTP2)
+	r.writeAtARate(b, HTTP2, ofRequests)
+	r.writeNotHeld(b, HTTP2)
+}
+
+// writeNotHeld tells which cases could not hold the rate of a mode.
+func (r *Run) writeNotHeld(b *strings.Builder, mode Mode) {
 	for i := range r.Cases {
-		if held := r.Cases[i].over(HTTP2, heldPercent); held.N > 0 && held.Min < minHeldPercent {
+		if held := r.Cases[i].over(mode, heldPercent); held.N > 0 && held.Min < minHeldPercent {
 			fmt.Fprintf(b, "Not comparable: %s held only %.1f %% of the rate.\n\n", r.Cases[i].Title, held.Min)
 		}
 	}
@@ -107,12 +114,12 @@ func (r *Run) writeSaturated(b *strings.Builder) {
 			c.ifTraced(arrived(c.over(Saturated, arrivedPercent))))
 	})
 	t.write(b)
-	r.writeAdded(b, Saturated)
+	r.writeAdded(b, Saturated, ofRequests)
 }
 
-// writeAdded writes what tracing adds to the bare server, in ratios within each round.
-func (r *Run) writeAdded(b *strings.Builder, mode Mode) {
-	t := table{head: []string{"added to the bare server", "app CPU a request", "of the bare server's", "app and collector"}, numbers: true}
+// writeAdded writes what tracing adds to the bare program, in ratios within each round.
+func (r *Run) writeAdded(b *strings.Builder, mode Mode, of words) {
+	t := table{head: []string{"added to the bare " + of.program, "app CPU a " + of.each, "of the bare " + of.program + "'s", "app and collector"}, numbers: true}
 	for _, key := range []string{ByHand, Probed} {
 		added := func(figure func(Measurement) float64) Spread {
 			return r.perRound(mode, func(in map[string]Measurement) float64 {

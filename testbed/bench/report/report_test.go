@@ -35,7 +35,7 @@ func passing() *Run {
 		return m
 	}
 	every := func(m ...Measurement) map[Mode][]Measurement {
-		return map[Mode][]Measurement{Fixed: m, HTTP2: m, Saturated: m, Arrival: m}
+		return map[Mode][]Measurement{Fixed: m, HTTP2: m, Saturated: m, Arrival: m, HTTPClient: m, StreamServer: m}
 	}
 	comingAndGoing := func(spans int) (all []Measurement) {
 		for _, millis := range []time.Duration{4, 6, 5} {
@@ -52,6 +52,7 @@ func passing() *Run {
 			Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 3, Duration: 8 * time.Second,
 			Rate: 8000, RateFound: true, ArrivalRate: 20_000, Connections: 16,
 			HTTP2Rate: 4000, HTTP2Connections: 4, Streams: 4,
+			CallRounds: 3, CallRates: map[Mode]float64{HTTPClient: 3000, StreamServer: 1500}, CallRateFound: true,
 			ChurnRounds: 3, ChurnDuration: 16 * time.Second, ChurnInterval: 300 * time.Millisecond, Copies: 20, RequestsOfShort: 5,
 		},
 		Cases: []Case{
@@ -66,6 +67,13 @@ func passing() *Run {
 				{Program: "finish_request", Symbols: []string{"net/http.(*response).finishRequest"}, Sites: 1, Class: "emulated", Counts: []Count{{1, 400}, {}}},
 				{Program: "note_copy", Symbols: []string{"net/http.(*ServeMux).ServeHTTP"}, Sites: 1, Class: "emulated", OnDemand: true, Counts: []Count{{}, {}}},
 				{Program: "process_exit", Counts: []Count{{0.001, 400}, {}}},
+			},
+		},
+		CallHits: &Hits{
+			Protocols: []string{"HTTP/1.1 client", "gRPC client, unary"},
+			Probes: []Probe{
+				{Library: "net/http client", Program: "end_call", Symbols: []string{"net/http.(*Transport).roundTrip"}, Sites: 3, Class: "single-stepped", Counts: []Count{{1, 900}, {}}},
+				{Library: "gRPC client", Program: "end_call", Symbols: []string{"google.golang.org/grpc.(*clientStream).finish"}, Sites: 1, Class: "emulated", Counts: []Count{{}, {2, 700}}},
 			},
 		},
 		Unseen: []ShortLived{{20, 100, 0}, {20, 100, 10}, {20, 100, 5}},
@@ -218,9 +226,11 @@ func TestARateOverHTTP2ThatACaseDidNotHoldIsTold(t *testing.T) {
 
 func TestWhatWasNotMeasuredHasNoSection(t *testing.T) {
 	run := passing()
-	run.Cases, run.Hits, run.Unseen, run.AtOnce = run.Cases[1:2], nil, nil, nil
+	run.Cases, run.Hits, run.CallHits, run.Unseen, run.AtOnce = run.Cases[1:2], nil, nil, nil, nil
+	delete(run.Cases[0].Rounds, HTTPClient)
+	delete(run.Cases[0].Rounds, StreamServer)
 	text := run.Markdown()
-	for _, heading := range []string{"### While processes come and go", "### 100 processes", "### Probe hits"} {
+	for _, heading := range []string{"### While processes come and go", "### 100 processes", "### Calls", "of calls", "### Probe hits"} {
 		if strings.Contains(text, heading) {
 			t.Errorf("%s:\n%s", heading, text)
 		}

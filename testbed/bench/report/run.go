@@ -11,6 +11,8 @@ type Run struct {
 	Cases    []Case
 	// Hits are of short loads of their own; nil if there were none.
 	Hits *Hits
+	// CallHits are the same of the kinds of calls.
+	CallHits *Hits
 	// Unseen are the first processes of binaries that nobody has run before, of
 	// each round; AtOnce are those that were started together.
 	Unseen []ShortLived
@@ -44,6 +46,10 @@ type Settings struct {
 	HTTP2Connections int
 	Streams          int // at a time on each of them
 
+	CallRounds    int
+	CallRates     map[Mode]float64 // calls a second, by kind
+	CallRateFound bool
+
 	// What comes and goes beside a load: a process of one of so many copies of
 	// the bare server every interval, which answers so many requests.
 	ChurnRounds     int
@@ -65,6 +71,18 @@ const (
 	Calm      Mode = "calm"      // as fixed, and without what Churn has
 	Churn     Mode = "churn"     // as fixed, while processes come and go
 )
+
+// The kinds of calls, each an open loop at a rate of its own: what is measured is the
+// program that makes them, or serves them.
+const (
+	HTTPClient   Mode = "HTTP/1.1 client"
+	UnaryClient  Mode = "gRPC client, unary"
+	StreamClient Mode = "gRPC client, stream"
+	UnaryServer  Mode = "gRPC server, unary"
+	StreamServer Mode = "gRPC server, stream"
+)
+
+var kindsOfCalls = []Mode{HTTPClient, UnaryClient, StreamClient, UnaryServer, StreamServer}
 
 // The keys of the cases.
 const (
@@ -114,7 +132,7 @@ type AtOnce struct {
 	Requests, Spans int           // then, one request to each
 }
 
-// Hits are how often BPF programs ran, by protocol.
+// Hits are how often BPF programs ran, by protocol or kind of call.
 type Hits struct {
 	Protocols []string
 	Probes    []Probe
@@ -122,6 +140,7 @@ type Hits struct {
 
 // Probe is one BPF program.
 type Probe struct {
+	Library  string // whose program it is; "" for those on tracepoints
 	Program  string
 	Symbols  []string // functions it is attached to; none for a tracepoint
 	Sites    int

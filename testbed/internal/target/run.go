@@ -65,17 +65,26 @@ func Run(executable string, args ...string) (*Server, error) {
 	return s, nil
 }
 
-// Ask writes a line to the target, and returns the line that it answers.
+// Say writes a line to the target, and returns the line that it answers.
+func (s *Server) Say(line string) (string, error) {
+	if _, err := io.WriteString(s.stdin, line+"\n"); err != nil {
+		return "", fmt.Errorf("ask the target: %w", err)
+	}
+	answer, err := s.stdout.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("the target's answer: %w", err)
+	}
+	return strings.TrimSpace(answer), nil
+}
+
+// Ask is Say for a test.
 func (s *Server) Ask(t testing.TB, question string) string {
 	t.Helper()
-	if _, err := io.WriteString(s.stdin, question+"\n"); err != nil {
-		t.Fatalf("ask the target: %v", err)
-	}
-	line, err := s.stdout.ReadString('\n')
+	answer, err := s.Say(question)
 	if err != nil {
-		t.Fatalf("the target's answer: %v", err)
+		t.Fatal(err)
 	}
-	return strings.TrimSpace(line)
+	return answer
 }
 
 // Served asks how many requests have reached a handler.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
@@ -41,11 +42,24 @@ type Tracer struct {
 	spans []Span
 }
 
-// Option changes the configuration of an engine.
-type Option func(*engine.Config)
-
 // Start starts an engine. In-kernel tests need root; they fail without.
 func Start(t testing.TB, config engine.Config) *Tracer {
+	t.Helper()
+	tracer := &Tracer{}
+	tracer.start(t, config, zaptest.NewLogger(t), tracer.keep)
+	return tracer
+}
+
+// StartWith starts an engine of which nothing is kept: what it emits goes to
+// consume, and what it logs to the logger.
+func StartWith(t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error) *Tracer {
+	t.Helper()
+	tracer := &Tracer{}
+	tracer.start(t, config, logger, consume)
+	return tracer
+}
+
+func (tr *Tracer) start(t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("this test attaches probes, which needs root: `make test` asks for it")
@@ -60,27 +74,25 @@ func Start(t testing.TB, config engine.Config) *Tracer {
 		config.URLQuery = engine.QueryRedact
 	}
 	config.ReadInterval = readInterval
-	tracer := &Tracer{}
 	var err error
-	tracer.Engine, err = engine.New(config, engine.Settings{
-		Logger:    zaptest.NewLogger(t),
+	tr.Engine, err = engine.New(config, engine.Settings{
+		Logger:    logger,
 		Libraries: all.Libraries(),
 		Version:   "test",
-		Consume:   tracer.keep,
+		Consume:   consume,
 		Status:    func(err error) { t.Logf("status: %v", err) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tracer.Engine.Start(context.Background()); err != nil {
+	if err := tr.Engine.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := tracer.Shutdown(context.Background()); err != nil {
+		if err := tr.Shutdown(context.Background()); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
 	})
-	return tracer
 }
 
 func (tr *Tracer) keep(_ context.Context, traces ptrace.Traces) error {

@@ -1,0 +1,116 @@
+package calls
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// answerTimeout is how long an answer may take before the call has failed.
+const answerTimeout = 10 * time.Second
+
+// order is a load, one JSON object a line.
+type order struct {
+	Kind     string        // "http", "unary" or "stream"
+	Rate     float64       // calls a second that are due; 0: each as soon as the last one was answered
+	Duration time.Duration // nanoseconds; or
+	Calls    int           // how many, if not 0
+}
+
+// follow follows the orders on standard input, and answers each with what came of
+// it: a result, in JSON.
+func (p Program) follow(i Instrumentation) error {
+	kinds, err := p.kinds(i)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	answers := json.NewEncoder(os.Stdout)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		var o order
+		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
+			return err
+		}
+		call := kinds[o.Kind]
+		if call == nil {
+			return fmt.Errorf("no kind of call: %q", o.Kind)
+		}
+		if err := answers.Encode(p.load(o, call)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kinds are the calls that can be made.
+func (p Program) kinds(i Instrumentation) (map[string]func(context.Context) error, error) {
+	var transport http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: p.connections}
+	if i.Transport != nil {
+		transport = i.Transport(transport)
+	}
+	client := &http.Client{Transport: transport}
+	conn, err := grpc.NewClient(p.rpc, append(i.Dial, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())...)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]func(context.Context) error{
+		"http":   func(ctx context.Context) error { return get(ctx, client, p.web) },
+		"unary":  func(ctx context.Context) error { return greetOnce(ctx, conn) },
+		"stream": func(ctx context.Context) error { return greetOften(ctx, conn) },
+	}, nil
+}
+
+func get(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+func greetOnce(ctx context.Context, conn *grpc.ClientConn) error {
+	return conn.Invoke(ctx, unaryMethod, wrapperspb.String("gopher"), new(wrapperspb.StringValue))
+}
+
+func greetOften(ctx context.Context, conn *grpc.ClientConn) error {
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, streamMethod)
+	if err != nil {
+		return err
+	}
+	if err := stream.SendMsg(wrapperspb.String("gopher")); err != nil {
+		return err
+	}
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		err := stream.RecvMsg(new(wrapperspb.StringValue))
+		if errors.Is(err, io.EOF) && n == answers {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("after %d messages: %w", n, err)
+		}
+	}
+}

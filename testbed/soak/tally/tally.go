@@ -1,0 +1,110 @@
+// Package tally has the counts of a program that makes or serves calls, in a file
+// that outlives it: what it has counted is known even if it is killed.
+package tally
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Class is what kind of call is counted.
+type Class int
+
+// The classes.
+const (
+	HTTP1 Class = iota
+	HTTP2
+	Unary
+	ServerStream
+	ClientStream
+	BidiStream
+	Classes // how many there are
+)
+
+// Service is the gRPC service whose methods the classes of gRPC are.
+const Service = "soak.Calls"
+
+// String is the name of the class: the first part of its paths, or its method.
+func (c Class) String() string {
+	return [...]string{"http1", "http2", "Unary", "ServerStream", "ClientStream", "BidiStream"}[c]
+}
+
+// ClassOf finds a class by its name.
+func ClassOf(name string) (Class, bool) {
+	for c := range Classes {
+		if c.String() == name {
+			return c, true
+		}
+	}
+	return 0, false
+}
+
+// Counts are those of one class.
+type Counts struct {
+	Begun uint64 // before anything was done about the call
+	Ended uint64 // whatever came of it
+	OK    uint64 // those that ended as they should if nothing goes wrong
+}
+
+// Sums are the counts of all classes.
+type Sums [Classes]Counts
+
+// Add adds others.
+func (s *Sums) Add(others Sums) {
+	for c := range s {
+		s[c].Begun += others[c].Begun
+		s[c].Ended += others[c].Ended
+		s[c].OK += others[c].OK
+	}
+}
+
+const size = unsafe.Sizeof(Sums{})
+
+// Tally counts. All of it is safe for concurrent use.
+type Tally struct{ sums *Sums }
+
+// Create makes the file and counts in it until the program ends.
+func Create(path string) (*Tally, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // the mapping stays
+	if err := file.Truncate(int64(size)); err != nil {
+		return nil, err
+	}
+	memory, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map %s: %w", path, err)
+	}
+	return &Tally{(*Sums)(unsafe.Pointer(unsafe.SliceData(memory)))}, nil
+}
+
+// Begin counts a call that begins.
+func (t *Tally) Begin(c Class) { atomic.AddUint64(&t.sums[c].Begun, 1) }
+
+// End counts one that has ended.
+func (t *Tally) End(c Class, ok bool) {
+	if ok {
+		atomic.AddUint64(&t.sums[c].OK, 1)
+	}
+	atomic.AddUint64(&t.sums[c].Ended, 1)
+}
+
+// Read reads what a program has counted so far.
+func Read(path string) (sums Sums, err error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return sums, err
+	}
+	if uintptr(len(content)) != size {
+		return sums, errors.New(path + " is no tally")
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&sums)), size), content)
+	return sums, nil
+}
