@@ -55,7 +55,7 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=90m -p=1 ./nethttp ./grpc ./shapes ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./programs
 
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines
