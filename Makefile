@@ -32,7 +32,7 @@ cli: ## The inspection command: dist/spanprobe
 	go build -trimpath -o dist/spanprobe ./cmd/spanprobe
 
 .PHONY: demo
-demo: build ## A small shop server, traced, with Jaeger beside it
+demo: build ## A shop of five small services, traced, with Jaeger beside it
 	cd testbed && go build -o ../dist/demo ./demo
 	exec dist/demo
 
