@@ -6,7 +6,7 @@ GOTESTSUM := $(CURDIR)/$(TOOLS)/gotestsum
 GOLANGCI_LINT := $(CURDIR)/$(TOOLS)/golangci-lint
 
 # What `go generate` makes, all of it committed.
-GENERATED := '*_bpfel.go' '*_bpfel.o' '*/generated_*.go' '*/config.schema.json' '*/documentation.md' README.md
+GENERATED := '*_bpfel.go' '*.pb.go' '*_bpfel.o' '*/generated_*.go' '*/config.schema.json' '*/documentation.md' README.md
 
 # Loading BPF programs and attaching probes needs root. Root builds in its own
 # caches, so that nothing in those of the user comes to belong to root.
@@ -32,7 +32,7 @@ cli: ## The inspection command: dist/spanprobe
 	go build -trimpath -o dist/spanprobe ./cmd/spanprobe
 
 .PHONY: demo
-demo: build ## A small shop server, traced, with Jaeger beside it
+demo: build ## A shop of five small services, traced, with Jaeger beside it
 	cd testbed && go build -o ../dist/demo ./demo
 	exec dist/demo
 
@@ -72,9 +72,10 @@ bench: build ## What tracing costs, against instrumentation by hand
 	cd testbed && $(AS_ROOT) go run ./bench
 
 .PHONY: generate
-generate: ## BPF objects and the code that mdatagen makes
+generate: ## BPF objects, and the code that mdatagen and protoc make
 	tools/clang.sh
 	go generate ./bpf/... ./receiver/...
+	cd testbed && go generate ./shop/...
 
 .PHONY: offsets
 offsets: ## The offset tables, from the sources of every release

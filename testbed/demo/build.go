@@ -31,10 +31,21 @@ func buildCollector(ctx context.Context, t *terminal, tree tree) error {
 	})
 }
 
-func buildStorefront(ctx context.Context, t *terminal, tree tree) error {
-	return t.step("storefront", "building", func() (string, error) {
-		return tree.storefront(), buildGo(ctx, tree.testbed(), tree.storefront(), "./shop/storefront")
+func buildShop(ctx context.Context, t *terminal, tree tree) error {
+	shop := newShop(tree.shop())
+	return t.step("shop", fmt.Sprintf("building its %d services", len(shop.services)), func() (string, error) {
+		return "built its services in " + shop.dir, shop.build(ctx, tree)
 	})
+}
+
+// build builds one service after the other: most of what they consist of is the same.
+func (s *shop) build(ctx context.Context, tree tree) error {
+	for _, service := range s.services {
+		if err := buildGo(ctx, tree.testbed(), filepath.Join(s.dir, service.name), "./shop/"+service.name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const (

@@ -38,9 +38,9 @@ func (c *collector) askForRoot(ctx context.Context, t *terminal) error {
 }
 
 // start starts the collector; whether it traces is for Jaeger to say.
-func (c *collector) start(dir, target, endpoint string) error {
+func (c *collector) start(dir, targets, endpoint string) error {
 	c.config = filepath.Join(dir, "collector.yaml")
-	if err := os.WriteFile(c.config, []byte(collectorConfig(target, endpoint)), 0o600); err != nil {
+	if err := os.WriteFile(c.config, []byte(collectorConfig(targets, endpoint)), 0o600); err != nil {
 		return err
 	}
 	if c.asRoot {
@@ -76,9 +76,10 @@ func (c *collector) startWithSudo(dir string) error {
 	return nil
 }
 
-// collectorConfig is the configuration that a user would write to trace one
-// executable, but for the short batches that bring its spans to Jaeger soon.
-func collectorConfig(target, endpoint string) string {
+// collectorConfig is the configuration that a user would write to trace all
+// executables of a directory, but for the short batches that bring their spans to
+// Jaeger soon.
+func collectorConfig(targets, endpoint string) string {
 	return fmt.Sprintf(`receivers:
   spanprobe:
     targets:
@@ -100,7 +101,7 @@ service:
   telemetry:
     metrics:
       level: none
-`, quote(literal(target)), quote(endpoint))
+`, quote(literal(targets)+"/*"), quote(endpoint))
 }
 
 // literal escapes what a glob takes for a pattern.

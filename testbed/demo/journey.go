@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
+	"iter"
 	"net/http"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/spanprobe/spanprobe/testbed/demo/jaegerapi"
@@ -21,18 +21,13 @@ import (
 // journey is the traffic on its way: sent to the shop, and looked for in Jaeger.
 type journey struct {
 	client *http.Client
-	shop   string // URL
+	shop   *shop
 	api    jaegerapi.Client
 
+	began     time.Time // what started before is of the wait for tracing
 	exchanges []exchange
-	spans     map[outcome]int // server spans that Jaeger has
+	spans     map[outcome]int // that Jaeger has of all services
 	trace     ptrace.Traces   // of the last exchange
-}
-
-// outcome is what exchanges and spans are counted by.
-type outcome struct {
-	name   string // of the span
-	status int64  // HTTP's
 }
 
 // findLimit is more traces than the demo makes.
@@ -40,8 +35,9 @@ const findLimit = 5000
 
 func (j *journey) send(ctx context.Context) error {
 	all := calls()
+	j.began = time.Now()
 	for i, c := range all {
-		e, err := c.make(ctx, j.client, j.shop, i == len(all)-1)
+		e, err := c.make(ctx, j.client, j.shop.url(), i == len(all)-1)
 		if err != nil {
 			return err
 		}
@@ -52,8 +48,8 @@ func (j *journey) send(ctx context.Context) error {
 
 func (j *journey) last() exchange { return j.exchanges[len(j.exchanges)-1] }
 
-// readBack waits until Jaeger has a right span for every exchange, and fails
-// with what is missing or wrong when it does not come.
+// readBack waits until Jaeger has the right spans for every exchange, and fails
+// with what is missing or wrong when they do not come.
 func (j *journey) readBack(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, traceDeadline)
 	defer cancel()
@@ -78,6 +74,20 @@ func (j *journey) readBack(ctx context.Context) error {
 // look reads from Jaeger what is there now, and says what is amiss.
 func (j *journey) look(ctx context.Context) error {
 	var errs []error
+	j.spans = map[outcome]int{}
+	for _, service := range j.shop.names() {
+		found, err := j.api.Find(ctx, jaegerapi.Query{Service: service, From: j.began.Add(-time.Second), To: time.Now().Add(time.Second), Limit: findLimit})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("spans of the service %s: %w", service, err))
+			continue
+		}
+		j.count(service, found)
+	}
+	if missing := j.unequal(); len(missing) > 0 {
+		errs = append(errs, errors.New(strings.Join(missing, "; ")))
+	}
+
+	// After that, so that it is whole when they are all there.
 	trace, err := j.api.Trace(ctx, j.last().trace)
 	if err == nil {
 		j.trace = trace
@@ -85,18 +95,6 @@ func (j *journey) look(ctx context.Context) error {
 	}
 	if err != nil {
 		errs = append(errs, fmt.Errorf("trace %s: %w", j.last().traceID(), err))
-	}
-
-	// The health checks before the traffic are in the same service.
-	found, err := j.api.Find(ctx, jaegerapi.Query{
-		Service: serviceName, From: j.exchanges[0].sent.Add(-time.Second), To: time.Now().Add(time.Second), Limit: findLimit,
-	})
-	if err != nil {
-		return errors.Join(append(errs, err)...)
-	}
-	j.spans = countSpans(found)
-	if missing := j.unequal(); len(missing) > 0 {
-		errs = append(errs, errors.New(strings.Join(missing, "; ")))
 	}
 	return errors.Join(errs...)
 }
@@ -111,8 +109,8 @@ func (e exchange) check(trace ptrace.Traces) error {
 	switch {
 	case span.Name() != e.spanName():
 		return fmt.Errorf("the server span is %q, not %q", span.Name(), e.spanName())
-	case httpStatus(span) != int64(e.status):
-		return fmt.Errorf("the server span has the HTTP status %d, not %d", httpStatus(span), e.status)
+	case statusOf(span) != strconv.Itoa(e.status):
+		return fmt.Errorf("the server span has the status %q, not %d", statusOf(span), e.status)
 	case took <= 0 || took > e.took:
 		return fmt.Errorf("the server span took %v, where its client waited for %v", took, e.took)
 	}
@@ -120,7 +118,7 @@ func (e exchange) check(trace ptrace.Traces) error {
 }
 
 func serverSpan(trace ptrace.Traces, parent pcommon.SpanID) (ptrace.Span, bool) {
-	for span := range spansOf(trace) {
+	for _, span := range spansOf(trace) {
 		if span.Kind() == ptrace.SpanKindServer && span.ParentSpanID() == parent {
 			return span, true
 		}
@@ -128,22 +126,27 @@ func serverSpan(trace ptrace.Traces, parent pcommon.SpanID) (ptrace.Span, bool) 
 	return ptrace.Span{}, false
 }
 
-func countSpans(traces ptrace.Traces) map[outcome]int {
-	counts := map[outcome]int{}
-	for span := range spansOf(traces) {
-		if span.Kind() == ptrace.SpanKindServer {
-			counts[outcome{span.Name(), httpStatus(span)}]++
+// count adds the spans of a service that started since the traffic began. The
+// traces may hold those of other services too, which are counted with theirs.
+func (j *journey) count(service string, traces ptrace.Traces) {
+	for name, span := range spansOf(traces) {
+		if name == service && !span.StartTimestamp().AsTime().Before(j.began) {
+			j.spans[outcome{service, span.Kind(), span.Name(), statusOf(span)}]++
 		}
 	}
-	return counts
 }
 
-func spansOf(traces ptrace.Traces) func(yield func(ptrace.Span) bool) {
-	return func(yield func(ptrace.Span) bool) {
+// spansOf yields the spans, each with the name of its service.
+func spansOf(traces ptrace.Traces) iter.Seq2[string, ptrace.Span] {
+	return func(yield func(string, ptrace.Span) bool) {
 		for _, rs := range traces.ResourceSpans().All() {
+			service := ""
+			if name, ok := rs.Resource().Attributes().Get(string(semconv.ServiceNameKey)); ok {
+				service = name.AsString()
+			}
 			for _, ss := range rs.ScopeSpans().All() {
 				for _, span := range ss.Spans().All() {
-					if !yield(span) {
+					if !yield(service, span) {
 						return
 					}
 				}
@@ -152,51 +155,35 @@ func spansOf(traces ptrace.Traces) func(yield func(ptrace.Span) bool) {
 	}
 }
 
-func httpStatus(span ptrace.Span) int64 {
-	status, _ := span.Attributes().Get(string(semconv.HTTPResponseStatusCodeKey))
-	return status.Int()
+// statusOf is the status that HTTP or gRPC gave, "" if the span has none.
+func statusOf(span ptrace.Span) string {
+	for _, key := range []attribute.Key{semconv.HTTPResponseStatusCodeKey, semconv.RPCResponseStatusCodeKey} {
+		if status, ok := span.Attributes().Get(string(key)); ok {
+			return status.AsString()
+		}
+	}
+	return ""
 }
 
-// sent counts the exchanges.
-func (j *journey) sent() map[outcome]int {
+// due counts the spans that the exchanges should have led to.
+func (j *journey) due() map[outcome]int {
 	counts := map[outcome]int{}
 	for _, e := range j.exchanges {
-		counts[outcome{e.spanName(), int64(e.status)}]++
+		for _, o := range e.outcomes() {
+			counts[o]++
+		}
 	}
 	return counts
 }
 
-// unequal lists where the numbers of requests and spans differ.
+// unequal lists where the spans are not those that are due.
 func (j *journey) unequal() []string {
 	var differences []string
-	sent := j.sent()
-	for _, o := range sorted(sent) {
-		if sent[o] != j.spans[o] {
-			differences = append(differences, fmt.Sprintf("%s, status %d: %d sent, %d spans", o.name, o.status, sent[o], j.spans[o]))
+	due := j.due()
+	for _, o := range j.outcomes() {
+		if due[o] != j.spans[o] {
+			differences = append(differences, fmt.Sprintf("%s %s %q, status %s: %d due, %d spans", o.service, o.kind, o.name, o.status, due[o], j.spans[o]))
 		}
 	}
 	return differences
-}
-
-// writeTable compares what was sent with what arrived.
-func (j *journey) writeTable(w io.Writer) {
-	const layout = "  %-24s %6v %6v %6v\n"
-	sent := j.sent()
-	requests, spans := 0, 0
-	fmt.Fprintf(w, layout, "span", "status", "sent", "spans")
-	for _, o := range sorted(sent) {
-		fmt.Fprintf(w, layout, o.name, o.status, sent[o], j.spans[o])
-		requests += sent[o]
-		spans += j.spans[o]
-	}
-	fmt.Fprintf(w, layout, "", "", requests, spans)
-}
-
-func sorted(counts map[outcome]int) []outcome {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b outcome) int {
-		if a.name != b.name {
-			return strings.Compare(a.name, b.name)
-		}
-		return int(a.status - b.status)
-	})
 }

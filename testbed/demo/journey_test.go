@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,12 +29,12 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir, client := t.TempDir(), &http.Client{Timeout: 5 * time.Second}
-	ports, err := freePorts(5)
-	if err != nil {
+	shop := newShop(filepath.Join(dir, "shop"))
+	if err := shop.build(t.Context(), tree); err != nil {
 		t.Fatal(err)
 	}
-	shop := storefront{binary: filepath.Join(dir, "storefront"), address: loopback(ports[4])}
-	if err := buildGo(t.Context(), tree.testbed(), shop.binary, "./shop/storefront"); err != nil {
+	ports, err := freePorts(4 + len(shop.services))
+	if err != nil {
 		t.Fatal(err)
 	}
 	jaeger := &jaeger{
@@ -44,27 +45,42 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mustStop(t, jaeger.process) })
-	if err := shop.start(t.Context(), dir, client); err != nil {
+	t.Cleanup(func() {
+		if err := shop.stop(); err != nil {
+			t.Error(err)
+		}
+		for _, p := range shop.processes() {
+			if p != nil && p.err != nil {
+				t.Errorf("the %s did not end well: %v", p.name, p.err)
+			}
+		}
+	})
+	if err := shop.start(t.Context(), dir, ports[4:]); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { mustStop(t, shop.process) })
+	if err := shop.visit(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
 
-	j := journey{client: client, shop: shop.url(), api: jaegerapi.Client{URL: jaeger.url(), HTTP: client}}
+	j := journey{client: client, shop: shop, api: jaegerapi.Client{URL: jaeger.url(), HTTP: client}}
 	if err := j.send(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.look(t.Context()); err == nil {
 		t.Fatal("nothing is amiss before a span was sent")
 	}
-	all := traced(j.exchanges)
-	export(t, client, jaeger, all)
+	export(t, client, jaeger, traced(j.exchanges))
 	if err := j.readBack(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 
 	var table, drawing bytes.Buffer
-	j.writeTable(&table)
-	if want := fmt.Sprintf("%d %6[1]d\n", len(calls())); !strings.HasSuffix(table.String(), want) {
+	j.writeTable(&table, 80)
+	all := 0
+	for _, e := range j.exchanges {
+		all += len(e.outcomes())
+	}
+	if want := fmt.Sprintf("%d %5[1]d\n", all); !strings.HasSuffix(table.String(), want) {
 		t.Errorf("the table does not end with %q:\n%s", want, &table)
 	}
 	if err := waterfall.Draw(&drawing, j.trace, waterfall.Options{Width: 80}); err != nil {
@@ -76,14 +92,21 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 		}
 	}
 
-	// One span too many is as wrong as one too few.
-	export(t, client, jaeger, traced(j.exchanges[:1]))
+	// One span too many is as wrong as one too few, and what is not due at all.
+	unwanted := j.exchanges[0]
+	unwanted.hops = []hop{overGRPC("payments", "inventory", "shop.v1.Inventory/Reserve", "OK")}
+	export(t, client, jaeger, traced([]exchange{unwanted}))
 	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for err = j.look(bounded); err == nil; err = j.look(bounded) {
-	}
-	if want := "GET /products, status 200: 3 sent, 4 spans"; !strings.Contains(err.Error(), want) {
-		t.Errorf("error %q, want one that says %q", err, want)
+	for _, want := range []string{
+		`storefront Server "GET /products", status 200: 3 due, 4 spans`,
+		`payments Client "shop.v1.Inventory/Reserve", status OK: 0 due, 1 spans`,
+	} {
+		for err = j.look(bounded); err == nil || !strings.Contains(err.Error(), want) && bounded.Err() == nil; err = j.look(bounded) {
+		}
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want one that says %q", err, want)
+		}
 	}
 }
 
@@ -115,25 +138,31 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 	}
 }
 
-// traced is what a receiver would make of exchanges.
+// traced is what a receiver would make of exchanges: the first span of each is
+// the child of the request's parent, the others are traces of their own.
 func traced(exchanges []exchange) ptrace.Traces {
 	traces := ptrace.NewTraces()
-	resource := traces.ResourceSpans().AppendEmpty()
-	resource.Resource().Attributes().PutStr("service.name", serviceName)
-	spans := resource.ScopeSpans().AppendEmpty().Spans()
 	for i, e := range exchanges {
-		span := spans.AppendEmpty()
-		span.SetTraceID(e.trace)
-		if span.TraceID().IsEmpty() {
-			span.SetTraceID([16]byte{0xff, byte(i)})
+		for n, o := range e.outcomes() {
+			resource := traces.ResourceSpans().AppendEmpty()
+			resource.Resource().Attributes().PutStr("service.name", o.service)
+			span := resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+			span.SetTraceID([16]byte{0xff, byte(i), byte(n)})
+			if n == 0 && e.parent != [8]byte{} {
+				span.SetTraceID(e.trace)
+				span.SetParentSpanID(e.parent)
+			}
+			span.SetSpanID([8]byte{1, byte(i), byte(n)})
+			span.SetKind(o.kind)
+			span.SetName(o.name)
+			span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.sent))
+			span.SetEndTimestamp(pcommon.NewTimestampFromTime(e.sent.Add(e.took / 2)))
+			if code, err := strconv.ParseInt(o.status, 10, 64); err == nil {
+				span.Attributes().PutInt("http.response.status_code", code)
+			} else {
+				span.Attributes().PutStr("rpc.response.status_code", o.status)
+			}
 		}
-		span.SetSpanID([8]byte{1, byte(i)})
-		span.SetParentSpanID(e.parent)
-		span.SetKind(ptrace.SpanKindServer)
-		span.SetName(e.spanName())
-		span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.sent))
-		span.SetEndTimestamp(pcommon.NewTimestampFromTime(e.sent.Add(e.took / 2)))
-		span.Attributes().PutInt("http.response.status_code", int64(e.status))
 	}
 	return traces
 }

@@ -1,7 +1,7 @@
-// Command demo shows spanprobe at work: it builds a collector, a small shop and
-// Jaeger, runs them on loopback, sends the shop some requests, and draws one
-// trace as Jaeger gives it back. Everything that it started and wrote goes away
-// with it, but for what it built in dist/.
+// Command demo shows spanprobe at work: it builds a collector, a shop of five
+// small services and Jaeger, runs them on loopback, sends the shop some requests,
+// tells what spans Jaeger has of each service, and draws one trace. Everything
+// that it started and wrote goes away with it, but for what it built in dist/.
 package main
 
 import (

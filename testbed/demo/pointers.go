@@ -12,7 +12,7 @@ import (
 type pointers struct {
 	tree      tree
 	jaeger    *jaeger
-	shop      storefront
+	shop      *shop
 	collector collector
 	traceID   string
 }
@@ -27,8 +27,8 @@ func (p pointers) write(w io.Writer) {
 		point("", "of the web page; the page is in "+jaegerImage+", which")
 		point("", "`make demo` takes where docker or podman runs.")
 	}
-	point("the shop", "curl "+p.shop.url()+"/products/kettle     (becomes a trace, too)")
-	point("inspection", fmt.Sprintf("%s inspect %d     (what is traced in it, and how)", p.inspector(), p.shop.process.pid()))
+	point("the shop", "curl "+p.shop.url()+"/products/kettle     (is traced, too)")
+	point("inspection", fmt.Sprintf("%s inspect %d     (what is traced in it, and how)", p.inspector(), p.shop.service(entry).process.pid()))
 	point("logs", filepath.Dir(p.collector.config)+"/*.log")
 	point("the YAML", p.collector.config)
 	config, err := os.ReadFile(p.collector.config)

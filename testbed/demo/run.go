@@ -20,10 +20,10 @@ type options struct {
 
 // How long each part may take until it must answer.
 const (
-	jaegerDeadline     = 60 * time.Second
-	storefrontDeadline = 10 * time.Second
-	tracingDeadline    = 60 * time.Second
-	traceDeadline      = 30 * time.Second
+	jaegerDeadline  = 60 * time.Second
+	serviceDeadline = 10 * time.Second
+	tracingDeadline = 60 * time.Second
+	traceDeadline   = 30 * time.Second
 )
 
 // run is the demo from its first check to the end. What it starts and writes is
@@ -45,7 +45,7 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 	if err := buildCollector(ctx, t, tree); err != nil {
 		return err
 	}
-	if err := buildStorefront(ctx, t, tree); err != nil {
+	if err := buildShop(ctx, t, tree); err != nil {
 		return err
 	}
 	origin, err := provideJaeger(ctx, t, tree, o.jaeger)
@@ -58,7 +58,8 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ports, err := freePorts(5)
+	shop := newShop(tree.shop())
+	ports, err := freePorts(4 + len(shop.services))
 	if err != nil {
 		return err
 	}
@@ -73,14 +74,13 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 		return err
 	}
 
-	shop := storefront{binary: tree.storefront(), address: loopback(ports[4])}
-	err = t.step("storefront", "starting", func() (string, error) {
-		if err := shop.start(ctx, dir, client); err != nil {
+	err = t.step("shop", "starting its services", func() (string, error) {
+		if err := shop.start(ctx, dir, ports[4:]); err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%s, process %d", shop.url(), shop.process.pid()), nil
+		return fmt.Sprintf("%s, and %d services behind it", shop.url(), len(shop.services)-1), nil
 	})
-	defer func() { err = errors.Join(err, shop.process.stop()) }()
+	defer func() { err = errors.Join(err, shop.stop()) }()
 	if err != nil {
 		return err
 	}
@@ -90,21 +90,21 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 		return err
 	}
 	api := jaegerapi.Client{URL: jaeger.url(), HTTP: client}
-	err = t.step("collector", "starting, and waiting for a first span", func() (string, error) {
-		if err := collector.start(dir, tree.storefront(), jaeger.otlp()); err != nil {
+	err = t.step("collector", "starting, and waiting for first spans", func() (string, error) {
+		if err := collector.start(dir, shop.dir, jaeger.otlp()); err != nil {
 			return "", err
 		}
-		return "spans of the storefront arrive in Jaeger", awaitTracing(ctx, &collector, &shop, api, client)
+		return "spans of every service arrive in Jaeger", awaitTracing(ctx, &collector, shop, api, client)
 	})
 	defer func() { err = errors.Join(err, collector.process.stop()) }()
 	if err != nil {
 		return err
 	}
 
-	result := journey{client: client, shop: shop.url(), api: api}
+	result := journey{client: client, shop: shop, api: api}
 	err = t.step("traffic", "sending", func() (string, error) {
 		if err := result.send(ctx); err != nil {
-			return "", shop.process.explain(err)
+			return "", shop.service(entry).process.explain(err)
 		}
 		return fmt.Sprintf("%d requests", len(result.exchanges)), nil
 	})
@@ -120,7 +120,7 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 	})
 	t.blank()
 	if len(result.exchanges) > 0 {
-		result.writeTable(t.out)
+		result.writeTable(t.out, t.width())
 	}
 	if err != nil {
 		return err
@@ -129,26 +129,32 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 	if err := waterfall.Draw(t.out, result.trace, waterfall.Options{Width: t.width(), Color: t.color()}); err != nil {
 		return err
 	}
+	t.say("\n" + result.extent())
 	if o.once {
 		return nil
 	}
 	t.blank()
 	pointers{tree: tree, jaeger: jaeger, shop: shop, collector: collector, traceID: result.last().traceID()}.write(t.out)
-	return stayUp(ctx, t, jaeger.process, shop.process, collector.process)
+	return stayUp(ctx, t, append(shop.processes(), jaeger.process, collector.process)...)
 }
 
-// awaitTracing asks the storefront for its health until a span of it is in
-// Jaeger: then every step from the probe to the query works.
-func awaitTracing(ctx context.Context, c *collector, shop *storefront, api jaegerapi.Client, client *http.Client) error {
+// awaitTracing visits the shop until spans of all its services are in Jaeger:
+// then every step from the probe to the query works.
+func awaitTracing(ctx context.Context, c *collector, shop *shop, api jaegerapi.Client, client *http.Client) error {
 	return await(ctx, tracingDeadline, c.process, func(ctx context.Context) error {
-		if err := shop.health(ctx, client); err != nil {
+		if err := shop.visit(ctx, client); err != nil {
 			return err
 		}
-		services, err := api.Services(ctx)
-		if err == nil && !slices.Contains(services, serviceName) {
-			err = fmt.Errorf("jaeger has no span of the service %q", serviceName)
+		traced, err := api.Services(ctx)
+		if err != nil {
+			return err
 		}
-		return err
+		for _, name := range shop.names() {
+			if !slices.Contains(traced, name) {
+				return fmt.Errorf("jaeger has no span of the service %q", name)
+			}
+		}
+		return nil
 	})
 }
 

@@ -22,6 +22,13 @@ func TestAPathIsATargetOfItselfWhateverItHolds(t *testing.T) {
 	}
 }
 
+func TestTheCollectorTracesWhateverRunsFromTheDirectoryOfTheShop(t *testing.T) {
+	config := collectorConfig("/a [b]/shop", "127.0.0.1:4317")
+	if want := `- exe: "/a \\[b\\]/shop/*"`; !strings.Contains(config, want) {
+		t.Errorf("the configuration lacks %s:\n%s", want, config)
+	}
+}
+
 func TestOnlyKernelsThatCarryTheReceiverPass(t *testing.T) {
 	for release, want := range map[string]bool{
 		"5.15.0-122-generic": false, "6.0.19": false, "6.1.0-28-amd64": true, "6.18.0": true, "10.0": true, "vanilla": false,

@@ -7,15 +7,19 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// call is a request to the storefront, and what it should come to.
+// call is a request to the entry, and what it should come to.
 type call struct {
 	method, target, body string
 	route                string // the pattern that serves it, without the method; "" when none does
 	status               int
+	hops                 []hop // the calls between services that it leads to
 }
 
 // spanName is what the HTTP conventions name the call's server span.
@@ -26,36 +30,47 @@ func (c call) spanName() string {
 	return c.method + " " + c.route
 }
 
+// outcomes are the spans that the call leads to, in all services.
+func (c call) outcomes() []outcome {
+	all := []outcome{{entry, ptrace.SpanKindServer, c.spanName(), strconv.Itoa(c.status)}}
+	for _, h := range c.hops {
+		all = append(all, h.outcomes()...)
+	}
+	return all
+}
+
 // calls is the traffic. The last one checks a filled cart out: it is the one
 // that is drawn.
 func calls() []call {
 	var all []call
-	add := func(method, target, body, route string, status int) {
-		all = append(all, call{method, target, body, route, status})
+	add := func(method, target, body, route string, status int, hops ...hop) {
+		all = append(all, call{method, target, body, route, status, hops})
 	}
 	for _, category := range []string{"", "?category=kitchen", "?category=living"} {
-		add("GET", "/products"+category, "", "/products", http.StatusOK)
+		add("GET", "/products"+category, "", "/products", http.StatusOK, listed()...)
 	}
 	for range 2 {
 		for _, id := range []string{"kettle", "teapot", "mug", "lamp", "blanket"} {
-			add("GET", "/products/"+id, "", "/products/{id}", http.StatusOK)
+			add("GET", "/products/"+id, "", "/products/{id}", http.StatusOK, shown()...)
 		}
-		add("GET", "/products/sofa", "", "/products/{id}", http.StatusNotFound)
+		add("GET", "/products/sofa", "", "/products/{id}", http.StatusNotFound, unknown()...)
 	}
 	for _, cart := range []string{"cart-1", "cart-2", "cart-503"} {
-		add("POST", "/cart", `{"cart":"`+cart+`","product":"mug","quantity":2}`, "/cart", http.StatusCreated)
+		add("POST", "/cart", `{"cart":"`+cart+`","product":"mug","quantity":2}`, "/cart", http.StatusCreated, shown()...)
 	}
-	add("POST", "/cart", `{"cart":"cart-2","product":"lamp","quantity":1}`, "/cart", http.StatusCreated)
-	add("POST", "/cart", `{"cart":"cart-2","product":"sofa","quantity":1}`, "/cart", http.StatusUnprocessableEntity)
-	add("GET", "/checkout?cart=cart-1", "", "/checkout", http.StatusOK)
-	add("GET", "/checkout?cart=cart-503", "", "/checkout", http.StatusServiceUnavailable)
-	add("GET", "/checkout?cart=cart-503", "", "/checkout", http.StatusServiceUnavailable)
+	add("POST", "/cart", `{"cart":"cart-2","product":"lamp","quantity":1}`, "/cart", http.StatusCreated, shown()...)
+	add("POST", "/cart", `{"cart":"cart-2","product":"sofa","quantity":1}`, "/cart", http.StatusUnprocessableEntity, unknown()...)
+	add("POST", "/cart", `{"cart":"cart-409","product":"lamp","quantity":5000}`, "/cart", http.StatusCreated, shown()...)
+	add("GET", "/checkout?cart=cart-1", "", "/checkout", http.StatusOK, ordered(1)...)
+	add("GET", "/checkout?cart=cart-409", "", "/checkout", http.StatusConflict, short()...)
+	add("GET", "/checkout?cart=cart-503", "", "/checkout", http.StatusServiceUnavailable, unpaid()...)
+	add("GET", "/checkout?cart=cart-503", "", "/checkout", http.StatusServiceUnavailable, unpaid()...)
 	add("DELETE", "/cart/cart-1", "", "/cart/{id}", http.StatusNoContent)
 	add("DELETE", "/cart/cart-1", "", "/cart/{id}", http.StatusNotFound)
 	add("PUT", "/cart", "{}", "", http.StatusMethodNotAllowed)
 	add("GET", "/wp-login.php", "", "", http.StatusNotFound)
-	add("HEAD", "/products", "", "/products", http.StatusOK)
-	add("GET", "/checkout?cart=cart-2", "", "/checkout", http.StatusOK)
+	add("HEAD", "/products", "", "/products", http.StatusOK, listed()...)
+	add("GET", "/checkout?cart=cart-2", "", "/checkout", http.StatusOK, ordered(2)...)
 	return all
 }
 

@@ -39,6 +39,6 @@ func (t tree) path(elements ...string) string {
 func (t tree) testbed() string      { return t.path("testbed") }
 func (t tree) jaegerModule() string { return t.path("testbed", "jaeger") }
 func (t tree) collector() string    { return t.path("dist", "otelcol-spanprobe") }
-func (t tree) storefront() string   { return t.path("dist", "storefront") }
+func (t tree) shop() string         { return t.path("dist", "shop") }
 func (t tree) jaeger() string       { return t.path("dist", "jaeger") }
 func (t tree) spanprobe() string    { return t.path("dist", "spanprobe") }

@@ -150,7 +150,9 @@ func TestTheDemoDrawsATraceThatItReadBackFromJaeger(t *testing.T) {
 	if err := demo.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, output.String())
 	}
-	if text := output.String(); !strings.Contains(text, "storefront") || !strings.Contains(text, "GET /checkout") {
-		t.Errorf("no trace was drawn:\n%s", text)
+	for _, want := range []string{"storefront  GET /checkout", "checkout   Server", "catalogue  Server", "payments   Server", "inventory  Server"} {
+		if !strings.Contains(output.String(), want) {
+			t.Errorf("the demo does not show %q:\n%s", want, output.String())
+		}
 	}
 }

@@ -25,8 +25,9 @@ const (
 	maxService = 16
 	maxName    = 34
 	minBar     = 16
-	timeWidth  = 9 // "123.45 ms"
-	endWidth   = 9 // "503 error"
+	timeWidth  = 9  // "123.45 ms"
+	minStatus  = 9  // "503 error"
+	maxStatus  = 11 // "UNAVAILABLE"
 	gap        = "  "
 )
 
@@ -49,24 +50,25 @@ type drawing struct {
 	start  time.Time
 	length time.Duration // from the first start to the last end
 	// The columns' widths.
-	service, name, bar int
+	service, name, bar, status int
 }
 
 func newDrawing(out *bufio.Writer, spans []*row, options Options) *drawing {
 	d := &drawing{out: out, rows: spans, paint: palette(options.Color), width: max(options.Width, MinWidth), start: spans[0].start()}
-	d.service, d.name = len("service"), len("span")
+	d.service, d.name, d.status = len("service"), len("span"), minStatus
 	for _, r := range spans {
 		if r.start().Before(d.start) {
 			d.start = r.start()
 		}
 		d.service = max(d.service, columns(r.service))
 		d.name = max(d.name, columns(r.label()))
+		d.status = max(d.status, columns(r.outcome()))
 	}
 	for _, r := range spans {
 		d.length = max(d.length, r.start().Add(r.duration()).Sub(d.start))
 	}
-	d.service, d.name = min(d.service, maxService), min(d.name, maxName)
-	d.bar = d.width - d.service - d.name - timeWidth - endWidth - 4*len(gap)
+	d.service, d.name, d.status = min(d.service, maxService), min(d.name, maxName), min(d.status, maxStatus)
+	d.bar = d.width - d.service - d.name - timeWidth - d.status - 4*len(gap)
 	if d.bar < minBar {
 		d.name -= minBar - d.bar
 		d.bar = minBar
@@ -82,7 +84,7 @@ func (d *drawing) draw() {
 	colors := d.services()
 	for _, r := range d.rows {
 		color := colors[r.service]
-		outcome := r.outcome()
+		outcome := cut(r.outcome(), d.status)
 		if r.failed() {
 			color, outcome = colorError, d.paint.color(colorError, outcome)
 		}

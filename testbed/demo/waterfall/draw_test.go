@@ -27,6 +27,7 @@ func TestATraceIsDrawnAsInTheGoldenFiles(t *testing.T) {
 		"services-120":    {twoServices(), Options{Width: 120}},
 		"services-colour": {twoServices(), Options{Width: 100, Color: true}},
 		"narrow":          {twoServices(), Options{Width: 10}},
+		"grpc-80":         {rpcCalls(), Options{Width: 80}},
 		"empty":           {ptrace.NewTraces(), Options{Width: 80}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +51,7 @@ func TestATraceIsDrawnAsInTheGoldenFiles(t *testing.T) {
 
 func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 	for width := MinWidth; width <= 130; width++ {
-		for line := range strings.Lines(draw(t, twoServices(), Options{Width: width})) {
+		for line := range strings.Lines(draw(t, twoServices(), Options{Width: width}) + draw(t, rpcCalls(), Options{Width: width})) {
 			if got := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); got > width {
 				t.Errorf("%d columns in a terminal of %d: %s", got, width, line)
 			}
@@ -65,6 +66,7 @@ func TestNothingThatATraceHoldsReachesTheTerminalAsAnEscape(t *testing.T) {
 	resource.Resource().Attributes().PutStr("service.name", "a\x1b[2Jb")
 	span.SetName("GET \x1b]0;title\a\r\n")
 	span.Attributes().PutStr("url.path", "/\x1b[31m\u202e")
+	span.Attributes().PutStr("http.response.status_code", "\x1b[5m")
 	if got := draw(t, trace, Options{Width: 80}); strings.ContainsAny(got, "\x1b\a\r\u202e") {
 		t.Errorf("the drawing holds control characters: %q", got)
 	}
@@ -154,6 +156,23 @@ func twoServices() ptrace.Traces {
 	charge.Status().SetCode(ptrace.StatusCodeError)
 	charge.Status().SetMessage("the bank hung up")
 	addSpan(backends, 6, 5, "SELECT accounts", ptrace.SpanKindClient, 11940*time.Microsecond, 11945*time.Microsecond, nil)
+	return trace
+}
+
+func rpcCalls() ptrace.Traces {
+	trace := ptrace.NewTraces()
+	checkout := addService(trace, "checkout", 4711)
+	top := addSpan(checkout, 1, 0, "shop.v1.Checkout/PlaceOrder", ptrace.SpanKindServer, 0, 9*time.Millisecond, map[string]any{
+		"rpc.system.name": "grpc", "rpc.response.status_code": "UNAVAILABLE", "error.type": "UNAVAILABLE",
+	})
+	top.Status().SetCode(ptrace.StatusCodeError)
+	addSpan(checkout, 2, 1, "shop.v1.Inventory/Reserve", ptrace.SpanKindClient, time.Millisecond, 3*time.Millisecond, map[string]any{
+		"rpc.system.name": "grpc", "rpc.response.status_code": "FAILED_PRECONDITION",
+	}).Status().SetCode(ptrace.StatusCodeError)
+	inventory := addService(trace, "inventory", 4712)
+	addSpan(inventory, 3, 2, "shop.v1.Inventory/Reserve", ptrace.SpanKindServer, 1500*time.Microsecond, 2500*time.Microsecond, map[string]any{
+		"rpc.system.name": "grpc", "rpc.response.status_code": "OK",
+	})
 	return trace
 }
 

@@ -95,12 +95,15 @@ func (r *row) duration() time.Duration {
 
 func (r *row) failed() bool { return r.span.Status().Code() == ptrace.StatusCodeError }
 
-// outcome is what a reader wants to know of how the span ended: its HTTP
-// status, and whether it counts as an error.
+// outcome is what a reader wants to know of how the span ended: its HTTP status,
+// and whether it counts as an error. The codes of gRPC say so themselves.
 func (r *row) outcome() string {
+	if code, ok := r.attribute(string(semconv.RPCResponseStatusCodeKey)); ok {
+		return clean(code)
+	}
 	var words []string
 	if code, ok := r.attribute(string(semconv.HTTPResponseStatusCodeKey)); ok {
-		words = append(words, code)
+		words = append(words, clean(code))
 	}
 	switch r.span.Status().Code() {
 	case ptrace.StatusCodeError:

@@ -1,42 +1,71 @@
 package main
 
 import (
-	"cmp"
-	"slices"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
 )
+
+// maxAnswer bounds what the catalogue may answer, in bytes.
+const maxAnswer = 1 << 20
+
+var errNoProduct = errors.New("no such product")
 
 type product struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
 	Category   string `json:"category"`
-	PriceCents int    `json:"price_cents"`
+	PriceCents int64  `json:"price_cents"`
+	InStock    *int64 `json:"in_stock,omitempty"` // lists do not say
 }
 
-// catalogue holds the products by id. It never changes once it is made.
-type catalogue map[string]product
-
-func stock() catalogue {
-	c := catalogue{}
-	for _, p := range []product{
-		{"kettle", "Stovetop kettle", "kitchen", 3900},
-		{"teapot", "Short and stout teapot", "kitchen", 2750},
-		{"mug", "Stoneware mug", "kitchen", 1200},
-		{"lamp", "Reading lamp", "living", 5400},
-		{"blanket", "Wool blanket", "living", 8900},
-	} {
-		c[p.ID] = p
-	}
-	return c
+// catalogue is the HTTP service of that name.
+type catalogue struct {
+	url    string
+	client *http.Client
 }
 
-// list returns the products of a category, or all for "", sorted by id.
-func (c catalogue) list(category string) []product {
-	products := []product{}
-	for _, p := range c {
-		if category == "" || p.Category == category {
-			products = append(products, p)
-		}
+func newCatalogue(url string) catalogue {
+	return catalogue{url: url, client: &http.Client{Transport: &http.Transport{}, Timeout: 5 * time.Second}}
+}
+
+// list returns the products of a category, or all for "".
+func (c catalogue) list(ctx context.Context, category string) (all []product, err error) {
+	query := ""
+	if category != "" {
+		query = "?" + url.Values{"category": {category}}.Encode()
 	}
-	slices.SortFunc(products, func(a, b product) int { return cmp.Compare(a.ID, b.ID) })
-	return products
+	return all, c.get(ctx, "/products"+query, &all)
+}
+
+// product returns errNoProduct for one that does not exist.
+func (c catalogue) product(ctx context.Context, id string) (found product, err error) {
+	return found, c.get(ctx, "/products/"+url.PathEscape(id), &found)
+}
+
+func (c catalogue) get(ctx context.Context, target string, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+target, nil)
+	if err != nil {
+		return err
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // to its end, so that the connection is used again
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode == http.StatusNotFound:
+		return errNoProduct
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("the catalogue answers %s", response.Status)
+	}
+	return json.Unmarshal(body, answer)
 }

@@ -1,59 +1,32 @@
-// Command storefront is the shop's HTTP service: a catalogue, carts, and a
-// checkout. It is a plain net/http server, and knows nothing of tracing.
+// Command storefront is the shop's entry, an HTTP service: products, which it
+// asks the catalogue for, carts, which it keeps, and orders, which it hands to
+// the checkout. It knows nothing of tracing.
 package main
 
 import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"log"
-	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/spanprobe/spanprobe/testbed/shop/internal/serve"
+	"github.com/spanprobe/spanprobe/testbed/shop/shoppb"
 )
 
-// drain is how long requests in flight may take once the service is told to stop.
-const drain = 3 * time.Second
+func main() { serve.Main(run) }
 
-func main() {
+func run(ctx context.Context) (err error) {
 	listen := flag.String("listen", "127.0.0.1:8080", "the `address` to serve on")
+	catalogueAddress := flag.String("catalogue", "127.0.0.1:8081", "the `address` of the catalogue")
+	checkout := flag.String("checkout", "127.0.0.1:8082", "the `address` of the checkout")
 	flag.Parse()
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := serve(ctx, *listen)
-	stop()
+	conn, err := grpc.NewClient(*checkout, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "storefront:", err)
-		os.Exit(1)
-	}
-}
-
-// serve answers requests until ctx ends.
-func serve(ctx context.Context, address string) error {
-	server := &http.Server{
-		Addr:              address,
-		Handler:           newStorefront().routes(),
-		ReadHeaderTimeout: 5 * time.Second,
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.ListenAndServe() }()
-	log.Printf("the shop is open on http://%s", address)
-
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	closing, cancel := context.WithTimeout(context.Background(), drain)
-	defer cancel()
-	if err := server.Shutdown(closing); err != nil {
 		return err
 	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	s := newStorefront(newCatalogue("http://"+*catalogueAddress), shoppb.NewCheckoutClient(conn))
+	return serve.HTTP(ctx, *listen, s.routes())
 }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+func TestTheTableHasARowForEachNameOfASpan(t *testing.T) {
+	j := journey{shop: newShop(""), exchanges: []exchange{
+		{call: call{method: "GET", route: "/checkout", status: 200, hops: ordered(1)}},
+		{call: call{method: "GET", route: "/checkout", status: 409, hops: short()}},
+	}}
+	j.spans = j.due()
+	j.spans[outcome{"payments", ptrace.SpanKindServer, "POST /charges", "201"}] = 0
+	j.spans[outcome{"inventory", ptrace.SpanKindServer, "shop.v1.Inventory/Peek", "OK"}] = 1
+	var table bytes.Buffer
+	j.writeTable(&table, 80)
+	want := `
+  service    kind   span                          due spans status
+  storefront Server GET /checkout                   2     2 200 409
+             Client GET                             2     2 200
+             Client shop.v1.Checkout/PlaceOrder     2     2 FAILED_PRECONDITION
+                                                            OK
+  checkout   Server shop.v1.Checkout/PlaceOrder     2     2 FAILED_PRECONDITION
+                                                            OK
+             Client POST                            1     1 201
+             Client shop.v1.Inventory/Reserve       2     2 FAILED_PRECONDITION
+                                                            OK
+  catalogue  Server GET /products/{id}              2     2 200
+             Client shop.v1.Inventory/GetStock      2     2 OK
+  payments   Server POST /charges                   1     0 201
+  inventory  Server shop.v1.Inventory/GetStock      2     2 OK
+             Server shop.v1.Inventory/Peek          0     1 OK
+             Server shop.v1.Inventory/Reserve       2     2 FAILED_PRECONDITION
+                                                            OK
+                                                   20    20
+`
+	if diff := cmp.Diff(want, "\n"+table.String()); diff != "" {
+		t.Errorf("the table (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{
+		`payments Server "POST /charges", status 201: 1 due, 0 spans`,
+		`inventory Server "shop.v1.Inventory/Peek", status OK: 0 due, 1 spans`,
+	}, j.unequal()); diff != "" {
+		t.Errorf("what differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheDemoSaysHowMuchOfARequestIsInItsTrace(t *testing.T) {
+	one := exchange{call: call{method: "GET", route: "/checkout", status: 200, hops: ordered(2)}}
+	j := journey{exchanges: []exchange{one}}
+	j.trace = traced([]exchange{one})
+	if got := j.extent(); !strings.Contains(got, "holds all 15 spans") {
+		t.Errorf("of a whole trace it says %q", got)
+	}
+	one.hops = nil
+	j.trace = traced([]exchange{one})
+	if got := j.extent(); !strings.Contains(got, "holds 1 of the 15 spans") {
+		t.Errorf("of a trace of one span it says %q", got)
+	}
+}
+
+func TestAServiceStartsAfterThoseThatItCalls(t *testing.T) {
+	started := map[string]bool{}
+	for _, service := range newShop("").services {
+		for _, callee := range service.callees {
+			if !started[callee] {
+				t.Errorf("%s calls %s, which starts later", service.name, callee)
+			}
+		}
+		started[service.name] = true
+	}
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAChargeIsAnsweredWithWhatWasCharged(t *testing.T) {
+	got := post(payments{}, `{"cart":"a","total_cents":7800}`)
+	if want := `{"cart":"a","total_cents":7800}`; got.Code != http.StatusCreated || strings.TrimSpace(got.Body.String()) != want {
+		t.Errorf("status %d, body %s, want 201 and %s", got.Code, got.Body, want)
+	}
+}
+
+func TestTheDeclinedCartAlwaysFindsTheProviderDown(t *testing.T) {
+	for range 3 {
+		got := post(payments{retryAfter: 30 * time.Second}, `{"cart":"`+declinedCart+`","total_cents":1}`)
+		if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") != "30" {
+			t.Errorf("status %d, Retry-After %q, want 503 and 30", got.Code, got.Header().Get("Retry-After"))
+		}
+	}
+}
+
+func TestWhatIsNoChargeIsRefused(t *testing.T) {
+	if got := post(payments{}, "no charge"); got.Code != http.StatusBadRequest {
+		t.Errorf("status %d, want 400", got.Code)
+	}
+}
+
+func post(p payments, body string) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	p.routes().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/charges", strings.NewReader(body)))
+	return recorder
+}
