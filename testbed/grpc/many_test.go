@@ -90,7 +90,7 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 		want := expected(ptrace.SpanKindServer, method, codes.Code(came.Code))
 		want.TraceID, want.ParentID = fmt.Sprintf("%032x", i+1), fmt.Sprintf("%016x", i+1)
 		want.change(map[string]any{
-			"server.address": host, "server.port": port, "user_agent.original": "grpc-go/" + p.grpc,
+			"server.address": host, "server.port": port, "user_agent.original": p.userAgent(),
 			"client.address": host, "client.port": over[i], "network.peer.address": host, "network.peer.port": over[i],
 		})
 		compare(t, method, want, came.window(), got)
