@@ -53,7 +53,7 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/test/privileged.json -- -timeout=25m -p=1 ./...
 
 .PHONY: test-matrix
-test-matrix: $(TOOLS)/gotestsum ## Spans compared over every version and form of build, and Debian's programs
+test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
 	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=90m -p=1 ./nethttp ./grpc ./shapes ./programs
 

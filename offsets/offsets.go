@@ -93,14 +93,16 @@ func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field)
 
 // Candidates says where a field is if all versions of a module say the same that
 // have everything that is present: fields, or functions of the module. agreed is
-// false if they do not, or if there is no such version.
+// false if they do not, or if there is no such version; and, of a module whose versions
+// are told apart by functions, if the newest that was examined is among them: it may
+// then as well be a newer one.
 func (t *Table) Candidates(modulePath string, arch model.Arch, field model.Field, present []model.Field) (offset uint64, exists, agreed bool) {
 	m := t.modules[modulePath]
 	if m == nil {
 		return 0, false, false
 	}
 	var first place
-	for _, v := range m.examined {
+	for i, v := range m.examined {
 		fits := !slices.ContainsFunc(present, func(p model.Field) bool {
 			there, known := m.at(p, v, arch)
 			return known && !there.exists
@@ -109,12 +111,22 @@ func (t *Table) Candidates(modulePath string, arch model.Arch, field model.Field
 			continue
 		}
 		at, known := m.at(field, v, arch)
-		if !known || agreed && at != first {
+		if !known || agreed && at != first || m.marked() && i == len(m.examined)-1 {
 			return 0, false, false
 		}
 		first, agreed = at, true
 	}
 	return first.offset, first.exists, agreed
+}
+
+// marked tells whether the table has functions of the module.
+func (m *module) marked() bool {
+	for name := range m.fields {
+		if strings.HasSuffix(name, "()") {
+			return true
+		}
+	}
+	return false
 }
 
 // at is where a field is in an examined version.

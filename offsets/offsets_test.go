@@ -190,9 +190,16 @@ examined v1.0.0 v1.1.0 v1.2.0 v1.3.0
 example.com/m.T.old()
   v1.0.0 0
   v1.2.0 -
+example.com/m.T.middle()
+  v1.0.0 -
+  v1.1.0 0
+  v1.3.0 -
 example.com/m.T.new()
   v1.0.0 -
   v1.3.0 0
+example.com/m.s.comes
+  v1.0.0 -
+  v1.2.0 0
 example.com/m.s.moves
   v1.0.0 8
   v1.2.0 16
@@ -208,7 +215,7 @@ example.com/m.s.goes
 	field := func(structName, name string) model.Field {
 		return model.Field{Module: "example.com/m", Package: "example.com/m", Struct: structName, Field: name}
 	}
-	before, after, never := field("T", "old()"), field("T", "new()"), field("T", "other()")
+	before, middle, after, never := field("T", "old()"), field("T", "middle()"), field("T", "new()"), field("T", "other()")
 	for _, c := range []struct {
 		name           string
 		present        []model.Field
@@ -216,13 +223,16 @@ example.com/m.s.goes
 		exists, agreed bool
 	}{
 		{"moves", nil, 0, false, false},
-		{"stays", nil, 24, true, true},
+		{"stays", nil, 0, false, false}, // the program may be of a newer version
+		{"stays", []model.Field{before}, 24, true, true},
 		{"moves", []model.Field{before}, 8, true, true},
-		{"moves", []model.Field{after}, 16, true, true},
-		{"moves", []model.Field{never}, 0, false, false}, // which the table says nothing of
+		{"moves", []model.Field{middle}, 0, false, false},
+		{"stays", []model.Field{middle}, 24, true, true},
+		{"moves", []model.Field{after}, 0, false, false},        // as the newest has it
+		{"stays", []model.Field{never, before}, 24, true, true}, // which the table says nothing of
 		{"stays", []model.Field{before, after}, 0, false, false},
 		{"goes", []model.Field{before}, 32, true, true},
-		{"goes", []model.Field{after}, 0, false, true}, // none of them has it
+		{"comes", []model.Field{before}, 0, false, true}, // none of them has it
 		{"unknown", []model.Field{before}, 0, false, false},
 	} {
 		offset, exists, agreed := table.Candidates("example.com/m", model.AMD64, field("s", c.name), c.present)

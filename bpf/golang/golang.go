@@ -13,19 +13,14 @@ import (
 
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package golang -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type conn_offsets -type context_offsets -type map_offsets -type type_offsets -type peer -type peer_kind layouts layouts.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
-// The kinds of peers: enum peer_kind, bpf/include/netconn.h.
-const (
-	PeerIPv4 = uint8(layoutsPeerKindPEER_IPV4)
-	PeerIPv6 = uint8(layoutsPeerKindPEER_IPV6)
-	PeerUnix = uint8(layoutsPeerKindPEER_UNIX)
-)
-
 // Field is one of the standard library that the programs cannot do without.
 func Field(pkg, structName, name string, slot uintptr) probe.Field {
-	return probe.Field{
-		Field: model.Field{Module: model.ModuleStd, Package: pkg, Struct: structName, Field: name},
-		Slot:  slot,
-	}
+	return FieldOf(model.ModuleStd, pkg, structName, name, slot)
+}
+
+// FieldOf is one of a module.
+func FieldOf(module, pkg, structName, name string, slot uintptr) probe.Field {
+	return probe.Field{Field: model.Field{Module: module, Package: pkg, Struct: structName, Field: name}, Slot: slot}
 }
 
 // Optional is one that some versions do not have.

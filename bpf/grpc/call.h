@@ -36,12 +36,11 @@ struct call_span {
 	__u64 depth; /* of the frame of newClientStream */
 	__u64 text;  /* address of the binary's code; 0: not known */
 	struct peer peer;
-	__u32 code;   /* CODE_UNKNOWN: the error has none */
-	__u32 ended;
+	__u64 claim;  /* claim_of its key, until somebody ends it */
+	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
-	__u8 failed;  /* it ended with an error that is no status */
+	__u8 failed;  /* it ended with an error whose code is not known */
 	__u8 partial; /* something that is there could not be read */
-	__u32 reserved;
 	struct text method, target, socket, error;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 };

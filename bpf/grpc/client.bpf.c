@@ -64,22 +64,20 @@ int start_call(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Ends a call with an error, or without. It may be ended by several at once, of
- * which one goes on here. */
+/* Ends a call that was claimed, with an error or without. */
 static __always_inline int end(const struct operation_key *key, struct call_span *span, const struct call_offsets *o,
 			       const struct go_interface *error, __u64 now)
 {
 	struct go_string name;
 
-	if (__sync_lock_test_and_set(&span->ended, 1))
-		return 0;
 	span->code = error_code(&o->status, o->conn.itab_fun, span->text, error);
-	if (span->code == CODE_UNKNOWN) {
-		span->failed = 1;
-		/* A name that nobody has looked at may lie in a page that is not there. */
-		if (!span->text || !type_name(&o->type, span->text, error, &name) || !COPY(span, error, &name, ERROR_LIMIT))
-			span->partial = 1;
-	}
+	span->failed = span->code >= CODE_UNKNOWN;
+	if (span->code == CODE_UNREADABLE)
+		span->partial = 1;
+	/* A name that nobody has looked at may lie in a page that is not there. */
+	if (span->code == CODE_NONE && (!span->text || !type_name(&o->type, span->text, error, &name) ||
+					!COPY(span, error, &name, ERROR_LIMIT)))
+		span->partial = 1;
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
 	span->head.end = now;
@@ -115,6 +113,7 @@ int bind_call(struct pt_regs *ctx)
 		return 0;
 	}
 	span->head.g = 0;
+	span->claim = claim_of(&by_stream);
 	/* What another call has left behind there was collected unfinished. */
 	if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
 		remove(&by_stream, COUNTER_LOST_UNFINISHED);
@@ -135,7 +134,7 @@ int end_call(struct pt_regs *ctx)
 {
 	struct go_interface error = { GO_ARG1(ctx), GO_ARG2(ctx) };
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct operation_key key = {};
+	struct operation_key key = {}, making = {};
 	struct call_offsets *o;
 	struct call_span *span;
 
@@ -143,8 +142,18 @@ int end_call(struct pt_regs *ctx)
 		return 0;
 	key.goid = GO_ARG0(ctx);
 	span = bpf_map_lookup_elem(&operations, &key);
-	if (!span || span->ended)
+	if (!span || !claim(&span->claim, &key))
 		return 0;
+	/* A stream that is finished while newClientStream makes it has no call of its own
+	 * yet: this one was left by a stream that was at the same address. */
+	if (!go_read(&making.goid, GO_G(ctx), o->g_goid)) {
+		making.tgid = key.tgid;
+		making.generation = key.generation;
+		if (bpf_map_lookup_elem(&operations, &making)) {
+			remove(&key, COUNTER_LOST_UNFINISHED);
+			return 0;
+		}
+	}
 	if (!note_peer(span, o, key.goid))
 		span->partial = 1;
 	return end(&key, span, o, &error, now);

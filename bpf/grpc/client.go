@@ -52,6 +52,7 @@ func clientFields() []probe.Field {
 		field("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
 		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
 		optional("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
+		optional("/internal/status", "Error", "e", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorMessage)),
 		golang.Optional("fmt", "wrapError", "err", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.Wrapped)),
 	}
 	fields = append(fields, statusFields(unsafe.Offsetof(o.Status))...)

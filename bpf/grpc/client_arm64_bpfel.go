@@ -27,14 +27,15 @@ type clientCallOffsets struct {
 	Http2Close       uint32
 	WrapperStream    uint32
 	Status           struct {
-		_           structs.HostLayout
-		Proto       uint32
-		Code        uint32
-		ErrorStatus uint32
-		StatusError uint32
-		ErrorString uint32
-		WrapError   uint32
-		Wrapped     uint32
+		_            structs.HostLayout
+		Proto        uint32
+		Code         uint32
+		ErrorStatus  uint32
+		ErrorMessage uint32
+		StatusError  uint32
+		ErrorString  uint32
+		WrapError    uint32
+		Wrapped      uint32
 	}
 	Type struct {
 		_        structs.HostLayout
@@ -89,13 +90,12 @@ type clientCallSpan struct {
 		Reserved  uint8
 		Reserved2 uint32
 	}
-	Code     uint32
-	Ended    uint32
-	Used     uint16
-	Failed   uint8
-	Partial  uint8
-	Reserved uint32
-	Method   struct {
+	Claim   uint64
+	Code    uint32
+	Used    uint16
+	Failed  uint8
+	Partial uint8
+	Method  struct {
 		_      structs.HostLayout
 		Length uint16
 		Whole  uint16

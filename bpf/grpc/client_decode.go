@@ -15,7 +15,7 @@ import (
 type call struct {
 	peer   []byte
 	code   uint32
-	failed bool // with an error that is no status
+	failed bool // with an error whose code is not known
 
 	method, target, socket, failure text
 }
@@ -48,8 +48,8 @@ func decodeCall(raw []byte, span *model.Span) error {
 	}
 	span.Kind = model.KindClient
 	a := attributes(span.Attributes)
-	span.Name = a.addMethod(c.method)
-	if c.code != codeUnknown {
+	span.Name = a.addMethod(c.method, true)
+	if known(c.code) {
 		a.add(semconv.RPCResponseStatusCodeKey, statusName(c.code))
 	}
 	if failure := callFailure(&c); failure != "" {
@@ -71,7 +71,7 @@ func callFailure(c *call) string {
 		return "_OTHER"
 	case c.failed:
 		return c.failure.Valid(errorLimit)
-	case c.code != codeOK && c.code != codeUnknown:
+	case known(c.code) && c.code != codeOK:
 		return statusName(c.code)
 	}
 	return ""

@@ -27,13 +27,20 @@ func (a *attributes) addPort(key attribute.Key, port uint16) {
 }
 
 // addMethod adds what was called, "/package.Service/Method" on the wire, and
-// returns the span's name.
-func (a *attributes) addMethod(method text) string {
+// returns the span's name. Of a method that the server may not have, anybody chooses
+// the name.
+func (a *attributes) addMethod(method text, recognized bool) string {
 	name := strings.TrimPrefix(method.Valid(methodLimit), "/")
-	a.add(semconv.RPCSystemNameKey, semconv.RPCSystemNameGRPC.Value.AsString())
+	system := semconv.RPCSystemNameGRPC.Value.AsString()
+	a.add(semconv.RPCSystemNameKey, system)
+	if !recognized {
+		a.add(semconv.RPCMethodKey, "_OTHER")
+		a.add(semconv.RPCMethodOriginalKey, name)
+		return system
+	}
 	a.add(semconv.RPCMethodKey, name)
 	if name == "" {
-		return "grpc"
+		return system
 	}
 	return name
 }
@@ -52,6 +59,8 @@ func serverOf(target string) (address string, port uint16) {
 	switch {
 	case !ok:
 		return target, 0
+	case strings.HasPrefix(target, "["):
+		return splitHostPort(target)
 	case scheme == "unix":
 		// "unix:path" or "unix:///absolute/path"
 		return strings.TrimPrefix(rest, "//"), 0
@@ -60,10 +69,17 @@ func serverOf(target string) (address string, port uint16) {
 	case strings.HasPrefix(rest, "//"):
 		// "scheme://authority/endpoint", of whatever resolver
 		_, endpoint, _ := strings.Cut(rest[len("//"):], "/")
+		if i := strings.IndexAny(endpoint, "?#"); i >= 0 {
+			endpoint = endpoint[:i] // what a resolver is told beside the name, a token perhaps
+		}
 		rest = endpoint
 	case scheme == "dns" || scheme == "passthrough" || scheme == "xds":
 	default:
-		return splitHostPort(target)
+		// "host:port"; with anything else behind the colon it may be a scheme.
+		if address, port = splitHostPort(target); port == 0 {
+			return "", 0
+		}
+		return address, port
 	}
 	if scheme == "passthrough" && strings.HasPrefix(rest, "unix:") {
 		return serverOf(rest)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/spanprobe/spanprobe/bpf/golang"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/record"
 )
 
 // sizeOfText is that of a struct text: bpf/include/span.h.
@@ -38,7 +38,7 @@ func putPeer(at []byte, kind uint8, port uint16, address ...byte) {
 
 func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 	var layout serverStreamSpan
-	record := func(code uint32, kind uint8, texts ...string) []byte {
+	laid := func(code uint32, kind uint8, texts ...string) []byte {
 		return laidOut(streamTextsAt, unsafe.Offsetof(layout.Tracestate), func(fixed []byte) {
 			binary.LittleEndian.PutUint32(fixed[unsafe.Offsetof(layout.Code):], code)
 			if kind != 0 {
@@ -52,32 +52,41 @@ func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 		status     model.StatusCode
 		attributes []model.Attribute
 	}{
-		"over TCP": {record(0, golang.PeerIPv4, "", "/shop.Cart/Add", "shop.example:8080", "", "", "grpc-go/1.85.0"), model.StatusUnset, []model.Attribute{
+		"over TCP": {laid(0, record.PeerIPv4, "", "/shop.Cart/Add", "shop.example:8080", "", "", "grpc-go/1.85.0"), model.StatusUnset, []model.Attribute{
 			model.String("rpc.response.status_code", "OK"),
 			model.String("server.address", "shop.example"), model.Int("server.port", 8080),
 			model.String("network.peer.address", "192.0.2.7"), model.Int("network.peer.port", 4711),
 			model.String("client.address", "192.0.2.7"), model.Int("client.port", 4711),
 			model.String("user_agent.original", "grpc-go/1.85.0"),
 		}},
-		"through net/http": {record(13, 0, "", "/shop.Cart/Add", "[::1]", "[::1]:80"), model.StatusError, []model.Attribute{
+		"through net/http": {laid(13, 0, "", "/shop.Cart/Add", "[::1]", "[::1]:80"), model.StatusError, []model.Attribute{
 			model.String("rpc.response.status_code", "INTERNAL"), model.String("error.type", "INTERNAL"),
 			model.String("server.address", "::1"),
 			model.String("network.peer.address", "::1"), model.Int("network.peer.port", 80),
 			model.String("client.address", "::1"), model.Int("client.port", 80),
 		}},
-		"over a unix socket, refused for its argument": {record(3, golang.PeerUnix, "", "/shop.Cart/Add", "", "", "/run/shop"), model.StatusUnset, []model.Attribute{
+		"over a unix socket, refused for its argument": {laid(3, record.PeerUnix, "", "/shop.Cart/Add", "", "", "/run/shop"), model.StatusUnset, []model.Attribute{
 			model.String("rpc.response.status_code", "INVALID_ARGUMENT"),
 			model.String("network.transport", "unix"), model.String("network.peer.address", "/run/shop"),
 			model.String("client.address", "/run/shop"),
 		}},
-		"with a code of its own":    {record(99, 0, "", "/shop.Cart/Add"), model.StatusUnset, []model.Attribute{model.String("rpc.response.status_code", "99")}},
-		"whose status was not read": {record(codeUnknown, 0, "", "/shop.Cart/Add"), model.StatusUnset, nil},
+		"of a method that it may not have": {laid(codeUnimplemented, 0, "", "/no/such/Method"), model.StatusError, []model.Attribute{
+			model.String("rpc.response.status_code", "UNIMPLEMENTED"), model.String("error.type", "UNIMPLEMENTED"),
+		}},
+		"with a code of its own":    {laid(99, 0, "", "/shop.Cart/Add"), model.StatusUnset, []model.Attribute{model.String("rpc.response.status_code", "99")}},
+		"whose status was not read": {laid(codeUnknown, 0, "", "/shop.Cart/Add"), model.StatusUnset, nil},
 	} {
 		var got model.Span
 		if err := decodeStream(c.record, &got); err != nil {
 			t.Fatal(err)
 		}
 		want := model.Span{Kind: model.KindServer, Name: "shop.Cart/Add", Status: c.status, Attributes: append(called[:2:2], c.attributes...)}
+		if name == "of a method that it may not have" {
+			want.Name = "grpc"
+			want.Attributes = append([]model.Attribute{
+				called[0], model.String("rpc.method", "_OTHER"), model.String("rpc.method_original", "no/such/Method"),
+			}, c.attributes...)
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -86,7 +95,7 @@ func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 
 func TestARecordOfACallBecomesASpan(t *testing.T) {
 	var layout clientCallSpan
-	record := func(code uint32, failed byte, texts ...string) []byte {
+	laid := func(code uint32, failed byte, texts ...string) []byte {
 		return laidOut(callTextsAt, unsafe.Offsetof(layout.Method), func(fixed []byte) {
 			binary.LittleEndian.PutUint32(fixed[unsafe.Offsetof(layout.Code):], code)
 			fixed[unsafe.Offsetof(layout.Failed)] = failed
@@ -99,14 +108,14 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		status     model.StatusCode
 		attributes []model.Attribute
 	}{
-		"answered": {record(0, 0, method, target), model.StatusUnset, []model.Attribute{model.String("rpc.response.status_code", "OK")}},
-		"not found": {record(5, 0, method, target), model.StatusError, []model.Attribute{
+		"answered": {laid(0, 0, method, target), model.StatusUnset, []model.Attribute{model.String("rpc.response.status_code", "OK")}},
+		"not found": {laid(5, 0, method, target), model.StatusError, []model.Attribute{
 			model.String("rpc.response.status_code", "NOT_FOUND"), model.String("error.type", "NOT_FOUND"),
 		}},
-		"failed without a status": {record(codeUnknown, 1, method, target, "", "*net.OpError"), model.StatusError, []model.Attribute{
+		"failed without a status": {laid(codeUnknown, 1, method, target, "", "*net.OpError"), model.StatusError, []model.Attribute{
 			model.String("error.type", "*net.OpError"),
 		}},
-		"failed for a reason that was not read": {record(codeUnknown, 1, method, target), model.StatusError, []model.Attribute{
+		"failed for a reason that was not read": {laid(codeUnknown, 1, method, target), model.StatusError, []model.Attribute{
 			model.String("error.type", "_OTHER"),
 		}},
 	} {
@@ -129,25 +138,29 @@ func TestTheServerIsWhatTheTargetNames(t *testing.T) {
 		address string
 		port    uint16
 	}{
-		"shop.example:50051":              {"shop.example", 50051},
-		"shop.example":                    {"shop.example", 0},
-		"[2001:db8::1]:80":                {"2001:db8::1", 80},
-		"dns:shop.example":                {"shop.example", 443},
-		"dns:///shop.example:80":          {"shop.example", 80},
-		"dns://192.0.2.53/shop.example":   {"shop.example", 443},
-		"passthrough:///192.0.2.1:80":     {"192.0.2.1", 80},
-		"passthrough:///unix:///run/shop": {"/run/shop", 0},
-		"unix:///run/shop":                {"/run/shop", 0},
-		"unix:shop":                       {"shop", 0},
-		"unix-abstract:shop":              {"@shop", 0},
-		"consul://agent/shop":             {"shop", 0},
-		"xds:///shop.example:80":          {"shop.example", 80},
-		"":                                {"", 0},
-		":50051":                          {"", 50051},
-		"dns:///":                         {"", 443},
-		"[::1":                            {"", 0},
-		"shop.example:http":               {"shop.example", 0},
-		"kubernetes:///shop.default:grpc": {"shop.default", 0},
+		"shop.example:50051":               {"shop.example", 50051},
+		"shop.example":                     {"shop.example", 0},
+		"[2001:db8::1]:80":                 {"2001:db8::1", 80},
+		"dns:shop.example":                 {"shop.example", 443},
+		"dns:///shop.example:80":           {"shop.example", 80},
+		"dns://192.0.2.53/shop.example":    {"shop.example", 443},
+		"passthrough:///192.0.2.1:80":      {"192.0.2.1", 80},
+		"passthrough:///unix:///run/shop":  {"/run/shop", 0},
+		"unix:///run/shop":                 {"/run/shop", 0},
+		"unix:shop":                        {"shop", 0},
+		"unix-abstract:shop":               {"@shop", 0},
+		"consul://agent/shop":              {"shop", 0},
+		"xds:///shop.example:80":           {"shop.example", 80},
+		"":                                 {"", 0},
+		":50051":                           {"", 50051},
+		"dns:///":                          {"", 443},
+		"[::1":                             {"", 0},
+		"[::1]":                            {"::1", 0},
+		"shop.example:http":                {"", 0}, // or the endpoint "http" of a resolver
+		"myscheme:cart":                    {"", 0},
+		"consul://agent/shop?token=secret": {"shop", 0},
+		"dns:///shop.example:80#part":      {"shop.example", 80},
+		"kubernetes:///shop.default:grpc":  {"shop.default", 0},
 		"etcd-endpoints://0xc0001/127.0.0.1:2379": {"127.0.0.1", 2379},
 	} {
 		if address, port := serverOf(target); address != want.address || port != want.port {

@@ -19,9 +19,7 @@ const (
 
 // field is one of grpc's own; pkg is relative to the module.
 func field(pkg, structName, name string, slot uintptr) probe.Field {
-	f := golang.Field(module+pkg, structName, name, slot)
-	f.Module = module
-	return f
+	return golang.FieldOf(module, module+pkg, structName, name, slot)
 }
 
 // optional is one that some versions do not have.
@@ -31,7 +29,8 @@ func optional(pkg, structName, name string, slot uintptr) probe.Field {
 	return f
 }
 
-// marks tell the versions of grpc apart between which fields move.
+// marks tell the versions of grpc apart between which fields move, and those of the
+// status's message.
 func marks() []probe.Mark {
 	function := func(pkg, receiver, name string) probe.Mark {
 		return probe.Mark{Module: module, Package: module + pkg, Receiver: receiver, Name: name}
@@ -61,5 +60,11 @@ func marks() []probe.Mark {
 		function("", "acBalancerWrapper", "healthListenerRegFn"),
 		function(transport, "framer", "readDataFrame"),
 		function("", "", "endOfClientStream"),
+		// Messages that were generated before May 2020 begin with their fields,
+		// newer ones with what they are administered by.
+		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
+		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
+		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
+		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
 	}
 }

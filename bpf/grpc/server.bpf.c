@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
 /* Server spans of google.golang.org/grpc.
  *
- * A call is one stream. It is seen twice, on the goroutine that handles it: when
- * the server begins to (start_stream), and when it writes the status, the last
- * that it does with any stream (end_stream). Streams come through gRPC's own HTTP/2
+ * A call is one stream, and known by its address. It is seen twice: when a goroutine
+ * begins to handle it (start_stream), and when its status is written (end_stream), by
+ * that goroutine at the end, or before by whichever could not send or receive a
+ * message. The first status is the one that goes out. Streams come through gRPC's own HTTP/2
  * transport, or through the one that is an http.Handler, whose request net/http
  * has begun already: it is discarded by net/http's programs. */
 #include "stream.h"
@@ -25,12 +26,9 @@ int start_stream(struct pt_regs *ctx)
 
 	if (!enter(ctx, &key, &o))
 		return 0;
-	if (go_read(&key.goid, GO_G(ctx), o->g_goid)) {
-		lose(COUNTER_LOST_UNREADABLE);
-		return 0;
-	}
+	key.goid = GO_ARG3(ctx);
 	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
-		/* The server's workers handle one stream after the other. */
+		/* Of a stream that was at the same address. */
 		remove(&key, COUNTER_LOST_UNFINISHED);
 		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
 			lose(COUNTER_LOST_MAP_FULL);
@@ -42,9 +40,8 @@ int start_stream(struct pt_regs *ctx)
 		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
 		return 0;
 	}
-	span->stream = GO_ARG3(ctx);
 	span->text = o->site == ABSENT ? 0 : GO_PC(ctx) - o->site;
-	switch (note_stream(span, o, &transport)) {
+	switch (note_stream(span, o, &transport, key.goid)) {
 	case NOTED_NOTHING:
 		give_up(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
@@ -52,9 +49,13 @@ int start_stream(struct pt_regs *ctx)
 		give_up(&key, COUNTER_NOT_SAMPLED);
 		return 0;
 	default:
-		count(COUNTER_OPERATIONS);
-		start_head(ctx, &span->head, &key);
+		break;
 	}
+	count(COUNTER_OPERATIONS);
+	start_head(ctx, &span->head, &key);
+	if (go_read(&span->head.goid, GO_G(ctx), o->g_goid))
+		span->head.g = 0;
+	span->claim = claim_of(&key);
 	return 0;
 }
 
@@ -66,12 +67,16 @@ int end_stream(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct operation_key key = {};
 	struct stream_offsets *o;
-	struct stream_span *span = running(ctx, &key, &o);
+	struct stream_span *span;
 
-	if (!span || span->stream != GO_ARG1(ctx))
-		return 0; /* the status of a stream that was refused, or that began untraced */
+	if (!enter(ctx, &key, &o))
+		return 0;
+	key.goid = GO_ARG1(ctx);
+	span = bpf_map_lookup_elem(&operations, &key);
+	if (!span || !claim(&span->claim, &key))
+		return 0; /* was refused, began untraced, or has ended */
 	span->code = read_code(&o->status, GO_ARG2(ctx));
-	if (span->code == CODE_UNKNOWN)
+	if (span->code == CODE_UNREADABLE)
 		span->partial = 1;
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);

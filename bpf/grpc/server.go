@@ -54,7 +54,7 @@ func serverFields() []probe.Field {
 	const transport = "/internal/transport"
 	fields := []probe.Field{
 		golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
-		// grpc 1.69, and from 1.70 on; before that there is no ServerStream.
+		// grpc 1.69 to 1.76, and from 1.77 on; before, there is no ServerStream.
 		optional(transport, "ServerStream", "*Stream", unsafe.Offsetof(o.StreamPointer)),
 		optional(transport, "ServerStream", "Stream", unsafe.Offsetof(o.StreamInside)),
 		field(transport, "Stream", "ctx", unsafe.Offsetof(o.StreamContext)),

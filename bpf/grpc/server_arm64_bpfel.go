@@ -54,14 +54,15 @@ type serverStreamOffsets struct {
 		ValueVal      uint32
 	}
 	Status struct {
-		_           structs.HostLayout
-		Proto       uint32
-		Code        uint32
-		ErrorStatus uint32
-		StatusError uint32
-		ErrorString uint32
-		WrapError   uint32
-		Wrapped     uint32
+		_            structs.HostLayout
+		Proto        uint32
+		Code         uint32
+		ErrorStatus  uint32
+		ErrorMessage uint32
+		StatusError  uint32
+		ErrorString  uint32
+		WrapError    uint32
+		Wrapped      uint32
 	}
 	Conn struct {
 		_           structs.HostLayout
@@ -114,9 +115,9 @@ type serverStreamSpan struct {
 		Library    uint16
 		Keeping    uint32
 	}
-	Stream uint64
-	Text   uint64
-	Peer   struct {
+	Claim uint64
+	Text  uint64
+	Peer  struct {
 		_         structs.HostLayout
 		Address   [16]uint8
 		Port      uint16

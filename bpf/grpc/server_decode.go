@@ -61,11 +61,11 @@ func decodeStream(raw []byte, span *model.Span) error {
 	span.Kind = model.KindServer
 	span.TraceState = s.tracestate.TraceState()
 	a := attributes(span.Attributes)
-	span.Name = a.addMethod(s.method)
-	if s.code != codeUnknown {
+	span.Name = a.addMethod(s.method, s.code != codeUnimplemented)
+	if known(s.code) {
 		a.add(semconv.RPCResponseStatusCodeKey, statusName(s.code))
 	}
-	if s.code != codeUnknown && failsServer(s.code) {
+	if known(s.code) && failsServer(s.code) {
 		span.Status = model.StatusError
 		a.add(semconv.ErrorTypeKey, statusName(s.code))
 	}

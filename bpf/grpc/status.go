@@ -13,8 +13,8 @@ import (
 func statusFields(base uintptr) []probe.Field {
 	var o clientCallOffsets
 	code := func(module string) probe.Field {
-		f := golang.Optional(packageProto, "Status", "Code", base+unsafe.Offsetof(o.Status.Code))
-		f.Module = module
+		f := golang.FieldOf(module, packageProto, "Status", "Code", base+unsafe.Offsetof(o.Status.Code))
+		f.Optional = true
 		return f
 	}
 	return []probe.Field{
@@ -33,9 +33,14 @@ var statusNames = [...]string{
 }
 
 const (
-	codeOK      = 0
-	codeUnknown = 0xffffffff // CODE_UNKNOWN of status.h: there is none
+	codeOK            = 0
+	codeUnimplemented = 12
+	// From here on a code is none: CODE_UNKNOWN of status.h, CODE_UNREADABLE, CODE_NONE.
+	codeUnknown = 0xfffffffd
 )
+
+// known tells whether a record has the code of a call.
+func known(code uint32) bool { return code < codeUnknown }
 
 // statusName is the rpc.response.status_code of a code: a program may use others
 // than those that have names.

@@ -7,44 +7,53 @@
 #include "gotype.h"
 
 #define CODE_OK 0
-#define CODE_UNKNOWN 0xffffffff /* there is none, or it could not be read */
+#define CODE_NONE 0xffffffff	  /* an error that is no status */
+#define CODE_UNREADABLE 0xfffffffe /* there is one, and it could not be read */
+#define CODE_UNKNOWN 0xfffffffd	  /* it is not known where it is */
 
 struct status_offsets {
 	__u32 proto; /* grpc/internal/status.Status.s */
 	/* googleapis/rpc/status.Status.Code: in the module that it has of its own since
 	 * 2023, or in the one before. */
 	__u32 code;
-	/* grpc/internal/status.Error.s; up to grpc 1.39 the error is the message itself. */
-	__u32 error_status;
+	/* grpc/internal/status.Error.s; up to grpc 1.39 it has the message instead, as .e. */
+	__u32 error_status, error_message;
 	__u32 status_error; /* function: (*Error).Error, the first method */
 	__u32 error_string; /* function: errors.(*errorString).Error */
 	/* What fmt.Errorf makes of "%w": function (*wrapError).Error, and the error in it. */
 	__u32 wrap_error, wrapped;
 };
 
-/* Reads the code of a *status.Status. What has none is OK: (*Status).Code. */
-static __always_inline __u32 read_code(const struct status_offsets *o, __u64 status)
+/* Reads the code of the message that a pointer at some place in a struct leads to. None
+ * is OK: (*Status).Code. */
+static __always_inline __u32 read_message(const struct status_offsets *o, __u64 holder, __u32 at)
 {
-	__u64 proto;
+	__u64 message;
 	__s32 code;
 
-	if (!status)
-		return CODE_OK;
-	if (o->code == ABSENT || go_read(&proto, status, o->proto))
+	if (o->code == ABSENT || at == ABSENT)
 		return CODE_UNKNOWN;
-	if (!proto)
+	if (go_read(&message, holder, at))
+		return CODE_UNREADABLE;
+	if (!message)
 		return CODE_OK;
-	return go_read(&code, proto, o->code) ? CODE_UNKNOWN : code;
+	return go_read(&code, message, o->code) ? CODE_UNREADABLE : code;
 }
 
+/* Reads the code of a *status.Status. */
+static __always_inline __u32 read_code(const struct status_offsets *o, __u64 status)
+{
+	return status ? read_message(o, status, o->proto) : CODE_OK;
+}
+
+/* Reads the code of a *status.Error. */
 static __always_inline __u32 read_code_of_error(const struct status_offsets *o, __u64 error)
 {
 	__u64 status;
-	__s32 code;
 
-	if (o->error_status != ABSENT)
-		return go_read(&status, error, o->error_status) ? CODE_UNKNOWN : read_code(o, status);
-	return o->code == ABSENT || go_read(&code, error, o->code) ? CODE_UNKNOWN : code;
+	if (o->error_status == ABSENT)
+		return read_message(o, error, o->error_message);
+	return go_read(&status, error, o->error_status) ? CODE_UNREADABLE : read_code(o, status);
 }
 
 /* Whether an error is io.EOF, by its text: in a stripped binary no variable has a
@@ -63,9 +72,8 @@ static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fu
 /* Errors that are looked into, from the outermost on. */
 #define MAX_WRAPPED 4
 
-/* The code that an error stands for at the end of a call, as status.Code finds it;
- * CODE_UNKNOWN if it is of a type that has none. io.EOF is the end of a stream without
- * one. */
+/* The code that an error stands for at the end of a call, as status.Code finds it.
+ * io.EOF is the end of a stream without one. */
 static __always_inline __u32 error_code(const struct status_offsets *o, __u32 itab_fun, __u64 text,
 					const struct go_interface *error)
 {
@@ -78,7 +86,7 @@ static __always_inline __u32 error_code(const struct status_offsets *o, __u32 it
 			return read_code_of_error(o, inner.data);
 		if (o->wrapped == ABSENT || !holds(itab_fun, text, &inner, o->wrap_error) ||
 		    go_read(&inner, inner.data, o->wrapped))
-			return CODE_UNKNOWN;
+			return CODE_NONE;
 	}
-	return CODE_UNKNOWN;
+	return CODE_NONE;
 }

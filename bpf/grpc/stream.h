@@ -39,10 +39,10 @@ struct stream_offsets {
 
 struct stream_span {
 	struct span_head head;
-	__u64 stream; /* address of what the transport knows the stream by */
+	__u64 claim;  /* claim_of its key, until somebody ends it */
 	__u64 text;   /* address of the binary's code; 0: not known */
 	struct peer peer;
-	__u32 code;   /* CODE_UNKNOWN: it has none that could be read */
+	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
 	__u8 partial; /* something that is there could not be read */
 	__u8 reserved;
@@ -108,22 +108,32 @@ static __always_inline bool note_peer(struct stream_span *span, const struct str
 
 /* Fills in what arrived. */
 static __always_inline enum noted note_stream(struct stream_span *span, const struct stream_offsets *o,
-					      const struct go_interface *transport)
+					      const struct go_interface *transport, __u64 address)
 {
 	struct stream_work *work = (struct stream_work *)(span->texts + WORK_AT);
-	__u64 stream = common_stream(o, span->stream), metadata = 0;
+	__u64 stream = common_stream(o, address), metadata = 0;
 	enum inherited inherited;
 	struct go_interface context;
 	bool complete = true;
 
 	if (!stream || go_read(&work->method, stream, o->stream_method))
 		return NOTED_NOTHING;
-	if (go_read(&context, stream, o->stream_context) ||
-	    (span->text && context_value(&o->context, o->conn.itab_fun, span->text, context, o->metadata_key, &metadata) ==
-				   CONTEXT_UNREADABLE))
+	/* There is always metadata, at the least of the call's authority. */
+	if (go_read(&context, stream, o->stream_context))
 		complete = false;
-	if (metadata)
-		complete &= search_headers(metadata, &o->map, (struct map_group *)span->texts, &work->wanted);
+	else if (!span->text)
+		count(COUNTER_PARTIAL_HEADERS);
+	else
+		switch (context_value(&o->context, o->conn.itab_fun, span->text, context, o->metadata_key, &metadata)) {
+		case CONTEXT_FOUND:
+			complete = search_headers(metadata, &o->map, (struct map_group *)span->texts, &work->wanted);
+			break;
+		case CONTEXT_NOT_FOUND:
+			count(COUNTER_PARTIAL_HEADERS);
+			break;
+		default:
+			complete = false;
+		}
 	inherited = inherit(&span->head, span->texts, &work->wanted, &complete);
 	if (inherited == INHERITED_NOT_SAMPLED)
 		return NOTED_NOT_SAMPLED;

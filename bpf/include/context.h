@@ -12,7 +12,7 @@ struct context_offsets {
 };
 
 /* Contexts that are looked at, from the innermost out. */
-#define MAX_CONTEXTS 8
+#define MAX_CONTEXTS 16
 
 enum context_search {
 	CONTEXT_FOUND,

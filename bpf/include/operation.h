@@ -88,6 +88,22 @@ static __always_inline bool frame_depth(struct pt_regs *ctx, __u32 stack_hi, __u
 	return true;
 }
 
+/* What an operation that may be ended on several processors at once is claimed by: its
+ * key, in one word. An entry is used again as soon as it was removed, so a program that
+ * has looked it up must not take what is another's by then. */
+static __always_inline __u64 claim_of(const struct operation_key *key)
+{
+	return key->goid ^ ((__u64)key->generation << 32 | key->tgid);
+}
+
+/* Whether the one who asks is the one to end the operation. */
+static __always_inline bool claim(__u64 *claim, const struct operation_key *key)
+{
+	__u64 mine = claim_of(key);
+
+	return __sync_val_compare_and_swap(claim, mine, 0) == mine;
+}
+
 /* Removes an operation that goes no further. Whoever removes an entry counts it. */
 static __always_inline void remove(const struct operation_key *key, enum counter why)
 {

@@ -21,8 +21,9 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
-/* Names the operation that a goroutine is busy with. Never the address of g:
- * the runtime uses it again for the next goroutine. */
+/* Names an operation: by the goroutine that is busy with it, or by the address of what
+ * it lives in, in the place of the goroutine's id. Never the address of g: the runtime uses
+ * it again for the next goroutine. */
 struct operation_key {
 	__u32 tgid;
 	__u32 generation;

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/spanprobe/spanprobe/bpf/golang"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/record"
 )
 
 // laidOutCall lays out a record of a call as the programs do: method, scheme,
@@ -39,7 +39,7 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		peer := fixed[unsafe.Offsetof(layout.Peer):]
 		copy(peer, []byte{192, 0, 2, 7})
 		binary.LittleEndian.PutUint16(peer[unsafe.Offsetof(layout.Peer.Port):], 8443)
-		peer[unsafe.Offsetof(layout.Peer.Kind)] = golang.PeerIPv4
+		peer[unsafe.Offsetof(layout.Peer.Kind)] = record.PeerIPv4
 	}, "", "https", "shop.example:8443", "/items/é", "a=b")
 	refused := laidOutCall(func(fixed []byte) { fixed[unsafe.Offsetof(layout.Failed)] = 1 },
 		"POST", "http", "shop.example", "/", "", "", "*net.OpError")

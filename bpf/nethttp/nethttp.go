@@ -13,7 +13,7 @@ import (
 const moduleNet = "golang.org/x/net"
 
 func ofNet(structName, name string, slot uintptr) probe.Field {
-	f := golang.Optional(moduleNet+"/http2", structName, name, slot)
-	f.Module = moduleNet
+	f := golang.FieldOf(moduleNet, moduleNet+"/http2", structName, name, slot)
+	f.Optional = true
 	return f
 }

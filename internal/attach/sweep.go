@@ -16,8 +16,8 @@ type Operation struct {
 	PID        int
 	Generation uint32
 	Start      uint64 // CLOCK_BOOTTIME, ns
-	Goroutine  uint64 // its id
-	G          uint64 // address of its runtime.g; 0: the operation outlives the goroutine
+	Goroutine  uint64 // id of the goroutine that it began on
+	G          uint64 // address of that one's runtime.g; 0: the operation outlives it
 }
 
 // Sweep removes the operations in flight of the programs for which gone is true, and
@@ -39,9 +39,10 @@ func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed int, whole 
 		}
 		var head process.SpanHead
 		return gone(Operation{
-			PID: int(key.Tgid), Generation: key.Generation, Goroutine: key.Goid,
-			Start: binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Start):]),
-			G:     binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.G):]),
+			PID: int(key.Tgid), Generation: key.Generation,
+			Start:     binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Start):]),
+			Goroutine: binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Goid):]),
+			G:         binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.G):]),
 		}), nil
 	})
 }

@@ -61,7 +61,7 @@ type DegradedReason string
 // The reasons for a span that lacks something.
 const (
 	DegradedUnreadable DegradedReason = "unreadable" // memory of the target was not resident: attributes are missing
-	DegradedHeaders    DegradedReason = "headers"    // too many headers to be searched: parent or user agent may be missing
+	DegradedHeaders    DegradedReason = "headers"    // headers were too many to be searched, or not found: parent or user agent may be missing
 )
 
 // counts are the counters that the engine keeps itself. Safe for concurrent use.

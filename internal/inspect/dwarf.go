@@ -155,8 +155,10 @@ func (d *debugInfo) findStructs(structs map[string]map[string]uint64, wanted map
 			if e.location < 0 || len(members) >= maxMembers {
 				return fmt.Errorf("member %q has no place", e.name)
 			}
+			if _, twice := members[e.name]; !twice {
+				references = append(references, reference{members, e.name, e.refers})
+			}
 			members[e.name] = uint64(e.location)
-			references = append(references, reference{members, e.name, e.refers})
 		}
 		if e.children {
 			depth++

@@ -7,12 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Offsets in the description of a type, internal/abi.Type (up to Go 1.20
 // runtime._type), which are the same from Go 1.17 to 1.27.
 const (
-	typeTFlag    = 20 // tflag
+	typeSize     = 0
+	typePointers = 8 // bytes of a value up to the last pointer in it
+	typeTFlag    = 20
+	typeAlign    = 21
 	typeKind     = 23
 	typeStr      = 40 // of the name, from moduledata.types
 	typeLength   = 48
@@ -38,7 +42,7 @@ func (f *File) TypeAddress(types uint64, name string) (address uint64, err error
 	if name == "" || len(name) >= longestShort {
 		return 0, errors.New("a name of that length is not sought")
 	}
-	area := f.readOnly(types)
+	area := f.fromAddress(types)
 	if area == nil {
 		return 0, errors.New("where its types are described is not in the file")
 	}
@@ -61,8 +65,8 @@ func (f *File) TypeAddress(types uint64, name string) (address uint64, err error
 	return types + uint64(found[0]), nil
 }
 
-// readOnly is the file's part from a virtual address to the end of its segment.
-func (f *File) readOnly(address uint64) *io.SectionReader {
+// fromAddress is the file's part from a virtual address to the end of its segment.
+func (f *File) fromAddress(address uint64) *io.SectionReader {
 	for _, p := range f.elf.Progs {
 		if p.Type == elf.PT_LOAD && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
 			from := address - p.Vaddr
@@ -71,6 +75,10 @@ func (f *File) readOnly(address uint64) *io.SectionReader {
 	}
 	return nil
 }
+
+// maxNames bounds how many texts may be the name: one, and in rare cases another that
+// happens to have the same bytes.
+const maxNames = 16
 
 // findNames finds where a name may lie, each with whether it has a star in front.
 // Before it are its flags and its length: internal/abi.Name.
@@ -82,9 +90,19 @@ func findNames(area *io.SectionReader, name string) (map[uint32]bool, error) {
 			text = "*" + name
 		}
 		pattern := append([]byte{byte(len(text))}, text...)
-		err := eachMatch(area, pattern, func(at int64) {
-			if at > 0 {
-				names[uint32(at-1)] = star
+		err := eachWindow(area, len(pattern), func(start int64, window []byte) error {
+			for at := 0; ; at++ {
+				next := bytes.Index(window[at:], pattern)
+				if next < 0 {
+					return nil
+				}
+				at += next
+				if flags := start + int64(at) - 1; flags >= 0 {
+					names[uint32(flags)] = star
+				}
+				if len(names) > maxNames {
+					return fmt.Errorf("%w: %d texts look like the name of a type", ErrUnsupported, len(names))
+				}
 			}
 		})
 		if err != nil {
@@ -98,53 +116,43 @@ func findNames(area *io.SectionReader, name string) (map[uint32]bool, error) {
 // distances from the first.
 func findDescriptions(area *io.SectionReader, names map[uint32]bool) ([]int64, error) {
 	var found []int64
-	for at, star := range names {
-		pattern := binary.LittleEndian.AppendUint32(nil, at)
-		err := eachMatch(area, pattern, func(str int64) {
-			start := str - typeStr
-			var d [typeLength]byte
-			if start < 0 || start%typeAligned != 0 {
-				return
+	err := eachWindow(area, typeLength, func(start int64, window []byte) error {
+		first := int((typeAligned - start%typeAligned) % typeAligned)
+		for at := first; at+typeLength <= len(window); at += typeAligned {
+			d := window[at : at+typeLength]
+			star, ok := names[binary.LittleEndian.Uint32(d[typeStr:])]
+			if ok && describes(d, star) && !slices.Contains(found, start+int64(at)) {
+				found = append(found, start+int64(at))
 			}
-			if _, err := area.ReadAt(d[:], start); err != nil {
-				return // too near the end to be one
+			if len(found) > maxNames {
+				return fmt.Errorf("%w: %d types are called so", ErrUnsupported, len(found))
 			}
-			kind := d[typeKind] & kindMask
-			if d[typeTFlag]&named != 0 && d[typeTFlag]&extraStar != 0 == star && kind != 0 && kind != kindPointer {
-				found = append(found, start)
-			}
-		})
-		if err != nil {
-			return nil, err
 		}
-	}
-	return found, nil
+		return nil
+	})
+	return found, err
 }
 
-// maxMatches bounds what is looked at closer.
-const maxMatches = 4096
+// describes tells whether bytes look like the description of a type with a name, that
+// is no pointer.
+func describes(d []byte, star bool) bool {
+	size, pointers := binary.LittleEndian.Uint64(d[typeSize:]), binary.LittleEndian.Uint64(d[typePointers:])
+	kind, align := d[typeKind]&kindMask, d[typeAlign]
+	return d[typeTFlag]&named != 0 && d[typeTFlag]&extraStar != 0 == star && kind != 0 && kind != kindPointer &&
+		pointers <= size && align != 0 && align <= typeAligned && align&(align-1) == 0
+}
 
-// eachMatch visits where a pattern lies in an area, also across the borders of
-// what is read at once.
-func eachMatch(area *io.SectionReader, pattern []byte, visit func(at int64)) error {
+// eachWindow visits an area in windows, each of which begins with the last bytes of the
+// one before, so that no stretch of `size` bytes is missed.
+func eachWindow(area *io.SectionReader, size int, visit func(start int64, window []byte) error) error {
 	buffer := make([]byte, 256<<10)
-	matches := 0
-	for start := int64(0); start < area.Size(); start += int64(len(buffer) - len(pattern) + 1) {
+	for start := int64(0); start < area.Size(); start += int64(len(buffer) - size + 1) {
 		n, err := area.ReadAt(buffer, start)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read the descriptions of types: %w", err)
 		}
-		chunk := buffer[:n]
-		for at := 0; ; at++ {
-			next := bytes.Index(chunk[at:], pattern)
-			if next < 0 {
-				break
-			}
-			at += next
-			if matches++; matches > maxMatches {
-				return fmt.Errorf("%w: %d places look like the name of a type", ErrUnsupported, matches)
-			}
-			visit(start + int64(at))
+		if err := visit(start, buffer[:n]); err != nil {
+			return err
 		}
 	}
 	return nil

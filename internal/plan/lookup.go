@@ -86,8 +86,10 @@ func exactVersion(m model.Module) (string, error) {
 	switch {
 	case m.Replace != "":
 		return "", fmt.Errorf("%s is replaced by %s", m.Path, m.Replace)
-	case m.Version == "" || m.Version == "(devel)":
+	case m.Version == "":
 		return "", fmt.Errorf("%s: %w", m.Path, errUnsaid)
+	case m.Version == "(devel)":
+		return "", fmt.Errorf("%s was built from a checkout, which may be of no version", m.Path)
 	}
 	return m.Version, nil
 }

@@ -11,16 +11,16 @@ import (
 
 // The kinds of peers: enum peer_kind, bpf/include/netconn.h.
 const (
-	peerIPv4 = 1
-	peerIPv6 = 2
-	peerUnix = 3
+	PeerIPv4 = 1
+	PeerIPv6 = 2
+	PeerUnix = 3
 )
 
 // Offsets in struct peer, and its size.
 const (
-	peerPort = 16
-	peerKind = 18
-	peerSize = 24
+	PeerPort = 16
+	PeerKind = 18
+	PeerSize = 24
 )
 
 // unnamed is what Go calls the socket of a peer that has not bound it to a path:
@@ -30,16 +30,16 @@ const unnamed = "@"
 // AppendPeer adds what a struct peer says; socket is the path of a unix socket.
 // It adds nothing for a peer that is not known.
 func AppendPeer(attributes []model.Attribute, peer []byte, socket Text) []model.Attribute {
-	if len(peer) < peerSize {
+	if len(peer) < PeerSize {
 		return attributes
 	}
 	var address netip.Addr
-	switch peer[peerKind] {
-	case peerIPv4:
+	switch peer[PeerKind] {
+	case PeerIPv4:
 		address = netip.AddrFrom4([4]byte(peer))
-	case peerIPv6:
+	case PeerIPv6:
 		address = netip.AddrFrom16([16]byte(peer)).Unmap()
-	case peerUnix:
+	case PeerUnix:
 		attributes = append(attributes, model.String(string(semconv.NetworkTransportKey), semconv.NetworkTransportUnix.Value.AsString()))
 		if socket.Raw != "" && socket.Raw != unnamed && !socket.Cut {
 			attributes = append(attributes, model.String(string(semconv.NetworkPeerAddressKey), socket.Valid(len(socket.Raw))))
@@ -50,5 +50,5 @@ func AppendPeer(attributes []model.Attribute, peer []byte, socket Text) []model.
 	}
 	return append(attributes,
 		model.String(string(semconv.NetworkPeerAddressKey), address.String()),
-		model.Int(string(semconv.NetworkPeerPortKey), int64(binary.LittleEndian.Uint16(peer[peerPort:]))))
+		model.Int(string(semconv.NetworkPeerPortKey), int64(binary.LittleEndian.Uint16(peer[PeerPort:]))))
 }

@@ -81,6 +81,10 @@ func expected(kind ptrace.SpanKind, method string, code codes.Code) span {
 	if kind == ptrace.SpanKindServer {
 		s.Scope = scopeOfServers
 		failed = slices.Contains(faults, code)
+		if code == codes.Unimplemented {
+			s.Name = "grpc"
+			s.Attributes["rpc.method"], s.Attributes["rpc.method_original"] = "_OTHER", method
+		}
 	}
 	if failed {
 		s.Status = ptrace.StatusCodeError

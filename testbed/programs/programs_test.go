@@ -1,22 +1,13 @@
 //go:build matrix
 
-// Package programs traces programs that nobody here wrote: Debian's, built with
-// Go 1.19.8, stripped, and without the versions of their modules. It needs root,
-// and apt-get to fetch them; nothing is installed.
 package programs
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
@@ -187,92 +178,4 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 			}
 		})
 	}
-}
-
-// unpack fetches a package and returns the folder of its files, or finds it
-// where an earlier run has left it.
-func unpack(t *testing.T, name string) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := filepath.Join(cache, "spanprobe-packages", name)
-	if _, err := os.Stat(folder); err == nil {
-		return folder
-	}
-	download := t.TempDir()
-	command(t, download, "apt-get", "download", name)
-	files, err := filepath.Glob(filepath.Join(download, "*.deb"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("apt-get download %s left %v, %v", name, files, err)
-	}
-	if err := os.MkdirAll(folder+".new", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	command(t, download, "dpkg", "-x", files[0], folder+".new")
-	if err := os.Rename(folder+".new", folder); err != nil {
-		t.Fatal(err)
-	}
-	return folder
-}
-
-func command(t *testing.T, folder, name string, arguments ...string) {
-	t.Helper()
-	c := exec.Command(name, arguments...)
-	c.Dir = folder
-	if output, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(arguments, " "), err, output)
-	}
-}
-
-// freeAddress is one that nobody listens on, for a program that takes no 0.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-func port(t *testing.T, address string) uint16 {
-	t.Helper()
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parsed.Port()
-}
-
-// inPlace has a program find its package's /usr/share where it looks for it: in
-// a mount namespace of its own.
-const inPlace = `mount -t overlay overlay -o "lowerdir=$0/usr/share:/usr/share" /usr/share && exec "$@"`
-
-// run starts a program, which ends with the test.
-func run(t *testing.T, root, executable string, p program, address string) {
-	t.Helper()
-	folder := t.TempDir()
-	for name, content := range p.files {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c := exec.Command("unshare", append([]string{"--mount", "sh", "-c", inPlace, root, executable}, p.arguments(folder, address)...)...)
-	c.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder, fmt.Sprint("PORT=", port(t, address)))
-	var output bytes.Buffer
-	c.Stdout, c.Stderr = &output, &output
-	c.Dir = folder
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with what it starts itself
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-		_ = c.Wait() // "signal: killed" is what was asked for
-		if t.Failed() {
-			t.Logf("%s said:\n%s", executable, output.Bytes())
-		}
-	})
 }

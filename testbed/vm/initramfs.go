@@ -80,6 +80,10 @@ func (i Image) addGuest(a *archive, root, work string) error {
 	if err := a.addFile(overlay, i.Kernel.Overlay, 0o644); err != nil {
 		return err
 	}
+	// Every machine has a name for itself.
+	if err := a.addText("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"); err != nil {
+		return err
+	}
 	todo := job.Job{Modules: []string{overlay}}
 	for _, s := range i.Suites {
 		todo.Runs = append(todo.Runs, job.Run{
