@@ -177,8 +177,10 @@ func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 			{Symbol: "p.begin", Program: "begin"},
 			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: "two"},
 		}},
-		{Name: "two", Hooks: []probe.Hook{{Symbol: "p.start", Program: "start"}}, OffsetsSize: 4,
-			Fields: []probe.Field{{Field: model.Field{Package: "p", Struct: "s", Field: "name"}}}},
+		{
+			Name: "two", Hooks: []probe.Hook{{Symbol: "p.start", Program: "start"}}, OffsetsSize: 4,
+			Fields: []probe.Field{{Field: model.Field{Package: "p", Struct: "s", Field: "name"}}},
+		},
 	}
 	for name, c := range map[string]struct {
 		functions []string

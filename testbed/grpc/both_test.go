@@ -36,10 +36,11 @@ func TestAServerThatCallsAnotherHasASpanOfEach(t *testing.T) {
 			type ends struct{ client, server []tracing.Span }
 			all := map[string]*ends{}
 			for _, s := range tracer.Await(t, 2*calls) {
-				if all[called(s)] == nil {
-					all[called(s)] = &ends{}
+				method := called(s)
+				if all[method] == nil {
+					all[method] = &ends{}
 				}
-				switch e := all[called(s)]; s.Kind() {
+				switch e := all[method]; s.Kind() {
 				case ptrace.SpanKindClient:
 					e.client = append(e.client, s)
 				case ptrace.SpanKindServer:
@@ -51,7 +52,7 @@ func TestAServerThatCallsAnotherHasASpanOfEach(t *testing.T) {
 				method := fmt.Sprint(numbered, i)[1:]
 				e := all[method]
 				if e == nil || len(e.client) != 1 || len(e.server) != 1 {
-					t.Fatalf("%s has the spans %+v", method, e)
+					t.Fatalf("%s has not one span of each kind: %+v", method, e)
 				}
 				compareBoth(t, method, codes.Code(i%len(codeNames)), e.server[0], e.client[0])
 				if t.Failed() {

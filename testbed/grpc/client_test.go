@@ -139,7 +139,7 @@ func (e errand) settled(came outcome, got tracing.Span) outcome {
 }
 
 func TestEveryCallGivesASpanThatSaysWhatCameOfIt(t *testing.T) {
-	t.Setenv("GRPC_GO_RETRY", "on") // gRPC 1.40 does not try again by itself
+	t.Setenv("GRPC_GO_RETRY", "on") // up to 1.40, gRPC does not try again by itself
 	u := startUpstreams(t)
 	for _, build := range builds(callerSource) {
 		t.Run(build.String(), func(t *testing.T) {

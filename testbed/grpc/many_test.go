@@ -58,10 +58,11 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 	}
 	ends := map[ptrace.SpanKind]map[string]tracing.Span{ptrace.SpanKindClient: {}, ptrace.SpanKindServer: {}}
 	for _, s := range tracer.Await(t, 2*calls) {
-		if _, twice := ends[s.Kind()][called(s)]; twice {
-			t.Fatalf("two %s spans of %s", s.Kind(), called(s))
+		method := called(s)
+		if _, twice := ends[s.Kind()][method]; twice {
+			t.Fatalf("two %s spans of %s", s.Kind(), method)
 		}
-		ends[s.Kind()][called(s)] = s
+		ends[s.Kind()][method] = s
 	}
 	lostNothing(t, tracer, 2*calls)
 
@@ -90,7 +91,7 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 		want := expected(ptrace.SpanKindServer, method, codes.Code(came.Code))
 		want.TraceID, want.ParentID = fmt.Sprintf("%032x", i+1), fmt.Sprintf("%016x", i+1)
 		want.change(map[string]any{
-			"server.address": host, "server.port": port, "user_agent.original": "grpc-go/" + p.grpc,
+			"server.address": host, "server.port": port, "user_agent.original": p.userAgent(),
 			"client.address": host, "client.port": over[i], "network.peer.address": host, "network.peer.port": over[i],
 		})
 		compare(t, method, want, came.window(), got)

@@ -82,6 +82,7 @@ func expected(kind ptrace.SpanKind, method string, code codes.Code) span {
 		s.Scope = scopeOfServers
 		failed = slices.Contains(faults, code)
 		if code == codes.Unimplemented {
+			// It may have no such method, and the conventions want none named then.
 			s.Name = "grpc"
 			s.Attributes["rpc.method"], s.Attributes["rpc.method_original"] = "_OTHER", method
 		}
@@ -91,15 +92,6 @@ func expected(kind ptrace.SpanKind, method string, code codes.Code) span {
 		s.Attributes["error.type"] = codeNames[code]
 	}
 	return s
-}
-
-// called is the method that a span is of: that of one which the server may not have is
-// not its name.
-func called(s tracing.Span) string {
-	if original, ok := s.Values()["rpc.method_original"].(string); ok {
-		return original
-	}
-	return s.Name()
 }
 
 // change puts attributes into a span, and takes those out that are nil.
@@ -112,6 +104,15 @@ func (s span) change(attributes map[string]any) span {
 		}
 	}
 	return s
+}
+
+// called is the method that a span is of, whatever its server knows of it.
+func called(s tracing.Span) string {
+	if original, ok := s.Values()["rpc.method_original"].(string); ok {
+		return original
+	}
+	method, _ := s.Values()["rpc.method"].(string)
+	return method
 }
 
 // window is when a call was made.

@@ -106,7 +106,8 @@ func TestWhatAStructOnlyPointsToMayBeBroken(t *testing.T) {
 }
 
 func TestWhatIsWantedMayBeAPointerAFunctionOrAMethod(t *testing.T) {
-	root := newRelease(t, map[string]string{"p/p.go": `package p
+	root := newRelease(t, map[string]string{
+		"p/p.go": `package p
 		import "sync/atomic"
 		type inner struct { a, b int }
 		type s struct { *inner; kept inner; state atomic.Uint32; end int }

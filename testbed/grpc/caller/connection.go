@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/resolver"
 )
 
@@ -36,11 +35,11 @@ func connection(o order) *grpc.ClientConn {
 
 // connect makes a connection, which gRPC establishes when it wants to.
 func connect(o order) *grpc.ClientConn {
-	secrets := insecure.NewCredentials()
+	secrets := grpc.WithInsecure() //nolint:staticcheck // deprecated, but all releases have it
 	if o.TLS {
-		secrets = credentials.NewTLS(&tls.Config{InsecureSkipVerify: true})
+		secrets = grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}))
 	}
-	options := []grpc.DialOption{grpc.WithTransportCredentials(secrets), grpc.WithNoProxy()}
+	options := []grpc.DialOption{secrets, grpc.WithNoProxy()}
 	if o.Config != "" {
 		options = append(options, grpc.WithDefaultServiceConfig(o.Config))
 	}

@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -24,7 +23,7 @@ func other(address string) (*grpc.ClientConn, error) {
 	if c := others.known[address]; c != nil {
 		return c, nil
 	}
-	c, err := grpc.Dial(address, grpc.WithTransportCredentials(insecure.NewCredentials())) //nolint:staticcheck // deprecated, but all releases have it
+	c, err := grpc.Dial(address, grpc.WithInsecure()) //nolint:staticcheck // deprecated both, but all releases have them
 	if err == nil {
 		others.known[address] = c
 	}
