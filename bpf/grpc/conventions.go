@@ -61,6 +61,11 @@ func serverOf(target string) (address string, port uint16) {
 		return target, 0
 	case strings.HasPrefix(target, "["):
 		return splitHostPort(target)
+	}
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i] // what a resolver is told beside the name, a token perhaps
+	}
+	switch {
 	case scheme == "unix":
 		// "unix:path" or "unix:///absolute/path"
 		return strings.TrimPrefix(rest, "//"), 0
@@ -68,15 +73,11 @@ func serverOf(target string) (address string, port uint16) {
 		return "@" + strings.TrimPrefix(rest, "//"), 0
 	case strings.HasPrefix(rest, "//"):
 		// "scheme://authority/endpoint", of whatever resolver
-		_, endpoint, _ := strings.Cut(rest[len("//"):], "/")
-		if i := strings.IndexAny(endpoint, "?#"); i >= 0 {
-			endpoint = endpoint[:i] // what a resolver is told beside the name, a token perhaps
-		}
-		rest = endpoint
+		_, rest, _ = strings.Cut(rest[len("//"):], "/")
 	case scheme == "dns" || scheme == "passthrough" || scheme == "xds":
 	default:
 		// "host:port"; with anything else behind the colon it may be a scheme.
-		if address, port = splitHostPort(target); port == 0 {
+		if address, port = splitHostPort(scheme + ":" + rest); port == 0 {
 			return "", 0
 		}
 		return address, port
@@ -85,7 +86,7 @@ func serverOf(target string) (address string, port uint16) {
 		return serverOf(rest)
 	}
 	address, port = splitHostPort(rest)
-	if port == 0 && scheme == "dns" {
+	if scheme == "dns" && (address == rest || "["+address+"]" == rest) {
 		port = 443 // what the resolver adds: internal/resolver/dns/dns_resolver.go
 	}
 	return address, port

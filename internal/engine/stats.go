@@ -18,7 +18,7 @@ type Stats struct {
 	// NotSampled counts the operations whose incoming context said so.
 	NotSampled uint64
 	// Discarded counts what began like an operation and was none: a request that
-	// goes on as another one, which is counted itself, and what a server of
+	// goes on as another one, or as a call of gRPC, which is counted itself, and what a server of
 	// golang.org/x/net/http2 answers without its handler.
 	Discarded uint64
 	// Lost counts the operations that gave no span, by reason.

@@ -57,6 +57,7 @@ func (j *journey) writeTable(w io.Writer, width int) {
 			r.spans += j.spans[o]
 		}
 	}
+	fmt.Fprintln(w, "  due: spans that the requests must give; spans: those that Jaeger has")
 	fmt.Fprintf(w, tableLayout, "service", "kind", "span", "due", "spans", "status")
 	for i, row := range rows {
 		service := row.service

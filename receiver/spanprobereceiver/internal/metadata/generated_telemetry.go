@@ -276,7 +276,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeDiscarded, err = builder.meter.Int64ObservableCounter(
 		"otelcol_receiver_spanprobe_discarded",
-		metric.WithDescription("Operations that turned out to be none: upgrades to HTTP/2 without TLS, which go on as a request that is counted itself, and what a server answers without its handler. [Development]"),
+		metric.WithDescription("Operations that turned out to be none, or are counted as another: upgrades to HTTP/2 without TLS, requests that become calls of gRPC, and what a server answers without its handler. [Development]"),
 		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)
