@@ -20,6 +20,7 @@ func TestTheTableHasARowForEachNameOfASpan(t *testing.T) {
 	var table bytes.Buffer
 	j.writeTable(&table, 80)
 	want := `
+  due: spans that the requests must give; spans: those that Jaeger has
   service    kind   span                          due spans status
   storefront Server GET /checkout                   2     2 200 409
              Client GET                             2     2 200
