@@ -173,8 +173,13 @@ func run(t *testing.T, caller *target.Server, e errand) outcome {
 	if got := codes.Code(came.Code); !slices.Contains(e.codes, got) {
 		t.Fatalf("%s: it ended with %s, not %s: %s", e.name, got, e.codes, came.Error)
 	}
+	// A call that ends in two ways at once is over with what gRPC notes first, and
+	// the program may receive the other.
 	if n := len(came.Ended); n > 0 && came.Ended[n-1] != came.Code {
-		t.Fatalf("%s: the program saw status %d, a stats handler %v", e.name, came.Code, came.Ended)
+		if noted := codes.Code(came.Ended[n-1]); !slices.Contains(e.codes, noted) {
+			t.Fatalf("%s: the program saw %s, a stats handler %s", e.name, codes.Code(came.Code), noted)
+		}
+		came.Code = came.Ended[n-1]
 	}
 	return came
 }
