@@ -43,7 +43,7 @@ test: test-unit test-privileged ## All tests; root is asked for where probes are
 .PHONY: test-unit
 test-unit: $(TOOLS)/gotestsum ## Tests that need no privileges, with the race detector
 	@rm -rf dist/test && mkdir -p dist/test
-	$(GOTESTSUM) --format=pkgname --format-hide-empty-pkg --jsonfile=dist/test/unit.json -- -race ./...
+	$(GOTESTSUM) --format=pkgname --format-hide-empty-pkg --jsonfile=dist/test/unit.json -- -race -timeout=25m ./...
 
 .PHONY: test-privileged
 test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as root
