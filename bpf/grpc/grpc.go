@@ -64,7 +64,6 @@ func marks() []probe.Mark {
 		// newer ones with what they are administered by.
 		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
 		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
-		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
 		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
 	}
 }
