@@ -109,18 +109,6 @@ func errands(t *testing.T, u *upstreams) []errand {
 	return list
 }
 
-// noted is what came of an errand as its span tells it. What ends in two ways at
-// once ends with either: two goroutines end the call, and only a lock in gRPC says
-// which of them is late. The program may receive the status of the other.
-func (e errand) noted(came outcome, got tracing.Span) outcome {
-	for _, code := range e.codes {
-		if got.Values()["rpc.response.status_code"] == codeNames[code] {
-			came.Code = int(code)
-		}
-	}
-	return came
-}
-
 // wanted is the span that an errand must give, with what the caller saw of it.
 func wanted(e errand, came outcome) span {
 	s := expected(ptrace.SpanKindClient, strings.TrimPrefix(e.order.Method, "/"), codes.Code(came.Code))
