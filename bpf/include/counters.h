@@ -20,6 +20,8 @@ enum counter {
 	COUNTER_LOST_UNFINISHED,   /* another one began in its place: its end was not seen */
 	COUNTER_PARTIAL_UNREADABLE,/* a span lacks attributes: memory was not resident */
 	COUNTER_PARTIAL_HEADERS,   /* a span's headers were too many to be searched, or not found */
+	COUNTER_PARENT_AMBIGUOUS,  /* a span has no parent: it could not be told which */
+	COUNTER_PARENT_EVICTED,	   /* spans may lack a parent: there was no room to note theirs */
 	COUNTER_EVENTS_LOST,       /* exec, exit and listen events that found no room */
 	COUNTER_HITS,              /* times a program ran for a traced process */
 	COUNTERS,

@@ -138,9 +138,13 @@ static __always_inline void send(OPERATION *operation, __u32 used)
 	submit(operation, __builtin_offsetof(OPERATION, texts) + used);
 }
 
-/* The same, and forgets it. */
+/* The same, and forgets it. One that is not sampled was kept for those that come after it. */
 static __always_inline void finish(const struct operation_key *key, OPERATION *operation, __u32 used)
 {
-	send(operation, used);
-	bpf_map_delete_elem(&operations, key);
+	if (operation->head.flags & FLAG_SAMPLED) {
+		send(operation, used);
+		bpf_map_delete_elem(&operations, key);
+	} else {
+		remove(key, COUNTER_NOT_SAMPLED);
+	}
 }

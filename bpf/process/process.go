@@ -47,6 +47,8 @@ const (
 	CounterLostUnfinished    = sharedCounterCOUNTER_LOST_UNFINISHED
 	CounterPartialUnreadable = sharedCounterCOUNTER_PARTIAL_UNREADABLE
 	CounterPartialHeaders    = sharedCounterCOUNTER_PARTIAL_HEADERS
+	CounterParentAmbiguous   = sharedCounterCOUNTER_PARENT_AMBIGUOUS
+	CounterParentEvicted     = sharedCounterCOUNTER_PARENT_EVICTED
 	CounterEventsLost        = sharedCounterCOUNTER_EVENTS_LOST
 	CounterHits              = sharedCounterCOUNTER_HITS
 	Counters                 = sharedCounterCOUNTERS

@@ -4,11 +4,15 @@
 package attach
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"sync"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 
@@ -27,10 +31,15 @@ const (
 	mapOffsets    = "offsets"
 	mapOperations = "operations"
 	mapKept       = "kept"
+	// Of bpf/include/spancontext.h.
+	mapSpanContexts = "span_contexts"
 
 	variableLibrary     = "library"
 	variableWakeupBytes = "wakeup_bytes"
 	variableMaxKept     = "max_kept"
+	variableLastSet     = "last_set"
+	variableHashSeed    = "hash_seed"
+	variableReadsKernel = "reads_kernel"
 )
 
 // Options sizes the maps.
@@ -48,7 +57,8 @@ type Kernel struct {
 	process     *ebpf.Collection
 	libraries   []loadedLibrary
 	tracepoints []link.Link
-	multi       bool // uprobe_multi links: Linux 6.6 and later
+	multi       bool           // uprobe_multi links: Linux 6.6 and later
+	constants   map[string]any // variables that are the same in all objects
 }
 
 type loadedLibrary struct {
@@ -72,6 +82,12 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 		return nil, fmt.Errorf("read the object of bpf/process: %w", err)
 	}
 	spec.Maps[mapSpans].MaxEntries = uint32(options.RingBufferSize)
+	// A set has four places, of which an operation takes three at the most.
+	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
+	spec.Maps[mapSpanContexts].MaxEntries = sets
+	if k.constants, err = constants(sets); err != nil {
+		return nil, err
+	}
 	if !options.Listen {
 		delete(spec.Programs, process.ProgramListen)
 	}
@@ -95,13 +111,27 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	return k, nil
 }
 
+func constants(sets uint32) (map[string]any, error) {
+	var seed [2]uint64
+	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
+		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
+	}
+	readsKernel := uint8(0) // lockdown=confidentiality keeps programs from it
+	if err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel); err == nil {
+		readsKernel = 1
+	} else if !errors.Is(err, ebpf.ErrNotSupported) {
+		return nil, fmt.Errorf("ask whether programs may read the kernel's memory: %w", err)
+	}
+	return map[string]any{variableLastSet: sets - 1, variableHashSeed: seed, variableReadsKernel: readsKernel}, nil
+}
+
 func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) (*ebpf.Collection, error) {
 	spec, err := library.Load()
 	if err != nil {
 		return nil, fmt.Errorf("read the object: %w", err)
 	}
 	replacements := map[string]*ebpf.Map{}
-	for _, name := range []string{mapProcesses, mapCounters, mapSpans} {
+	for _, name := range []string{mapProcesses, mapCounters, mapSpans, mapSpanContexts} {
 		if spec.Maps[name] != nil {
 			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()
 			replacements[name] = k.process.Maps[name]
@@ -116,6 +146,11 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 		n := options.MaxActive / 4
 		spec.Maps[mapOperations].MaxEntries += uint32(n)
 		if err := maxKept.Set(uint64(n)); err != nil {
+			return nil, err
+		}
+	}
+	for name, value := range k.constants {
+		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, err
 		}
 	}

@@ -228,6 +228,8 @@ func (e *Engine) snapshot() (Stats, error) {
 	}
 	stats.Degraded[DegradedUnreadable] = kernel[process.CounterPartialUnreadable]
 	stats.Degraded[DegradedHeaders] = kernel[process.CounterPartialHeaders]
+	stats.Degraded[DegradedAmbiguousParent] = kernel[process.CounterParentAmbiguous]
+	stats.Degraded[DegradedEvictedParent] = kernel[process.CounterParentEvicted]
 	stats.EventsLost = kernel[process.CounterEventsLost]
 	// The counters are read one after the other while they move.
 	stats.Active = int(max(int64(stats.Operations)-int64(ended), 0))
