@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/spanprobe/spanprobe/bpf/grpc"
+	"github.com/spanprobe/spanprobe/bpf/inject"
 	"github.com/spanprobe/spanprobe/bpf/nethttp"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
@@ -15,5 +16,6 @@ func Libraries() []probe.Library {
 		nethttp.Client(),
 		grpc.Server(),
 		grpc.Client(),
+		inject.Library(),
 	}
 }

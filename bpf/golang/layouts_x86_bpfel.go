@@ -43,7 +43,7 @@ type layoutsContextOffsets struct {
 
 type layoutsCounts struct {
 	_ structs.HostLayout
-	N [15]uint64
+	N [18]uint64
 }
 
 type layoutsMapOffsets struct {
@@ -134,6 +134,7 @@ const (
 	layoutsVarConnOffsetsLayout    = "conn_offsets_layout"
 	layoutsVarContextOffsetsLayout = "context_offsets_layout"
 	layoutsVarHashSeed             = "hash_seed"
+	layoutsVarInjects              = "injects"
 	layoutsVarLastSet              = "last_set"
 	layoutsVarLibrary              = "library"
 	layoutsVarMapOffsetsLayout     = "map_offsets_layout"
@@ -210,6 +211,7 @@ type layoutsVariableSpecs struct {
 	ConnOffsetsLayout    *ebpf.VariableSpec `ebpf:"conn_offsets_layout"`
 	ContextOffsetsLayout *ebpf.VariableSpec `ebpf:"context_offsets_layout"`
 	HashSeed             *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects              *ebpf.VariableSpec `ebpf:"injects"`
 	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
 	Library              *ebpf.VariableSpec `ebpf:"library"`
 	MapOffsetsLayout     *ebpf.VariableSpec `ebpf:"map_offsets_layout"`
@@ -268,6 +270,7 @@ type layoutsVariables struct {
 	ConnOffsetsLayout    *ebpf.Variable `ebpf:"conn_offsets_layout"`
 	ContextOffsetsLayout *ebpf.Variable `ebpf:"context_offsets_layout"`
 	HashSeed             *ebpf.Variable `ebpf:"hash_seed"`
+	Injects              *ebpf.Variable `ebpf:"injects"`
 	LastSet              *ebpf.Variable `ebpf:"last_set"`
 	Library              *ebpf.Variable `ebpf:"library"`
 	MapOffsetsLayout     *ebpf.Variable `ebpf:"map_offsets_layout"`

@@ -24,6 +24,7 @@ struct call_offsets {
 	__u32 attempt_transport;
 	__u32 remote_addr; /* http2Client.remoteAddr */
 	__u32 transport_conn, transport_next_id; /* http2Client.conn and .nextID */
+	__u32 transport_framer, framer_fr;	  /* http2Client.framer, and framer.fr */
 	/* Functions: the first method of a ClientStream, by type, and of a transport. */
 	__u32 stream_close_send, wrapper_close_send, http2_close;
 	__u32 wrapper_stream; /* clientStreamWrapper.ClientStream */

@@ -76,7 +76,8 @@ int announce_call(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
 	struct connection connection;
-	__u64 captured, fd = 0;
+	__u64 captured, framer, fd = 0;
+	struct span_key frame;
 	struct call_offsets *o;
 	struct call_span *span = running(ctx, &key, &o);
 	__u32 id;
@@ -88,7 +89,14 @@ int announce_call(struct pt_regs *ctx)
 			return 0;
 		fd = fd_of(&o->conn, GO_PC(ctx) - o->announce_site, captured + o->transport_conn);
 	}
-	if (fd && !go_read(&id, captured, o->transport_next_id) && read_connection(&o->conn, fd, END_CLIENT, &connection))
+	if (!fd || go_read(&id, captured, o->transport_next_id))
+		return 0;
+	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
+	    !go_read(&framer, captured, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
+		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);
+		note_way(&frame, &span->head, 0, WAY_ENDED);
+	}
+	if (read_connection(&o->conn, fd, END_CLIENT, &connection))
 		announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);
 	return 0;
 }

@@ -55,6 +55,8 @@ func clientFields() []probe.Field {
 		optional("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
 		optional("/internal/transport", "http2Client", "conn", unsafe.Offsetof(o.TransportConn)),
 		optional("/internal/transport", "http2Client", "nextID", unsafe.Offsetof(o.TransportNextId)),
+		optional("/internal/transport", "http2Client", "framer", unsafe.Offsetof(o.TransportFramer)),
+		optional("/internal/transport", "framer", "fr", unsafe.Offsetof(o.FramerFr)),
 		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
 		optional("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
 		optional("/internal/status", "Error", "e", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorMessage)),

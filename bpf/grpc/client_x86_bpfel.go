@@ -24,6 +24,8 @@ type clientCallOffsets struct {
 	RemoteAddr       uint32
 	TransportConn    uint32
 	TransportNextId  uint32
+	TransportFramer  uint32
+	FramerFr         uint32
 	StreamCloseSend  uint32
 	WrapperCloseSend uint32
 	Http2Close       uint32
@@ -139,7 +141,7 @@ type clientCallSpan struct {
 
 type clientCounts struct {
 	_ structs.HostLayout
-	N [15]uint64
+	N [18]uint64
 }
 
 type clientOperationKey struct {
@@ -187,6 +189,7 @@ const (
 	clientProgEndCall          = "end_call"
 	clientProgStartCall        = "start_call"
 	clientVarHashSeed          = "hash_seed"
+	clientVarInjects           = "injects"
 	clientVarLastSet           = "last_set"
 	clientVarLibrary           = "library"
 	clientVarNever             = "never"
@@ -262,6 +265,7 @@ type clientMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects           *ebpf.VariableSpec `ebpf:"injects"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
@@ -317,6 +321,7 @@ func (m *clientMaps) Close() error {
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Injects           *ebpf.Variable `ebpf:"injects"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`

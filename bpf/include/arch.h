@@ -32,6 +32,7 @@ struct pt_regs {
 #define GO_G(ctx) ((ctx)->r14)
 #define GO_PC(ctx) ((ctx)->ip)
 #define GO_SP(ctx) ((ctx)->sp)
+#define GO_STACK_ARGS(ctx) (GO_SP(ctx) + 8) /* at the entry: behind the return address */
 
 /* A site is at or behind the function's stack check, with the flags of its
  * compare. `jbe` is taken to runtime.morestack, which calls the function again,
@@ -54,6 +55,7 @@ struct pt_regs {
 #define GO_G(ctx) ((ctx)->regs[28])
 #define GO_PC(ctx) ((ctx)->pc)
 #define GO_SP(ctx) ((ctx)->sp)
+#define GO_STACK_ARGS(ctx) (GO_SP(ctx) + 8) /* at the entry: behind the caller's saved link register */
 
 /* As above: `b.ls` is taken if C is clear or Z is set. */
 #define GO_RUNS_AGAIN(ctx) (((ctx)->pstate & (1 << 30)) || !((ctx)->pstate & (1 << 29)))

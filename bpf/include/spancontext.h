@@ -54,6 +54,10 @@ struct {
 const volatile __u32 last_set;
 const volatile __u64 hash_seed[2];
 
+/* Whether the programs of bpf/inject are loaded, to which requests are handed over.
+ * Set by the loader. */
+const volatile __u8 injects;
+
 /* What an entry is known by, 128 bits of it: the low ones of tag choose the set. */
 struct span_key {
 	__u64 tag, key;
@@ -64,6 +68,8 @@ enum span_key_kind {
 	KEY_GOROUTINE,	 /* its id */
 	KEY_REQUEST,	 /* connection, and stream on it */
 	KEY_MESSAGE,	 /* address of what a client's transport makes of a request */
+	KEY_WRITER,	 /* address of the bufio.Writer of a client's connection */
+	KEY_FRAME,	 /* address of an HTTP/2 framer, and stream */
 };
 
 /* The finaliser of MurmurHash3. */

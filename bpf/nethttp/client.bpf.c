@@ -60,6 +60,10 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 		give_up(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
+	if (says_parent(span, o, wanted->header)) {
+		give_up(&key, COUNTER_INSTRUMENTED);
+		return 0;
+	}
 	span->partial = !note_call(span, o, wanted);
 	span->depth = depth;
 	span->net = net;
@@ -103,14 +107,33 @@ static __always_inline __u64 connected(struct pt_regs *ctx, struct client_span *
 	return fd;
 }
 
+/* Has the request carry the context of its span, which the goroutine that writes to the
+ * connection sees to. It writes one request after the other. */
+static __always_inline void hand_over_request(struct pt_regs *ctx, const struct operation_key *key,
+					      const struct client_span *span, const struct client_offsets *o)
+{
+	struct span_key written;
+	__u64 writer;
+
+	if (!injects || o->http1_writer == ABSENT || go_read(&writer, GO_ARG0(ctx), o->http1_writer))
+		return;
+	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, 0);
+	if (span)
+		note_way(&written, &span->head, 0, WAY_ENDED);
+	else
+		forget_way(&written);
+}
+
 /* func (pc *persistConn) roundTrip(req *transportRequest) (resp *Response, err error) */
 SEC("uprobe")
 int note_connection(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
-	struct client_offsets *o;
+	struct client_offsets *o = NULL;
 	struct client_span *span = running(ctx, &key, &o);
 
+	if (o)
+		hand_over_request(ctx, &key, span, o);
 	if (!span)
 		return 0;
 	if (read_connection(&o->conn, connected(ctx, span, o, o->http1_conn), END_CLIENT, &span->connection))
@@ -174,13 +197,17 @@ static __always_inline int announce_stream(struct pt_regs *ctx, const struct ope
 	struct span_key message = key_in(key->tgid, key->generation, KEY_MESSAGE, GO_ARG1(ctx), 0);
 	struct span_way *way = find_way(&message), found;
 	struct connection connection;
-	__u64 client;
+	__u64 client, framer;
 	__u32 id;
 
 	if (!way || read_way(way, &message, &found) == WAY_EMPTY || site == ABSENT || sent->conn == ABSENT ||
 	    sent->id == ABSENT || sent->client == ABSENT || go_read(&id, GO_ARG0(ctx), sent->id) ||
 	    go_read(&client, GO_ARG0(ctx), sent->client))
 		return 0;
+	if (injects && sent->framer != ABSENT && !go_read(&framer, client, sent->framer)) {
+		message = key_in(key->tgid, key->generation, KEY_FRAME, framer, id);
+		note_ids(&message, found.trace_id, found.span_id, found.flags, 0, WAY_ENDED);
+	}
 	if (read_connection(&o->conn, fd_of(&o->conn, GO_PC(ctx) - site, client + sent->conn), END_CLIENT, &connection))
 		announce(&connection, id, found.trace_id, found.span_id, found.flags);
 	return 0;

@@ -64,6 +64,7 @@ func clientFields() []probe.Field {
 		golang.Field("net/http", "Request", "URL", unsafe.Offsetof(o.RequestUrl)),
 		golang.Field("net/http", "Request", "Response", unsafe.Offsetof(o.RequestResponse)),
 		golang.Field("net/http", "Request", "ctx", unsafe.Offsetof(o.RequestContext)),
+		golang.Optional("net/http", "Request", "Header", unsafe.Offsetof(o.RequestHeader)),
 		golang.Field("net/url", "URL", "Scheme", unsafe.Offsetof(o.UrlScheme)),
 		golang.Field("net/url", "URL", "Opaque", unsafe.Offsetof(o.UrlOpaque)),
 		golang.Field("net/url", "URL", "Host", unsafe.Offsetof(o.UrlHost)),
@@ -75,6 +76,7 @@ func clientFields() []probe.Field {
 		golang.Field("net/http", "Response", "ProtoMinor", unsafe.Offsetof(o.ResponseProtoMinor)),
 		golang.Field("net/http", "Response", "Request", unsafe.Offsetof(o.ResponseRequest)),
 		golang.Optional("net/http", "persistConn", "conn", unsafe.Offsetof(o.Http1Conn)),
+		golang.Optional("net/http", "persistConn", "bw", unsafe.Offsetof(o.Http1Writer)),
 	}
 	bundled := func(structName, name string, slot uintptr) probe.Field {
 		return golang.Optional("net/http", "http2"+structName, name, slot)
@@ -86,6 +88,7 @@ func clientFields() []probe.Field {
 	fields = append(fields, sentFields(internal, unsafe.Offsetof(o.Internal))...)
 	fields = append(fields, sentFields(ofNet, unsafe.Offsetof(o.Net))...)
 	fields = append(fields, golang.ParentFields(unsafe.Offsetof(o.Parent))...)
+	fields = append(fields, golang.MapFields(unsafe.Offsetof(o.Map))...)
 	fields = append(fields, golang.TypeFields(unsafe.Offsetof(o.Type))...)
 	return append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
 }
@@ -95,6 +98,7 @@ func sentFields(field func(structName, name string, slot uintptr) probe.Field, b
 	var o clientClientOffsets
 	return []probe.Field{
 		field("ClientConn", "tconn", base+unsafe.Offsetof(o.Bundled.Conn)),
+		field("ClientConn", "fr", base+unsafe.Offsetof(o.Bundled.Framer)),
 		field("clientStream", "ID", base+unsafe.Offsetof(o.Bundled.Id)),
 		field("clientStream", "cc", base+unsafe.Offsetof(o.Bundled.Client)),
 	}

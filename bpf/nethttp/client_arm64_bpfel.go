@@ -22,6 +22,7 @@ type clientClientOffsets struct {
 	RequestUrl         uint32
 	RequestResponse    uint32
 	RequestContext     uint32
+	RequestHeader      uint32
 	UrlScheme          uint32
 	UrlOpaque          uint32
 	UrlHost            uint32
@@ -33,21 +34,25 @@ type clientClientOffsets struct {
 	ResponseProtoMinor uint32
 	ResponseRequest    uint32
 	Http1Conn          uint32
+	Http1Writer        uint32
 	Bundled            struct {
 		_      structs.HostLayout
 		Conn   uint32
+		Framer uint32
 		Id     uint32
 		Client uint32
 	}
 	Internal struct {
 		_      structs.HostLayout
 		Conn   uint32
+		Framer uint32
 		Id     uint32
 		Client uint32
 	}
 	Net struct {
 		_      structs.HostLayout
 		Conn   uint32
+		Framer uint32
 		Id     uint32
 		Client uint32
 	}
@@ -87,6 +92,21 @@ type clientClientOffsets struct {
 		TimerDeadline  uint32
 		TimerTimer     uint32
 		ItabFun        uint32
+	}
+	Map struct {
+		_                structs.HostLayout
+		Layout           uint32
+		HmapCount        uint32
+		HmapFlags        uint32
+		HmapB            uint32
+		HmapBuckets      uint32
+		HmapOldbuckets   uint32
+		MapUsed          uint32
+		MapDirPtr        uint32
+		MapDirLen        uint32
+		TableGroups      uint32
+		GroupsData       uint32
+		GroupsLengthMask uint32
 	}
 	BundledSite   uint32
 	InternalSite  uint32
@@ -185,7 +205,7 @@ type clientClientSpan struct {
 
 type clientCounts struct {
 	_ structs.HostLayout
-	N [15]uint64
+	N [18]uint64
 }
 
 type clientOperationKey struct {
@@ -240,6 +260,7 @@ const (
 	clientProgStartCall              = "start_call"
 	clientProgStartNetCall           = "start_net_call"
 	clientVarHashSeed                = "hash_seed"
+	clientVarInjects                 = "injects"
 	clientVarLastSet                 = "last_set"
 	clientVarLibrary                 = "library"
 	clientVarNever                   = "never"
@@ -322,6 +343,7 @@ type clientMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects           *ebpf.VariableSpec `ebpf:"injects"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
@@ -377,6 +399,7 @@ func (m *clientMaps) Close() error {
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Injects           *ebpf.Variable `ebpf:"injects"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`

@@ -60,7 +60,7 @@ func serverHooks() []probe.Hook {
 		{Symbol: serveConn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		{Symbol: serveConnIn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		// The server of grpc is the handler, and the request becomes one of its calls.
-		{Symbol: "google.golang.org/grpc/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: "google.golang.org/grpc"},
+		{Symbol: "google.golang.org/grpc/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: []string{"google.golang.org/grpc"}},
 		// A request that a middleware has copied has its route on the copy.
 		{Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy", Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes)},
 	}

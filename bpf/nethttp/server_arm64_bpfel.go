@@ -15,7 +15,7 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [15]uint64
+	N [18]uint64
 }
 
 type serverEnding uint32
@@ -292,6 +292,7 @@ const (
 	serverProgStartStream      = "start_stream"
 	serverVarEndingLayout      = "ending_layout"
 	serverVarHashSeed          = "hash_seed"
+	serverVarInjects           = "injects"
 	serverVarLastSet           = "last_set"
 	serverVarLibrary           = "library"
 	serverVarMaxKept           = "max_kept"
@@ -376,6 +377,7 @@ type serverMapSpecs struct {
 type serverVariableSpecs struct {
 	EndingLayout      *ebpf.VariableSpec `ebpf:"ending_layout"`
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects           *ebpf.VariableSpec `ebpf:"injects"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	MaxKept           *ebpf.VariableSpec `ebpf:"max_kept"`
@@ -435,6 +437,7 @@ func (m *serverMaps) Close() error {
 type serverVariables struct {
 	EndingLayout      *ebpf.Variable `ebpf:"ending_layout"`
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Injects           *ebpf.Variable `ebpf:"injects"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	MaxKept           *ebpf.Variable `ebpf:"max_kept"`

@@ -26,24 +26,27 @@ const (
 	sharedCounterCOUNTER_OPERATIONS         sharedCounter = 0
 	sharedCounterCOUNTER_SUBMITTED          sharedCounter = 1
 	sharedCounterCOUNTER_NOT_SAMPLED        sharedCounter = 2
-	sharedCounterCOUNTER_DISCARDED          sharedCounter = 3
-	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 4
-	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 5
-	sharedCounterCOUNTER_LOST_UNREADABLE    sharedCounter = 6
-	sharedCounterCOUNTER_LOST_UNSUPPORTED   sharedCounter = 7
-	sharedCounterCOUNTER_LOST_UNFINISHED    sharedCounter = 8
-	sharedCounterCOUNTER_PARTIAL_UNREADABLE sharedCounter = 9
-	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 10
-	sharedCounterCOUNTER_PARENT_AMBIGUOUS   sharedCounter = 11
-	sharedCounterCOUNTER_PARENT_EVICTED     sharedCounter = 12
-	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 13
-	sharedCounterCOUNTER_HITS               sharedCounter = 14
-	sharedCounterCOUNTERS                   sharedCounter = 15
+	sharedCounterCOUNTER_INSTRUMENTED       sharedCounter = 3
+	sharedCounterCOUNTER_DISCARDED          sharedCounter = 4
+	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 5
+	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 6
+	sharedCounterCOUNTER_LOST_UNREADABLE    sharedCounter = 7
+	sharedCounterCOUNTER_LOST_UNSUPPORTED   sharedCounter = 8
+	sharedCounterCOUNTER_LOST_UNFINISHED    sharedCounter = 9
+	sharedCounterCOUNTER_PARTIAL_UNREADABLE sharedCounter = 10
+	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 11
+	sharedCounterCOUNTER_PARENT_AMBIGUOUS   sharedCounter = 12
+	sharedCounterCOUNTER_PARENT_EVICTED     sharedCounter = 13
+	sharedCounterCOUNTER_INJECTED           sharedCounter = 14
+	sharedCounterCOUNTER_NOT_INJECTED       sharedCounter = 15
+	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 16
+	sharedCounterCOUNTER_HITS               sharedCounter = 17
+	sharedCounterCOUNTERS                   sharedCounter = 18
 )
 
 type sharedCounts struct {
 	_ structs.HostLayout
-	N [15]uint64
+	N [18]uint64
 }
 
 type sharedEvent struct {
@@ -140,6 +143,7 @@ const (
 	sharedVarCounterLayout      = "counter_layout"
 	sharedVarEventLayout        = "event_layout"
 	sharedVarHashSeed           = "hash_seed"
+	sharedVarInjects            = "injects"
 	sharedVarKeepingLayout      = "keeping_layout"
 	sharedVarLastSet            = "last_set"
 	sharedVarLibrary            = "library"
@@ -219,6 +223,7 @@ type sharedVariableSpecs struct {
 	CounterLayout      *ebpf.VariableSpec `ebpf:"counter_layout"`
 	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
 	HashSeed           *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects            *ebpf.VariableSpec `ebpf:"injects"`
 	KeepingLayout      *ebpf.VariableSpec `ebpf:"keeping_layout"`
 	LastSet            *ebpf.VariableSpec `ebpf:"last_set"`
 	Library            *ebpf.VariableSpec `ebpf:"library"`
@@ -279,6 +284,7 @@ type sharedVariables struct {
 	CounterLayout      *ebpf.Variable `ebpf:"counter_layout"`
 	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
 	HashSeed           *ebpf.Variable `ebpf:"hash_seed"`
+	Injects            *ebpf.Variable `ebpf:"injects"`
 	KeepingLayout      *ebpf.Variable `ebpf:"keeping_layout"`
 	LastSet            *ebpf.Variable `ebpf:"last_set"`
 	Library            *ebpf.Variable `ebpf:"library"`

@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -40,6 +42,7 @@ const (
 	variableLastSet     = "last_set"
 	variableHashSeed    = "hash_seed"
 	variableReadsKernel = "reads_kernel"
+	variableInjects     = "injects"
 )
 
 // Options sizes the maps.
@@ -85,7 +88,7 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	// A set has four places, of which an operation takes three at the most.
 	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
 	spec.Maps[mapSpanContexts].MaxEntries = sets
-	if k.constants, err = constants(sets); err != nil {
+	if k.constants, err = constants(sets, slices.ContainsFunc(libraries, writes)); err != nil {
 		return nil, err
 	}
 	if !options.Listen {
@@ -111,7 +114,9 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	return k, nil
 }
 
-func constants(sets uint32) (map[string]any, error) {
+func writes(library probe.Library) bool { return library.Writes }
+
+func constants(sets uint32, injects bool) (map[string]any, error) {
 	var seed [2]uint64
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
 		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
@@ -122,7 +127,11 @@ func constants(sets uint32) (map[string]any, error) {
 	} else if !errors.Is(err, ebpf.ErrNotSupported) {
 		return nil, fmt.Errorf("ask whether programs may read the kernel's memory: %w", err)
 	}
-	return map[string]any{variableLastSet: sets - 1, variableHashSeed: seed, variableReadsKernel: readsKernel}, nil
+	constants := map[string]any{variableLastSet: sets - 1, variableHashSeed: seed, variableReadsKernel: readsKernel, variableInjects: uint8(0)}
+	if injects {
+		constants[variableInjects] = uint8(1)
+	}
+	return constants, nil
 }
 
 func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) (*ebpf.Collection, error) {
@@ -141,7 +150,9 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 	if size := spec.Maps[mapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
 		return nil, fmt.Errorf("its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize)
 	}
-	spec.Maps[mapOperations].MaxEntries = uint32(options.MaxActive)
+	if operations := spec.Maps[mapOperations]; operations != nil {
+		operations.MaxEntries = uint32(options.MaxActive)
+	}
 	if maxKept := spec.Variables[variableMaxKept]; maxKept != nil {
 		n := options.MaxActive / 4
 		spec.Maps[mapOperations].MaxEntries += uint32(n)
@@ -149,17 +160,18 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 			return nil, err
 		}
 	}
-	for name, value := range k.constants {
-		if err := spec.Variables[name].Set(value); err != nil {
+	constants := maps.Clone(k.constants)
+	constants[variableLibrary] = uint16(index)
+	// A quarter full is worth a wake-up before the reader looks by itself.
+	constants[variableWakeupBytes] = uint64(options.RingBufferSize / 4)
+	for name, value := range constants {
+		variable := spec.Variables[name]
+		if variable == nil {
+			continue // the library has no use for it
+		}
+		if err := variable.Set(value); err != nil {
 			return nil, err
 		}
-	}
-	if err := spec.Variables[variableLibrary].Set(uint16(index)); err != nil {
-		return nil, err
-	}
-	// A quarter full is worth a wake-up before the reader looks by itself.
-	if err := spec.Variables[variableWakeupBytes].Set(uint64(options.RingBufferSize / 4)); err != nil {
-		return nil, err
 	}
 	for _, program := range spec.Programs {
 		if program.Type == ebpf.Kprobe && k.multi {

@@ -175,7 +175,7 @@ func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 	libraries := []probe.Library{
 		{Name: "one", Hooks: []probe.Hook{
 			{Symbol: "p.begin", Program: "begin"},
-			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: "two"},
+			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: []string{"two"}},
 		}},
 		{
 			Name: "two", Hooks: []probe.Hook{{Symbol: "p.start", Program: "start"}}, OffsetsSize: 4,

@@ -108,7 +108,7 @@ func (p *Plan) addDependent(b *model.Binary, library *probe.Library, index int) 
 	var notes reasons
 	for _, hook := range library.Hooks {
 		traced := slices.ContainsFunc(p.Libraries, func(other Library) bool {
-			return other.Library == hook.IfTraced && other.Traced()
+			return slices.Contains(hook.IfTraced, other.Library) && other.Traced()
 		})
 		if traced && wanted(b, library, &hook) {
 			if err := l.add(b, &hook); err != nil {
@@ -117,6 +117,9 @@ func (p *Plan) addDependent(b *model.Binary, library *probe.Library, index int) 
 		}
 	}
 	l.Notes = append(l.Notes, notes.list()...)
+	if library.Auxiliary && len(l.Sites) == 0 {
+		*l = Library{Library: library.Name, Unused: true}
+	}
 }
 
 // add gives a hook its sites.
@@ -153,7 +156,7 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	}
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
-		if hook.IfTraced != "" || !wanted(b, library, &hook) {
+		if len(hook.IfTraced) > 0 || !wanted(b, library, &hook) {
 			continue // of another version, or not used, or it comes later
 		}
 		if hook.Unless != (model.Field{}) {
@@ -234,10 +237,10 @@ func (r reasons) list() []string {
 }
 
 // uses tells whether a binary has any function at which an operation begins or
-// ends; those of optional hooks alone are not worth it.
+// ends; those of optional hooks alone are not worth it, but for who works for others.
 func uses(b *model.Binary, library *probe.Library) bool {
 	for _, hook := range library.Hooks {
-		if _, ok := b.Functions[hook.Symbol]; ok && !hook.Optional {
+		if _, ok := b.Functions[hook.Symbol]; ok && (!hook.Optional || library.Auxiliary) {
 			return true
 		}
 	}

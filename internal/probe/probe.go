@@ -50,9 +50,9 @@ type Hook struct {
 	// Unless names a field that makes the hook superfluous where its offset is
 	// known.
 	Unless model.Field
-	// IfTraced names a library: the hook has probes only in binaries in which that
-	// one is traced.
-	IfTraced string
+	// IfTraced names libraries: the hook has probes only in binaries in which one of
+	// them is traced.
+	IfTraced []string
 	// OnDemand hooks are attached to a binary when a record of one of its
 	// processes says that they are missed (process.ContextMissesHooks). They are
 	// optional.
@@ -201,6 +201,12 @@ func Structs(libraries []Library) map[string]bool {
 // Library is one instrumented library.
 type Library struct {
 	Name   string // "net/http": names the scope, the log lines and the inspection's sections
+	// Auxiliary libraries have no spans, but work for others: all of their hooks have
+	// IfTraced.
+	Auxiliary bool
+	// Writes says that the library's programs write to the memory of targets, which
+	// not every kernel lets them, nor every user.
+	Writes bool
 	Hooks  []Hook
 	Fields []Field
 	// Functions are what types are known by; nothing is attached to them.
