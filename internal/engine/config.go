@@ -28,6 +28,16 @@ const (
 	QueryDrop   = model.QueryDrop
 )
 
+// InstrumentedMode says what becomes of programs that contain OpenTelemetry's SDK,
+// and so may trace themselves.
+type InstrumentedMode string
+
+// The modes for such programs.
+const (
+	InstrumentedSkip  InstrumentedMode = "skip"  // they are left alone
+	InstrumentedTrace InstrumentedMode = "trace" // they are traced as all others
+)
+
 // ValidateTargets joins all that is wrong with the entries.
 func ValidateTargets(targets, exclude []Target) error {
 	return discover.ValidateTargets(targets, exclude)
@@ -39,6 +49,9 @@ type Config struct {
 	Exclude []Target
 	// URLQuery says what becomes of url.query.
 	URLQuery QueryMode
+	// Instrumented says what becomes of programs that contain OpenTelemetry's SDK:
+	// they are left alone, unless it is InstrumentedTrace.
+	Instrumented InstrumentedMode
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.
 	RingBufferSize int

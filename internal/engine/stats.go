@@ -27,6 +27,9 @@ type Stats struct {
 	Degraded map[DegradedReason]uint64
 	// AttachFailures counts the binaries that matched and could not be traced.
 	AttachFailures uint64
+	// LeftAlone counts the binaries that matched and are not traced since they
+	// contain OpenTelemetry's SDK.
+	LeftAlone uint64
 	// EventsLost counts the events on processes that found no room; a scan
 	// finds what they told.
 	EventsLost uint64
@@ -70,6 +73,7 @@ type counts struct {
 	emitted        uint64
 	lost           map[LostReason]uint64
 	attachFailures uint64
+	leftAlone      uint64
 	processes      int
 	binaries       int
 }
@@ -94,6 +98,12 @@ func (c *counts) failToAttach() {
 	c.attachFailures++
 }
 
+func (c *counts) leaveAlone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leftAlone++
+}
+
 func (c *counts) gauges(processes, binaries int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,6 +118,7 @@ func (c *counts) stats() Stats {
 		Lost:           maps.Clone(c.lost),
 		Degraded:       map[DegradedReason]uint64{},
 		AttachFailures: c.attachFailures,
+		LeftAlone:      c.leftAlone,
 		Processes:      c.processes,
 		Binaries:       c.binaries,
 	}

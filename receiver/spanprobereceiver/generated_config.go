@@ -24,6 +24,8 @@ type Target struct {
 type Config struct {
 	// Processes that are not traced: those that match any entry.
 	Exclude []Target `mapstructure:"exclude,omitempty"`
+	// What becomes of programs that contain OpenTelemetry's SDK, and so may trace themselves: "skip" leaves them alone, "trace" traces them as all others.
+	Instrumented string `mapstructure:"instrumented"`
 	// Operations that may be in flight at a time, over all targets. One more is lost, and counted.
 	MaxActiveSpans int `mapstructure:"max_active_spans"`
 	// Room for finished spans between the kernel and the collector, in bytes: a power of two, and a multiple of the page size. A span that finds none is lost, and counted.
@@ -38,6 +40,7 @@ type Config struct {
 
 func createDefaultConfig() component.Config {
 	return &Config{
+		Instrumented:   "skip",
 		MaxActiveSpans: 16384,
 		RingBufferSize: 4194304,
 		URLQuery:       "redact",

@@ -49,6 +49,7 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 		Targets:        engineTargets(c.Targets),
 		Exclude:        engineTargets(c.Exclude),
 		URLQuery:       engine.QueryMode(c.URLQuery),
+		Instrumented:   engine.InstrumentedMode(c.Instrumented),
 		RingBufferSize: c.RingBufferSize,
 		MaxActiveSpans: c.MaxActiveSpans,
 	}, engine.Settings{
