@@ -120,7 +120,7 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 			}, "%s to be up", name)
 			client.CloseIdleConnections()
 
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, Port: port(t, address)}}, Instrumented: engine.InstrumentedTrace})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, Port: port(t, address)}}})
 			tracer.AwaitTracing(t, 1)
 			version := "1.1"
 			if p.http2 {

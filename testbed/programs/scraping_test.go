@@ -64,7 +64,7 @@ func TestEveryScrapeOfPrometheusIsASpan(t *testing.T) {
 		},
 	}, address)
 	tracing.Eventually(t, func() bool { return get("http://"+address+"/-/ready") == "200" }, "prometheus to be up")
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, Port: port(t, address)}}, Instrumented: engine.InstrumentedTrace})
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, Port: port(t, address)}}})
 	tracer.AwaitTracing(t, 1)
 	targets, whole := filepath.Join(folder, "targets.json"), filepath.Join(folder, "targets.new")
 	if err := os.WriteFile(whole, fmt.Appendf(nil, `[{"targets": [%q, %q]}]`, up, down), 0o644); err != nil {

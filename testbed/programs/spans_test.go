@@ -177,7 +177,7 @@ func lostNothing(t *testing.T, tracer *tracing.Tracer) {
 
 // executables are targets by the paths of their files.
 func executables(paths ...string) engine.Config {
-	config := engine.Config{Instrumented: engine.InstrumentedTrace} // etcd, Jaeger and others contain the SDK
+	var config engine.Config
 	for _, path := range paths {
 		config.Targets = append(config.Targets, engine.Target{Exe: path})
 	}
