@@ -15,7 +15,8 @@ type Stats struct {
 	Operations uint64
 	// Emitted counts the spans that the next consumer accepted.
 	Emitted uint64
-	// NotSampled counts the operations whose incoming context said so.
+	// NotSampled counts the operations whose trace is not sampled: their incoming
+	// context said so, or the sampler.
 	NotSampled uint64
 	// Discarded counts what began like an operation and was none: a request that
 	// goes on as another one, or as a call of gRPC, which is counted itself, and what a server of

@@ -41,6 +41,9 @@ func (c *Config) Validate() error {
 	if modes := []engine.InstrumentedMode{engine.InstrumentedSkip, engine.InstrumentedTrace}; !slices.Contains(modes, engine.InstrumentedMode(c.Instrumented)) {
 		errs = append(errs, fmt.Errorf("instrumented: %q is none of %q", c.Instrumented, modes))
 	}
+	if _, err := engine.NewSampler(c.Sampling.Ratio, c.Sampling.ParentBased); err != nil {
+		errs = append(errs, fmt.Errorf("sampling.ratio: %w", err))
+	}
 	if n := c.RingBufferSize; n < minRingBufferSize || n > maxRingBufferSize || bits.OnesCount(uint(n)) != 1 {
 		errs = append(errs, fmt.Errorf("ring_buffer_size: %d is no power of two from %d to %d", n, minRingBufferSize, maxRingBufferSize))
 	}

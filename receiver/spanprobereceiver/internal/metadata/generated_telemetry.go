@@ -316,7 +316,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeNotSampled, err = builder.meter.Int64ObservableCounter(
 		"otelcol_receiver_spanprobe_not_sampled",
-		metric.WithDescription("Operations without a span since their incoming trace context was not sampled. [Development]"),
+		metric.WithDescription("Operations without a span since their trace is not sampled. [Development]"),
 		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)

@@ -116,7 +116,7 @@ func AssertEqualReceiverSpanprobeExecutablesLeftAlone(t *testing.T, tt *componen
 func AssertEqualReceiverSpanprobeNotSampled(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_spanprobe_not_sampled",
-		Description: "Operations without a span since their incoming trace context was not sampled. [Development]",
+		Description: "Operations without a span since their trace is not sampled. [Development]",
 		Unit:        "{operation}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
