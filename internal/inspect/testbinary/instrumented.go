@@ -90,7 +90,8 @@ func Instrumented(t testing.TB, b Build, has SDK, version string) string {
 	case Fork:
 		return Program(t, b, []File{
 			{"main.go", fmt.Sprintf(providing, `"example.com/testserver/telemetry/sdk/trace"`)},
-			{"telemetry/sdk/trace/trace.go", fork}, {"go.mod", module},
+			{"telemetry/sdk/trace/trace.go", fork},
+			{"go.mod", module},
 		})
 	}
 	return Program(t, b, []File{{"main.go", fmt.Sprintf(providing, `"go.opentelemetry.io/otel/sdk/trace"`)}, {"go.mod", required}})
