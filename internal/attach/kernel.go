@@ -45,12 +45,17 @@ const (
 	variableInjects     = "injects"
 )
 
-// Options sizes the maps.
+// Options sizes the maps, and is what the programs are told.
 type Options struct {
 	RingBufferSize int  // bytes; a power of two and a multiple of the page size
 	MaxActive      int  // operations in flight, for each library
 	MaxBinaries    int  // attached at one time
 	Listen         bool // whether to report listen(2)
+	// SamplingThreshold is what the last 56 bits of a trace's id must not be below
+	// for it to be sampled: 0 for all, 2^56 for none.
+	SamplingThreshold uint64
+	// IgnoreParent applies it to operations with a remote parent, too.
+	IgnoreParent bool
 }
 
 // Kernel is what is loaded: the programs that watch processes, already running,

@@ -27,12 +27,17 @@ type prepared struct {
 	goVersion  string
 	goroutine  *plan.Goroutine
 	err        error
-	vanished   bool // the process went away before its file could be opened
+	vanished   bool   // the process went away before its file could be opened
+	leftAlone  string // the function that says that the program may trace itself, if it is left alone for that
 }
 
 // prepare inspects and attaches a binary in the background.
 func (c *controller) prepare(t *traced) {
 	if c.stopping {
+		return
+	}
+	if c.leftAlone[t.id] {
+		t.state = stateLeftAlone
 		return
 	}
 	index, ok := c.indexes.take()
@@ -94,6 +99,12 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 		return p
 	}
 	p.goVersion, p.goroutine, p.err = binary.GoVersion, planned.Goroutine, leftOut(planned)
+	// One in which nothing would be traced either way is told of as such.
+	used := planned.Traced() || p.err != nil
+	if used && binary.TracerProvider != "" && c.config.Instrumented != InstrumentedTrace {
+		p.leftAlone, p.err = binary.TracerProvider, nil
+		return p
+	}
 	if !planned.Traced() {
 		return p
 	}

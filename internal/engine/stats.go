@@ -15,7 +15,8 @@ type Stats struct {
 	Operations uint64
 	// Emitted counts the spans that the next consumer accepted.
 	Emitted uint64
-	// NotSampled counts the operations whose incoming context said so.
+	// NotSampled counts the operations whose trace is not sampled: their incoming
+	// context said so, or the sampler.
 	NotSampled uint64
 	// Discarded counts what began like an operation and was none: a request that
 	// goes on as another one, or as a call of gRPC, which is counted itself, and what a server of
@@ -27,6 +28,9 @@ type Stats struct {
 	Degraded map[DegradedReason]uint64
 	// AttachFailures counts the binaries that matched and could not be traced.
 	AttachFailures uint64
+	// LeftAlone counts the binaries that matched and are not traced since they
+	// contain OpenTelemetry's SDK.
+	LeftAlone uint64
 	// EventsLost counts the events on processes that found no room; a scan
 	// finds what they told.
 	EventsLost uint64
@@ -72,6 +76,7 @@ type counts struct {
 	emitted        uint64
 	lost           map[LostReason]uint64
 	attachFailures uint64
+	leftAlone      uint64
 	processes      int
 	binaries       int
 }
@@ -96,6 +101,12 @@ func (c *counts) failToAttach() {
 	c.attachFailures++
 }
 
+func (c *counts) leaveAlone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leftAlone++
+}
+
 func (c *counts) gauges(processes, binaries int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,6 +121,7 @@ func (c *counts) stats() Stats {
 		Lost:           maps.Clone(c.lost),
 		Degraded:       map[DegradedReason]uint64{},
 		AttachFailures: c.attachFailures,
+		LeftAlone:      c.leftAlone,
 		Processes:      c.processes,
 		Binaries:       c.binaries,
 	}

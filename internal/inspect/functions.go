@@ -14,16 +14,23 @@ import (
 // is wanted is.
 const maxName = 512
 
+// newTracerProvider is how the name of the function ends that makes tracer providers
+// of OpenTelemetry's SDK (sdk/trace/provider.go of go.opentelemetry.io/otel), in a
+// vendor folder or a fork as well. The linker leaves out what is never called: a
+// program that gets no more than the API, the types or the metrics from its
+// dependencies does not have it.
+const newTracerProvider = "/sdk/trace.NewTracerProvider"
+
 // functions finds the wanted functions in one pass over the table, whose entries
-// are relative to text.
-func (f *File) functions(table *pclntab, text uint64, wanted []string) (map[string]model.Function, error) {
+// are relative to text, and the name of the one that makes tracer providers.
+func (f *File) functions(table *pclntab, text uint64, wanted []string) (found map[string]model.Function, tracerProvider string, err error) {
 	names := make(map[string]bool, len(wanted))
 	for _, name := range wanted {
 		names[name] = true
 	}
-	found := make(map[string]model.Function, len(wanted))
+	found = make(map[string]model.Function, len(wanted))
 	reader := newNameReader(table)
-	err := table.walk(func(entry, next, function uint64) error {
+	err = table.walk(func(entry, next, function uint64) error {
 		name, err := reader.name(function, names)
 		if err != nil || name == "" {
 			return err
@@ -32,7 +39,7 @@ func (f *File) functions(table *pclntab, text uint64, wanted []string) (map[stri
 		found[name], err = f.function(name, text+entry, text+next)
 		return err
 	})
-	return found, err
+	return found, reader.tracerProvider, err
 }
 
 // function reads the code of a function that ends before next.
@@ -63,6 +70,8 @@ type nameReader struct {
 	names     window
 	nameField int64 // offset of _func.nameOff
 	buffer    [maxName]byte
+	// tracerProvider is the first name that ends in newTracerProvider; "": none did.
+	tracerProvider string
 }
 
 func newNameReader(t *pclntab) *nameReader {
@@ -93,10 +102,17 @@ func (r *nameReader) name(function uint64, wanted map[string]bool) (string, erro
 		return "", err
 	}
 	end := bytes.IndexByte(r.buffer[:n], 0)
-	if end < 0 || !wanted[string(r.buffer[:end])] {
+	if end < 0 {
 		return "", nil
 	}
-	return string(r.buffer[:end]), nil
+	name := r.buffer[:end]
+	if r.tracerProvider == "" && bytes.HasSuffix(name, []byte(newTracerProvider)) {
+		r.tracerProvider = string(name)
+	}
+	if !wanted[string(name)] {
+		return "", nil
+	}
+	return string(name), nil
 }
 
 // windowSize is how much of a file a window holds, in bytes.

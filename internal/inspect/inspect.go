@@ -151,11 +151,12 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	data, noData := f.moduledata(table)
 	base, err := f.textBase(table, data, noData)
 	if err == nil {
-		b.Functions, err = f.functions(table, base, wanted)
+		b.Functions, b.TracerProvider, err = f.functions(table, base, wanted)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
 	}
+	b.TracerProvider = text(b.TracerProvider)
 	if noData == nil {
 		b.Text, b.Moduledata = data.text(), data[:]
 	}

@@ -50,6 +50,9 @@ type Binary struct {
 	Stripped  bool              `json:"stripped"`           // no symbol table (the pclntab is always there)
 	DWARF     bool              `json:"dwarf"`              // has .debug_info
 	PIE       bool              `json:"pie"`
+	// TracerProvider is the function that makes tracer providers of OpenTelemetry's
+	// SDK, by its full name, if the binary has it: who has it makes spans of its own.
+	TracerProvider string `json:"tracer_provider,omitempty"`
 	// Functions holds those of the wanted functions that exist, by symbol name.
 	Functions map[string]Function `json:"-"`
 	// Text is the virtual address, as linked, that the code starts at, and

@@ -38,6 +38,12 @@ func (c *Config) Validate() error {
 	if modes := []engine.QueryMode{engine.QueryRedact, engine.QueryKeep, engine.QueryDrop}; !slices.Contains(modes, engine.QueryMode(c.URLQuery)) {
 		errs = append(errs, fmt.Errorf("url_query: %q is none of %q", c.URLQuery, modes))
 	}
+	if modes := []engine.InstrumentedMode{engine.InstrumentedSkip, engine.InstrumentedTrace}; !slices.Contains(modes, engine.InstrumentedMode(c.Instrumented)) {
+		errs = append(errs, fmt.Errorf("instrumented: %q is none of %q", c.Instrumented, modes))
+	}
+	if _, err := engine.NewSampler(c.Sampling.Ratio, c.Sampling.ParentBased); err != nil {
+		errs = append(errs, fmt.Errorf("sampling.ratio: %w", err))
+	}
 	if n := c.RingBufferSize; n < minRingBufferSize || n > maxRingBufferSize || bits.OnesCount(uint(n)) != 1 {
 		errs = append(errs, fmt.Errorf("ring_buffer_size: %d is no power of two from %d to %d", n, minRingBufferSize, maxRingBufferSize))
 	}

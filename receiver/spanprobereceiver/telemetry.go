@@ -29,6 +29,7 @@ func observe(t *metadata.TelemetryBuilder, read func() (engine.Stats, error), lo
 		single(s, t.RegisterReceiverSpanprobeNotSampledCallback, func(s *engine.Stats) uint64 { return s.NotSampled }),
 		single(s, t.RegisterReceiverSpanprobeDiscardedCallback, func(s *engine.Stats) uint64 { return s.Discarded }),
 		single(s, t.RegisterReceiverSpanprobeAttachFailuresCallback, func(s *engine.Stats) uint64 { return s.AttachFailures }),
+		single(s, t.RegisterReceiverSpanprobeExecutablesLeftAloneCallback, func(s *engine.Stats) uint64 { return s.LeftAlone }),
 		single(s, t.RegisterReceiverSpanprobeEventsLostCallback, func(s *engine.Stats) uint64 { return s.EventsLost }),
 		single(s, t.RegisterReceiverSpanprobeProbeHitsCallback, func(s *engine.Stats) uint64 { return s.ProbeHits }),
 		single(s, t.RegisterReceiverSpanprobeProcessesCallback, func(s *engine.Stats) int { return s.Processes }),

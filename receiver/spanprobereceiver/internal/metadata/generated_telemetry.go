@@ -25,22 +25,23 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                           metric.Meter
-	mu                              sync.Mutex
-	registrations                   []metric.Registration
-	ReceiverSpanprobeActive         metric.Int64ObservableGauge
-	ReceiverSpanprobeAttachFailures metric.Int64ObservableCounter
-	ReceiverSpanprobeDiscarded      metric.Int64ObservableCounter
-	ReceiverSpanprobeEventsLost     metric.Int64ObservableCounter
-	ReceiverSpanprobeExecutables    metric.Int64ObservableGauge
-	ReceiverSpanprobeNotSampled     metric.Int64ObservableCounter
-	ReceiverSpanprobeOperations     metric.Int64ObservableCounter
-	ReceiverSpanprobeProbeHits      metric.Int64ObservableCounter
-	ReceiverSpanprobeProcesses      metric.Int64ObservableGauge
-	ReceiverSpanprobeSpansDegraded  metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansEmitted   metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansLost      metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansRefused   metric.Int64Counter
+	meter                                 metric.Meter
+	mu                                    sync.Mutex
+	registrations                         []metric.Registration
+	ReceiverSpanprobeActive               metric.Int64ObservableGauge
+	ReceiverSpanprobeAttachFailures       metric.Int64ObservableCounter
+	ReceiverSpanprobeDiscarded            metric.Int64ObservableCounter
+	ReceiverSpanprobeEventsLost           metric.Int64ObservableCounter
+	ReceiverSpanprobeExecutables          metric.Int64ObservableGauge
+	ReceiverSpanprobeExecutablesLeftAlone metric.Int64ObservableCounter
+	ReceiverSpanprobeNotSampled           metric.Int64ObservableCounter
+	ReceiverSpanprobeOperations           metric.Int64ObservableCounter
+	ReceiverSpanprobeProbeHits            metric.Int64ObservableCounter
+	ReceiverSpanprobeProcesses            metric.Int64ObservableGauge
+	ReceiverSpanprobeSpansDegraded        metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansEmitted         metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansLost            metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansRefused         metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -120,6 +121,21 @@ func (builder *TelemetryBuilder) RegisterReceiverSpanprobeExecutablesCallback(cb
 		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeExecutables, obs: o})
 		return nil
 	}, builder.ReceiverSpanprobeExecutables)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverSpanprobeExecutablesLeftAloneCallback sets callback for observable ReceiverSpanprobeExecutablesLeftAlone metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobeExecutablesLeftAloneCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeExecutablesLeftAlone, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobeExecutablesLeftAlone)
 	if err != nil {
 		return err
 	}
@@ -292,9 +308,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{executable}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeExecutablesLeftAlone, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_executables_left_alone",
+		metric.WithDescription("Executables of targets that are not traced since they contain OpenTelemetry's SDK. [Development]"),
+		metric.WithUnit("{executable}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeNotSampled, err = builder.meter.Int64ObservableCounter(
 		"otelcol_receiver_spanprobe_not_sampled",
-		metric.WithDescription("Operations without a span since their incoming trace context was not sampled. [Development]"),
+		metric.WithDescription("Operations without a span since their trace is not sampled. [Development]"),
 		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)
