@@ -58,7 +58,10 @@ struct stream_span {
  * a program's stack is 512 bytes, those of what it calls included. */
 struct stream_work {
 	struct wanted_headers wanted;
-	struct connection connection;
+	union {
+		struct connection connection;
+		struct span_way found;
+	};
 	struct go_interface context;
 	struct go_string method;
 	struct go_string socket;
@@ -84,14 +87,14 @@ static __always_inline __u64 common_stream(const struct stream_offsets *o, __u64
 }
 
 /* Reads the client's address off the transport. */
-static __always_inline bool note_peer(struct stream_span *span, const struct stream_offsets *o,
-				      const struct go_interface *transport, struct go_string *socket)
+called bool note_peer(struct stream_span *span, const struct stream_offsets *o, const struct go_interface *transport,
+		      struct go_string *socket)
 {
 	struct go_interface addr;
 	struct go_string remote;
 	__u64 request;
 
-	if (!span->text || o->conn.itab_fun == ABSENT)
+	if (!span || !o || !transport || !socket || !span->text || o->conn.itab_fun == ABSENT)
 		return true;
 	if (holds(o->conn.itab_fun, span->text, transport, o->http2_close)) {
 		__u32 at = o->remote_addr;
@@ -114,20 +117,20 @@ static __always_inline bool note_peer(struct stream_span *span, const struct str
 
 /* Looks for the call that is the stream's parent: at the other end of the connection, or
  * where the request was that net/http has begun with it. */
-static __always_inline enum inherited inherit_peer(struct stream_span *span, const struct stream_offsets *o,
-						   const struct operation_key *key, struct stream_work *work,
-						   const struct go_interface *transport, __u64 stream)
+static __noinline int inherit_peer(struct stream_span *span, const struct stream_offsets *o,
+				   const struct operation_key *key, const struct go_interface *transport, __u64 stream)
 {
-	struct span_way found;
+	struct stream_work *work;
 	__u32 id;
 
-	if (!span->text)
+	if (!span || !o || !key || !transport || !span->text)
 		return INHERITED_NOTHING;
+	work = (struct stream_work *)(span->texts + WORK_AT);
 	if (holds(o->conn.itab_fun, span->text, transport, o->handler_close)) {
-		if (!find_context(key, &o->parent, span->text, work->context, &found))
+		if (!find_context(key, &o->parent, span->text, work->context, &work->found))
 			return INHERITED_NOTHING;
 		span->head.context |= CONTEXT_REMOTE_PARENT;
-		return inherit_way(&span->head, &found);
+		return inherit_way(&span->head, &work->found);
 	}
 	if (o->transport_conn == ABSENT || o->stream_id == ABSENT ||
 	    !holds(o->conn.itab_fun, span->text, transport, o->http2_close) || go_read(&id, stream, o->stream_id) ||
@@ -143,7 +146,7 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 					      __u64 address, __u64 g)
 {
 	struct stream_work *work = (struct stream_work *)(span->texts + WORK_AT);
-	__u64 stream = common_stream(o, address), metadata = 0, goid;
+	__u64 stream = common_stream(o, address), metadata = 0;
 	enum inherited inherited;
 	bool complete = true;
 
@@ -167,12 +170,13 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 		}
 	inherited = inherit_header(&span->head, span->texts, &work->wanted, &complete);
 	if (inherited == INHERITED_NOTHING)
-		inherited = inherit_peer(span, o, key, work, transport, stream);
+		inherited = inherit_peer(span, o, key, transport, stream);
 	if (inherited == INHERITED_NOTHING)
 		inherited = begin_trace(&span->head);
 	new_span_id(&span->head);
-	if (!go_read(&goid, g, o->g_goid))
-		note_served(&span->served, &span->head, key, g, goid, &o->parent, &work->context);
+	span->head.g = g;
+	if (!go_read(&span->head.goid, g, o->g_goid))
+		note_served(&span->served, &span->head, key, &o->parent, &work->context);
 	if (inherited == INHERITED_NOT_SAMPLED)
 		return NOTED_NOT_SAMPLED;
 	if (inherited == INHERITED_PARENT)

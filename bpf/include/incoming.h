@@ -14,11 +14,13 @@
 
 /* Looks for the wanted headers in the map at an address. False: it could not be
  * read. `group` is scratch. */
-static __always_inline bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
-					   struct wanted_headers *wanted)
+called bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
+			   struct wanted_headers *wanted)
 {
 	__u32 state;
 
+	if (!o || !group || !wanted)
+		return false;
 	if (!map_readable(o))
 		return true;
 	state = find_headers(map, o, group, wanted);
@@ -48,8 +50,7 @@ static __always_inline enum inherited inherit_header(struct span_head *head, __u
 /* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
  * drops the last entry if `whole` says that bytes are missing. It is the first
  * of the texts, so that what is there already is under its limit. */
-static __always_inline bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used,
-					    const struct header_values *lines)
+called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const struct header_values *lines)
 {
 	__u32 room = TRACESTATE_LIMIT, whole = 0;
 	bool complete = true;

@@ -65,12 +65,12 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, 
 
 /* Finds the net.netFD of a net.Conn, through TLS. `text` is where the binary's code is
  * in the process. 0: it is not known. */
-static __always_inline __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
+called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 {
 	struct go_interface conn;
 	__u64 fd;
 
-	if (o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
+	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
 		return 0;
 	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
 		return 0;
@@ -94,12 +94,12 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
 
 /* Finds out which connection it is. A descriptor that was closed may be another
  * connection's by now; it is closed only after that was noted. */
-static __always_inline bool read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
-					    struct connection *connection)
+called int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
+				      struct connection *connection)
 {
 	__u64 sysfd, state;
 
-	return fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
+	return o && connection && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
 	       o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
 	       connection_of(connection, sysfd, end) &&
 	       !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED);

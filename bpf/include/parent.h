@@ -48,28 +48,31 @@ static __always_inline __u64 fingerprint(__u64 context)
 	return mixed(parent.data) + second;
 }
 
-/* Notes a request that is about to be served. */
-static __always_inline void note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
-					__u64 g, __u64 goid, const struct parent_offsets *o, const struct go_interface *context)
+/* Notes a request that is about to be served, on the goroutine that its head names. */
+called int note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
+				  const struct parent_offsets *o, const struct go_interface *context)
 {
 	__u64 m, p, batch[2], first = 0;
 
+	if (!served || !head || !key || !o || !context)
+		return 0;
 	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
-	note_way(&served->context, head, fingerprint(context->data), WAY_ACTIVE);
+	note_head(&served->context, head, fingerprint(context->data), WAY_ACTIVE);
 	/* Ids are given out in batches: those that the processor has left are of goroutines
 	 * that do not exist yet. */
 	if (o->g_m != ABSENT && o->m_p != ABSENT && o->p_goidcache != ABSENT &&
-	    o->p_goidcacheend == o->p_goidcache + sizeof(batch[0]) && !go_read(&m, g, o->g_m) && !go_read(&p, m, o->m_p) &&
+	    o->p_goidcacheend == o->p_goidcache + sizeof(batch[0]) && !go_read(&m, head->g, o->g_m) && !go_read(&p, m, o->m_p) &&
 	    !go_read(&batch, p, o->p_goidcache))
 		first = batch[0] << 8 | ((batch[1] - batch[0]) & 0xff);
-	served->goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
-	note_way(&served->goroutine, head, first, WAY_ACTIVE);
+	served->goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, head->goid, 0);
+	note_head(&served->goroutine, head, first, WAY_ACTIVE);
+	return 0;
 }
 
-static __always_inline void end_served(const struct served *served, const struct span_head *head)
+static __always_inline void end_served(struct served *served, const struct span_head *head)
 {
-	end_way(&served->context, head);
-	end_way(&served->goroutine, head);
+	end_span(&served->context, head);
+	end_span(&served->goroutine, head);
 }
 
 /* Contexts that are looked at, from the innermost out. */
@@ -82,15 +85,14 @@ static __always_inline void end_served(const struct served *served, const struct
 static __always_inline bool find_context(const struct operation_key *key, const struct parent_offsets *o, __u64 text,
 					 struct go_interface context, struct span_way *found)
 {
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MAX_ANCESTORS; i++) {
 		struct span_key wanted;
-		struct span_way *way;
 
 		if (!context.type || !context.data)
 			return false;
 		wanted = key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
-		way = find_way(&wanted);
-		if (way && read_way(way, &wanted, found) != WAY_EMPTY && found->extra == fingerprint(context.data))
+		if (read_span(&wanted, found) != WAY_EMPTY && found->extra == fingerprint(context.data))
 			return true;
 		if (o->timer_timer == sizeof(__u64) && text && holds(o->itab_fun, text, &context, o->timer_deadline) &&
 		    go_read(&context.data, context.data, 0))
@@ -106,8 +108,8 @@ static __always_inline bool find_goroutine(const struct operation_key *key, __u6
 					   const struct parent_offsets *o, struct span_way *found)
 {
 	struct span_key wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
-	struct span_way *way = find_way(&wanted), origin;
-	enum way_state state = way ? read_way(way, &wanted, found) : WAY_EMPTY;
+	enum way_state state = read_span(&wanted, found);
+	struct span_way origin = {};
 	__u64 starter;
 
 	if (state == WAY_ACTIVE)
@@ -115,15 +117,12 @@ static __always_inline bool find_goroutine(const struct operation_key *key, __u6
 	if (state == WAY_INHERITED) {
 		/* It is the child of a request's that may have ended since. */
 		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, found->extra, 0);
-		way = find_way(&wanted);
-		return way && read_way(way, &wanted, &origin) == WAY_ACTIVE &&
-		       *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
+		return read_span(&wanted, &origin) == WAY_ACTIVE && *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
 	}
 	if (o->g_parent_goid == ABSENT || go_read(&starter, g, o->g_parent_goid))
 		return false;
 	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
-	way = find_way(&wanted);
-	if (!way || read_way(way, &wanted, found) != WAY_ACTIVE)
+	if (read_span(&wanted, found) != WAY_ACTIVE)
 		return false;
 	/* The starter may have served another request when it started this one. */
 	if (goid - (found->extra >> 8) < (found->extra & 0xff))
@@ -137,7 +136,7 @@ static __always_inline enum inherited inherit_inside(struct span_head *head, con
 						     __u64 goid, const struct parent_offsets *o, __u64 text,
 						     const struct go_interface *context)
 {
-	struct span_way found;
+	struct span_way found = {};
 
 	new_span_id(head);
 	if (find_context(key, o, text, *context, &found) || find_goroutine(key, g, goid, o, &found))
@@ -170,23 +169,25 @@ static __always_inline void retract(const struct connection *connection, __u32 s
 {
 	struct span_key key = request_key(connection, stream);
 
-	end_way(&key, head);
+	end_span(&key, head);
 }
 
 /* Finds whose child a request is that has arrived. */
-static __always_inline enum inherited inherit_announced(struct span_head *head, const struct connection *connection,
-							__u32 stream)
+called int inherit_announced(struct span_head *head, const struct connection *connection, __u32 stream)
 {
-	struct span_key key = request_key(connection, stream);
-	struct span_way *way = find_way(&key), found;
+	struct span_way found = {};
+	struct span_key key;
 
-	if (!way || read_way(way, &key, &found) != WAY_ACTIVE)
+	if (!head || !connection)
+		return INHERITED_NOTHING;
+	key = request_key(connection, stream);
+	if (read_span(&key, &found) != WAY_ACTIVE)
 		return INHERITED_NOTHING;
 	if (!same_proof(found.extra, connection->proof)) {
 		count(COUNTER_PARENT_AMBIGUOUS);
 		return INHERITED_NOTHING;
 	}
-	if (!move_way(way, found.state, WAY_ENDED))
+	if (!move_span(&key, found.state, WAY_ENDED))
 		return INHERITED_NOTHING;
 	head->context |= CONTEXT_REMOTE_PARENT;
 	return inherit_way(head, &found);

@@ -102,7 +102,7 @@ enum connection_end {
 };
 
 /* The initial sequence numbers, the client's above the server's. */
-static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_end end)
+static __always_inline __u64 sequence_numbers(struct sock *sk, __u32 end)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 	/* Its own SYN is among the bytes acknowledged of who has opened the connection. */
@@ -126,7 +126,7 @@ static __always_inline bool same_proof(__u64 a, __u64 b)
 
 /* Adds what identifies a TCP connection: the client's address and port, then the
  * server's. Addresses of IPv4 are the same whichever socket has them. */
-static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, enum connection_end end)
+static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end)
 {
 	unsigned short family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	struct in6_addr local, remote;
@@ -157,7 +157,7 @@ static __always_inline bool add_tcp(struct connection *connection, struct sock *
 
 /* The same of unix sockets: the two are at addresses of their own, and the client's
  * has a number. */
-static __always_inline bool add_unix(struct connection *connection, struct sock *sk, enum connection_end end)
+static __always_inline bool add_unix(struct connection *connection, struct sock *sk, __u32 end)
 {
 	struct sock *peer;
 	struct sock *client;
@@ -174,8 +174,9 @@ static __always_inline bool add_unix(struct connection *connection, struct sock 
 	return true;
 }
 
-/* Finds out which connection a file descriptor of the current process is an end of. */
-static __always_inline bool connection_of(struct connection *connection, __u32 fd, enum connection_end end)
+/* Finds out which connection a file descriptor of the current process is an end of
+ * (enum connection_end). */
+__noinline int connection_of(struct connection *connection, __u32 fd, __u32 end)
 {
 	struct task_struct *task;
 	struct fdtable *table;
@@ -184,7 +185,7 @@ static __always_inline bool connection_of(struct connection *connection, __u32 f
 	struct sock *sk;
 	unsigned short family;
 
-	if (!reads_kernel)
+	if (!connection || !reads_kernel)
 		return false;
 	task = (struct task_struct *)bpf_get_current_task();
 	table = BPF_CORE_READ(task, files, fdt);

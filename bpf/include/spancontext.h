@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* The contexts of spans, where those look for them that may become their children: by
  * what a span is known by, which is a context.Context, a goroutine, or a request on
- * a connection.
+ * a connection, among others.
  *
  * What is in here are hints: a place can be taken by another, the one that has been there longest
  * first, so nothing is ever full and nothing must be removed. A hash would cost each
@@ -72,20 +72,16 @@ enum span_key_kind {
 	KEY_FRAME,	 /* address of an HTTP/2 framer, and stream */
 };
 
-/* The finaliser of MurmurHash3. */
 static __always_inline __u64 mixed(__u64 x)
 {
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccdULL;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53ULL;
-	return x ^ x >> 33;
+	x *= 0x9e3779b97f4a7c15ULL;
+	return x ^ x >> 32;
 }
 
 static __always_inline void add_to_key(struct span_key *key, __u64 word)
 {
 	key->tag = mixed(key->tag ^ word);
-	key->key = mixed(key->key + word) ^ key->tag;
+	key->key = mixed(key->key + word) + key->tag;
 }
 
 static __always_inline struct span_key new_key(enum span_key_kind kind)
@@ -123,59 +119,88 @@ static __always_inline enum way_state state_of(__u64 word)
 	return word & (WAY_STATES - 1);
 }
 
-/* Finds the entry of a key. What it holds may be overwritten at any time: read_way. */
-static __always_inline struct span_way *find_way(const struct span_key *key)
-{
-	struct span_set *set = set_of(key);
+/* A span's context, and what it is noted with. */
+struct span_note {
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u64 extra;
+	__u32 state; /* enum way_state */
+	__u8 flags;
+	__u8 reserved[3];
+};
 
-	if (!set)
-		return NULL;
-	for (__u32 i = 0; i < WAYS; i++) {
+/* The place of a key's entry in its set; WAYS: it has none. */
+static __always_inline __u32 place_of(const struct span_set *set, const struct span_key *key)
+{
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < WAYS; i++) {
 		if (set->tags[i] == key->tag && set->ways[i].key == key->key)
-			return &set->ways[i];
+			break;
 	}
-	return NULL;
+	return i;
 }
 
-/* Takes a copy of an entry, if it is still the key's and nobody is writing it.
- * Returns its state, WAY_EMPTY if not. */
-static __always_inline enum way_state read_way(struct span_way *way, const struct span_key *key, struct span_way *copy)
+/* Takes a copy of what a key stands for. Returns its state, WAY_EMPTY if it stands for
+ * nothing, or is just being written. The functions that are not static are verified once,
+ * not for each who calls them. */
+__noinline int read_span(struct span_key *key, struct span_way *copy)
 {
-	__u64 before = *(volatile __u64 *)&way->state;
+	struct span_set *set;
+	__u64 before;
+	__u32 i;
 
-	*copy = *way;
+	if (!key || !copy)
+		return WAY_EMPTY;
+	set = set_of(key);
+	if (!set)
+		return WAY_EMPTY;
+	i = place_of(set, key);
+	bounded(i);
+	if (i >= WAYS)
+		return WAY_EMPTY;
+	before = *(volatile __u64 *)&set->ways[i].state;
+	*copy = set->ways[i];
 	/* The addition of nothing is a barrier. */
-	if (state_of(before) <= WAY_LOCKED || __sync_fetch_and_add(&way->state, 0) != before || copy->key != key->key)
+	if (state_of(before) <= WAY_LOCKED || __sync_fetch_and_add(&set->ways[i].state, 0) != before || copy->key != key->key)
 		return WAY_EMPTY;
 	copy->state = before;
 	return state_of(before);
 }
 
-/* Whether the caller is the one to bring the entry from the state that it was copied
- * in to another. */
-static __always_inline bool move_way(struct span_way *way, __u64 from, enum way_state to)
+/* Whether the caller is the one to bring a key's entry from one state, in a whole word,
+ * to another. */
+__noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 {
 	__u64 next = (from & ~(__u64)(WAY_STATES - 1)) | to;
+	struct span_set *set;
+	__u32 i;
 
-	return __sync_val_compare_and_swap(&way->state, from, next) == from;
+	if (!key)
+		return false;
+	set = set_of(key);
+	if (!set)
+		return false;
+	i = place_of(set, key);
+	bounded(i);
+	return i < WAYS && __sync_val_compare_and_swap(&set->ways[i].state, from, next) == from;
 }
 
-/* The way for a key that is written: its own, else a free one, else the one that has
+/* The place for a key that is written: its own, else a free one, else that of the one that has
  * been there longest, of those whose operation has ended if there are any. */
-static __always_inline struct span_way *choose_way(struct span_set *set, const struct span_key *key, __u32 now, __u32 *which)
+static __always_inline __u32 choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
 {
 	__u32 oldest = 0, longest = 0;
 
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < WAYS; i++) {
-		const struct span_way *way = &set->ways[i];
-		enum way_state state = state_of(way->state);
+		enum way_state state = state_of(set->ways[i].state);
 		__u32 age;
 
-		if (set->tags[i] == key->tag && way->key == key->key) {
-			*which = i;
-			return &set->ways[i];
-		}
-		age = state == WAY_EMPTY ? ~0U : (now - way->time) >> 1;
+		if (set->tags[i] == key->tag && set->ways[i].key == key->key)
+			return i;
+		age = state == WAY_EMPTY ? ~0U : (now - set->ways[i].time) >> 1;
 		if (state != WAY_EMPTY && state != WAY_ACTIVE)
 			age |= 1U << 31;
 		if (age >= longest) {
@@ -183,77 +208,92 @@ static __always_inline struct span_way *choose_way(struct span_set *set, const s
 			oldest = i;
 		}
 	}
-	bounded(oldest);
-	if (oldest >= WAYS)
-		oldest = 0;
-	*which = oldest;
-	return &set->ways[oldest];
+	return oldest;
 }
 
 /* Notes a span's context under a key. Several programs may write at the same time, and
  * preempt each other: whoever comes second goes without. */
-static __always_inline void note_ids(const struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
-				     __u64 extra, enum way_state state)
+__noinline int note_span(struct span_key *key, struct span_note *note)
 {
-	__u32 now = bpf_ktime_get_boot_ns() >> 20, i = 0;
-	struct span_set *set = set_of(key);
+	__u32 now = bpf_ktime_get_boot_ns() >> 20, i;
+	struct span_set *set;
 	struct span_way *way;
-	__u64 before;
+	__u64 before, mine;
 
+	if (!key || !note)
+		return 0;
+	set = set_of(key);
 	if (!set)
-		return;
-	way = choose_way(set, key, now, &i);
+		return 0;
+	i = choose_place(set, key, now);
+	bounded(i);
+	if (i >= WAYS)
+		return 0;
+	way = &set->ways[i];
 	before = way->state;
-	if (state_of(before) == WAY_LOCKED || !move_way(way, before, WAY_LOCKED)) {
+	mine = *(__u64 *)note->span_id & ~(__u64)(WAY_STATES - 1);
+	if (state_of(before) == WAY_LOCKED || __sync_val_compare_and_swap(&way->state, before, mine | WAY_LOCKED) != before) {
 		count(COUNTER_PARENT_EVICTED);
-		return;
+		return 0;
 	}
 	if (state_of(before) == WAY_ACTIVE && way->key != key->key)
 		count(COUNTER_PARENT_EVICTED);
-	set->tags[i & (WAYS - 1)] = key->tag;
+	set->tags[i] = key->tag;
 	way->key = key->key;
-	__builtin_memcpy(way->trace_id, trace_id, sizeof(way->trace_id));
-	__builtin_memcpy(way->span_id, span_id, sizeof(way->span_id));
-	way->extra = extra;
+	__builtin_memcpy(way->trace_id, note->trace_id, sizeof(way->trace_id));
+	__builtin_memcpy(way->span_id, note->span_id, sizeof(way->span_id));
+	way->extra = note->extra;
 	way->time = now;
-	way->flags = flags;
-	__sync_lock_test_and_set(&way->state, way_state(span_id, state));
+	way->flags = note->flags;
+	__sync_lock_test_and_set(&way->state, mine | note->state);
+	return 0;
+}
+
+static __always_inline void note_ids(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
+				     __u64 extra, enum way_state state)
+{
+	struct span_note note = { .extra = extra, .state = state, .flags = flags };
+
+	__builtin_memcpy(note.trace_id, trace_id, sizeof(note.trace_id));
+	__builtin_memcpy(note.span_id, span_id, sizeof(note.span_id));
+	note_span(key, &note);
 }
 
 /* The same of a span whose operation is kept. */
-static __always_inline void note_way(const struct span_key *key, const struct span_head *head, __u64 extra,
-				     enum way_state state)
+static __always_inline void note_head(struct span_key *key, const struct span_head *head, __u64 extra, enum way_state state)
 {
 	note_ids(key, head->trace_id, head->span_id, head->flags, extra, state);
 }
 
-/* Puts a span's parent in its place, or nobody: the operation goes on as another one. */
-static __always_inline void replace_by_parent(const struct span_key *key, const struct span_head *head)
-{
-	struct span_way *way = find_way(key);
-	bool has_parent = *(const __u64 *)head->parent_id;
-
-	if (!way || !move_way(way, way_state(head->span_id, WAY_ACTIVE), has_parent ? WAY_LOCKED : WAY_EMPTY) || !has_parent)
-		return;
-	__builtin_memcpy(way->span_id, head->parent_id, sizeof(way->span_id));
-	__sync_lock_test_and_set(&way->state, way_state(head->parent_id, WAY_ENDED));
-}
-
 /* Says that a span's operation has ended, if the entry is still its own. */
-static __always_inline void end_way(const struct span_key *key, const struct span_head *head)
+static __always_inline void end_span(struct span_key *key, const struct span_head *head)
 {
-	struct span_way *way = find_way(key);
-
-	if (way)
-		move_way(way, way_state(head->span_id, WAY_ACTIVE), WAY_ENDED);
+	move_span(key, way_state(head->span_id, WAY_ACTIVE), WAY_ENDED);
 }
 
-/* Forgets what a key stood for. */
-static __always_inline void forget_way(const struct span_key *key)
+/* Takes what a key stands for, so that nobody else does. */
+static __always_inline bool take_span(struct span_key *key, struct span_way *taken)
 {
-	struct span_way *way = find_way(key);
-	struct span_way copy;
+	return read_span(key, taken) != WAY_EMPTY && move_span(key, taken->state, WAY_EMPTY);
+}
 
-	if (way && read_way(way, key, &copy) != WAY_EMPTY)
-		move_way(way, copy.state, WAY_EMPTY);
+/* Has a key stand for nothing. */
+static __always_inline void forget_span(struct span_key *key)
+{
+	struct span_way taken = {};
+
+	take_span(key, &taken);
+}
+
+/* Puts a span's parent in its place, or nobody: the operation goes on as another one. */
+static __always_inline void replace_by_parent(struct span_key *key, const struct span_head *head)
+{
+	struct span_way mine = {};
+
+	if (read_span(key, &mine) != WAY_ACTIVE || *(__u64 *)mine.span_id != *(const __u64 *)head->span_id)
+		return;
+	if (*(const __u64 *)head->parent_id)
+		note_ids(key, head->trace_id, head->parent_id, head->flags, mine.extra, WAY_ENDED);
+	else
+		move_span(key, mine.state, WAY_EMPTY);
 }

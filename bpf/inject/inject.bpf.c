@@ -49,14 +49,6 @@ static __always_inline void write_value(char *to, const struct span_way *way)
 	hex(to + 53, &flags, 1);
 }
 
-/* Takes what was handed over under a key. False: nothing was. */
-static __always_inline bool take_way(const struct span_key *key, struct span_way *taken)
-{
-	struct span_way *way = find_way(key);
-
-	return way && read_way(way, key, taken) != WAY_EMPTY && move_way(way, taken->state, WAY_EMPTY);
-}
-
 struct header_line {
 	char name[NAME_LENGTH + 2]; /* and ": " */
 	char value[VALUE_LENGTH];
@@ -75,13 +67,13 @@ int inject_line(struct pt_regs *ctx)
 	struct operation_key key = {};
 	struct inject_offsets *o;
 	struct span_key wanted;
-	struct span_way way;
+	struct span_way way = {};
 	struct go_slice buf;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_WRITER, writer, 0);
-	if (!take_way(&wanted, &way))
+	if (!take_span(&wanted, &way))
 		return 0;
 	write_value(line.value, &way);
 	if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&buf, writer, o->writer_buf) ||
@@ -119,7 +111,7 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	struct inject_offsets *o;
 	struct span_key wanted;
 	struct go_slice block;
-	struct span_way way;
+	struct span_way way = {};
 	__u8 end_headers;
 	__u32 stream;
 
@@ -129,7 +121,7 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	if (at->stream == ABSENT || at->block == ABSENT || at->end_headers == ABSENT || go_read(&stream, parameters, at->stream))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, GO_ARG0(ctx), stream);
-	if (!take_way(&wanted, &way))
+	if (!take_span(&wanted, &way))
 		return 0;
 	__builtin_memcpy(field.name, "traceparent", NAME_LENGTH);
 	write_value(field.value, &way);

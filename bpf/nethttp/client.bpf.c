@@ -119,9 +119,9 @@ static __always_inline void hand_over_request(struct pt_regs *ctx, const struct 
 		return;
 	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, 0);
 	if (span)
-		note_way(&written, &span->head, 0, WAY_ENDED);
+		note_head(&written, &span->head, 0, WAY_ENDED);
 	else
-		forget_way(&written);
+		forget_span(&written);
 }
 
 /* func (pc *persistConn) roundTrip(req *transportRequest) (resp *Response, err error) */
@@ -152,9 +152,9 @@ static __always_inline int note_stream(struct pt_regs *ctx, struct operation_key
 
 	if (span) {
 		connected(ctx, span, o, sent->conn);
-		note_way(&message, &span->head, 0, WAY_ENDED);
+		note_head(&message, &span->head, 0, WAY_ENDED);
 	} else if (o) {
-		forget_way(&message);
+		forget_span(&message);
 	}
 	return 0;
 }
@@ -195,12 +195,12 @@ static __always_inline int announce_stream(struct pt_regs *ctx, const struct ope
 					   const struct sent_offsets *sent, __u32 site)
 {
 	struct span_key message = key_in(key->tgid, key->generation, KEY_MESSAGE, GO_ARG1(ctx), 0);
-	struct span_way *way = find_way(&message), found;
+	struct span_way found = {};
 	struct connection connection;
 	__u64 client, framer;
 	__u32 id;
 
-	if (!way || read_way(way, &message, &found) == WAY_EMPTY || site == ABSENT || sent->conn == ABSENT ||
+	if (read_span(&message, &found) == WAY_EMPTY || site == ABSENT || sent->conn == ABSENT ||
 	    sent->id == ABSENT || sent->client == ABSENT || go_read(&id, GO_ARG0(ctx), sent->id) ||
 	    go_read(&client, GO_ARG0(ctx), sent->client))
 		return 0;

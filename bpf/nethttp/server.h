@@ -74,27 +74,23 @@ static __always_inline bool find_stream(const struct stream_offsets *o, __u64 wr
 
 /* Looks for the call that is the request's parent, at the other end of its
  * connection. */
-static __always_inline enum inherited inherit_peer(struct pt_regs *ctx, struct server_span *span,
-						   const struct server_offsets *o, enum server server, __u64 writer,
-						   __u64 proto_major)
+static __noinline int inherit_peer(struct server_span *span, const struct server_offsets *o, enum server server,
+				   __u64 writer, __u64 text)
 {
-	const struct stream_offsets *streams = &o->bundled;
-	__u64 text = text_of(ctx, o, server), at;
+	const struct stream_offsets *streams;
 	__u32 id = 0;
+	__u64 at;
 
-	if (!text || !writer)
+	if (!span || !o || !text || !writer)
 		return INHERITED_NOTHING;
-	if (proto_major == 1) {
+	if (((struct work *)(span->texts + WORK_AT))->arrived.proto_major == 1) {
 		if (!span->connection.key.key &&
 		    (!find_conn(o, writer, &at) ||
 		     !read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection)))
 			return INHERITED_NOTHING;
 		return inherit_announced(&span->head, &span->connection, 0);
 	}
-	if (server == SERVER_NET)
-		streams = &o->net;
-	else if (o->internal.status != ABSENT)
-		streams = &o->internal;
+	streams = server == SERVER_NET ? &o->net : o->internal.status != ABSENT ? &o->internal : &o->bundled;
 	if (!find_stream(streams, writer, &at, &id) ||
 	    !read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection))
 		return INHERITED_NOTHING;
@@ -112,11 +108,13 @@ static __always_inline enum inherited note_trace(struct pt_regs *ctx, struct ser
 	*complete = search_headers(work->arrived.header, &o->map, (struct map_group *)span->texts, &work->wanted);
 	inherited = inherit_header(&span->head, span->texts, &work->wanted, complete);
 	if (inherited == INHERITED_NOTHING)
-		inherited = inherit_peer(ctx, span, o, server, writer, work->arrived.proto_major);
+		inherited = inherit_peer(span, o, server, writer, text_of(ctx, o, server));
 	if (inherited == INHERITED_NOTHING)
 		inherited = begin_trace(&span->head);
 	new_span_id(&span->head);
-	note_served(&span->served, &span->head, key, GO_G(ctx), key->goid, &o->parent, &work->arrived.context);
+	span->head.g = GO_G(ctx);
+	span->head.goid = key->goid;
+	note_served(&span->served, &span->head, key, &o->parent, &work->arrived.context);
 	return inherited;
 }
 
@@ -153,7 +151,7 @@ static __always_inline void forget(const struct operation_key *key, const struct
 	if (go_read(&context, request, o->context))
 		return;
 	forgotten = key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
-	forget_way(&forgotten);
+	forget_span(&forgotten);
 }
 
 /* The entry for a request that begins. NULL: it has none, which was seen to. */

@@ -50,6 +50,8 @@ const (
 	CounterPartialHeaders    = sharedCounterCOUNTER_PARTIAL_HEADERS
 	CounterParentAmbiguous   = sharedCounterCOUNTER_PARENT_AMBIGUOUS
 	CounterParentEvicted     = sharedCounterCOUNTER_PARENT_EVICTED
+	CounterInjected          = sharedCounterCOUNTER_INJECTED
+	CounterNotInjected       = sharedCounterCOUNTER_NOT_INJECTED
 	CounterEventsLost        = sharedCounterCOUNTER_EVENTS_LOST
 	CounterHits              = sharedCounterCOUNTER_HITS
 	Counters                 = sharedCounterCOUNTERS

@@ -43,6 +43,8 @@ const (
 	variableHashSeed    = "hash_seed"
 	variableReadsKernel = "reads_kernel"
 	variableInjects     = "injects"
+	variableThreshold   = "sampling_threshold"
+	variableParentBased = "parent_based"
 )
 
 // Options sizes the maps, and is what the programs are told.
@@ -93,7 +95,7 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	// A set has four places, of which an operation takes three at the most.
 	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
 	spec.Maps[mapSpanContexts].MaxEntries = sets
-	if k.constants, err = constants(sets, slices.ContainsFunc(libraries, writes)); err != nil {
+	if k.constants, err = constants(sets, libraries, options); err != nil {
 		return nil, err
 	}
 	if !options.Listen {
@@ -119,24 +121,32 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	return k, nil
 }
 
-func writes(library probe.Library) bool { return library.Writes }
-
-func constants(sets uint32, injects bool) (map[string]any, error) {
+func constants(sets uint32, libraries []probe.Library, options Options) (map[string]any, error) {
 	var seed [2]uint64
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
 		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
 	}
-	readsKernel := uint8(0) // lockdown=confidentiality keeps programs from it
-	if err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel); err == nil {
-		readsKernel = 1
-	} else if !errors.Is(err, ebpf.ErrNotSupported) {
+	// lockdown=confidentiality keeps programs from it.
+	err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel)
+	if err != nil && !errors.Is(err, ebpf.ErrNotSupported) {
 		return nil, fmt.Errorf("ask whether programs may read the kernel's memory: %w", err)
 	}
-	constants := map[string]any{variableLastSet: sets - 1, variableHashSeed: seed, variableReadsKernel: readsKernel, variableInjects: uint8(0)}
-	if injects {
-		constants[variableInjects] = uint8(1)
+	return map[string]any{
+		variableLastSet:     sets - 1,
+		variableHashSeed:    seed,
+		variableReadsKernel: truth(err == nil),
+		variableInjects:     truth(slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Writes })),
+		variableThreshold:   options.SamplingThreshold,
+		variableParentBased: truth(!options.IgnoreParent),
+	}, nil
+}
+
+// truth is how C has a bool.
+func truth(b bool) uint8 {
+	if b {
+		return 1
 	}
-	return constants, nil
+	return 0
 }
 
 func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) (*ebpf.Collection, error) {

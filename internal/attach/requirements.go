@@ -43,22 +43,23 @@ func CheckRequirements() error {
 	return errors.Join(checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF())
 }
 
-// CheckWrites says why programs may not write to the memory of targets here, and what
-// to do about it; nil: they may.
-func CheckWrites() error {
-	err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser)
+// CheckWrites says why programs may not write to the memory of targets here; "": they may.
+func CheckWrites() (refusal string, err error) {
+	err = features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser)
 	if err == nil {
-		return nil
+		return "", nil
 	}
 	if !errors.Is(err, ebpf.ErrNotSupported) && !errors.Is(err, unix.EPERM) {
-		return err
+		return "", fmt.Errorf("ask whether programs may write to other processes: %w", err)
 	}
-	if held, err := ownCapabilities(); err != nil {
-		return err
-	} else if held&(1<<unix.CAP_SYS_ADMIN) == 0 {
-		return errors.New("it takes CAP_SYS_ADMIN, which the collector does not have")
+	held, err := ownCapabilities()
+	if err != nil {
+		return "", err
 	}
-	return errors.New("the kernel is locked down, as it is where Secure Boot is on, and then refuses it to everybody")
+	if held&(1<<unix.CAP_SYS_ADMIN) == 0 {
+		return "writing it takes CAP_SYS_ADMIN, which the collector does not have", nil
+	}
+	return "the kernel is locked down, as it is where Secure Boot is on, and refuses every write to another process", nil
 }
 
 func checkKernel() error {

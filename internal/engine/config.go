@@ -64,6 +64,9 @@ type Config struct {
 	// Sampler says which operations are sampled: all that come without a trace
 	// context, and of the others those whose caller samples, if it is the zero value.
 	Sampler Sampler
+	// Inject has requests of clients carry the context of their span, where the kernel
+	// allows it.
+	Inject bool
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.
 	RingBufferSize int

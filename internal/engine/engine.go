@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/ring"
 )
 
@@ -86,7 +88,11 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	e.kernel, err = attach.Load(e.settings.Libraries, attach.Options{
+	libraries, err := e.libraries()
+	if err != nil {
+		return err
+	}
+	e.kernel, err = attach.Load(libraries, attach.Options{
 		RingBufferSize:    e.config.RingBufferSize,
 		MaxActive:         e.config.MaxActiveSpans,
 		MaxBinaries:       maxBinaries,
@@ -134,6 +140,29 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	e.phase = phaseRunning
 	e.mu.Unlock()
 	return nil
+}
+
+// libraries are those whose programs may be loaded here.
+func (e *Engine) libraries() ([]probe.Library, error) {
+	if !e.config.Inject {
+		return withoutWriters(e.settings.Libraries), nil
+	}
+	refusal, err := attach.CheckWrites()
+	if err != nil {
+		return nil, err
+	}
+	if refusal == "" {
+		return e.settings.Libraries, nil
+	}
+	e.settings.Logger.Info("Requests to other hosts carry no trace context: "+refusal+". On this host, and inside each process, traces are whole all the same; "+
+		"propagation.inject: off says that this is as you want it", zap.String("propagation.inject", "auto"))
+	return withoutWriters(e.settings.Libraries), nil
+}
+
+// withoutWriters leaves out the libraries whose programs write to targets. They come last,
+// since records know libraries by their index.
+func withoutWriters(libraries []probe.Library) []probe.Library {
+	return slices.DeleteFunc(slices.Clone(libraries), func(l probe.Library) bool { return l.Writes })
 }
 
 // run runs a reader. Its failure is reported, and stays so: what it does not
@@ -215,7 +244,9 @@ func (e *Engine) snapshot() (Stats, error) {
 	stats := e.counts.stats()
 	stats.Operations = kernel[process.CounterOperations]
 	stats.NotSampled = kernel[process.CounterNotSampled]
-	stats.Discarded = kernel[process.CounterDiscarded]
+	stats.SelfTraced = kernel[process.CounterInstrumented]
+	stats.Discarded = kernel[process.CounterDiscarded] + stats.SelfTraced
+	stats.Injected, stats.NotInjected = kernel[process.CounterInjected], kernel[process.CounterNotInjected]
 	stats.ProbeHits = kernel[process.CounterHits]
 	ended := kernel[process.CounterSubmitted] + stats.NotSampled + stats.Discarded + stats.Lost[LostUnfinished] + stats.Lost[LostShutdown]
 	for reason, counter := range map[LostReason]process.Counter{

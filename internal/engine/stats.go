@@ -22,6 +22,12 @@ type Stats struct {
 	// goes on as another one, or as a call of gRPC, which is counted itself, and what a server of
 	// golang.org/x/net/http2 answers without its handler.
 	Discarded uint64
+	// SelfTraced counts those of them that carry a trace context which the program itself gave
+	// them: it has spans of its own.
+	SelfTraced uint64
+	// Injected counts the requests of clients that carry the context of their span, and
+	// NotInjected those in which there was no room for it.
+	Injected, NotInjected uint64
 	// Lost counts the operations that gave no span, by reason.
 	Lost map[LostReason]uint64
 	// Degraded counts the spans that lack something that was there, by reason.

@@ -6,6 +6,21 @@ import (
 	"go.opentelemetry.io/collector/component"
 )
 
+// Propagation how traces go on where a request leaves a process.
+type Propagation struct {
+	// Whether requests to other hosts carry a traceparent header: "auto" has them carry it where the kernel lets a program write to another process, "off" never does.
+	Inject string `mapstructure:"inject"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// NewDefaultPropagation returns a new Propagation with default values consistent with the annotations in the schema.
+func NewDefaultPropagation() Propagation {
+	return Propagation{
+		Inject: "auto",
+	}
+}
+
 // Sampling chooses traces by their id, as OpenTelemetry's consistent probability sampling does.
 type Sampling struct {
 	// Whether a request with a trace context is sampled as that says; else the ratio applies to it too.
@@ -46,6 +61,8 @@ type Config struct {
 	Instrumented string `mapstructure:"instrumented"`
 	// Operations that may be in flight at a time, over all targets. One more is lost, and counted.
 	MaxActiveSpans int `mapstructure:"max_active_spans"`
+	// How traces go on where a request leaves a process.
+	Propagation Propagation `mapstructure:"propagation"`
 	// Room for finished spans between the kernel and the collector, in bytes: a power of two, and a multiple of the page size. A span that finds none is lost, and counted.
 	RingBufferSize int `mapstructure:"ring_buffer_size"`
 	// Which requests get spans.
@@ -62,6 +79,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		Instrumented:   "skip",
 		MaxActiveSpans: 16384,
+		Propagation:    NewDefaultPropagation(),
 		RingBufferSize: 4194304,
 		Sampling:       NewDefaultSampling(),
 		URLQuery:       "redact",

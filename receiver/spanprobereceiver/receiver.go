@@ -55,6 +55,7 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 		URLQuery:       engine.QueryMode(c.URLQuery),
 		Instrumented:   engine.InstrumentedMode(c.Instrumented),
 		Sampler:        sampler,
+		Inject:         c.Propagation.Inject == injectAuto,
 		RingBufferSize: c.RingBufferSize,
 		MaxActiveSpans: c.MaxActiveSpans,
 	}, engine.Settings{
