@@ -1,0 +1,27 @@
+package parents
+
+import (
+	"strings"
+
+	"github.com/spanprobe/spanprobe/testbed/internal/target"
+)
+
+const source = "testbed/parents/server"
+
+// build is the server as a release of Go and one of gRPC make it.
+func build(goVersion, grpc string, flags ...string) target.Build {
+	return target.Build{
+		Source: source, Go: goVersion, Flags: flags,
+		Modules: []string{"google.golang.org/grpc@v" + grpc, "golang.org/x/sync@v0.7.0"},
+	}
+}
+
+// knowsStarter tells whether goroutines know which one has started them: runtime.g.parentGoid is of Go 1.21.
+func knowsStarter(b target.Build) bool {
+	for _, without := range []string{"1.17.", "1.18.", "1.19.", "1.20."} {
+		if strings.HasPrefix(b.Go, without) {
+			return false
+		}
+	}
+	return true
+}
