@@ -104,6 +104,7 @@ func ParentFields(base uintptr) []probe.Field {
 		Optional("runtime", "m", "p", base+unsafe.Offsetof(o.M_p)),
 		Optional("runtime", "p", "goidcache", base+unsafe.Offsetof(o.P_goidcache)),
 		Optional("runtime", "p", "goidcacheend", base+unsafe.Offsetof(o.P_goidcacheend)),
+		{Field: probe.GoidGenerator, Slot: base + unsafe.Offsetof(o.SchedGoidgen), Optional: true},
 		Optional("context", "timerCtx", "timer", base+unsafe.Offsetof(o.TimerTimer)),
 		Optional("runtime", "itab", "fun", base+unsafe.Offsetof(o.ItabFun)),
 		Optional("internal/abi", "ITab", "Fun", base+unsafe.Offsetof(o.ItabFun)),

@@ -69,6 +69,7 @@ type layoutsParentOffsets struct {
 	M_p            uint32
 	P_goidcache    uint32
 	P_goidcacheend uint32
+	SchedGoidgen   uint32
 	TimerDeadline  uint32
 	TimerTimer     uint32
 	ItabFun        uint32

@@ -41,7 +41,7 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	}
 	span->text = o->site == ABSENT ? 0 : GO_PC(ctx) - o->site;
-	switch (note_stream(span, o, &key, &transport, key.goid, GO_G(ctx))) {
+	switch (note_stream(span, o, &key, &transport, key.goid, GO_G(ctx), GO_ARG0(ctx))) {
 	case NOTED_NOTHING:
 		give_up(&key, COUNTER_LOST_UNREADABLE);
 		return 0;

@@ -60,6 +60,8 @@ func serverFields() []probe.Field {
 		optional(transport, "ServerStream", "Stream", unsafe.Offsetof(o.StreamInside)),
 		field(transport, "Stream", "ctx", unsafe.Offsetof(o.StreamContext)),
 		field(transport, "Stream", "method", unsafe.Offsetof(o.StreamMethod)),
+		optional("", "Server", "opts", unsafe.Offsetof(o.ServerOptions)),
+		optional("", "serverOptions", "numServerWorkers", unsafe.Offsetof(o.OptionsWorkers)),
 		optional(transport, "Stream", "id", unsafe.Offsetof(o.StreamId)),
 		optional(transport, "http2Server", "conn", unsafe.Offsetof(o.TransportConn)),
 		optional(transport, "http2Server", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),

@@ -55,6 +55,8 @@ type serverStreamOffsets struct {
 	StreamContext  uint32
 	StreamMethod   uint32
 	StreamId       uint32
+	ServerOptions  uint32
+	OptionsWorkers uint32
 	TransportConn  uint32
 	RemoteAddr     uint32
 	Peer           uint32
@@ -108,6 +110,7 @@ type serverStreamOffsets struct {
 		M_p            uint32
 		P_goidcache    uint32
 		P_goidcacheend uint32
+		SchedGoidgen   uint32
 		TimerDeadline  uint32
 		TimerTimer     uint32
 		ItabFun        uint32
@@ -152,6 +155,8 @@ type serverStreamSpan struct {
 	Text   uint64
 	Served struct {
 		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
 		Context struct {
 			_   structs.HostLayout
 			Tag uint64

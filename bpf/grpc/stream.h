@@ -24,6 +24,7 @@ struct stream_offsets {
 	 * is; in older versions there is but the Stream. */
 	__u32 stream_pointer, stream_inside;
 	__u32 stream_context, stream_method, stream_id;
+	__u32 server_options, options_workers; /* Server.opts, serverOptions.numServerWorkers */
 	__u32 transport_conn; /* http2Server.conn */
 	/* Who is at the other end: http2Server.remoteAddr, or .peer and its Addr. */
 	__u32 remote_addr, peer, peer_addr;
@@ -127,7 +128,7 @@ static __noinline int inherit_peer(struct stream_span *span, const struct stream
 		return INHERITED_NOTHING;
 	work = (struct stream_work *)(span->texts + WORK_AT);
 	if (holds(o->conn.itab_fun, span->text, transport, o->handler_close)) {
-		if (!find_context(key, &o->parent, span->text, work->context, &work->found))
+		if (!find_context(key, &o->parent, span->text, &work->context, &work->found))
 			return INHERITED_NOTHING;
 		span->head.context |= CONTEXT_REMOTE_PARENT;
 		return inherit_way(&span->head, &work->found);
@@ -143,12 +144,13 @@ static __noinline int inherit_peer(struct stream_span *span, const struct stream
 /* Fills in what arrived. */
 static __always_inline enum noted note_stream(struct stream_span *span, const struct stream_offsets *o,
 					      const struct operation_key *key, const struct go_interface *transport,
-					      __u64 address, __u64 g)
+					      __u64 address, __u64 g, __u64 server)
 {
 	struct stream_work *work = (struct stream_work *)(span->texts + WORK_AT);
 	__u64 stream = common_stream(o, address), metadata = 0;
 	enum inherited inherited;
 	bool complete = true;
+	__u32 workers;
 
 	if (!stream || go_read(&work->method, stream, o->stream_method))
 		return NOTED_NOTHING;
@@ -175,6 +177,10 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 		inherited = begin_trace(&span->head);
 	new_span_id(&span->head);
 	span->head.g = g;
+	span->served.text = span->text;
+	/* Workers, if a server has any, handle one stream after the other. */
+	span->served.only_one = o->server_options != ABSENT && o->options_workers != ABSENT &&
+				!go_read(&workers, server, o->server_options + o->options_workers) && !workers;
 	if (!go_read(&span->head.goid, g, o->g_goid))
 		note_served(&span->served, &span->head, key, &o->parent, &work->context);
 	if (inherited == INHERITED_NOT_SAMPLED)

@@ -15,6 +15,7 @@
 struct parent_offsets {
 	__u32 g_parent_goid; /* Go 1.21 and later */
 	__u32 g_m, m_p, p_goidcache, p_goidcacheend;
+	__u32 sched_goidgen; /* runtime.sched.goidgen, as a distance from the start of the binary's code */
 	/* In Go 1.20 a timerCtx begins with the address of its cancelCtx. */
 	__u32 timer_deadline; /* function: the first method of *timerCtx */
 	__u32 timer_timer;
@@ -23,6 +24,8 @@ struct parent_offsets {
 
 /* What a request is known by, as long as it is served. */
 struct served {
+	__u64 text;	/* address of the binary's code; 0: not known */
+	__u64 only_one; /* whether its goroutine was started for it alone */
 	struct span_key context, goroutine;
 };
 
@@ -48,24 +51,55 @@ static __always_inline __u64 fingerprint(__u64 context)
 	return mixed(parent.data) + second;
 }
 
-/* Notes a request that is about to be served, on the goroutine that its head names. */
-called int note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
-				  const struct parent_offsets *o, const struct go_interface *context)
-{
-	__u64 m, p, batch[2], first = 0;
+/* What is known of the ids of goroutines that do not exist yet. Each processor takes them in
+ * batches: those that the one at hand has left are of goroutines to come, and so are all beyond the
+ * last that was taken by any. In one word: the first that is left (40 bits), how
+ * many are (8), and how far from the first the last is that was taken (16). */
+#define GOID_BITS 40
+#define GOID_MASK ((1ULL << GOID_BITS) - 1)
+#define LAST_UNKNOWN 0xffff
 
+static __always_inline __u64 goids_to_come(const struct parent_offsets *o, __u64 g, __u64 text)
+{
+	__u64 m, p, batch[2], last, left = 0, distance = LAST_UNKNOWN;
+
+	if (o->g_parent_goid == ABSENT || o->g_m == ABSENT || o->m_p == ABSENT || o->p_goidcache == ABSENT ||
+	    o->p_goidcacheend != o->p_goidcache + sizeof(batch[0]) || go_read(&m, g, o->g_m) || go_read(&p, m, o->m_p) ||
+	    go_read(&batch, p, o->p_goidcache))
+		return LAST_UNKNOWN;
+	if (batch[1] - batch[0] <= 0xff)
+		left = batch[1] - batch[0];
+	if (text && o->sched_goidgen != ABSENT && !go_read(&last, text, o->sched_goidgen) && last - batch[0] + 1 < LAST_UNKNOWN)
+		distance = last - batch[0] + 1;
+	return (batch[0] & GOID_MASK) << 24 | left << 16 | distance;
+}
+
+/* Of a goroutine that serves nothing else. */
+#define ALL_GOIDS (~0ULL)
+
+/* Whether a goroutine did not exist when that was noted. */
+static __always_inline bool came_later(__u64 goids, __u64 goid)
+{
+	__u64 distance = (goid - (goids >> 24)) & GOID_MASK;
+
+	if (goids == ALL_GOIDS)
+		return true;
+	if (distance > GOID_MASK / 2)
+		return false; /* it is less than the first */
+	return distance < (goids >> 16 & 0xff) || ((goids & 0xffff) != LAST_UNKNOWN && distance >= (goids & 0xffff));
+}
+
+/* Notes a request that is about to be served, on the goroutine that its head names. The
+ * first two fields of served are filled in. */
+called int note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
+		       const struct parent_offsets *o, const struct go_interface *context)
+{
 	if (!served || !head || !key || !o || !context)
 		return 0;
 	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
 	note_head(&served->context, head, fingerprint(context->data), WAY_ACTIVE);
-	/* Ids are given out in batches: those that the processor has left are of goroutines
-	 * that do not exist yet. */
-	if (o->g_m != ABSENT && o->m_p != ABSENT && o->p_goidcache != ABSENT &&
-	    o->p_goidcacheend == o->p_goidcache + sizeof(batch[0]) && !go_read(&m, head->g, o->g_m) && !go_read(&p, m, o->m_p) &&
-	    !go_read(&batch, p, o->p_goidcache))
-		first = batch[0] << 8 | ((batch[1] - batch[0]) & 0xff);
 	served->goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, head->goid, 0);
-	note_head(&served->goroutine, head, first, WAY_ACTIVE);
+	note_head(&served->goroutine, head, served->only_one ? ALL_GOIDS : goids_to_come(o, head->g, served->text), WAY_ACTIVE);
 	return 0;
 }
 
@@ -82,9 +116,14 @@ static __always_inline void end_served(struct served *served, const struct span_
  * is not known may well begin with a context, as one that embeds it does; what it
  * begins with leads nowhere otherwise, since only the type and the address of a
  * context that was noted are found. */
-static __always_inline bool find_context(const struct operation_key *key, const struct parent_offsets *o, __u64 text,
-					 struct go_interface context, struct span_way *found)
+called bool find_context(const struct operation_key *key, const struct parent_offsets *o, __u64 text,
+			 const struct go_interface *innermost, struct span_way *found)
 {
+	struct go_interface context;
+
+	if (!key || !o || !innermost || !found)
+		return false;
+	context = *innermost;
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MAX_ANCESTORS; i++) {
 		struct span_key wanted;
@@ -104,14 +143,18 @@ static __always_inline bool find_context(const struct operation_key *key, const 
 }
 
 /* Finds the span that a goroutine, or who has started it, is busy with. */
-static __always_inline bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
-					   const struct parent_offsets *o, struct span_way *found)
+called bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid, const struct parent_offsets *o,
+			   struct span_way *found)
 {
-	struct span_key wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
-	enum way_state state = read_span(&wanted, found);
 	struct span_way origin = {};
+	struct span_key wanted;
+	enum way_state state;
 	__u64 starter;
 
+	if (!key || !o || !found)
+		return false;
+	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
+	state = read_span(&wanted, found);
 	if (state == WAY_ACTIVE)
 		return true;
 	if (state == WAY_INHERITED) {
@@ -125,7 +168,7 @@ static __always_inline bool find_goroutine(const struct operation_key *key, __u6
 	if (read_span(&wanted, found) != WAY_ACTIVE)
 		return false;
 	/* The starter may have served another request when it started this one. */
-	if (goid - (found->extra >> 8) < (found->extra & 0xff))
+	if (came_later(found->extra, goid))
 		return true;
 	count(COUNTER_PARENT_AMBIGUOUS);
 	return false;
@@ -139,7 +182,7 @@ static __always_inline enum inherited inherit_inside(struct span_head *head, con
 	struct span_way found = {};
 
 	new_span_id(head);
-	if (find_context(key, o, text, *context, &found) || find_goroutine(key, g, goid, o, &found))
+	if (find_context(key, o, text, context, &found) || find_goroutine(key, g, goid, o, &found))
 		return inherit_way(head, &found);
 	return begin_trace(head);
 }

@@ -114,6 +114,8 @@ static __always_inline enum inherited note_trace(struct pt_regs *ctx, struct ser
 	new_span_id(&span->head);
 	span->head.g = GO_G(ctx);
 	span->head.goid = key->goid;
+	span->served.text = text_of(ctx, o, server);
+	span->served.only_one = work->arrived.proto_major == 2;
 	note_served(&span->served, &span->head, key, &o->parent, &work->arrived.context);
 	return inherited;
 }

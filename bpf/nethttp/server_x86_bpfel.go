@@ -145,6 +145,7 @@ type serverServerOffsets struct {
 		M_p            uint32
 		P_goidcache    uint32
 		P_goidcacheend uint32
+		SchedGoidgen   uint32
 		TimerDeadline  uint32
 		TimerTimer     uint32
 		ItabFun        uint32
@@ -184,6 +185,8 @@ type serverServerSpan struct {
 	Copy       uint64
 	Served     struct {
 		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
 		Context struct {
 			_   structs.HostLayout
 			Tag uint64

@@ -88,11 +88,10 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	libraries, err := e.libraries()
-	if err != nil {
+	if e.settings.Libraries, err = e.libraries(); err != nil {
 		return err
 	}
-	e.kernel, err = attach.Load(libraries, attach.Options{
+	e.kernel, err = attach.Load(e.settings.Libraries, attach.Options{
 		RingBufferSize:    e.config.RingBufferSize,
 		MaxActive:         e.config.MaxActiveSpans,
 		MaxBinaries:       maxBinaries,
@@ -159,8 +158,7 @@ func (e *Engine) libraries() ([]probe.Library, error) {
 	return withoutWriters(e.settings.Libraries), nil
 }
 
-// withoutWriters leaves out the libraries whose programs write to targets. They come last,
-// since records know libraries by their index.
+// withoutWriters leaves out the libraries whose programs write to targets.
 func withoutWriters(libraries []probe.Library) []probe.Library {
 	return slices.DeleteFunc(slices.Clone(libraries), func(l probe.Library) bool { return l.Writes })
 }

@@ -132,6 +132,13 @@ const Absent = ^uint32(0)
 // start of its code.
 var ModuleTypes = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "moduledata", Field: "types"}
 
+// GoidGenerator is no field of a struct: its slot gets where runtime.sched.goidgen is, the
+// last id that was given out to a goroutine, as a distance from the start of the binary's code.
+var GoidGenerator = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "sched", Field: "goidgen"}
+
+// NewGoroutine is the function whose code tells where that is.
+const NewGoroutine = "runtime.newproc1"
+
 // Fields of every binary, by which it is told whether a goroutine has ended.
 var (
 	GoroutineID     = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "g", Field: "goid"}
@@ -184,6 +191,11 @@ func Symbols(libraries []Library) []string {
 		}
 		for _, mark := range library.Marks {
 			symbols = append(symbols, mark.Symbol())
+		}
+		for _, field := range library.Fields {
+			if field.Field == GoidGenerator {
+				symbols = append(symbols, NewGoroutine)
+			}
 		}
 	}
 	return symbols
