@@ -16,6 +16,13 @@ func build(goVersion, grpc string, flags ...string) target.Build {
 	}
 }
 
+// called is what a build's subtest is called: a slash in it would look like two.
+func called(b target.Build) string {
+	grpc := b.Modules[0][strings.LastIndex(b.Modules[0], "@v")+2:]
+	b.Modules = nil
+	return b.String() + " grpc " + grpc
+}
+
 // knowsStarter tells whether goroutines know which one has started them: runtime.g.parentGoid is of Go 1.21.
 func knowsStarter(b target.Build) bool {
 	for _, without := range []string{"1.17.", "1.18.", "1.19.", "1.20."} {

@@ -50,7 +50,7 @@ func start(t *testing.T, build target.Build) *program {
 
 func TestTheParentOfACallIsTheRequestThatItIsFor(t *testing.T) {
 	for _, build := range builds() {
-		t.Run(build.String(), func(t *testing.T) {
+		t.Run(called(build), func(t *testing.T) {
 			p := start(t, build)
 			p.Ask(t, "background")
 			p.sendFirst(t)
@@ -80,12 +80,16 @@ func (p *program) compare(t *testing.T, side, via string) {
 		t.Errorf("%d operations were lost: %v", n, stats.Lost)
 	}
 	forest := tree.New(p.tracer.Spans(), name)
+	var table strings.Builder
 	for _, w := range together {
 		t.Run(w.name, func(t *testing.T) {
 			under := path(side, via, w.name, "")
-			report(t, forest.Compare(under, w.wants(p.build, side, under, w.count())))
+			r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
+			fmt.Fprintf(&table, "%-26s %s\n", w.name, r.Summary())
+			report(t, r)
 		})
 	}
+	t.Logf("%s, calls over %s:\n%s", side, via, &table)
 }
 
 // The first of some requests start what then belongs to none.

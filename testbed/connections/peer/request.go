@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -169,8 +170,12 @@ func converse(ctx context.Context, c *grpc.ClientConn, path string) error {
 	if err := s.CloseSend(); err != nil {
 		return err
 	}
-	if err := s.RecvMsg(new(wrapperspb.StringValue)); err != io.EOF { //nolint:errorlint // grpc.ClientStream returns it as it is
-		return fmt.Errorf("%s: the stream ends with %v", path, err)
+	switch err := s.RecvMsg(new(wrapperspb.StringValue)); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s: the stream does not end", path)
+	default:
+		return err
 	}
-	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -77,7 +78,7 @@ func serve(certificate, key, folder string) map[string]string {
 func answer(_ interface{}, s grpc.ServerStream) error {
 	for {
 		message := new(wrapperspb.StringValue)
-		if err := s.RecvMsg(message); err == io.EOF { //nolint:errorlint // grpc.ServerStream returns it as it is
+		if err := s.RecvMsg(message); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
