@@ -30,7 +30,7 @@ func Library() probe.Library {
 	return probe.Library{
 		Name:      "traceparent",
 		Auxiliary: true,
-		Writes:    true,
+		Option:    probe.Inject,
 		Hooks: []probe.Hook{
 			{Symbol: "net/http.(*transferWriter).writeHeader", Event: probe.Enter, Program: "inject_line", Optional: true, IfTraced: []string{httpClient}},
 			{Symbol: "net/http.(*http2Framer).WriteHeaders", Event: probe.Enter, Program: "inject_bundled_field", Optional: true, IfTraced: []string{httpClient}},
