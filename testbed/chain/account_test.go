@@ -50,7 +50,8 @@ func newAccount(all []span, answered []bool) *account {
 		a.byTrace[all[i].trace] = append(a.byTrace[all[i].trace], &all[i])
 	}
 	for i := range all {
-		a.judge(&all[i])
+		s := &all[i]
+		s.right = a.judge(s)
 	}
 	a.judgeTraces()
 	return a
@@ -95,14 +96,15 @@ func (a *account) mayBeCut(s *span) bool {
 	return int(request) >= len(a.answered) || !a.answered[request]
 }
 
-// judge looks at the parent of a span.
-func (a *account) judge(s *span) {
+// judge tells whether the parent of a span is the right one.
+func (a *account) judge(s *span) bool {
 	to := &a.steps[s.step]
 	if s.step == 0 {
 		parent, sent := remote(int(s.request))
 		switch {
 		case !sent && s.parent.IsEmpty(), sent && s.parent.String() == parent.Span && s.trace.String() == parent.Trace:
 			to.right++
+			return true
 		case sent && s.parent.IsEmpty():
 			to.orphans++
 			a.show("the parent that the client has sent is missing", s)
@@ -110,7 +112,7 @@ func (a *account) judge(s *span) {
 			to.misplaced++
 			a.show("it has a parent that nobody has sent", s)
 		}
-		return
+		return false
 	}
 	parent := a.byID[s.parent]
 	switch {
@@ -130,7 +132,9 @@ func (a *account) judge(s *span) {
 		a.show("it has a wrong parent", s, parent)
 	default:
 		to.right++
+		return true
 	}
+	return false
 }
 
 // judgeTraces looks at which requests are in which traces, and what they lack.
@@ -158,6 +162,7 @@ func (a *account) judgeTraces() {
 		if mixed {
 			a.mixed++
 			a.show("its trace has spans of more than one request", its[0])
+			request = unknownID
 		}
 		if whole, ok := traceOf[request]; ok && whole != trace && !rooted {
 			a.torn++
@@ -174,7 +179,7 @@ func (a *account) judgeTraces() {
 				found[of][s.step]++
 			}
 		}
-		if a.isComplete(its) {
+		if !mixed && isComplete(its) {
 			a.complete++
 		}
 	}
@@ -207,12 +212,11 @@ func wanted(step int) int {
 }
 
 // isComplete tells whether a trace is the whole tree, and nothing else.
-func (a *account) isComplete(its []*span) bool {
+func isComplete(its []*span) bool {
 	type place struct{ step, message int8 }
 	seen := map[place]bool{}
 	for _, s := range its {
-		parent := a.byID[s.parent]
-		if s.step > 0 && (parent == nil || parent.trace != s.trace || parent.step != s.step-1) {
+		if !s.right {
 			return false
 		}
 		seen[place{s.step, s.message}] = true

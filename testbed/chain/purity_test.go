@@ -77,6 +77,17 @@ func (c *chain) account(t *testing.T, answered []bool) *account {
 	if n := a.sum(func(s stepAccount) int { return s.orphans }); n != 0 {
 		t.Errorf("%d spans have no parent", n)
 	}
+	cut := 0
+	for _, ok := range answered {
+		if !ok {
+			cut++
+		}
+	}
+	for i, s := range a.steps {
+		if s.cutOff > cut*wanted(i) {
+			t.Errorf("%d spans of %s have no parent, only %d requests were cut", s.cutOff, steps[i], cut)
+		}
+	}
 	return a
 }
 

@@ -53,6 +53,7 @@ type span struct {
 	step       int8
 	message    int8
 	request    int32 // unknownID: it does not tell
+	right      bool  // its parent, when that was judged
 }
 
 // spans are those that came out.

@@ -34,7 +34,7 @@ type program struct {
 	clients map[string]client // by side; each keeps its connections
 }
 
-func start(t *testing.T, build target.Build) *program {
+func start(t *testing.T, build target.Build, config engine.Config) *program {
 	t.Helper()
 	certificate, key := target.Certificate(t)
 	web, rpc := startCalled(t)
@@ -43,7 +43,8 @@ func start(t *testing.T, build target.Build) *program {
 		build:  build,
 	}
 	p.clients = newClients(t, p.Address)
-	p.tracer = tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: p.PID}}})
+	config.Targets = []engine.Target{{PID: p.PID}}
+	p.tracer = tracing.Start(t, config)
 	p.tracer.AwaitTracing(t, 1)
 	return p
 }
@@ -51,7 +52,7 @@ func start(t *testing.T, build target.Build) *program {
 func TestTheParentOfACallIsTheRequestThatItIsFor(t *testing.T) {
 	for _, build := range builds() {
 		t.Run(called(build), func(t *testing.T) {
-			p := start(t, build)
+			p := start(t, build, engine.Config{})
 			p.Ask(t, "background")
 			p.sendFirst(t)
 			for _, side := range sides {

@@ -71,7 +71,7 @@ func newClient(o order) client {
 func (o order) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{}
 	if o.LocalPort != 0 {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: o.LocalPort}
+		dialer.LocalAddr = &net.TCPAddr{Port: o.LocalPort}
 		dialer.Control = func(_, _ string, c syscall.RawConn) error {
 			var err error
 			if controlErr := c.Control(func(fd uintptr) {
