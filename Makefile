@@ -55,7 +55,7 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./parents ./connections ./programs
 
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines
@@ -65,6 +65,11 @@ test-vm: ## Tests under other kernels, in virtual machines
 soak: ## Programs that come and go for an hour, and an account of every call
 	@$(SAY_WHY)
 	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./soak -duration=60m
+
+.PHONY: purity
+purity: ## 100,000 requests through six services, each of which must be one trace
+	@$(SAY_WHY)
+	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./chain -requests=100000
 
 .PHONY: bench
 bench: build ## What tracing costs, against instrumentation by hand

@@ -21,8 +21,8 @@ func whole(requests int) []span {
 	for request := range requests {
 		trace, parent := pcommon.TraceID{15: byte(request), 0: 1}, pcommon.SpanID{}
 		if sent, ok := remote(request); ok {
-			hex.Decode(trace[:], []byte(sent.Trace))
-			hex.Decode(parent[:], []byte(sent.Span))
+			mustDecode(trace[:], sent.Trace)
+			mustDecode(parent[:], sent.Span)
 		}
 		add := func(step, message int, parent pcommon.SpanID) pcommon.SpanID {
 			s := span{trace: trace, id: newID(), parent: parent, step: int8(step), message: int8(message), request: int32(request)}
