@@ -36,3 +36,5 @@ func knowsStarter(b target.Build) bool {
 	}
 	return true
 }
+
+func newest() target.Build { return build("1.27.4", "1.85.0", target.Stripped) }
