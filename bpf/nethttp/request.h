@@ -100,6 +100,9 @@ struct server_span {
 	__u8 partial; /* something that is there could not be read */
 	__u8 ending;  /* enum ending */
 	__u16 used;   /* bytes of texts that follow */
+	/* enum inherited. What is read back from here the verifier takes for unknown, and so
+	 * follows one way through what comes then, not each. */
+	__u8 inherited;
 	struct text tracestate, method, target, host, remote, user_agent, route;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 };
@@ -176,14 +179,14 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	return true;
 }
 
-/* Fills in what arrived, and `complete` says whether the headers could be read. */
-static __always_inline void note_request(struct server_span *span, const struct server_offsets *o, struct work *work,
-					 enum inherited inherited, bool complete)
+/* Fills in what arrived. */
+static __always_inline void note_request(struct server_span *span, const struct server_offsets *o, struct work *work)
 {
 	const struct arrived *arrived = &work->arrived;
 	struct wanted_headers *wanted = &work->wanted;
+	bool complete = !span->partial;
 
-	if (inherited == INHERITED_PARENT)
+	if (span->inherited == INHERITED_PARENT)
 		complete &= copy_tracestate(&span->tracestate, span->texts, &span->used, &wanted->tracestate);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);

@@ -215,6 +215,8 @@ type serverServerSpan struct {
 	Partial    uint8
 	Ending     uint8
 	Used       uint16
+	Inherited  uint8
+	_          [1]byte
 	Tracestate struct {
 		_      structs.HostLayout
 		Length uint16
@@ -250,7 +252,6 @@ type serverServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	_     [2]byte
 	Texts [1761]uint8
 	_     [7]byte
 }
