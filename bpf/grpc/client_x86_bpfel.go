@@ -54,6 +54,7 @@ type clientCallOffsets struct {
 		TcpClose    uint32
 		UnixClose   uint32
 		TlsClose    uint32
+		GrpcClose   uint32
 		TcpNetwork  uint32
 		UnixNetwork uint32
 		TlsConn     uint32

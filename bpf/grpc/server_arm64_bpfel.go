@@ -90,6 +90,7 @@ type serverStreamOffsets struct {
 		TcpClose    uint32
 		UnixClose   uint32
 		TlsClose    uint32
+		GrpcClose   uint32
 		TcpNetwork  uint32
 		UnixNetwork uint32
 		TlsConn     uint32

@@ -69,6 +69,7 @@ type clientClientOffsets struct {
 		TcpClose    uint32
 		UnixClose   uint32
 		TlsClose    uint32
+		GrpcClose   uint32
 		TcpNetwork  uint32
 		UnixNetwork uint32
 		TlsConn     uint32
@@ -151,7 +152,6 @@ type clientClientSpan struct {
 			Tag uint64
 			Key uint64
 		}
-		Proof uint64
 	}
 	Status     uint16
 	ProtoMajor uint8

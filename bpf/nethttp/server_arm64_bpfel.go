@@ -125,6 +125,7 @@ type serverServerOffsets struct {
 		TcpClose    uint32
 		UnixClose   uint32
 		TlsClose    uint32
+		GrpcClose   uint32
 		TcpNetwork  uint32
 		UnixNetwork uint32
 		TlsConn     uint32
@@ -205,7 +206,6 @@ type serverServerSpan struct {
 			Tag uint64
 			Key uint64
 		}
-		Proof uint64
 	}
 	Status     uint16
 	ProtoMajor uint8
