@@ -205,6 +205,12 @@ func changed(executable []byte, section string, change func(data []byte)) []byte
 	return c
 }
 
+// contents are a section's.
+func contents(executable []byte, section string) (data []byte) {
+	changed(executable, section, func(b []byte) { data = slices.Clone(b) })
+	return data
+}
+
 func deflate(data []byte) []byte {
 	var b bytes.Buffer
 	w := zlib.NewWriter(&b)
