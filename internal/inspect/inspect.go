@@ -150,12 +150,15 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
 	data, noData := f.moduledata(table)
 	base, err := f.textBase(table, data, noData)
+	var in *inlining
 	if err == nil {
-		b.Functions, err = f.functions(table, base, wanted)
+		b.Functions, in, err = f.functions(table, base, wanted)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
 	}
+	b.Inlined, err = f.inlined(in, data)
+	b.InlinedUnknown = err != nil
 	if noData == nil {
 		b.Text, b.Moduledata = data.text(), data[:]
 	}

@@ -42,7 +42,7 @@ func (f *File) TypeAddress(types uint64, name string) (address uint64, err error
 	if name == "" || len(name) >= longestShort {
 		return 0, errors.New("a name of that length is not sought")
 	}
-	area := f.fromAddress(types)
+	area := f.fromAddress(types, maxTypes)
 	if area == nil {
 		return 0, errors.New("where its types are described is not in the file")
 	}
@@ -65,12 +65,13 @@ func (f *File) TypeAddress(types uint64, name string) (address uint64, err error
 	return types + uint64(found[0]), nil
 }
 
-// fromAddress is the file's part from a virtual address to the end of its segment.
-func (f *File) fromAddress(address uint64) *io.SectionReader {
+// fromAddress is the file's part from a virtual address to the end of its segment,
+// or the first bytes of that.
+func (f *File) fromAddress(address uint64, most uint64) *io.SectionReader {
 	for _, p := range f.elf.Progs {
 		if p.Type == elf.PT_LOAD && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
 			from := address - p.Vaddr
-			return io.NewSectionReader(f.reader, int64(p.Off+from), int64(min(p.Filesz-from, maxTypes)))
+			return io.NewSectionReader(f.reader, int64(p.Off+from), int64(min(p.Filesz-from, most)))
 		}
 	}
 	return nil

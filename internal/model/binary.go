@@ -52,6 +52,12 @@ type Binary struct {
 	PIE       bool              `json:"pie"`
 	// Functions holds those of the wanted functions that exist, by symbol name.
 	Functions map[string]Function `json:"-"`
+	// Inlined holds those of the wanted functions that the compiler has inlined
+	// somewhere, each with one function that it was inlined into: a probe on the
+	// function does not see those calls. InlinedUnknown says that it is not known
+	// which.
+	Inlined        map[string]string `json:"inlined,omitempty"`
+	InlinedUnknown bool              `json:"inlined_unknown,omitempty"`
 	// Text is the virtual address, as linked, that the code starts at, and
 	// Moduledata the first words of runtime.moduledata, as they are once the
 	// binary was loaded at the addresses that it was linked for. Without

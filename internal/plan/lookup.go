@@ -29,7 +29,7 @@ type DWARF func(model.Field) (offset uint64, exists bool, err error)
 func Lookup(b *model.Binary, marks []probe.Mark, table Table, dwarf DWARF) model.FieldLookup {
 	present := map[string][]model.Field{}
 	for _, mark := range marks {
-		if _, ok := b.Functions[mark.Symbol()]; ok {
+		if has(b, mark.Symbol()) {
 			present[mark.Module] = append(present[mark.Module], mark.Field())
 		}
 	}
