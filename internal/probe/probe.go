@@ -132,6 +132,10 @@ const Absent = ^uint32(0)
 // start of its code.
 var ModuleTypes = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "moduledata", Field: "types"}
 
+// HeaderSlots is a field of what the compiler makes for a map of headers, if its
+// groups hold slots of a key and an element each. Only debug information tells.
+var HeaderSlots = model.Field{Module: model.ModuleStd, Package: "noalg", Struct: "map.group[string][]string", Field: "slots"}
+
 // Fields of every binary, by which it is told whether a goroutine has ended.
 var (
 	GoroutineID     = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "g", Field: "goid"}
@@ -189,10 +193,11 @@ func Symbols(libraries []Library) []string {
 	return symbols
 }
 
-// Structs is the set of structs of those fields, each as "package.Struct".
+// Structs is the set of structs of those fields, and of what debug information alone
+// is asked for, each as "package.Struct".
 func Structs(libraries []Library) map[string]bool {
 	structs := map[string]bool{}
-	for _, field := range Fields(libraries) {
+	for _, field := range append(Fields(libraries), HeaderSlots) {
 		structs[field.Package+"."+field.Struct] = true
 	}
 	return structs
