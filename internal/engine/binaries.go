@@ -37,6 +37,7 @@ type traced struct {
 	goroutine  *plan.Goroutine
 	idleSince  time.Time // zero while a process runs it
 
+	plugins bool  // it can load plugins
 	failure error // why it, or a library in it, is not traced; nil for what has nothing to trace
 }
 
@@ -74,7 +75,7 @@ func (c *controller) finishPreparing(p prepared) {
 		c.dropIfUnused(t)
 	default:
 		c.indexes.give(t.index)
-		t.state, t.failure = stateFailed, p.err
+		t.state, t.failure, t.plugins = stateFailed, p.err, p.plugins
 		c.reportFailure(t)
 		c.dropIfUnused(t)
 	}
@@ -119,6 +120,12 @@ func (c *controller) rescan(t *traced) {
 	}
 }
 
+// Why there is nothing to trace in a program of Go.
+var (
+	errNothingInIt = errors.New("none of the libraries that are traced is in it")
+	errOnlyPlugins = errors.New("none of the libraries that are traced is in it; it loads plugins, and what only those have is not traced")
+)
+
 // reportFailure tells once for a binary why it is not traced.
 func (c *controller) reportFailure(t *traced) {
 	exe, pid, named := "", 0, false
@@ -129,7 +136,10 @@ func (c *controller) reportFailure(t *traced) {
 	if t.failure == nil || errors.Is(t.failure, inspect.ErrNotGo) {
 		why := t.failure
 		if why == nil {
-			why = errors.New("none of the libraries that are traced is in it")
+			why = errNothingInIt
+			if t.plugins {
+				why = errOnlyPlugins
+			}
 		}
 		level := zap.InfoLevel
 		if named {

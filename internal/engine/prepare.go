@@ -27,6 +27,7 @@ type prepared struct {
 	goVersion  string
 	goroutine  *plan.Goroutine
 	err        error
+	plugins    bool // it can load plugins
 	vanished   bool // the process went away before its file could be opened
 }
 
@@ -93,6 +94,7 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 		p.err = err
 		return p
 	}
+	p.plugins = binary.Plugins
 	p.goVersion, p.goroutine, p.err = binary.GoVersion, planned.Goroutine, leftOut(planned)
 	if !planned.Traced() {
 		return p

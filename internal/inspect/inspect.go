@@ -27,6 +27,10 @@ var (
 // MaxCode is how many bytes of a function's code are read at the most.
 const MaxCode = 32 << 10
 
+// loadsPlugin is the function that loads a plugin: src/plugin/plugin_dlopen.go. That
+// of programs without cgo, which cannot, is inlined.
+const loadsPlugin = "plugin.open"
+
 // maxSections bounds the section headers: Go's linker makes about 30, and a
 // header may claim 2^32.
 const maxSections = 1024
@@ -140,6 +144,9 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	for _, setting := range info.Settings {
 		b.Settings[text(setting.Key)] = text(setting.Value)
 	}
+	if mode := b.Settings["-buildmode"]; mode == "plugin" || mode == "c-shared" || mode == "shared" {
+		return nil, fmt.Errorf("%w: a library (-buildmode=%s), which other programs load; what is in libraries is not traced", ErrUnsupported, mode)
+	}
 	for _, dep := range info.Deps {
 		m := model.Module{Path: text(dep.Path), Version: text(dep.Version)}
 		if dep.Replace != nil {
@@ -152,10 +159,13 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	base, err := f.textBase(table, data, noData)
 	var in *inlining
 	if err == nil {
-		b.Functions, in, err = f.functions(table, base, wanted)
+		b.Functions, in, err = f.functions(table, base, append(slices.Clone(wanted), loadsPlugin))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
+	}
+	if _, b.Plugins = b.Functions[loadsPlugin]; !slices.Contains(wanted, loadsPlugin) {
+		delete(b.Functions, loadsPlugin)
 	}
 	b.Inlined, err = f.inlined(in, data)
 	b.InlinedUnknown = err != nil

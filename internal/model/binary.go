@@ -50,6 +50,8 @@ type Binary struct {
 	Stripped  bool              `json:"stripped"`           // no symbol table (the pclntab is always there)
 	DWARF     bool              `json:"dwarf"`              // has .debug_info
 	PIE       bool              `json:"pie"`
+	// Plugins: it can load plugins (-buildmode=plugin), whose code is not looked at.
+	Plugins bool `json:"plugins,omitempty"`
 	// Functions holds those of the wanted functions that exist, by symbol name.
 	Functions map[string]Function `json:"-"`
 	// Inlined holds those of the wanted functions that the compiler has inlined
