@@ -38,6 +38,7 @@ type traced struct {
 	idleSince  time.Time // zero while a process runs it
 
 	plugins bool  // it can load plugins
+	settled bool  // in stateFailed: what was found out holds for every process of the file
 	failure error // why it, or a library in it, is not traced; nil for what has nothing to trace
 }
 
@@ -75,7 +76,7 @@ func (c *controller) finishPreparing(p prepared) {
 		c.dropIfUnused(t)
 	default:
 		c.indexes.give(t.index)
-		t.state, t.failure, t.plugins = stateFailed, p.err, p.plugins
+		t.state, t.failure, t.plugins, t.settled = stateFailed, p.err, p.plugins, p.settled
 		c.reportFailure(t)
 		c.dropIfUnused(t)
 	}
@@ -175,15 +176,23 @@ func (c *controller) adopt(t *traced) {
 }
 
 // dropIfUnused detaches a binary that no target runs any more, unless it may
-// run again unchanged: a lease says so as long as the file has a name.
+// run again unchanged: a lease says so as long as the file has a name. That there is
+// nothing to attach is remembered as well.
 func (c *controller) dropIfUnused(t *traced) {
 	if len(t.processes) > 0 {
 		t.idleSince = time.Time{}
 		return
 	}
 	switch t.state {
-	case stateNew, stateFailed:
+	case stateNew:
 		delete(c.binaries, t.id)
+	case stateFailed:
+		if t.idleSince.IsZero() {
+			t.idleSince = time.Now()
+		}
+		if !t.settled || len(c.binaries) > maxRemembered || time.Since(t.idleSince) > idleTime {
+			delete(c.binaries, t.id)
+		}
 	case stateAttached:
 		if t.idleSince.IsZero() {
 			t.idleSince = time.Now()
@@ -194,8 +203,13 @@ func (c *controller) dropIfUnused(t *traced) {
 	}
 }
 
-// idleTime is how long a file stays attached that no target runs.
+// idleTime is how long a file stays attached that no target runs, and how long it is
+// remembered that there is nothing to attach to one.
 const idleTime = 10 * time.Minute
+
+// maxRemembered bounds the files that are known; those that nobody runs are forgotten
+// first.
+const maxRemembered = 4096
 
 // current tells whether a path still leads to the open file, and it is the one
 // that was attached: a new time stamp makes it another for discovery.
