@@ -82,9 +82,17 @@ func (f *File) inlined(in *inlining, data *moduledata) (map[string]string, error
 	area := io.NewSectionReader(all, int64(first), int64(last-first)+maxNodes*nodeSize)
 	found := map[string]string{}
 	suspects := 0
+	var low [1 << 16 / 64]uint64 // the set of the names' lower halves: nearly all words are in none
+	for at := range in.names {
+		low[at&0xffff/64] |= 1 << (at % 64)
+	}
 	err := eachChunk(area, 4, func(start int64, chunk []byte) (more bool) {
 		for at := 0; at+4 <= len(chunk); at += 4 {
-			name, ok := in.names[binary.LittleEndian.Uint32(chunk[at:])]
+			word := binary.LittleEndian.Uint32(chunk[at:])
+			if low[word&0xffff/64]&(1<<(word%64)) == 0 {
+				continue
+			}
+			name, ok := in.names[word]
 			if !ok || found[name] != "" {
 				continue
 			}

@@ -53,6 +53,8 @@ type File struct {
 	elf     *elf.File
 	arch    model.Arch
 	layouts *layouts // of the debug information; made when first asked for
+
+	functionTable uint64 // its virtual address, once it was found
 }
 
 // Open begins with a file of size bytes. path is for messages only. The reader
@@ -124,6 +126,7 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	if err != nil {
 		return nil, err
 	}
+	f.functionTable = table.address
 	info, err := f.buildInfo()
 	if err != nil {
 		return nil, err
