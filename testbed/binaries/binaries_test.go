@@ -168,6 +168,7 @@ func refused(t *testing.T, executable string, b binary, args ...string) {
 		return joined(said)
 	}
 	tracing.Eventually(t, func() bool { return strings.Contains(log(), "A target ") }, "the log to speak of the program")
+	t.Attr("why", b.refused) // for docs/support.md
 	if !strings.Contains(log(), b.refused) {
 		t.Errorf("it does not say %q:\n%s", b.refused, log())
 	}
