@@ -165,7 +165,7 @@ func refused(t *testing.T, executable string, b binary, args ...string) {
 	log := func() string {
 		mu.Lock()
 		defer mu.Unlock()
-		return joined(said)
+		return strings.Join(said, "\n")
 	}
 	tracing.Eventually(t, func() bool { return strings.Contains(log(), "A target ") }, "the log to speak of the program")
 	t.Attr("why", b.refused) // for docs/support.md
@@ -186,12 +186,12 @@ func (w writer) Write(line []byte) (int, error) {
 
 func TestAProgramWhoseFileIsGoneIsTraced(t *testing.T) {
 	for name, remove := range map[string]func(t *testing.T, path string){
-		"deleted": func(t *testing.T, path string) {
+		"whose file was deleted": func(t *testing.T, path string) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"replaced by another": func(t *testing.T, path string) {
+		"whose file was replaced": func(t *testing.T, path string) {
 			write(t, path+".new", "#!/bin/sh\n")
 			if err := os.Rename(path+".new", path); err != nil {
 				t.Fatal(err)

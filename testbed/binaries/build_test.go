@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
@@ -104,14 +103,6 @@ func called(t *testing.T, executable, version string) string {
 	})
 }
 
-// objcopy has binutils change an executable.
-func objcopy(t *testing.T, executable string, arguments ...string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "target")
-	run(t, "/", nil, "objcopy", append(arguments, executable, path)...)
-	return path
-}
-
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	content, err := os.ReadFile(from)
@@ -146,12 +137,3 @@ func profile(t *testing.T) string {
 	}
 	return string(content)
 }
-
-func needs(t *testing.T, tool string) {
-	t.Helper()
-	if _, err := exec.LookPath(tool); err != nil {
-		t.Skipf("there is no %s: %v", tool, err)
-	}
-}
-
-func joined(lines []string) string { return strings.Join(lines, "\n") }

@@ -5,6 +5,7 @@ package binaries
 import (
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -50,7 +51,7 @@ func binaries() map[string]binary {
 		},
 		"of a development version, stripped": {
 			make:    func(t *testing.T) string { return called(t, stripped(t), "devel go") },
-			refused: "the tables know the releases of Go, and",
+			refused: "the tables know the releases of Go",
 		},
 		"of a release candidate": {
 			make:   func(t *testing.T) string { return build(t, program{source: serverSource, goes: candidate}) },
@@ -85,7 +86,7 @@ func binaries() map[string]binary {
 				return build(t, program{source: serverSource, files: map[string]string{"default.pgo": profile(t)}, args: []string{"-pgo=off"}})
 			},
 		},
-		"of more than 200 MB": {make: func(t *testing.T) string { return large(t) }},
+		"of more than 200 MB": {make: large},
 		"of more than 200 MB, of a Go that does not exist yet": {
 			make:   func(t *testing.T) string { return called(t, large(t), "go1.28.0") },
 			source: model.SourceDWARF,
@@ -145,4 +146,20 @@ func packed(t *testing.T, executable string) string {
 	path := filepath.Join(folder, "target")
 	run(t, folder, nil, folder+"/upx/usr/bin/upx-ucl", "-1", "-o", path, executable)
 	return path
+}
+
+// objcopy has binutils change an executable.
+func objcopy(t *testing.T, executable string, arguments ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "target")
+	run(t, "/", nil, "objcopy", append(arguments, executable, path)...)
+	return path
+}
+
+// needs skips a test without a tool.
+func needs(t *testing.T, tool string) {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err != nil {
+		t.Skipf("there is no %s: %v", tool, err)
+	}
 }

@@ -25,15 +25,18 @@ func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 		source   model.Source // "": left out
 		leftOut  string
 	}{
-		"as it was released, stripped": {module: required, args: []string{target.Stripped}, source: model.SourceTable},
-		"vendored, stripped":           {module: required, vendored: true, args: []string{target.Stripped}, source: model.SourceTable},
-		"replaced":                     {module: replaced, source: model.SourceDWARF},
-		"replaced, stripped":           {module: replaced, args: []string{target.Stripped}, leftOut: module + " is replaced by "},
+		"gRPC as it was released, stripped":           {module: required, args: []string{target.Stripped}, source: model.SourceTable},
+		"gRPC that is vendored, stripped":             {module: required, vendored: true, args: []string{target.Stripped}, source: model.SourceTable},
+		"gRPC that is replaced by a folder":           {module: replaced, source: model.SourceDWARF},
+		"gRPC that is replaced by a folder, stripped": {module: replaced, args: []string{target.Stripped}, leftOut: module + " is replaced by "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := planned(t, build(t, program{source: "testbed/grpc/server", module: c.module, vendored: c.vendored, args: c.args}), module)
 			if !strings.Contains(l.LeftOut, c.leftOut) || (l.LeftOut == "") != (c.leftOut == "") {
 				t.Errorf("left out: %q", l.LeftOut)
+			}
+			if c.leftOut != "" {
+				t.Attr("why", l.LeftOut) // for docs/support.md
 			}
 			for _, field := range l.Fields {
 				if field.Module == module && field.Exists && field.Source != c.source {
