@@ -36,7 +36,7 @@ func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 				t.Errorf("left out: %q", l.LeftOut)
 			}
 			if c.leftOut != "" {
-				t.Attr("why", l.LeftOut) // for docs/support.md
+				t.Attr("why", module+" is replaced by something that the tables do not know") // for docs/support.md
 			}
 			for _, field := range l.Fields {
 				if field.Module == module && field.Exists && field.Source != c.source {
