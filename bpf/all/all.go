@@ -2,18 +2,21 @@
 package all
 
 import (
+	"github.com/spanprobe/spanprobe/bpf/goroutine"
 	"github.com/spanprobe/spanprobe/bpf/grpc"
+	"github.com/spanprobe/spanprobe/bpf/inject"
 	"github.com/spanprobe/spanprobe/bpf/nethttp"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// Libraries returns every instrumented library. Their order is arbitrary but
-// fixed: records name a library by its index.
+// Libraries returns every instrumented library, and what works for them.
 func Libraries() []probe.Library {
 	return []probe.Library{
 		nethttp.Server(),
 		nethttp.Client(),
 		grpc.Server(),
 		grpc.Client(),
+		inject.Library(),
+		goroutine.Library(),
 	}
 }

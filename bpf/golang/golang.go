@@ -11,7 +11,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package golang -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type conn_offsets -type context_offsets -type map_offsets -type type_offsets -type peer -type peer_kind layouts layouts.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package golang -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type conn_offsets -type context_offsets -type map_offsets -type parent_offsets -type type_offsets -type peer -type peer_kind layouts layouts.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // Field is one of the standard library that the programs cannot do without.
 func Field(pkg, structName, name string, slot uintptr) probe.Field {
@@ -30,7 +30,7 @@ func Optional(pkg, structName, name string, slot uintptr) probe.Field {
 	return f
 }
 
-// ConnFields lists what the peer of a net.Conn needs: struct conn_offsets.
+// ConnFields lists what a net.Conn is known by, and its peer: struct conn_offsets.
 func ConnFields(base uintptr) []probe.Field {
 	var o layoutsConnOffsets
 	return []probe.Field{
@@ -42,6 +42,10 @@ func ConnFields(base uintptr) []probe.Field {
 		Optional("net", "TCPAddr", "IP", base+unsafe.Offsetof(o.TcpIp)),
 		Optional("net", "TCPAddr", "Port", base+unsafe.Offsetof(o.TcpPort)),
 		Optional("net", "UnixAddr", "Name", base+unsafe.Offsetof(o.UnixName)),
+		Optional("net", "netFD", "pfd", base+unsafe.Offsetof(o.FdPoll)),
+		Optional("internal/poll", "FD", "Sysfd", base+unsafe.Offsetof(o.PollSysfd)),
+		Optional("internal/poll", "FD", "fdmu", base+unsafe.Offsetof(o.PollMutex)),
+		Optional("internal/poll", "fdMutex", "state", base+unsafe.Offsetof(o.MutexState)),
 	}
 }
 
@@ -88,6 +92,30 @@ func ContextFields(base uintptr) []probe.Field {
 func ContextFunctions(base uintptr) []probe.Function {
 	var o layoutsContextOffsets
 	return []probe.Function{{Symbol: "context.(*valueCtx).Deadline", Slot: base + unsafe.Offsetof(o.ValueDeadline)}}
+}
+
+// ParentFields lists what is needed to find the parent of a span inside a process: struct
+// parent_offsets.
+func ParentFields(base uintptr) []probe.Field {
+	var o layoutsParentOffsets
+	return []probe.Field{
+		Optional("runtime", "g", "parentGoid", base+unsafe.Offsetof(o.G_parentGoid)),
+		Optional("runtime", "g", "m", base+unsafe.Offsetof(o.G_m)),
+		Optional("runtime", "m", "p", base+unsafe.Offsetof(o.M_p)),
+		Optional("runtime", "p", "goidcache", base+unsafe.Offsetof(o.P_goidcache)),
+		Optional("runtime", "p", "goidcacheend", base+unsafe.Offsetof(o.P_goidcacheend)),
+		{Field: probe.GoidGenerator, Slot: base + unsafe.Offsetof(o.SchedGoidgen), Optional: true},
+		Optional("context", "timerCtx", "timer", base+unsafe.Offsetof(o.TimerTimer)),
+		Optional("runtime", "itab", "fun", base+unsafe.Offsetof(o.ItabFun)),
+		Optional("internal/abi", "ITab", "Fun", base+unsafe.Offsetof(o.ItabFun)),
+	}
+}
+
+// ParentFunctions lists the functions by which contexts are known that do not begin
+// with the one that they were derived from: struct parent_offsets.
+func ParentFunctions(base uintptr) []probe.Function {
+	var o layoutsParentOffsets
+	return []probe.Function{{Symbol: "context.(*timerCtx).Deadline", Slot: base + unsafe.Offsetof(o.TimerDeadline)}}
 }
 
 // MapFields lists what a walk of a map of headers needs: struct map_offsets. A

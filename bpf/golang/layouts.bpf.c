@@ -7,10 +7,12 @@
 #include "gomap.h"
 #include "gotype.h"
 #include "netconn.h"
+#include "parent.h"
 
 const struct conn_offsets *conn_offsets_layout __attribute__((unused));
 const struct context_offsets *context_offsets_layout __attribute__((unused));
 const struct map_offsets *map_offsets_layout __attribute__((unused));
+const struct parent_offsets *parent_offsets_layout __attribute__((unused));
 const struct type_offsets *type_offsets_layout __attribute__((unused));
 const struct peer *peer_layout __attribute__((unused));
 const enum peer_kind *peer_kind_layout __attribute__((unused));

@@ -27,6 +27,10 @@ type layoutsConnOffsets struct {
 	TcpIp       uint32
 	TcpPort     uint32
 	UnixName    uint32
+	FdPoll      uint32
+	PollSysfd   uint32
+	PollMutex   uint32
+	MutexState  uint32
 }
 
 type layoutsContextOffsets struct {
@@ -35,6 +39,11 @@ type layoutsContextOffsets struct {
 	ValueContext  uint32
 	ValueKey      uint32
 	ValueVal      uint32
+}
+
+type layoutsCounts struct {
+	_ structs.HostLayout
+	N [18]uint64
 }
 
 type layoutsMapOffsets struct {
@@ -51,6 +60,19 @@ type layoutsMapOffsets struct {
 	TableGroups      uint32
 	GroupsData       uint32
 	GroupsLengthMask uint32
+}
+
+type layoutsParentOffsets struct {
+	_              structs.HostLayout
+	G_parentGoid   uint32
+	G_m            uint32
+	M_p            uint32
+	P_goidcache    uint32
+	P_goidcacheend uint32
+	SchedGoidgen   uint32
+	TimerDeadline  uint32
+	TimerTimer     uint32
+	ItabFun        uint32
 }
 
 type layoutsPeer struct {
@@ -71,6 +93,28 @@ const (
 	layoutsPeerKindPEER_UNIX    layoutsPeerKind = 3
 )
 
+type layoutsProcess struct {
+	_          structs.HostLayout
+	Generation uint32
+	Binary     uint32
+}
+
+type layoutsSpanSet struct {
+	_    structs.HostLayout
+	Tags [4]uint64
+	Ways [4]struct {
+		_        structs.HostLayout
+		State    uint64
+		Key      uint64
+		TraceId  [16]uint8
+		SpanId   [8]uint8
+		Extra    uint64
+		Time     uint32
+		Flags    uint8
+		Reserved [3]uint8
+	}
+}
+
 type layoutsTypeOffsets struct {
 	_        structs.HostLayout
 	Types    uint32
@@ -83,12 +127,27 @@ type layoutsTypeOffsets struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	layoutsMapCounters             = "counters"
+	layoutsMapNothing              = "nothing"
+	layoutsMapProcesses            = "processes"
+	layoutsMapSpanContexts         = "span_contexts"
+	layoutsMapSpans                = "spans"
 	layoutsVarConnOffsetsLayout    = "conn_offsets_layout"
 	layoutsVarContextOffsetsLayout = "context_offsets_layout"
+	layoutsVarHashSeed             = "hash_seed"
+	layoutsVarInjects              = "injects"
+	layoutsVarLastSet              = "last_set"
+	layoutsVarLibrary              = "library"
 	layoutsVarMapOffsetsLayout     = "map_offsets_layout"
+	layoutsVarNever                = "never"
+	layoutsVarParentBased          = "parent_based"
+	layoutsVarParentOffsetsLayout  = "parent_offsets_layout"
 	layoutsVarPeerKindLayout       = "peer_kind_layout"
 	layoutsVarPeerLayout           = "peer_layout"
+	layoutsVarReadsKernel          = "reads_kernel"
+	layoutsVarSamplingThreshold    = "sampling_threshold"
 	layoutsVarTypeOffsetsLayout    = "type_offsets_layout"
+	layoutsVarWakeupBytes          = "wakeup_bytes"
 )
 
 // loadLayouts returns the embedded CollectionSpec for layouts.
@@ -139,6 +198,11 @@ type layoutsProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type layoutsMapSpecs struct {
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Processes    *ebpf.MapSpec `ebpf:"processes"`
+	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
+	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // layoutsVariableSpecs contains global variables before they are loaded into the kernel.
@@ -147,10 +211,20 @@ type layoutsMapSpecs struct {
 type layoutsVariableSpecs struct {
 	ConnOffsetsLayout    *ebpf.VariableSpec `ebpf:"conn_offsets_layout"`
 	ContextOffsetsLayout *ebpf.VariableSpec `ebpf:"context_offsets_layout"`
+	HashSeed             *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects              *ebpf.VariableSpec `ebpf:"injects"`
+	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
+	Library              *ebpf.VariableSpec `ebpf:"library"`
 	MapOffsetsLayout     *ebpf.VariableSpec `ebpf:"map_offsets_layout"`
+	Never                *ebpf.VariableSpec `ebpf:"never"`
+	ParentBased          *ebpf.VariableSpec `ebpf:"parent_based"`
+	ParentOffsetsLayout  *ebpf.VariableSpec `ebpf:"parent_offsets_layout"`
 	PeerKindLayout       *ebpf.VariableSpec `ebpf:"peer_kind_layout"`
 	PeerLayout           *ebpf.VariableSpec `ebpf:"peer_layout"`
+	ReadsKernel          *ebpf.VariableSpec `ebpf:"reads_kernel"`
+	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.VariableSpec `ebpf:"type_offsets_layout"`
+	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // layoutsObjects contains all objects after they have been loaded into the kernel.
@@ -173,10 +247,21 @@ func (o *layoutsObjects) Close() error {
 //
 // It can be passed to loadLayoutsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type layoutsMaps struct {
+	Counters     *ebpf.Map `ebpf:"counters"`
+	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Processes    *ebpf.Map `ebpf:"processes"`
+	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
+	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *layoutsMaps) Close() error {
-	return _LayoutsClose()
+	return _LayoutsClose(
+		m.Counters,
+		m.Nothing,
+		m.Processes,
+		m.SpanContexts,
+		m.Spans,
+	)
 }
 
 // layoutsVariables contains all global variables after they have been loaded into the kernel.
@@ -185,10 +270,20 @@ func (m *layoutsMaps) Close() error {
 type layoutsVariables struct {
 	ConnOffsetsLayout    *ebpf.Variable `ebpf:"conn_offsets_layout"`
 	ContextOffsetsLayout *ebpf.Variable `ebpf:"context_offsets_layout"`
+	HashSeed             *ebpf.Variable `ebpf:"hash_seed"`
+	Injects              *ebpf.Variable `ebpf:"injects"`
+	LastSet              *ebpf.Variable `ebpf:"last_set"`
+	Library              *ebpf.Variable `ebpf:"library"`
 	MapOffsetsLayout     *ebpf.Variable `ebpf:"map_offsets_layout"`
+	Never                *ebpf.Variable `ebpf:"never"`
+	ParentBased          *ebpf.Variable `ebpf:"parent_based"`
+	ParentOffsetsLayout  *ebpf.Variable `ebpf:"parent_offsets_layout"`
 	PeerKindLayout       *ebpf.Variable `ebpf:"peer_kind_layout"`
 	PeerLayout           *ebpf.Variable `ebpf:"peer_layout"`
+	ReadsKernel          *ebpf.Variable `ebpf:"reads_kernel"`
+	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.Variable `ebpf:"type_offsets_layout"`
+	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // layoutsPrograms contains all programs after they have been loaded into the kernel.

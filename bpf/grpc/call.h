@@ -5,6 +5,7 @@
 #include "go.h"
 #include "gotype.h"
 #include "netconn.h"
+#include "parent.h"
 #include "span.h"
 #include "status.h"
 
@@ -22,12 +23,16 @@ struct call_offsets {
 	__u32 stream_attempt; /* clientStream.attempt: the last one */
 	__u32 attempt_transport;
 	__u32 remote_addr; /* http2Client.remoteAddr */
+	__u32 transport_conn, transport_next_id; /* http2Client.conn and .nextID */
+	__u32 transport_framer, framer_fr;	  /* http2Client.framer, and framer.fr */
 	/* Functions: the first method of a ClientStream, by type, and of a transport. */
 	__u32 stream_close_send, wrapper_close_send, http2_close;
 	__u32 wrapper_stream; /* clientStreamWrapper.ClientStream */
 	struct status_offsets status;
 	struct type_offsets type;
 	struct conn_offsets conn;
+	struct parent_offsets parent;
+	__u32 announce_site; /* where announce_call is, as the next */
 	__u32 site; /* where start_call is, as a distance from the start of the binary's code */
 };
 

@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
 /* Client spans of google.golang.org/grpc.
  *
- * A call is one clientStream, unary calls included. It is seen three times:
+ * A call is one clientStream, unary calls included. It is seen four times:
  *
  *	start_call	a stream is asked for
+ *	announce_call	a transport gives it an id, on its way into start_call's return
  *	bind_call	there is one, or an error: both on the goroutine of the caller
  *	end_call	the stream is finished, by whom- and wherever
  *
@@ -23,6 +24,7 @@ SEC("uprobe")
 int start_call(struct pt_regs *ctx)
 {
 	struct go_string method = { GO_ARG4(ctx), GO_ARG5(ctx) }, target;
+	struct go_interface context = { GO_ARG0(ctx), GO_ARG1(ctx) };
 	struct operation_key key = {};
 	struct call_offsets *o;
 	struct call_span *span;
@@ -56,11 +58,46 @@ int start_call(struct pt_regs *ctx)
 	span->depth = depth;
 	if (o->site != ABSENT)
 		span->text = GO_PC(ctx) - o->site;
-	new_trace_id(&span->head);
-	new_span_id(&span->head);
-	span->head.flags = FLAG_SAMPLED;
+	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text, &context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
+	return 0;
+}
+
+/* Words of a closure that are looked at. */
+#define MAX_CAPTURED 12
+
+/* The first function that (*http2Client).NewStream makes to be called under a lock: it gives the
+ * stream its id, the next of the transport, or finds that there is none to be had
+ * now. The transport is among the variables that it has captured. What the transport sends
+ * is sent by another goroutine, behind the same lock. */
+SEC("uprobe")
+int announce_call(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct connection connection;
+	__u64 captured, framer, fd = 0;
+	struct span_key frame;
+	struct call_offsets *o;
+	struct call_span *span = running(ctx, &key, &o);
+	__u32 id;
+
+	if (!span || o->announce_site == ABSENT || o->transport_conn == ABSENT || o->transport_next_id == ABSENT)
+		return 0;
+	for (__u32 i = 1; i < MAX_CAPTURED && !fd; i++) {
+		if (go_read(&captured, GO_CLOSURE(ctx), i * sizeof(captured)))
+			return 0;
+		fd = fd_of(&o->conn, GO_PC(ctx) - o->announce_site, captured + o->transport_conn);
+	}
+	if (!fd || go_read(&id, captured, o->transport_next_id))
+		return 0;
+	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
+	    !go_read(&framer, captured, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
+		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);
+		note_head(&frame, &span->head, 0, WAY_ENDED);
+	}
+	if (read_connection(&o->conn, fd, END_CLIENT, &connection))
+		announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);
 	return 0;
 }
 

@@ -27,9 +27,12 @@ func Client() probe.Library {
 		Hooks: []probe.Hook{
 			{Symbol: module + ".newClientStream", Event: probe.Enter, Program: "start_call", SiteSlot: unsafe.Offsetof(o.Site)},
 			{Symbol: module + ".newClientStream", Event: probe.Return, Program: "bind_call"},
+			// The third closure in (*http2Client).NewStream, in all versions, gives
+			// the stream its id.
+			{Symbol: module + "/internal/transport.(*http2Client).NewStream.func3", Event: probe.Enter, Program: "announce_call", Optional: true, SiteSlot: unsafe.Offsetof(o.AnnounceSite)},
 			{Symbol: module + ".(*clientStream).finish", Event: probe.Enter, Program: "end_call"},
 		},
-		Functions:   append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...),
+		Functions:   append(append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...), golang.ParentFunctions(unsafe.Offsetof(o.Parent))...),
 		Fields:      clientFields(),
 		Marks:       marks(),
 		OffsetsSize: unsafe.Sizeof(o),
@@ -50,6 +53,10 @@ func clientFields() []probe.Field {
 		optional("", "csAttempt", "t", unsafe.Offsetof(o.AttemptTransport)),
 		optional("", "csAttempt", "transport", unsafe.Offsetof(o.AttemptTransport)),
 		optional("/internal/transport", "http2Client", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
+		optional("/internal/transport", "http2Client", "conn", unsafe.Offsetof(o.TransportConn)),
+		optional("/internal/transport", "http2Client", "nextID", unsafe.Offsetof(o.TransportNextId)),
+		optional("/internal/transport", "http2Client", "framer", unsafe.Offsetof(o.TransportFramer)),
+		optional("/internal/transport", "framer", "fr", unsafe.Offsetof(o.FramerFr)),
 		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
 		optional("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
 		optional("/internal/status", "Error", "e", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorMessage)),
@@ -57,5 +64,6 @@ func clientFields() []probe.Field {
 	}
 	fields = append(fields, statusFields(unsafe.Offsetof(o.Status))...)
 	fields = append(fields, golang.TypeFields(unsafe.Offsetof(o.Type))...)
+	fields = append(fields, golang.ParentFields(unsafe.Offsetof(o.Parent))...)
 	return append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
 }

@@ -22,6 +22,10 @@ type clientCallOffsets struct {
 	StreamAttempt    uint32
 	AttemptTransport uint32
 	RemoteAddr       uint32
+	TransportConn    uint32
+	TransportNextId  uint32
+	TransportFramer  uint32
+	FramerFr         uint32
 	StreamCloseSend  uint32
 	WrapperCloseSend uint32
 	Http2Close       uint32
@@ -58,8 +62,25 @@ type clientCallOffsets struct {
 		TcpIp       uint32
 		TcpPort     uint32
 		UnixName    uint32
+		FdPoll      uint32
+		PollSysfd   uint32
+		PollMutex   uint32
+		MutexState  uint32
 	}
-	Site uint32
+	Parent struct {
+		_              structs.HostLayout
+		G_parentGoid   uint32
+		G_m            uint32
+		M_p            uint32
+		P_goidcache    uint32
+		P_goidcacheend uint32
+		SchedGoidgen   uint32
+		TimerDeadline  uint32
+		TimerTimer     uint32
+		ItabFun        uint32
+	}
+	AnnounceSite uint32
+	Site         uint32
 }
 
 type clientCallSpan struct {
@@ -121,7 +142,7 @@ type clientCallSpan struct {
 
 type clientCounts struct {
 	_ structs.HostLayout
-	N [13]uint64
+	N [18]uint64
 }
 
 type clientOperationKey struct {
@@ -137,22 +158,46 @@ type clientProcess struct {
 	Binary     uint32
 }
 
+type clientSpanSet struct {
+	_    structs.HostLayout
+	Tags [4]uint64
+	Ways [4]struct {
+		_        structs.HostLayout
+		State    uint64
+		Key      uint64
+		TraceId  [16]uint8
+		SpanId   [8]uint8
+		Extra    uint64
+		Time     uint32
+		Flags    uint8
+		Reserved [3]uint8
+	}
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	clientMapCounters    = "counters"
-	clientMapNothing     = "nothing"
-	clientMapOffsets     = "offsets"
-	clientMapOperations  = "operations"
-	clientMapProcesses   = "processes"
-	clientMapSpans       = "spans"
-	clientProgBindCall   = "bind_call"
-	clientProgEndCall    = "end_call"
-	clientProgStartCall  = "start_call"
-	clientVarLibrary     = "library"
-	clientVarNever       = "never"
-	clientVarWakeupBytes = "wakeup_bytes"
+	clientMapCounters          = "counters"
+	clientMapNothing           = "nothing"
+	clientMapOffsets           = "offsets"
+	clientMapOperations        = "operations"
+	clientMapProcesses         = "processes"
+	clientMapSpanContexts      = "span_contexts"
+	clientMapSpans             = "spans"
+	clientProgAnnounceCall     = "announce_call"
+	clientProgBindCall         = "bind_call"
+	clientProgEndCall          = "end_call"
+	clientProgStartCall        = "start_call"
+	clientVarHashSeed          = "hash_seed"
+	clientVarInjects           = "injects"
+	clientVarLastSet           = "last_set"
+	clientVarLibrary           = "library"
+	clientVarNever             = "never"
+	clientVarParentBased       = "parent_based"
+	clientVarReadsKernel       = "reads_kernel"
+	clientVarSamplingThreshold = "sampling_threshold"
+	clientVarWakeupBytes       = "wakeup_bytes"
 )
 
 // loadClient returns the embedded CollectionSpec for client.
@@ -197,30 +242,38 @@ type clientSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientProgramSpecs struct {
-	BindCall  *ebpf.ProgramSpec `ebpf:"bind_call"`
-	EndCall   *ebpf.ProgramSpec `ebpf:"end_call"`
-	StartCall *ebpf.ProgramSpec `ebpf:"start_call"`
+	AnnounceCall *ebpf.ProgramSpec `ebpf:"announce_call"`
+	BindCall     *ebpf.ProgramSpec `ebpf:"bind_call"`
+	EndCall      *ebpf.ProgramSpec `ebpf:"end_call"`
+	StartCall    *ebpf.ProgramSpec `ebpf:"start_call"`
 }
 
 // clientMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientMapSpecs struct {
-	Counters   *ebpf.MapSpec `ebpf:"counters"`
-	Nothing    *ebpf.MapSpec `ebpf:"nothing"`
-	Offsets    *ebpf.MapSpec `ebpf:"offsets"`
-	Operations *ebpf.MapSpec `ebpf:"operations"`
-	Processes  *ebpf.MapSpec `ebpf:"processes"`
-	Spans      *ebpf.MapSpec `ebpf:"spans"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
+	Operations   *ebpf.MapSpec `ebpf:"operations"`
+	Processes    *ebpf.MapSpec `ebpf:"processes"`
+	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
+	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // clientVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientVariableSpecs struct {
-	Library     *ebpf.VariableSpec `ebpf:"library"`
-	Never       *ebpf.VariableSpec `ebpf:"never"`
-	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	Library           *ebpf.VariableSpec `ebpf:"library"`
+	Never             *ebpf.VariableSpec `ebpf:"never"`
+	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // clientObjects contains all objects after they have been loaded into the kernel.
@@ -243,12 +296,13 @@ func (o *clientObjects) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientMaps struct {
-	Counters   *ebpf.Map `ebpf:"counters"`
-	Nothing    *ebpf.Map `ebpf:"nothing"`
-	Offsets    *ebpf.Map `ebpf:"offsets"`
-	Operations *ebpf.Map `ebpf:"operations"`
-	Processes  *ebpf.Map `ebpf:"processes"`
-	Spans      *ebpf.Map `ebpf:"spans"`
+	Counters     *ebpf.Map `ebpf:"counters"`
+	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Offsets      *ebpf.Map `ebpf:"offsets"`
+	Operations   *ebpf.Map `ebpf:"operations"`
+	Processes    *ebpf.Map `ebpf:"processes"`
+	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
+	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *clientMaps) Close() error {
@@ -258,6 +312,7 @@ func (m *clientMaps) Close() error {
 		m.Offsets,
 		m.Operations,
 		m.Processes,
+		m.SpanContexts,
 		m.Spans,
 	)
 }
@@ -266,22 +321,30 @@ func (m *clientMaps) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientVariables struct {
-	Library     *ebpf.Variable `ebpf:"library"`
-	Never       *ebpf.Variable `ebpf:"never"`
-	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
+	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Injects           *ebpf.Variable `ebpf:"injects"`
+	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	Library           *ebpf.Variable `ebpf:"library"`
+	Never             *ebpf.Variable `ebpf:"never"`
+	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // clientPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientPrograms struct {
-	BindCall  *ebpf.Program `ebpf:"bind_call"`
-	EndCall   *ebpf.Program `ebpf:"end_call"`
-	StartCall *ebpf.Program `ebpf:"start_call"`
+	AnnounceCall *ebpf.Program `ebpf:"announce_call"`
+	BindCall     *ebpf.Program `ebpf:"bind_call"`
+	EndCall      *ebpf.Program `ebpf:"end_call"`
+	StartCall    *ebpf.Program `ebpf:"start_call"`
 }
 
 func (p *clientPrograms) Close() error {
 	return _ClientClose(
+		p.AnnounceCall,
 		p.BindCall,
 		p.EndCall,
 		p.StartCall,

@@ -41,7 +41,7 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	}
 	span->text = o->site == ABSENT ? 0 : GO_PC(ctx) - o->site;
-	switch (note_stream(span, o, &transport, key.goid)) {
+	switch (note_stream(span, o, &key, &transport, key.goid, GO_G(ctx), GO_ARG0(ctx))) {
 	case NOTED_NOTHING:
 		give_up(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
@@ -80,6 +80,7 @@ int end_stream(struct pt_regs *ctx)
 		span->partial = 1;
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
+	end_served(&span->served, &span->head);
 	span->head.end = now;
 	finish(&key, span, span->used);
 	return 0;

@@ -18,10 +18,11 @@ func Server() probe.Library {
 		{Symbol: transport + ".(*serverHandlerTransport).Close", Slot: unsafe.Offsetof(o.HandlerClose)},
 	}
 	functions = append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...)
+	functions = append(functions, golang.ContextFunctions(unsafe.Offsetof(o.Context))...)
 	return probe.Library{
 		Name:      module,
 		Hooks:     serverHooks(),
-		Functions: append(functions, golang.ContextFunctions(unsafe.Offsetof(o.Context))...),
+		Functions: append(functions, golang.ParentFunctions(unsafe.Offsetof(o.Parent))...),
 		Types: []probe.Type{
 			{Name: "metadata.mdIncomingKey", Slot: unsafe.Offsetof(o.MetadataKey)},
 		},
@@ -59,6 +60,10 @@ func serverFields() []probe.Field {
 		optional(transport, "ServerStream", "Stream", unsafe.Offsetof(o.StreamInside)),
 		field(transport, "Stream", "ctx", unsafe.Offsetof(o.StreamContext)),
 		field(transport, "Stream", "method", unsafe.Offsetof(o.StreamMethod)),
+		optional("", "Server", "opts", unsafe.Offsetof(o.ServerOptions)),
+		optional("", "serverOptions", "numServerWorkers", unsafe.Offsetof(o.OptionsWorkers)),
+		optional(transport, "Stream", "id", unsafe.Offsetof(o.StreamId)),
+		optional(transport, "http2Server", "conn", unsafe.Offsetof(o.TransportConn)),
 		optional(transport, "http2Server", "remoteAddr", unsafe.Offsetof(o.RemoteAddr)),
 		optional(transport, "http2Server", "peer", unsafe.Offsetof(o.Peer)),
 		optional("/peer", "Peer", "Addr", unsafe.Offsetof(o.PeerAddr)),
@@ -68,5 +73,6 @@ func serverFields() []probe.Field {
 	fields = append(fields, statusFields(unsafe.Offsetof(o.Status))...)
 	fields = append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
 	fields = append(fields, golang.ContextFields(unsafe.Offsetof(o.Context))...)
+	fields = append(fields, golang.ParentFields(unsafe.Offsetof(o.Parent))...)
 	return append(fields, golang.MapFields(unsafe.Offsetof(o.Map))...)
 }

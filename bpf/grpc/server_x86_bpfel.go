@@ -15,7 +15,7 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [13]uint64
+	N [18]uint64
 }
 
 type serverOperationKey struct {
@@ -31,6 +31,22 @@ type serverProcess struct {
 	Binary     uint32
 }
 
+type serverSpanSet struct {
+	_    structs.HostLayout
+	Tags [4]uint64
+	Ways [4]struct {
+		_        structs.HostLayout
+		State    uint64
+		Key      uint64
+		TraceId  [16]uint8
+		SpanId   [8]uint8
+		Extra    uint64
+		Time     uint32
+		Flags    uint8
+		Reserved [3]uint8
+	}
+}
+
 type serverStreamOffsets struct {
 	_              structs.HostLayout
 	G_goid         uint32
@@ -38,6 +54,10 @@ type serverStreamOffsets struct {
 	StreamInside   uint32
 	StreamContext  uint32
 	StreamMethod   uint32
+	StreamId       uint32
+	ServerOptions  uint32
+	OptionsWorkers uint32
+	TransportConn  uint32
 	RemoteAddr     uint32
 	Peer           uint32
 	PeerAddr       uint32
@@ -78,6 +98,22 @@ type serverStreamOffsets struct {
 		TcpIp       uint32
 		TcpPort     uint32
 		UnixName    uint32
+		FdPoll      uint32
+		PollSysfd   uint32
+		PollMutex   uint32
+		MutexState  uint32
+	}
+	Parent struct {
+		_              structs.HostLayout
+		G_parentGoid   uint32
+		G_m            uint32
+		M_p            uint32
+		P_goidcache    uint32
+		P_goidcacheend uint32
+		SchedGoidgen   uint32
+		TimerDeadline  uint32
+		TimerTimer     uint32
+		ItabFun        uint32
 	}
 	Map struct {
 		_                structs.HostLayout
@@ -115,9 +151,24 @@ type serverStreamSpan struct {
 		Library    uint16
 		Keeping    uint32
 	}
-	Claim uint64
-	Text  uint64
-	Peer  struct {
+	Claim  uint64
+	Text   uint64
+	Served struct {
+		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
+		Context struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Goroutine struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
+	Peer struct {
 		_         structs.HostLayout
 		Address   [16]uint8
 		Port      uint16
@@ -167,17 +218,24 @@ type serverStreamSpan struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	serverMapCounters     = "counters"
-	serverMapNothing      = "nothing"
-	serverMapOffsets      = "offsets"
-	serverMapOperations   = "operations"
-	serverMapProcesses    = "processes"
-	serverMapSpans        = "spans"
-	serverProgEndStream   = "end_stream"
-	serverProgStartStream = "start_stream"
-	serverVarLibrary      = "library"
-	serverVarNever        = "never"
-	serverVarWakeupBytes  = "wakeup_bytes"
+	serverMapCounters          = "counters"
+	serverMapNothing           = "nothing"
+	serverMapOffsets           = "offsets"
+	serverMapOperations        = "operations"
+	serverMapProcesses         = "processes"
+	serverMapSpanContexts      = "span_contexts"
+	serverMapSpans             = "spans"
+	serverProgEndStream        = "end_stream"
+	serverProgStartStream      = "start_stream"
+	serverVarHashSeed          = "hash_seed"
+	serverVarInjects           = "injects"
+	serverVarLastSet           = "last_set"
+	serverVarLibrary           = "library"
+	serverVarNever             = "never"
+	serverVarParentBased       = "parent_based"
+	serverVarReadsKernel       = "reads_kernel"
+	serverVarSamplingThreshold = "sampling_threshold"
+	serverVarWakeupBytes       = "wakeup_bytes"
 )
 
 // loadServer returns the embedded CollectionSpec for server.
@@ -230,21 +288,28 @@ type serverProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverMapSpecs struct {
-	Counters   *ebpf.MapSpec `ebpf:"counters"`
-	Nothing    *ebpf.MapSpec `ebpf:"nothing"`
-	Offsets    *ebpf.MapSpec `ebpf:"offsets"`
-	Operations *ebpf.MapSpec `ebpf:"operations"`
-	Processes  *ebpf.MapSpec `ebpf:"processes"`
-	Spans      *ebpf.MapSpec `ebpf:"spans"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
+	Operations   *ebpf.MapSpec `ebpf:"operations"`
+	Processes    *ebpf.MapSpec `ebpf:"processes"`
+	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
+	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // serverVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverVariableSpecs struct {
-	Library     *ebpf.VariableSpec `ebpf:"library"`
-	Never       *ebpf.VariableSpec `ebpf:"never"`
-	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	Library           *ebpf.VariableSpec `ebpf:"library"`
+	Never             *ebpf.VariableSpec `ebpf:"never"`
+	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // serverObjects contains all objects after they have been loaded into the kernel.
@@ -267,12 +332,13 @@ func (o *serverObjects) Close() error {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverMaps struct {
-	Counters   *ebpf.Map `ebpf:"counters"`
-	Nothing    *ebpf.Map `ebpf:"nothing"`
-	Offsets    *ebpf.Map `ebpf:"offsets"`
-	Operations *ebpf.Map `ebpf:"operations"`
-	Processes  *ebpf.Map `ebpf:"processes"`
-	Spans      *ebpf.Map `ebpf:"spans"`
+	Counters     *ebpf.Map `ebpf:"counters"`
+	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Offsets      *ebpf.Map `ebpf:"offsets"`
+	Operations   *ebpf.Map `ebpf:"operations"`
+	Processes    *ebpf.Map `ebpf:"processes"`
+	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
+	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *serverMaps) Close() error {
@@ -282,6 +348,7 @@ func (m *serverMaps) Close() error {
 		m.Offsets,
 		m.Operations,
 		m.Processes,
+		m.SpanContexts,
 		m.Spans,
 	)
 }
@@ -290,9 +357,15 @@ func (m *serverMaps) Close() error {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverVariables struct {
-	Library     *ebpf.Variable `ebpf:"library"`
-	Never       *ebpf.Variable `ebpf:"never"`
-	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
+	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Injects           *ebpf.Variable `ebpf:"injects"`
+	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	Library           *ebpf.Variable `ebpf:"library"`
+	Never             *ebpf.Variable `ebpf:"never"`
+	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // serverPrograms contains all programs after they have been loaded into the kernel.

@@ -6,6 +6,7 @@
 #include "go.h"
 #include "incoming.h"
 #include "netconn.h"
+#include "parent.h"
 #include "span.h"
 #include "status.h"
 
@@ -22,7 +23,9 @@ struct stream_offsets {
 	/* A ServerStream begins with its Stream, by version as a pointer to it or as it
 	 * is; in older versions there is but the Stream. */
 	__u32 stream_pointer, stream_inside;
-	__u32 stream_context, stream_method;
+	__u32 stream_context, stream_method, stream_id;
+	__u32 server_options, options_workers; /* Server.opts, serverOptions.numServerWorkers */
+	__u32 transport_conn; /* http2Server.conn */
 	/* Who is at the other end: http2Server.remoteAddr, or .peer and its Addr. */
 	__u32 remote_addr, peer, peer_addr;
 	/* The same of a stream that came through net/http. */
@@ -33,6 +36,7 @@ struct stream_offsets {
 	struct context_offsets context;
 	struct status_offsets status;
 	struct conn_offsets conn;
+	struct parent_offsets parent;
 	struct map_offsets map;
 	__u32 site; /* where start_stream is, as a distance from the start of the binary's code */
 };
@@ -41,6 +45,7 @@ struct stream_span {
 	struct span_head head;
 	__u64 claim;  /* claim_of its key, until somebody ends it */
 	__u64 text;   /* address of the binary's code; 0: not known */
+	struct served served;
 	struct peer peer;
 	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
@@ -54,6 +59,11 @@ struct stream_span {
  * a program's stack is 512 bytes, those of what it calls included. */
 struct stream_work {
 	struct wanted_headers wanted;
+	union {
+		struct connection connection;
+		struct span_way found;
+	};
+	struct go_interface context;
 	struct go_string method;
 	struct go_string socket;
 };
@@ -78,14 +88,14 @@ static __always_inline __u64 common_stream(const struct stream_offsets *o, __u64
 }
 
 /* Reads the client's address off the transport. */
-static __always_inline bool note_peer(struct stream_span *span, const struct stream_offsets *o,
-				      const struct go_interface *transport, struct go_string *socket)
+called bool note_peer(struct stream_span *span, const struct stream_offsets *o, const struct go_interface *transport,
+		      struct go_string *socket)
 {
 	struct go_interface addr;
 	struct go_string remote;
 	__u64 request;
 
-	if (!span->text || o->conn.itab_fun == ABSENT)
+	if (!span || !o || !transport || !socket || !span->text || o->conn.itab_fun == ABSENT)
 		return true;
 	if (holds(o->conn.itab_fun, span->text, transport, o->http2_close)) {
 		__u32 at = o->remote_addr;
@@ -106,25 +116,51 @@ static __always_inline bool note_peer(struct stream_span *span, const struct str
 	       !go_read(&remote, request, o->request_remote) && COPY(span, remote, &remote, REMOTE_LIMIT);
 }
 
+/* Looks for the call that is the stream's parent: at the other end of the connection, or
+ * where the request was that net/http has begun with it. */
+static __noinline int inherit_peer(struct stream_span *span, const struct stream_offsets *o,
+				   const struct operation_key *key, const struct go_interface *transport, __u64 stream)
+{
+	struct stream_work *work;
+	__u32 id;
+
+	if (!span || !o || !key || !transport || !span->text)
+		return INHERITED_NOTHING;
+	work = (struct stream_work *)(span->texts + WORK_AT);
+	if (holds(o->conn.itab_fun, span->text, transport, o->handler_close)) {
+		if (!find_context(key, &o->parent, span->text, &work->context, &work->found))
+			return INHERITED_NOTHING;
+		span->head.context |= CONTEXT_REMOTE_PARENT;
+		return inherit_way(&span->head, &work->found);
+	}
+	if (o->transport_conn == ABSENT || o->stream_id == ABSENT ||
+	    !holds(o->conn.itab_fun, span->text, transport, o->http2_close) || go_read(&id, stream, o->stream_id) ||
+	    !read_connection(&o->conn, fd_of(&o->conn, span->text, transport->data + o->transport_conn), END_SERVER,
+			     &work->connection))
+		return INHERITED_NOTHING;
+	return inherit_announced(&span->head, &work->connection, id);
+}
+
 /* Fills in what arrived. */
 static __always_inline enum noted note_stream(struct stream_span *span, const struct stream_offsets *o,
-					      const struct go_interface *transport, __u64 address)
+					      const struct operation_key *key, const struct go_interface *transport,
+					      __u64 address, __u64 g, __u64 server)
 {
 	struct stream_work *work = (struct stream_work *)(span->texts + WORK_AT);
 	__u64 stream = common_stream(o, address), metadata = 0;
 	enum inherited inherited;
-	struct go_interface context;
 	bool complete = true;
+	__u32 workers;
 
 	if (!stream || go_read(&work->method, stream, o->stream_method))
 		return NOTED_NOTHING;
 	/* There is always metadata, at the least of the call's authority. */
-	if (go_read(&context, stream, o->stream_context))
+	if (go_read(&work->context, stream, o->stream_context))
 		complete = false;
 	else if (!span->text)
 		count(COUNTER_PARTIAL_HEADERS);
 	else
-		switch (context_value(&o->context, o->conn.itab_fun, span->text, context, o->metadata_key, &metadata)) {
+		switch (context_value(&o->context, o->conn.itab_fun, span->text, work->context, o->metadata_key, &metadata)) {
 		case CONTEXT_FOUND:
 			complete = search_headers(metadata, &o->map, (struct map_group *)span->texts, &work->wanted);
 			break;
@@ -134,7 +170,19 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 		default:
 			complete = false;
 		}
-	inherited = inherit(&span->head, span->texts, &work->wanted, &complete);
+	inherited = inherit_header(&span->head, span->texts, &work->wanted, &complete);
+	if (inherited == INHERITED_NOTHING)
+		inherited = inherit_peer(span, o, key, transport, stream);
+	if (inherited == INHERITED_NOTHING)
+		inherited = begin_trace(&span->head);
+	new_span_id(&span->head);
+	span->head.g = g;
+	span->served.text = span->text;
+	/* Workers, if a server has any, handle one stream after the other. */
+	span->served.only_one = o->server_options != ABSENT && o->options_workers != ABSENT &&
+				!go_read(&workers, server, o->server_options + o->options_workers) && !workers;
+	if (!go_read(&span->head.goid, g, o->g_goid))
+		note_served(&span->served, &span->head, key, &o->parent, &work->context);
 	if (inherited == INHERITED_NOT_SAMPLED)
 		return NOTED_NOT_SAMPLED;
 	if (inherited == INHERITED_PARENT)

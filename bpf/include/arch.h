@@ -28,9 +28,11 @@ struct pt_regs {
 #define GO_ARG3(ctx) ((ctx)->di)
 #define GO_ARG4(ctx) ((ctx)->si)
 #define GO_ARG5(ctx) ((ctx)->r8)
+#define GO_CLOSURE(ctx) ((ctx)->dx)
 #define GO_G(ctx) ((ctx)->r14)
 #define GO_PC(ctx) ((ctx)->ip)
 #define GO_SP(ctx) ((ctx)->sp)
+#define GO_STACK_ARGS(ctx) (GO_SP(ctx) + 8) /* at the entry: behind the return address */
 
 /* A site is at or behind the function's stack check, with the flags of its
  * compare. `jbe` is taken to runtime.morestack, which calls the function again,
@@ -49,9 +51,11 @@ struct pt_regs {
 #define GO_ARG3(ctx) ((ctx)->regs[3])
 #define GO_ARG4(ctx) ((ctx)->regs[4])
 #define GO_ARG5(ctx) ((ctx)->regs[5])
+#define GO_CLOSURE(ctx) ((ctx)->regs[26])
 #define GO_G(ctx) ((ctx)->regs[28])
 #define GO_PC(ctx) ((ctx)->pc)
 #define GO_SP(ctx) ((ctx)->sp)
+#define GO_STACK_ARGS(ctx) (GO_SP(ctx) + 8) /* at the entry: behind the caller's saved link register */
 
 /* As above: `b.ls` is taken if C is clear or Z is set. */
 #define GO_RUNS_AGAIN(ctx) (((ctx)->pstate & (1 << 30)) || !((ctx)->pstate & (1 << 29)))

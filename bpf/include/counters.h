@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* What happened to the operations that reached a probe. At any time
  *
- *	OPERATIONS = SUBMITTED + NOT_SAMPLED + DISCARDED + the LOST_ ones + those in flight
+ *	OPERATIONS = SUBMITTED + NOT_SAMPLED + INSTRUMENTED + DISCARDED + the LOST_ ones + those in flight
  *
  * where user space adds LOST_UNFINISHED for what it sweeps. */
 #pragma once
@@ -12,6 +12,7 @@ enum counter {
 	COUNTER_OPERATIONS,        /* an operation of a traced process began */
 	COUNTER_SUBMITTED,         /* its record went into the ring buffer */
 	COUNTER_NOT_SAMPLED,       /* the caller's context says: not sampled */
+	COUNTER_INSTRUMENTED,      /* the program itself has a span for it: it says whose child it is */
 	COUNTER_DISCARDED,         /* turned out to be none, or to be counted as another */
 	COUNTER_LOST_RING_FULL,    /* no room for its record */
 	COUNTER_LOST_MAP_FULL,     /* no room to keep it while it runs */
@@ -20,6 +21,10 @@ enum counter {
 	COUNTER_LOST_UNFINISHED,   /* another one began in its place: its end was not seen */
 	COUNTER_PARTIAL_UNREADABLE,/* a span lacks attributes: memory was not resident */
 	COUNTER_PARTIAL_HEADERS,   /* a span's headers were too many to be searched, or not found */
+	COUNTER_PARENT_AMBIGUOUS,  /* a span has no parent: it could not be told which */
+	COUNTER_PARENT_EVICTED,	   /* spans may lack a parent: there was no room to note theirs */
+	COUNTER_INJECTED,	   /* a request carries the context of its span */
+	COUNTER_NOT_INJECTED,	   /* there was no room for it, or its place was not found */
 	COUNTER_EVENTS_LOST,       /* exec, exit and listen events that found no room */
 	COUNTER_HITS,              /* times a program ran for a traced process */
 	COUNTERS,

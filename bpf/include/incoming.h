@@ -14,11 +14,13 @@
 
 /* Looks for the wanted headers in the map at an address. False: it could not be
  * read. `group` is scratch. */
-static __always_inline bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
-					   struct wanted_headers *wanted)
+called bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
+			   struct wanted_headers *wanted)
 {
 	__u32 state;
 
+	if (!o || !group || !wanted)
+		return false;
 	if (!map_readable(o))
 		return true;
 	state = find_headers(map, o, group, wanted);
@@ -27,45 +29,28 @@ static __always_inline bool search_headers(__u64 map, const struct map_offsets *
 	return state != WALK_FAILED && !wanted->unreadable;
 }
 
-/* What the caller's context says of a request. */
-enum inherited {
-	INHERITED_NOTHING,     /* the request begins a trace */
-	INHERITED_PARENT,      /* trace and parent are the caller's */
-	INHERITED_NOT_SAMPLED, /* there is to be no span */
-};
-
-/* Fills in the trace of a request, and its own id. `scratch` is that of
+/* Fills in the trace of a request that says whose it is. `scratch` is that of
  * parse_traceparent; `complete` becomes false if the header is there and could not
  * be read. */
-static __always_inline enum inherited inherit(struct span_head *head, __u8 *scratch,
-					      const struct wanted_headers *wanted, bool *complete)
+static __always_inline enum inherited inherit_header(struct span_head *head, __u8 *scratch,
+						     const struct wanted_headers *wanted, bool *complete)
 {
-	enum inherited inherited = INHERITED_NOTHING;
+	enum traceparent found = TRACEPARENT_UNREADABLE;
 	struct go_string traceparent;
 
 	/* Two of them are none: W3C Trace Context, section 3.2. */
-	if (wanted->traceparent.length == 1) {
-		enum traceparent found = TRACEPARENT_UNREADABLE;
-
-		if (!go_read(&traceparent, wanted->traceparent.data, 0))
-			found = parse_traceparent(head, scratch, &traceparent);
-		if (found == TRACEPARENT_VALID)
-			inherited = head->flags & FLAG_SAMPLED ? INHERITED_PARENT : INHERITED_NOT_SAMPLED;
-		*complete &= found != TRACEPARENT_UNREADABLE;
-	}
-	if (inherited == INHERITED_NOTHING) {
-		new_trace_id(head);
-		head->flags = FLAG_SAMPLED;
-	}
-	new_span_id(head);
-	return inherited;
+	if (wanted->traceparent.length != 1)
+		return INHERITED_NOTHING;
+	if (!go_read(&traceparent, wanted->traceparent.data, 0))
+		found = parse_traceparent(head, scratch, &traceparent);
+	*complete &= found != TRACEPARENT_UNREADABLE;
+	return found == TRACEPARENT_VALID ? follow_parent(head) : INHERITED_NOTHING;
 }
 
 /* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
  * drops the last entry if `whole` says that bytes are missing. It is the first
  * of the texts, so that what is there already is under its limit. */
-static __always_inline bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used,
-					    const struct header_values *lines)
+called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const struct header_values *lines)
 {
 	__u32 room = TRACESTATE_LIMIT, whole = 0;
 	bool complete = true;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Who is at the other end of a net.Conn. A type that
- * is not known here gives no address. */
+/* What a net.Conn is an end of: who is at the other, and which connection it is. A
+ * type that is not known here gives neither. */
 #pragma once
 
 #include "types.h"
 #include "go.h"
 #include "gotype.h"
+#include "sock.h"
 
 /* Functions are distances from the start of the binary's code. */
 struct conn_offsets {
@@ -19,6 +20,8 @@ struct conn_offsets {
 	__u32 fd_raddr; /* net.netFD.raddr */
 	__u32 tcp_ip, tcp_port;
 	__u32 unix_name;
+	/* net.netFD.pfd, internal/poll.FD.Sysfd and .fdmu, and the latter's state. */
+	__u32 fd_poll, poll_sysfd, poll_mutex, mutex_state;
 };
 
 /* The kind of a peer. */
@@ -60,22 +63,44 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, 
 	}
 }
 
-/* Finds the peer of a net.Conn, through TLS. `text` is where the binary's code is
- * in the process. */
-static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, __u64 conn_at, struct peer *peer,
-				      struct go_string *name)
+/* Finds the net.netFD of a net.Conn, through TLS. `text` is where the binary's code is
+ * in the process. 0: it is not known. */
+called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 {
-	struct go_interface conn, addr;
+	struct go_interface conn;
 	__u64 fd;
 
-	peer->kind = PEER_UNKNOWN;
-	if (o->itab_fun == ABSENT || o->conn_fd == ABSENT || o->fd_raddr == ABSENT || go_read(&conn, conn_at, 0))
-		return;
+	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
+		return 0;
 	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
-		return;
+		return 0;
 	if (!holds(o->itab_fun, text, &conn, o->tcp_close) && !holds(o->itab_fun, text, &conn, o->unix_close))
-		return;
-	if (go_read(&fd, conn.data, o->conn_fd) || go_read(&addr, fd, o->fd_raddr))
-		return;
-	read_addr(o, text, &addr, peer, name);
+		return 0;
+	return go_read(&fd, conn.data, o->conn_fd) ? 0 : fd;
+}
+
+/* Finds the peer of a net.Conn. */
+static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, __u64 fd, struct peer *peer,
+				      struct go_string *name)
+{
+	struct go_interface addr;
+
+	peer->kind = PEER_UNKNOWN;
+	if (fd && o->fd_raddr != ABSENT && !go_read(&addr, fd, o->fd_raddr))
+		read_addr(o, text, &addr, peer, name);
+}
+
+#define MUTEX_CLOSED 1 /* mutexClosed: src/internal/poll/fd_mutex.go */
+
+/* Finds out which connection it is. A descriptor that was closed may be another
+ * connection's by now; it is closed only after that was noted. */
+called int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
+				      struct connection *connection)
+{
+	__u64 sysfd, state;
+
+	return o && connection && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
+	       o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
+	       connection_of(connection, sysfd, end) &&
+	       !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED);
 }

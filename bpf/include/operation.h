@@ -10,15 +10,9 @@
 #include "types.h"
 #include "arch.h"
 #include "counters.h"
+#include "offsets.h"
 #include "process.h"
 #include "span.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* set by the loader: binaries at a time */
-	__type(key, __u32);
-	__type(value, OFFSETS);
-} offsets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -31,29 +25,6 @@ struct {
 /* What a new entry starts from: a program's stack is too small to hold one,
  * and a scratch map would be shared with whatever preempts it. */
 static const OPERATION empty_operation;
-
-/* What a program does with a process that traced_process or entering_process has
- * let through. False: it is none. */
-static __always_inline bool begin(struct process *process, __u32 tgid, struct operation_key *key, OFFSETS **o)
-{
-	__u32 binary;
-
-	if (!process)
-		return false;
-	binary = process->binary;
-	key->tgid = tgid;
-	key->generation = process->generation;
-	*o = bpf_map_lookup_elem(&offsets, &binary);
-	return *o;
-}
-
-/* What every program on the entry into a function begins with. */
-static __always_inline bool enter(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
-{
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-
-	return begin(entering_process(ctx, tgid), tgid, key, o);
-}
 
 /* The operation that the goroutine is busy with, on the entry into a function. */
 static __always_inline OPERATION *running(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
@@ -138,9 +109,13 @@ static __always_inline void send(OPERATION *operation, __u32 used)
 	submit(operation, __builtin_offsetof(OPERATION, texts) + used);
 }
 
-/* The same, and forgets it. */
+/* The same, and forgets it. One that is not sampled was kept for those that come after it. */
 static __always_inline void finish(const struct operation_key *key, OPERATION *operation, __u32 used)
 {
-	send(operation, used);
-	bpf_map_delete_elem(&operations, key);
+	if (operation->head.flags & FLAG_SAMPLED) {
+		send(operation, used);
+		bpf_map_delete_elem(&operations, key);
+	} else {
+		remove(key, COUNTER_NOT_SAMPLED);
+	}
 }

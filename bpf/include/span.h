@@ -88,6 +88,51 @@ static __always_inline void new_trace_id(struct span_head *head)
 		head->trace_id[7] = 1;
 }
 
+/* Whose trace an operation belongs to. */
+enum inherited {
+	INHERITED_NOTHING,     /* one of its own */
+	INHERITED_PARENT,      /* that of its parent */
+	INHERITED_NOT_SAMPLED, /* one in which there is to be no span of it */
+};
+
+/* What of new traces is not sampled, in 1 / 2^56: OpenTelemetry's consistent probability
+ * sampling, where the last 56 bits of a trace's id decide. Set by the loader. */
+const volatile __u64 sampling_threshold;
+/* Whether those that have a parent are sampled as that one is. Set by the loader. */
+const volatile __u8 parent_based = 1;
+
+/* What the id of the trace says about sampling. */
+static __always_inline enum inherited sample(struct span_head *head, enum inherited otherwise)
+{
+	__u64 randomness = __builtin_bswap64(*(__u64 *)(head->trace_id + 8)) << 8 >> 8;
+
+	if (randomness >= sampling_threshold) {
+		head->flags |= FLAG_SAMPLED;
+		return otherwise;
+	}
+	head->flags &= ~FLAG_SAMPLED;
+	return INHERITED_NOT_SAMPLED;
+}
+
+/* Begins a trace. */
+static __always_inline enum inherited begin_trace(struct span_head *head)
+{
+	new_trace_id(head);
+	head->flags = FLAG_SAMPLED;
+	if (!sampling_threshold)
+		return INHERITED_NOTHING;
+	head->flags |= FLAG_RANDOM;
+	return sample(head, INHERITED_NOTHING);
+}
+
+/* Goes by what a parent's flags say. */
+static __always_inline enum inherited follow_parent(struct span_head *head)
+{
+	if (!parent_based)
+		return sample(head, INHERITED_PARENT);
+	return head->flags & FLAG_SAMPLED ? INHERITED_PARENT : INHERITED_NOT_SAMPLED;
+}
+
 /* Copies a string of the target's behind the record. `texts` has room for
  * `texts_size` bytes, `*used` of them taken. False: the string is there and
  * could not be read. */

@@ -16,3 +16,7 @@ typedef _Bool bool;
 
 /* Keeps the compiler from undoing a bound that the verifier must see. */
 #define bounded(x) asm volatile("" : "+r"(x))
+
+/* A function of a header that is called, and not copied to where it is called from. Not each program
+ * has a use for it. */
+#define called static __noinline __attribute__((unused))

@@ -5,7 +5,9 @@
 #include "types.h"
 #include "go.h"
 #include "gotype.h"
+#include "incoming.h"
 #include "netconn.h"
+#include "parent.h"
 #include "span.h"
 
 /* Bytes that are kept of each text; README's "Limits" names them. */
@@ -21,18 +23,29 @@
 /* Redirects that are counted at the most: net/http follows ten. */
 #define MAX_RESENDS 16
 
+/* What is needed of a stream of an HTTP/2 client, and of its connection. */
+struct sent_offsets {
+	__u32 conn; /* ClientConn.tconn */
+	__u32 framer; /* ClientConn.fr */
+	__u32 id, client; /* clientStream.ID and .cc */
+};
+
 struct client_offsets {
 	__u32 g_goid;
 	__u32 g_stack;
 	__u32 stack_hi;
-	__u32 request_method, request_url, request_response;
+	__u32 request_method, request_url, request_response, request_context, request_header;
 	__u32 url_scheme, url_opaque, url_host, url_path, url_raw_path, url_raw_query;
 	__u32 response_status, response_proto_major, response_proto_minor, response_request;
 	/* The net.Conn of a connection: HTTP/1, and HTTP/2 as in struct server_offsets. */
-	__u32 http1_conn, bundled_conn, internal_conn, net_conn;
+	__u32 http1_conn, http1_writer; /* persistConn.conn and .bw */
+	struct sent_offsets bundled, internal, net;
 	struct type_offsets type;
 	struct conn_offsets conn;
-	/* Where a call begins, as distances from the start of the binary's code. */
+	struct parent_offsets parent;
+	struct map_offsets map;
+	/* Where a stream is about to be sent, and a call begins, as distances from the start of the binary's code. */
+	__u32 bundled_site, internal_site, net_stream_site;
 	__u32 site, net_site;
 };
 
@@ -41,6 +54,7 @@ struct client_span {
 	__u64 depth; /* of the frame of roundTrip, from the top of the stack; it stays when the stack moves */
 	__u64 text;  /* address of the binary's code; 0: not known */
 	struct peer peer;
+	struct connection connection; /* of HTTP/1, on which the call was announced */
 	__u16 status; /* 0: there was no response */
 #define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
@@ -60,7 +74,8 @@ struct client_span {
 /* What is needed of a net/http.Request and its URL. */
 struct wanted {
 	struct go_string method, scheme, opaque, host, path, raw_path, query;
-	__u64 url, response;
+	struct go_interface context;
+	__u64 url, response, header;
 };
 
 /* As in request.h: structs are read in one piece, and what start_call works with
@@ -70,6 +85,8 @@ struct wanted {
 #define WORK_AT ((TEXTS_SIZE - ERROR_LIMIT - SOCKET_LIMIT + 7) & ~7)
 _Static_assert(sizeof(struct wanted) <= TEXTS_SIZE - WORK_AT, "no room to work in");
 _Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
+#define HEADERS_AT ((sizeof(struct map_group) + 7) & ~7)
+_Static_assert(HEADERS_AT + sizeof(struct wanted_headers) <= WORK_AT, "no room for a group of map entries");
 
 static __always_inline bool read_wanted(struct wanted *to, __u8 *piece, const struct client_offsets *o, __u64 request)
 {
@@ -77,6 +94,8 @@ static __always_inline bool read_wanted(struct wanted *to, __u8 *piece, const st
 
 	if (!go_take(&to->method, piece, have, REQUEST_PIECE, request, o->request_method) ||
 	    !go_take(&to->url, piece, have, REQUEST_PIECE, request, o->request_url) ||
+	    !go_take(&to->context, piece, have, REQUEST_PIECE, request, o->request_context) ||
+	    !go_take(&to->header, piece, have, REQUEST_PIECE, request, o->request_header) ||
 	    !go_take(&to->response, piece, have, REQUEST_PIECE, request, o->request_response) || !to->url)
 		return false;
 	have = !bpf_probe_read_user(piece, URL_PIECE, (const void *)to->url);
@@ -105,6 +124,17 @@ static __always_inline __u8 count_resends(const struct client_offsets *o, __u64 
 			break;
 	}
 	return n;
+}
+
+/* Whether the program itself has said whose child the request is: then it has a span of
+ * its own for it. */
+static __always_inline bool says_parent(struct client_span *span, const struct client_offsets *o, __u64 header)
+{
+	struct wanted_headers *wanted = (struct wanted_headers *)(span->texts + HEADERS_AT);
+
+	__builtin_memset(wanted, 0, sizeof(*wanted));
+	return o->request_header != ABSENT && header &&
+	       search_headers(header, &o->map, (struct map_group *)span->texts, wanted) && wanted->traceparent.length > 0;
 }
 
 /* Fills in what is asked for. False: a part of it could not be read. */

@@ -9,8 +9,11 @@
  * the caller:
  *
  *	start_call, start_net_call	it begins
- *	note_connection (…)		it has a connection
+ *	note_connection (…)		it has a connection, at whose other end it is announced
  *	end_call, end_net_call		it returns
+ *
+ * A request over HTTP/2 is sent by another goroutine, which is when it is announced
+ * (announce_bundled_stream, …).
  *
  * The Transport of x/net also serves below net/http's: what it does then is a part
  * of a call, and none of its own. */
@@ -57,15 +60,17 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 		give_up(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
+	if (says_parent(span, o, wanted->header)) {
+		give_up(&key, COUNTER_INSTRUMENTED);
+		return 0;
+	}
 	span->partial = !note_call(span, o, wanted);
 	span->depth = depth;
 	span->net = net;
 	site = net ? o->net_site : o->site;
 	if (site != ABSENT)
 		span->text = GO_PC(ctx) - site;
-	new_trace_id(&span->head);
-	new_span_id(&span->head);
-	span->head.flags = FLAG_SAMPLED;
+	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text, &wanted->context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
 	return 0;
@@ -87,17 +92,36 @@ int start_net_call(struct pt_regs *ctx)
 
 /* A connection was found for the call: its net.Conn is in what the receiver of
  * the method points to. */
-static __always_inline int connected(struct pt_regs *ctx, struct client_span *span, const struct client_offsets *o,
-				     __u32 conn)
+static __always_inline __u64 connected(struct pt_regs *ctx, struct client_span *span, const struct client_offsets *o,
+				       __u32 conn)
 {
 	struct go_string name = {};
+	__u64 fd;
 
 	if (conn == ABSENT || !span->text)
 		return 0;
-	read_peer(&o->conn, span->text, GO_ARG0(ctx) + conn, &span->peer, &name);
+	fd = fd_of(&o->conn, span->text, GO_ARG0(ctx) + conn);
+	read_peer(&o->conn, span->text, fd, &span->peer, &name);
 	if (span->peer.kind == PEER_UNIX && !span->socket.length && !COPY(span, socket, &name, SOCKET_LIMIT))
 		span->partial = 1;
-	return 0;
+	return fd;
+}
+
+/* Has the request carry the context of its span, which the goroutine that writes to the
+ * connection sees to. It writes one request after the other. */
+static __always_inline void hand_over_request(struct pt_regs *ctx, const struct operation_key *key,
+					      const struct client_span *span, const struct client_offsets *o)
+{
+	struct span_key written;
+	__u64 writer;
+
+	if (!injects || o->http1_writer == ABSENT || go_read(&writer, GO_ARG0(ctx), o->http1_writer))
+		return;
+	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, 0);
+	if (span)
+		note_head(&written, &span->head, 0, WAY_ENDED);
+	else
+		forget_span(&written);
 }
 
 /* func (pc *persistConn) roundTrip(req *transportRequest) (resp *Response, err error) */
@@ -105,10 +129,34 @@ SEC("uprobe")
 int note_connection(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
-	struct client_offsets *o;
+	struct client_offsets *o = NULL;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->http1_conn) : 0;
+	if (o)
+		hand_over_request(ctx, &key, span, o);
+	if (!span)
+		return 0;
+	if (read_connection(&o->conn, connected(ctx, span, o, o->http1_conn), END_CLIENT, &span->connection))
+		announce(&span->connection, 0, span->head.trace_id, span->head.span_id, span->head.flags);
+	else
+		span->connection.key.key = 0;
+	return 0;
+}
+
+/* The same over HTTP/2, where another goroutine sends the request, which is known by
+ * its address until then: announce_stream. */
+static __always_inline int note_stream(struct pt_regs *ctx, struct operation_key *key, struct client_span *span,
+				       const struct client_offsets *o, const struct sent_offsets *sent)
+{
+	struct span_key message = key_in(key->tgid, key->generation, KEY_MESSAGE, GO_ARG1(ctx), 0);
+
+	if (span) {
+		connected(ctx, span, o, sent->conn);
+		note_head(&message, &span->head, 0, WAY_ENDED);
+	} else if (o) {
+		forget_span(&message);
+	}
+	return 0;
 }
 
 /* func (cc *ClientConn) roundTrip(req *Request, …) */
@@ -116,30 +164,81 @@ SEC("uprobe")
 int note_bundled_connection(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
-	struct client_offsets *o;
+	struct client_offsets *o = NULL;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->bundled_conn) : 0;
+	return o ? note_stream(ctx, &key, span, o, &o->bundled) : 0;
 }
 
 SEC("uprobe")
 int note_internal_connection(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
-	struct client_offsets *o;
+	struct client_offsets *o = NULL;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->internal_conn) : 0;
+	return o ? note_stream(ctx, &key, span, o, &o->internal) : 0;
 }
 
 SEC("uprobe")
 int note_net_connection(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
-	struct client_offsets *o;
+	struct client_offsets *o = NULL;
 	struct client_span *span = running(ctx, &key, &o);
 
-	return span ? connected(ctx, span, o, o->net_conn) : 0;
+	return o ? note_stream(ctx, &key, span, o, &o->net) : 0;
+}
+
+/* A stream has its id, and is about to be sent. */
+static __always_inline int announce_stream(struct pt_regs *ctx, const struct operation_key *key, const struct client_offsets *o,
+					   const struct sent_offsets *sent, __u32 site)
+{
+	struct span_key message = key_in(key->tgid, key->generation, KEY_MESSAGE, GO_ARG1(ctx), 0);
+	struct span_way found = {};
+	struct connection connection;
+	__u64 client, framer;
+	__u32 id;
+
+	if (read_span(&message, &found) == WAY_EMPTY || site == ABSENT || sent->conn == ABSENT ||
+	    sent->id == ABSENT || sent->client == ABSENT || go_read(&id, GO_ARG0(ctx), sent->id) ||
+	    go_read(&client, GO_ARG0(ctx), sent->client))
+		return 0;
+	if (injects && sent->framer != ABSENT && !go_read(&framer, client, sent->framer)) {
+		message = key_in(key->tgid, key->generation, KEY_FRAME, framer, id);
+		note_ids(&message, found.trace_id, found.span_id, found.flags, 0, WAY_ENDED);
+	}
+	if (read_connection(&o->conn, fd_of(&o->conn, GO_PC(ctx) - site, client + sent->conn), END_CLIENT, &connection))
+		announce(&connection, id, found.trace_id, found.span_id, found.flags);
+	return 0;
+}
+
+/* func (cs *clientStream) encodeAndWriteHeaders(req *Request) error */
+SEC("uprobe")
+int announce_bundled_stream(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+
+	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->bundled, o->bundled_site) : 0;
+}
+
+SEC("uprobe")
+int announce_internal_stream(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+
+	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->internal, o->internal_site) : 0;
+}
+
+SEC("uprobe")
+int announce_net_stream(struct pt_regs *ctx)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+
+	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->net, o->net_stream_site) : 0;
 }
 
 static __always_inline bool read_response(struct client_span *span, const struct client_offsets *o, __u64 response)
@@ -187,6 +286,9 @@ static __always_inline int end(struct pt_regs *ctx, bool net)
 	}
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
+	/* What was answered was found; what was not may yet be, and ends its connection. */
+	if (span->connection.key.key && !span->failed)
+		retract(&span->connection, 0, &span->head);
 	span->head.end = now;
 	finish(&key, span, span->used);
 	return 0;

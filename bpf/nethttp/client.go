@@ -15,7 +15,7 @@ func Client() probe.Library {
 	return probe.Library{
 		Name:        "net/http/client",
 		Hooks:       clientHooks(),
-		Functions:   golang.ConnFunctions(unsafe.Offsetof(o.Conn)),
+		Functions:   append(golang.ConnFunctions(unsafe.Offsetof(o.Conn)), golang.ParentFunctions(unsafe.Offsetof(o.Parent))...),
 		Fields:      clientFields(),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadClient,
@@ -33,6 +33,7 @@ func clientHooks() []probe.Hook {
 		bundled      = "net/http.(*http2ClientConn)"
 		netConn      = moduleNet + "/http2.(*ClientConn)"
 		netTransport = moduleNet + "/http2.(*Transport).RoundTripOpt"
+		headers      = ".encodeAndWriteHeaders"
 	)
 	return []probe.Hook{
 		{Symbol: transport, Event: probe.Enter, Program: "start_call", Together: http, SiteSlot: unsafe.Offsetof(o.Site)},
@@ -47,6 +48,9 @@ func clientHooks() []probe.Hook {
 		{Symbol: "net/http/internal/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_internal_connection", Optional: true},
 		{Symbol: netConn + ".roundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true},
 		{Symbol: netConn + ".RoundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true, Without: netConn + ".roundTrip"},
+		{Symbol: "net/http.(*http2clientStream)" + headers, Event: probe.Enter, Program: "announce_bundled_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.BundledSite)},
+		{Symbol: "net/http/internal/http2.(*clientStream)" + headers, Event: probe.Enter, Program: "announce_internal_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.InternalSite)},
+		{Symbol: moduleNet + "/http2.(*clientStream)" + headers, Event: probe.Enter, Program: "announce_net_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.NetStreamSite)},
 	}
 }
 
@@ -59,6 +63,8 @@ func clientFields() []probe.Field {
 		golang.Field("net/http", "Request", "Method", unsafe.Offsetof(o.RequestMethod)),
 		golang.Field("net/http", "Request", "URL", unsafe.Offsetof(o.RequestUrl)),
 		golang.Field("net/http", "Request", "Response", unsafe.Offsetof(o.RequestResponse)),
+		golang.Field("net/http", "Request", "ctx", unsafe.Offsetof(o.RequestContext)),
+		golang.Optional("net/http", "Request", "Header", unsafe.Offsetof(o.RequestHeader)),
 		golang.Field("net/url", "URL", "Scheme", unsafe.Offsetof(o.UrlScheme)),
 		golang.Field("net/url", "URL", "Opaque", unsafe.Offsetof(o.UrlOpaque)),
 		golang.Field("net/url", "URL", "Host", unsafe.Offsetof(o.UrlHost)),
@@ -70,10 +76,30 @@ func clientFields() []probe.Field {
 		golang.Field("net/http", "Response", "ProtoMinor", unsafe.Offsetof(o.ResponseProtoMinor)),
 		golang.Field("net/http", "Response", "Request", unsafe.Offsetof(o.ResponseRequest)),
 		golang.Optional("net/http", "persistConn", "conn", unsafe.Offsetof(o.Http1Conn)),
-		golang.Optional("net/http", "http2ClientConn", "tconn", unsafe.Offsetof(o.BundledConn)),
-		golang.Optional("net/http/internal/http2", "ClientConn", "tconn", unsafe.Offsetof(o.InternalConn)),
-		ofNet("ClientConn", "tconn", unsafe.Offsetof(o.NetConn)),
+		golang.Optional("net/http", "persistConn", "bw", unsafe.Offsetof(o.Http1Writer)),
 	}
+	bundled := func(structName, name string, slot uintptr) probe.Field {
+		return golang.Optional("net/http", "http2"+structName, name, slot)
+	}
+	internal := func(structName, name string, slot uintptr) probe.Field {
+		return golang.Optional("net/http/internal/http2", structName, name, slot)
+	}
+	fields = append(fields, sentFields(bundled, unsafe.Offsetof(o.Bundled))...)
+	fields = append(fields, sentFields(internal, unsafe.Offsetof(o.Internal))...)
+	fields = append(fields, sentFields(ofNet, unsafe.Offsetof(o.Net))...)
+	fields = append(fields, golang.ParentFields(unsafe.Offsetof(o.Parent))...)
+	fields = append(fields, golang.MapFields(unsafe.Offsetof(o.Map))...)
 	fields = append(fields, golang.TypeFields(unsafe.Offsetof(o.Type))...)
 	return append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
+}
+
+// sentFields lists what is needed of a stream of an HTTP/2 client.
+func sentFields(field func(structName, name string, slot uintptr) probe.Field, base uintptr) []probe.Field {
+	var o clientClientOffsets
+	return []probe.Field{
+		field("ClientConn", "tconn", base+unsafe.Offsetof(o.Bundled.Conn)),
+		field("ClientConn", "fr", base+unsafe.Offsetof(o.Bundled.Framer)),
+		field("clientStream", "ID", base+unsafe.Offsetof(o.Bundled.Id)),
+		field("clientStream", "cc", base+unsafe.Offsetof(o.Bundled.Client)),
+	}
 }

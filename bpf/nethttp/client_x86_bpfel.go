@@ -21,6 +21,8 @@ type clientClientOffsets struct {
 	RequestMethod      uint32
 	RequestUrl         uint32
 	RequestResponse    uint32
+	RequestContext     uint32
+	RequestHeader      uint32
 	UrlScheme          uint32
 	UrlOpaque          uint32
 	UrlHost            uint32
@@ -32,10 +34,29 @@ type clientClientOffsets struct {
 	ResponseProtoMinor uint32
 	ResponseRequest    uint32
 	Http1Conn          uint32
-	BundledConn        uint32
-	InternalConn       uint32
-	NetConn            uint32
-	Type               struct {
+	Http1Writer        uint32
+	Bundled            struct {
+		_      structs.HostLayout
+		Conn   uint32
+		Framer uint32
+		Id     uint32
+		Client uint32
+	}
+	Internal struct {
+		_      structs.HostLayout
+		Conn   uint32
+		Framer uint32
+		Id     uint32
+		Client uint32
+	}
+	Net struct {
+		_      structs.HostLayout
+		Conn   uint32
+		Framer uint32
+		Id     uint32
+		Client uint32
+	}
+	Type struct {
 		_        structs.HostLayout
 		Types    uint32
 		ItabType uint32
@@ -56,9 +77,43 @@ type clientClientOffsets struct {
 		TcpIp       uint32
 		TcpPort     uint32
 		UnixName    uint32
+		FdPoll      uint32
+		PollSysfd   uint32
+		PollMutex   uint32
+		MutexState  uint32
 	}
-	Site    uint32
-	NetSite uint32
+	Parent struct {
+		_              structs.HostLayout
+		G_parentGoid   uint32
+		G_m            uint32
+		M_p            uint32
+		P_goidcache    uint32
+		P_goidcacheend uint32
+		SchedGoidgen   uint32
+		TimerDeadline  uint32
+		TimerTimer     uint32
+		ItabFun        uint32
+	}
+	Map struct {
+		_                structs.HostLayout
+		Layout           uint32
+		HmapCount        uint32
+		HmapFlags        uint32
+		HmapB            uint32
+		HmapBuckets      uint32
+		HmapOldbuckets   uint32
+		MapUsed          uint32
+		MapDirPtr        uint32
+		MapDirLen        uint32
+		TableGroups      uint32
+		GroupsData       uint32
+		GroupsLengthMask uint32
+	}
+	BundledSite   uint32
+	InternalSite  uint32
+	NetStreamSite uint32
+	Site          uint32
+	NetSite       uint32
 }
 
 type clientClientSpan struct {
@@ -88,6 +143,15 @@ type clientClientSpan struct {
 		Kind      uint8
 		Reserved  uint8
 		Reserved2 uint32
+	}
+	Connection struct {
+		_   structs.HostLayout
+		Key struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Proof uint64
 	}
 	Status     uint16
 	ProtoMajor uint8
@@ -142,7 +206,7 @@ type clientClientSpan struct {
 
 type clientCounts struct {
 	_ structs.HostLayout
-	N [13]uint64
+	N [18]uint64
 }
 
 type clientOperationKey struct {
@@ -158,6 +222,22 @@ type clientProcess struct {
 	Binary     uint32
 }
 
+type clientSpanSet struct {
+	_    structs.HostLayout
+	Tags [4]uint64
+	Ways [4]struct {
+		_        structs.HostLayout
+		State    uint64
+		Key      uint64
+		TraceId  [16]uint8
+		SpanId   [8]uint8
+		Extra    uint64
+		Time     uint32
+		Flags    uint8
+		Reserved [3]uint8
+	}
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -167,7 +247,11 @@ const (
 	clientMapOffsets                 = "offsets"
 	clientMapOperations              = "operations"
 	clientMapProcesses               = "processes"
+	clientMapSpanContexts            = "span_contexts"
 	clientMapSpans                   = "spans"
+	clientProgAnnounceBundledStream  = "announce_bundled_stream"
+	clientProgAnnounceInternalStream = "announce_internal_stream"
+	clientProgAnnounceNetStream      = "announce_net_stream"
 	clientProgEndCall                = "end_call"
 	clientProgEndNetCall             = "end_net_call"
 	clientProgNoteBundledConnection  = "note_bundled_connection"
@@ -176,8 +260,14 @@ const (
 	clientProgNoteNetConnection      = "note_net_connection"
 	clientProgStartCall              = "start_call"
 	clientProgStartNetCall           = "start_net_call"
+	clientVarHashSeed                = "hash_seed"
+	clientVarInjects                 = "injects"
+	clientVarLastSet                 = "last_set"
 	clientVarLibrary                 = "library"
 	clientVarNever                   = "never"
+	clientVarParentBased             = "parent_based"
+	clientVarReadsKernel             = "reads_kernel"
+	clientVarSamplingThreshold       = "sampling_threshold"
 	clientVarWakeupBytes             = "wakeup_bytes"
 )
 
@@ -223,6 +313,9 @@ type clientSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientProgramSpecs struct {
+	AnnounceBundledStream  *ebpf.ProgramSpec `ebpf:"announce_bundled_stream"`
+	AnnounceInternalStream *ebpf.ProgramSpec `ebpf:"announce_internal_stream"`
+	AnnounceNetStream      *ebpf.ProgramSpec `ebpf:"announce_net_stream"`
 	EndCall                *ebpf.ProgramSpec `ebpf:"end_call"`
 	EndNetCall             *ebpf.ProgramSpec `ebpf:"end_net_call"`
 	NoteBundledConnection  *ebpf.ProgramSpec `ebpf:"note_bundled_connection"`
@@ -237,21 +330,28 @@ type clientProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientMapSpecs struct {
-	Counters   *ebpf.MapSpec `ebpf:"counters"`
-	Nothing    *ebpf.MapSpec `ebpf:"nothing"`
-	Offsets    *ebpf.MapSpec `ebpf:"offsets"`
-	Operations *ebpf.MapSpec `ebpf:"operations"`
-	Processes  *ebpf.MapSpec `ebpf:"processes"`
-	Spans      *ebpf.MapSpec `ebpf:"spans"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
+	Operations   *ebpf.MapSpec `ebpf:"operations"`
+	Processes    *ebpf.MapSpec `ebpf:"processes"`
+	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
+	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // clientVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientVariableSpecs struct {
-	Library     *ebpf.VariableSpec `ebpf:"library"`
-	Never       *ebpf.VariableSpec `ebpf:"never"`
-	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	Library           *ebpf.VariableSpec `ebpf:"library"`
+	Never             *ebpf.VariableSpec `ebpf:"never"`
+	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // clientObjects contains all objects after they have been loaded into the kernel.
@@ -274,12 +374,13 @@ func (o *clientObjects) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientMaps struct {
-	Counters   *ebpf.Map `ebpf:"counters"`
-	Nothing    *ebpf.Map `ebpf:"nothing"`
-	Offsets    *ebpf.Map `ebpf:"offsets"`
-	Operations *ebpf.Map `ebpf:"operations"`
-	Processes  *ebpf.Map `ebpf:"processes"`
-	Spans      *ebpf.Map `ebpf:"spans"`
+	Counters     *ebpf.Map `ebpf:"counters"`
+	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Offsets      *ebpf.Map `ebpf:"offsets"`
+	Operations   *ebpf.Map `ebpf:"operations"`
+	Processes    *ebpf.Map `ebpf:"processes"`
+	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
+	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *clientMaps) Close() error {
@@ -289,6 +390,7 @@ func (m *clientMaps) Close() error {
 		m.Offsets,
 		m.Operations,
 		m.Processes,
+		m.SpanContexts,
 		m.Spans,
 	)
 }
@@ -297,15 +399,24 @@ func (m *clientMaps) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientVariables struct {
-	Library     *ebpf.Variable `ebpf:"library"`
-	Never       *ebpf.Variable `ebpf:"never"`
-	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
+	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Injects           *ebpf.Variable `ebpf:"injects"`
+	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	Library           *ebpf.Variable `ebpf:"library"`
+	Never             *ebpf.Variable `ebpf:"never"`
+	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // clientPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientPrograms struct {
+	AnnounceBundledStream  *ebpf.Program `ebpf:"announce_bundled_stream"`
+	AnnounceInternalStream *ebpf.Program `ebpf:"announce_internal_stream"`
+	AnnounceNetStream      *ebpf.Program `ebpf:"announce_net_stream"`
 	EndCall                *ebpf.Program `ebpf:"end_call"`
 	EndNetCall             *ebpf.Program `ebpf:"end_net_call"`
 	NoteBundledConnection  *ebpf.Program `ebpf:"note_bundled_connection"`
@@ -318,6 +429,9 @@ type clientPrograms struct {
 
 func (p *clientPrograms) Close() error {
 	return _ClientClose(
+		p.AnnounceBundledStream,
+		p.AnnounceInternalStream,
+		p.AnnounceNetStream,
 		p.EndCall,
 		p.EndNetCall,
 		p.NoteBundledConnection,

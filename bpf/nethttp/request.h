@@ -5,6 +5,8 @@
 #include "types.h"
 #include "go.h"
 #include "incoming.h"
+#include "netconn.h"
+#include "parent.h"
 #include "span.h"
 
 /* Bytes that are kept of each text; README's "Limits" names them. */
@@ -18,10 +20,14 @@
 #define TEXTS_SIZE (TRACESTATE_LIMIT + LINE_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
 		    ROUTE_LIMIT)
 
-/* Where an HTTP/2 server keeps the status. */
+/* Where an HTTP/2 server keeps what is needed of a stream. */
 struct stream_offsets {
 	__u32 writer; /* responseWriter.rws, its state */
 	__u32 status; /* responseWriterState.status */
+	__u32 stream; /* responseWriterState.stream */
+	__u32 id;     /* stream.id */
+	__u32 server; /* stream.sc */
+	__u32 conn;   /* serverConn.conn */
 };
 
 /* A request: net/http.Request, or what net/http/internal/http2 makes one of. */
@@ -34,6 +40,7 @@ struct request_offsets {
 	__u32 remote_addr;
 	__u32 request_uri;
 	__u32 tls;
+	__u32 context;
 };
 
 struct server_offsets {
@@ -53,10 +60,14 @@ struct server_offsets {
 	struct stream_offsets internal; /* net/http/internal/http2 */
 	struct stream_offsets net;	/* golang.org/x/net/http2 */
 	struct map_offsets map;
-	/* How the writer of a stream is known: gotype.h. */
-	__u32 itab_fun;
+	struct conn_offsets conn;
+	struct parent_offsets parent;
+	__u32 response_conn; /* net/http.response.conn */
+	__u32 conn_rwc;	     /* net/http.conn.rwc */
+	/* The first method of the writer of a stream, by which it is known: gotype.h. */
 	__u32 stream_writer;
-	__u32 serve_site;
+	/* Where a request begins, as distances from the start of the binary's code. */
+	__u32 serve_site, stream_site, net_site;
 	/* Which of the hooks are attached: 1 or 0. */
 	__u32 ends_streams;
 	__u32 ends_net_streams;
@@ -78,6 +89,8 @@ struct server_span {
 	__u64 request;	   /* address of its net/http.Request; 0: not known */
 	__u64 target_data; /* address of the bytes of its RequestURI */
 	__u64 copy;	   /* address of a copy of it that a ServeMux got; 0: none */
+	struct served served;
+	struct connection connection; /* of HTTP/1, for as long as the entry is kept */
 	__u16 status;	   /* 0: the handler wrote nothing */
 #define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
@@ -94,6 +107,7 @@ struct server_span {
 /* What is needed of a net/http.Request. */
 struct arrived {
 	struct go_string method, target, host, remote;
+	struct go_interface context;
 	__u64 header, tls, proto_major, proto_minor;
 };
 
@@ -123,6 +137,7 @@ static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
 	       go_take(&arrived->target, piece, have, REQUEST_PIECE, request, o->request_uri) &&
 	       go_take(&arrived->host, piece, have, REQUEST_PIECE, request, o->host) &&
 	       go_take(&arrived->remote, piece, have, REQUEST_PIECE, request, o->remote_addr) &&
+	       go_take(&arrived->context, piece, have, REQUEST_PIECE, request, o->context) &&
 	       go_take(&arrived->header, piece, have, REQUEST_PIECE, request, o->header) &&
 	       go_take(&arrived->tls, piece, have, REQUEST_PIECE, request, o->tls) &&
 	       go_take(&arrived->proto_major, piece, have, REQUEST_PIECE, request, o->proto_major) &&
@@ -161,20 +176,13 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	return true;
 }
 
-/* Fills in what arrived. False: the caller's context says "not sampled". */
-static __always_inline bool note_request(struct server_span *span, const struct server_offsets *o,
-					 struct work *work)
+/* Fills in what arrived, and `complete` says whether the headers could be read. */
+static __always_inline void note_request(struct server_span *span, const struct server_offsets *o, struct work *work,
+					 enum inherited inherited, bool complete)
 {
 	const struct arrived *arrived = &work->arrived;
 	struct wanted_headers *wanted = &work->wanted;
-	enum inherited inherited;
-	bool complete;
 
-	__builtin_memset(wanted, 0, sizeof(*wanted)); /* the entry may have been another's */
-	complete = search_headers(arrived->header, &o->map, (struct map_group *)span->texts, wanted);
-	inherited = inherit(&span->head, span->texts, wanted, &complete);
-	if (inherited == INHERITED_NOT_SAMPLED)
-		return false;
 	if (inherited == INHERITED_PARENT)
 		complete &= copy_tracestate(&span->tracestate, span->texts, &span->used, &wanted->tracestate);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
@@ -186,5 +194,4 @@ static __always_inline bool note_request(struct server_span *span, const struct 
 	span->proto_major = arrived->proto_major;
 	span->proto_minor = arrived->proto_minor;
 	span->partial = !complete;
-	return true;
 }

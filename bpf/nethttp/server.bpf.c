@@ -53,7 +53,7 @@ int finish_request(struct pt_regs *ctx)
 	if (!span)
 		return 0; /* began before it was traced, or was counted when it began */
 	if (span->response != GO_ARG0(ctx)) {
-		drop(&key, span, COUNTER_LOST_UNFINISHED); /* another request's end */
+		abandon(&key, span, COUNTER_LOST_UNFINISHED); /* another request's end */
 		return 0;
 	}
 	span->head.end = now;
@@ -78,7 +78,7 @@ int end_connection(struct pt_regs *ctx)
 		return 0;
 	}
 	if (!note_ending(ctx, span, o, ENDING_HIJACKED)) {
-		drop(&key, span, COUNTER_LOST_UNFINISHED);
+		abandon(&key, span, COUNTER_LOST_UNFINISHED);
 		return 0;
 	}
 	span->head.end = now;
@@ -96,7 +96,7 @@ static __always_inline int end_any_stream(struct pt_regs *ctx, bool net)
 	if (!span)
 		return 0;
 	if (!note_ending(ctx, span, o, ENDING_RETURNED)) {
-		drop(&key, span, COUNTER_LOST_UNFINISHED);
+		abandon(&key, span, COUNTER_LOST_UNFINISHED);
 		return 0;
 	}
 	span->head.end = now;
@@ -129,8 +129,10 @@ int discard_request(struct pt_regs *ctx)
 	struct server_offsets *o;
 	struct server_span *span = busy(ctx, &key, &o);
 
-	if (span)
-		drop(&key, span, COUNTER_DISCARDED);
+	if (!span)
+		return 0;
+	replace_by_parent(&span->served.context, &span->head);
+	abandon(&key, span, COUNTER_DISCARDED);
 	return 0;
 }
 

@@ -15,11 +15,11 @@ func Server() probe.Library {
 	return probe.Library{
 		Name:  "net/http",
 		Hooks: serverHooks(),
-		Functions: []probe.Function{
+		Functions: append([]probe.Function{
 			// The first methods of a stream's writer: up to Go 1.26, and from 1.27 on.
 			{Symbol: "net/http.(*http2responseWriter).Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 			{Symbol: "net/http.http2ResponseWriter.Header", Slot: unsafe.Offsetof(o.StreamWriter)},
-		},
+		}, append(golang.ConnFunctions(unsafe.Offsetof(o.Conn)), golang.ParentFunctions(unsafe.Offsetof(o.Parent))...)...),
 		Fields:      append(serverFields(), golang.MapFields(unsafe.Offsetof(o.Map))...),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadServer,
@@ -47,9 +47,9 @@ func serverHooks() []probe.Hook {
 		{Symbol: "net/http/internal/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_stream", Optional: true, Slot: endsStreams},
 		// From Go 1.27 on the servers of golang.org/x/net/http2 are net/http's
 		// own, and need not come through serverHandler.
-		{Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream", Optional: true, With: []string{serveConn, serveConnIn}},
+		{Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream", Optional: true, With: []string{serveConn, serveConnIn}, SiteSlot: unsafe.Offsetof(o.StreamSite)},
 		// Before, they have one of their own.
-		{Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter, Program: "start_net_stream", Together: net},
+		{Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter, Program: "start_net_stream", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite)},
 		{Symbol: moduleNet + "/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_net_stream", Together: net, Slot: unsafe.Offsetof(o.EndsNetStreams)},
 		{Symbol: moduleNet + "/http2.(*responseWriterState).writeHeader", Event: probe.Enter, Program: "note_net_status", Optional: true, Unless: ofNet("responseWriterState", "status", 0).Field},
 		// What it answers by itself instead: with 431, and with 400.
@@ -60,7 +60,7 @@ func serverHooks() []probe.Hook {
 		{Symbol: serveConn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		{Symbol: serveConnIn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		// The server of grpc is the handler, and the request becomes one of its calls.
-		{Symbol: "google.golang.org/grpc/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: "google.golang.org/grpc"},
+		{Symbol: "google.golang.org/grpc/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: []string{"google.golang.org/grpc"}},
 		// A request that a middleware has copied has its route on the copy.
 		{Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy", Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes)},
 	}
@@ -79,17 +79,37 @@ func serverFields() []probe.Field {
 		golang.Optional("net/http", "pattern", "str", unsafe.Offsetof(o.PatternStr)),
 		golang.Field("net/url", "URL", "Path", unsafe.Offsetof(o.UrlPath)),
 		golang.Field("net/http", "response", "status", unsafe.Offsetof(o.ResponseStatus)),
-		golang.Optional("net/http", "http2responseWriter", "rws", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Writer)),
-		golang.Optional("net/http", "http2responseWriterState", "status", unsafe.Offsetof(o.Bundled)+unsafe.Offsetof(o.Bundled.Status)),
-		golang.Optional("net/http/internal/http2", "responseWriter", "rws", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Writer)),
-		golang.Optional("net/http/internal/http2", "responseWriterState", "status", unsafe.Offsetof(o.Internal)+unsafe.Offsetof(o.Internal.Status)),
-		golang.Optional("runtime", "itab", "fun", unsafe.Offsetof(o.ItabFun)),
-		golang.Optional("internal/abi", "ITab", "Fun", unsafe.Offsetof(o.ItabFun)),
-		ofNet("responseWriter", "rws", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Writer)),
-		ofNet("responseWriterState", "status", unsafe.Offsetof(o.Net)+unsafe.Offsetof(o.Net.Status)),
+		golang.Optional("net/http", "response", "conn", unsafe.Offsetof(o.ResponseConn)),
+		golang.Optional("net/http", "conn", "rwc", unsafe.Offsetof(o.ConnRwc)),
+		golang.Field("net/http", "Request", "ctx", unsafe.Offsetof(o.Request)+unsafe.Offsetof(o.Request.Context)),
+		golang.Optional("net/http/internal/http2", "ServerRequest", "Context", unsafe.Offsetof(o.ServerRequest)+unsafe.Offsetof(o.ServerRequest.Context)),
 	}
+	bundled := func(structName, name string, slot uintptr) probe.Field {
+		return golang.Optional("net/http", "http2"+structName, name, slot)
+	}
+	internal := func(structName, name string, slot uintptr) probe.Field {
+		return golang.Optional("net/http/internal/http2", structName, name, slot)
+	}
+	all = append(all, streamFields(bundled, unsafe.Offsetof(o.Bundled))...)
+	all = append(all, streamFields(internal, unsafe.Offsetof(o.Internal))...)
+	all = append(all, streamFields(ofNet, unsafe.Offsetof(o.Net))...)
+	all = append(all, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
+	all = append(all, golang.ParentFields(unsafe.Offsetof(o.Parent))...)
 	all = append(all, requestFields(golang.Field, "net/http", "Request", unsafe.Offsetof(o.Request))...)
 	return append(all, requestFields(golang.Optional, "net/http/internal/http2", "ServerRequest", unsafe.Offsetof(o.ServerRequest))...)
+}
+
+// streamFields lists what is needed of a stream of an HTTP/2 server.
+func streamFields(field func(structName, name string, slot uintptr) probe.Field, base uintptr) []probe.Field {
+	var o serverServerOffsets
+	return []probe.Field{
+		field("responseWriter", "rws", base+unsafe.Offsetof(o.Bundled.Writer)),
+		field("responseWriterState", "status", base+unsafe.Offsetof(o.Bundled.Status)),
+		field("responseWriterState", "stream", base+unsafe.Offsetof(o.Bundled.Stream)),
+		field("stream", "id", base+unsafe.Offsetof(o.Bundled.Id)),
+		field("stream", "sc", base+unsafe.Offsetof(o.Bundled.Server)),
+		field("serverConn", "conn", base+unsafe.Offsetof(o.Bundled.Conn)),
+	}
 }
 
 // requestFields lists the fields of a request, for a struct request_offsets at

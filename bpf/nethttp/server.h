@@ -36,8 +36,88 @@ static __always_inline bool is_stream_writer(struct pt_regs *ctx, const struct s
 {
 	struct go_interface writer = { GO_ARG1(ctx), GO_ARG2(ctx) };
 
-	return o->serve_site != ABSENT && o->itab_fun != ABSENT &&
-	       holds(o->itab_fun, GO_PC(ctx) - o->serve_site, &writer, o->stream_writer);
+	return o->serve_site != ABSENT && o->conn.itab_fun != ABSENT &&
+	       holds(o->conn.itab_fun, GO_PC(ctx) - o->serve_site, &writer, o->stream_writer);
+}
+
+/* Where the binary's code is in the process; 0: it is not known. */
+static __always_inline __u64 text_of(struct pt_regs *ctx, const struct server_offsets *o, enum server server)
+{
+	__u32 site = server == SERVER_NETHTTP ? o->serve_site : server == SERVER_INTERNAL ? o->stream_site : o->net_site;
+
+	return site == ABSENT ? 0 : GO_PC(ctx) - site;
+}
+
+/* Finds the net.Conn that a request of HTTP/1 came on. */
+static __always_inline bool find_conn(const struct server_offsets *o, __u64 response, __u64 *at)
+{
+	__u64 conn;
+
+	if (o->response_conn == ABSENT || o->conn_rwc == ABSENT || go_read(&conn, response, o->response_conn))
+		return false;
+	*at = conn + o->conn_rwc;
+	return true;
+}
+
+/* The same of a stream, and which one it is. */
+static __always_inline bool find_stream(const struct stream_offsets *o, __u64 writer, __u64 *at, __u32 *id)
+{
+	__u64 state, stream, server;
+
+	if (o->writer == ABSENT || o->stream == ABSENT || o->id == ABSENT || o->server == ABSENT || o->conn == ABSENT ||
+	    go_read(&state, writer, o->writer) || go_read(&stream, state, o->stream) || go_read(id, stream, o->id) ||
+	    go_read(&server, stream, o->server))
+		return false;
+	*at = server + o->conn;
+	return true;
+}
+
+/* Looks for the call that is the request's parent, at the other end of its
+ * connection. */
+static __noinline int inherit_peer(struct server_span *span, const struct server_offsets *o, enum server server,
+				   __u64 writer, __u64 text)
+{
+	const struct stream_offsets *streams;
+	__u32 id = 0;
+	__u64 at;
+
+	if (!span || !o || !text || !writer)
+		return INHERITED_NOTHING;
+	if (((struct work *)(span->texts + WORK_AT))->arrived.proto_major == 1) {
+		if (!span->connection.key.key &&
+		    (!find_conn(o, writer, &at) ||
+		     !read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection)))
+			return INHERITED_NOTHING;
+		return inherit_announced(&span->head, &span->connection, 0);
+	}
+	streams = server == SERVER_NET ? &o->net : o->internal.status != ABSENT ? &o->internal : &o->bundled;
+	if (!find_stream(streams, writer, &at, &id) ||
+	    !read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection))
+		return INHERITED_NOTHING;
+	return inherit_announced(&span->head, &span->connection, id);
+}
+
+/* Whose child the request is; `complete` says whether its headers could be read. */
+static __always_inline enum inherited note_trace(struct pt_regs *ctx, struct server_span *span,
+						 const struct operation_key *key, const struct server_offsets *o,
+						 struct work *work, enum server server, __u64 writer, bool *complete)
+{
+	enum inherited inherited;
+
+	__builtin_memset(&work->wanted, 0, sizeof(work->wanted)); /* the entry may have been another's */
+	*complete = search_headers(work->arrived.header, &o->map, (struct map_group *)span->texts, &work->wanted);
+	inherited = inherit_header(&span->head, span->texts, &work->wanted, complete);
+	if (inherited == INHERITED_NOTHING)
+		inherited = inherit_peer(span, o, server, writer, text_of(ctx, o, server));
+	if (inherited == INHERITED_NOTHING)
+		inherited = begin_trace(&span->head);
+	new_span_id(&span->head);
+	span->head.g = GO_G(ctx);
+	span->head.goid = key->goid;
+	span->served.text = text_of(ctx, o, server);
+	span->served.only_one = work->arrived.proto_major == 2;
+	note_served(&span->served, &span->head, key, &o->parent, &work->arrived.context);
+	return inherited;
 }
 
 /* Whether the end of a stream is seen. */
@@ -56,14 +136,38 @@ static __always_inline void give_up_request(const struct operation_key *key, str
 	count(why);
 }
 
+/* Ends a request whose end was not seen, or that is none. */
+static __always_inline void abandon(const struct operation_key *key, struct server_span *span, enum counter why)
+{
+	end_served(&span->served, &span->head);
+	drop(key, span, why);
+}
+
+/* Sees to it that nothing becomes a child of the request that had its context at the same
+ * address, since this one is lost. */
+static __always_inline void forget(const struct operation_key *key, const struct request_offsets *o, __u64 request)
+{
+	struct go_interface context;
+	struct span_key forgotten;
+
+	if (go_read(&context, request, o->context))
+		return;
+	forgotten = key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
+	forget_span(&forgotten);
+}
+
 /* The entry for a request that begins. NULL: it has none, which was seen to. */
-static __always_inline struct server_span *make_entry(const struct operation_key *key, enum server server, __u64 request)
+static __always_inline struct server_span *make_entry(const struct operation_key *key, enum server server,
+						      const struct request_offsets *o, __u64 request)
 {
 	struct server_span *span = bpf_map_lookup_elem(&operations, key);
 
 	if (span && span->head.keeping == KEEPING_IDLE) {
+		struct connection connection = span->connection;
+
 		__builtin_memset(span, 0, __builtin_offsetof(struct server_span, texts));
 		span->head.keeping = KEEPING_BUSY;
+		span->connection = connection;
 		return span;
 	}
 	if (span && span->proto_major == 2) {
@@ -75,9 +179,10 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 	/* Requests of a connection come one after the other: one that is still
 	 * here had an end that was not seen. */
 	if (span)
-		drop(key, span, COUNTER_LOST_UNFINISHED);
+		abandon(key, span, COUNTER_LOST_UNFINISHED);
 	if (bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST)) {
 		lose(COUNTER_LOST_MAP_FULL);
+		forget(key, o, request);
 		return NULL;
 	}
 	span = bpf_map_lookup_elem(&operations, key);
@@ -90,19 +195,23 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 request, enum server server)
 {
 	struct operation_key key = {};
+	const struct request_offsets *fields;
 	struct server_offsets *o;
 	struct server_span *span;
+	enum inherited inherited;
 	struct work *work;
+	bool complete;
 
 	if (!enter(ctx, &key, &o))
 		return;
 	if (go_read(&key.goid, GO_G(ctx), o->g_goid))
 		return lose(COUNTER_LOST_UNREADABLE);
-	span = make_entry(&key, server, request);
+	fields = server == SERVER_INTERNAL ? &o->server_request : &o->request;
+	span = make_entry(&key, server, fields, request);
 	if (!span)
 		return;
 	work = (struct work *)(span->texts + WORK_AT);
-	if (!read_request(&work->arrived, span->texts, server == SERVER_INTERNAL ? &o->server_request : &o->request, request))
+	if (!read_request(&work->arrived, span->texts, fields, request))
 		return give_up_request(&key, span, COUNTER_LOST_UNREADABLE);
 	if (server == SERVER_NETHTTP && work->arrived.proto_major != 1) {
 		if (is_preface(&work->arrived))
@@ -118,8 +227,10 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	}
 	if (work->arrived.proto_major == 2 && !ends(o, server))
 		return give_up_request(&key, span, COUNTER_LOST_UNSUPPORTED);
-	if (!note_request(span, o, work))
+	inherited = note_trace(ctx, span, &key, o, work, server, response, &complete);
+	if (inherited == INHERITED_NOT_SAMPLED)
 		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
+	note_request(span, o, work, inherited, complete);
 	count(COUNTER_OPERATIONS);
 	span->response = response;
 	span->request = server == SERVER_INTERNAL ? 0 : request;
@@ -151,6 +262,7 @@ static __noinline int end(struct operation_key *key, struct server_span *span, c
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
 	send(span, span->used);
+	end_served(&span->served, &span->head);
 	/* The next request of its connection will be served by the same goroutine,
 	 * unless this was the last one. */
 	if (span->proto_major != 1 || span->ending != ENDING_RETURNED || !keep(span))

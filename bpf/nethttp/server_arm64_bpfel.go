@@ -15,7 +15,7 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [13]uint64
+	N [18]uint64
 }
 
 type serverEnding uint32
@@ -57,6 +57,7 @@ type serverServerOffsets struct {
 		RemoteAddr uint32
 		RequestUri uint32
 		Tls        uint32
+		Context    uint32
 	}
 	RequestUrl     uint32
 	RequestPattern uint32
@@ -73,22 +74,35 @@ type serverServerOffsets struct {
 		RemoteAddr uint32
 		RequestUri uint32
 		Tls        uint32
+		Context    uint32
 	}
 	ResponseStatus uint32
 	Bundled        struct {
 		_      structs.HostLayout
 		Writer uint32
 		Status uint32
+		Stream uint32
+		Id     uint32
+		Server uint32
+		Conn   uint32
 	}
 	Internal struct {
 		_      structs.HostLayout
 		Writer uint32
 		Status uint32
+		Stream uint32
+		Id     uint32
+		Server uint32
+		Conn   uint32
 	}
 	Net struct {
 		_      structs.HostLayout
 		Writer uint32
 		Status uint32
+		Stream uint32
+		Id     uint32
+		Server uint32
+		Conn   uint32
 	}
 	Map struct {
 		_                structs.HostLayout
@@ -105,9 +119,43 @@ type serverServerOffsets struct {
 		GroupsData       uint32
 		GroupsLengthMask uint32
 	}
-	ItabFun        uint32
+	Conn struct {
+		_           structs.HostLayout
+		ItabFun     uint32
+		TcpClose    uint32
+		UnixClose   uint32
+		TlsClose    uint32
+		TcpNetwork  uint32
+		UnixNetwork uint32
+		TlsConn     uint32
+		ConnFd      uint32
+		FdRaddr     uint32
+		TcpIp       uint32
+		TcpPort     uint32
+		UnixName    uint32
+		FdPoll      uint32
+		PollSysfd   uint32
+		PollMutex   uint32
+		MutexState  uint32
+	}
+	Parent struct {
+		_              structs.HostLayout
+		G_parentGoid   uint32
+		G_m            uint32
+		M_p            uint32
+		P_goidcache    uint32
+		P_goidcacheend uint32
+		SchedGoidgen   uint32
+		TimerDeadline  uint32
+		TimerTimer     uint32
+		ItabFun        uint32
+	}
+	ResponseConn   uint32
+	ConnRwc        uint32
 	StreamWriter   uint32
 	ServeSite      uint32
+	StreamSite     uint32
+	NetSite        uint32
 	EndsStreams    uint32
 	EndsNetStreams uint32
 	WatchesMuxes   uint32
@@ -135,6 +183,30 @@ type serverServerSpan struct {
 	Request    uint64
 	TargetData uint64
 	Copy       uint64
+	Served     struct {
+		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
+		Context struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Goroutine struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
+	Connection struct {
+		_   structs.HostLayout
+		Key struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Proof uint64
+	}
 	Status     uint16
 	ProtoMajor uint8
 	ProtoMinor uint8
@@ -183,32 +255,55 @@ type serverServerSpan struct {
 	_     [7]byte
 }
 
+type serverSpanSet struct {
+	_    structs.HostLayout
+	Tags [4]uint64
+	Ways [4]struct {
+		_        structs.HostLayout
+		State    uint64
+		Key      uint64
+		TraceId  [16]uint8
+		SpanId   [8]uint8
+		Extra    uint64
+		Time     uint32
+		Flags    uint8
+		Reserved [3]uint8
+	}
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	serverMapCounters        = "counters"
-	serverMapKept            = "kept"
-	serverMapNothing         = "nothing"
-	serverMapOffsets         = "offsets"
-	serverMapOperations      = "operations"
-	serverMapProcesses       = "processes"
-	serverMapSpans           = "spans"
-	serverProgDiscardRequest = "discard_request"
-	serverProgEndConnection  = "end_connection"
-	serverProgEndNetStream   = "end_net_stream"
-	serverProgEndStream      = "end_stream"
-	serverProgFinishRequest  = "finish_request"
-	serverProgNoteCopy       = "note_copy"
-	serverProgNoteNetStatus  = "note_net_status"
-	serverProgServeHttp      = "serve_http"
-	serverProgStartNetStream = "start_net_stream"
-	serverProgStartStream    = "start_stream"
-	serverVarEndingLayout    = "ending_layout"
-	serverVarLibrary         = "library"
-	serverVarMaxKept         = "max_kept"
-	serverVarNever           = "never"
-	serverVarWakeupBytes     = "wakeup_bytes"
+	serverMapCounters          = "counters"
+	serverMapKept              = "kept"
+	serverMapNothing           = "nothing"
+	serverMapOffsets           = "offsets"
+	serverMapOperations        = "operations"
+	serverMapProcesses         = "processes"
+	serverMapSpanContexts      = "span_contexts"
+	serverMapSpans             = "spans"
+	serverProgDiscardRequest   = "discard_request"
+	serverProgEndConnection    = "end_connection"
+	serverProgEndNetStream     = "end_net_stream"
+	serverProgEndStream        = "end_stream"
+	serverProgFinishRequest    = "finish_request"
+	serverProgNoteCopy         = "note_copy"
+	serverProgNoteNetStatus    = "note_net_status"
+	serverProgServeHttp        = "serve_http"
+	serverProgStartNetStream   = "start_net_stream"
+	serverProgStartStream      = "start_stream"
+	serverVarEndingLayout      = "ending_layout"
+	serverVarHashSeed          = "hash_seed"
+	serverVarInjects           = "injects"
+	serverVarLastSet           = "last_set"
+	serverVarLibrary           = "library"
+	serverVarMaxKept           = "max_kept"
+	serverVarNever             = "never"
+	serverVarParentBased       = "parent_based"
+	serverVarReadsKernel       = "reads_kernel"
+	serverVarSamplingThreshold = "sampling_threshold"
+	serverVarWakeupBytes       = "wakeup_bytes"
 )
 
 // loadServer returns the embedded CollectionSpec for server.
@@ -269,24 +364,31 @@ type serverProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverMapSpecs struct {
-	Counters   *ebpf.MapSpec `ebpf:"counters"`
-	Kept       *ebpf.MapSpec `ebpf:"kept"`
-	Nothing    *ebpf.MapSpec `ebpf:"nothing"`
-	Offsets    *ebpf.MapSpec `ebpf:"offsets"`
-	Operations *ebpf.MapSpec `ebpf:"operations"`
-	Processes  *ebpf.MapSpec `ebpf:"processes"`
-	Spans      *ebpf.MapSpec `ebpf:"spans"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	Kept         *ebpf.MapSpec `ebpf:"kept"`
+	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
+	Operations   *ebpf.MapSpec `ebpf:"operations"`
+	Processes    *ebpf.MapSpec `ebpf:"processes"`
+	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
+	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // serverVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverVariableSpecs struct {
-	EndingLayout *ebpf.VariableSpec `ebpf:"ending_layout"`
-	Library      *ebpf.VariableSpec `ebpf:"library"`
-	MaxKept      *ebpf.VariableSpec `ebpf:"max_kept"`
-	Never        *ebpf.VariableSpec `ebpf:"never"`
-	WakeupBytes  *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	EndingLayout      *ebpf.VariableSpec `ebpf:"ending_layout"`
+	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	Library           *ebpf.VariableSpec `ebpf:"library"`
+	MaxKept           *ebpf.VariableSpec `ebpf:"max_kept"`
+	Never             *ebpf.VariableSpec `ebpf:"never"`
+	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // serverObjects contains all objects after they have been loaded into the kernel.
@@ -309,13 +411,14 @@ func (o *serverObjects) Close() error {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverMaps struct {
-	Counters   *ebpf.Map `ebpf:"counters"`
-	Kept       *ebpf.Map `ebpf:"kept"`
-	Nothing    *ebpf.Map `ebpf:"nothing"`
-	Offsets    *ebpf.Map `ebpf:"offsets"`
-	Operations *ebpf.Map `ebpf:"operations"`
-	Processes  *ebpf.Map `ebpf:"processes"`
-	Spans      *ebpf.Map `ebpf:"spans"`
+	Counters     *ebpf.Map `ebpf:"counters"`
+	Kept         *ebpf.Map `ebpf:"kept"`
+	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Offsets      *ebpf.Map `ebpf:"offsets"`
+	Operations   *ebpf.Map `ebpf:"operations"`
+	Processes    *ebpf.Map `ebpf:"processes"`
+	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
+	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *serverMaps) Close() error {
@@ -326,6 +429,7 @@ func (m *serverMaps) Close() error {
 		m.Offsets,
 		m.Operations,
 		m.Processes,
+		m.SpanContexts,
 		m.Spans,
 	)
 }
@@ -334,11 +438,17 @@ func (m *serverMaps) Close() error {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverVariables struct {
-	EndingLayout *ebpf.Variable `ebpf:"ending_layout"`
-	Library      *ebpf.Variable `ebpf:"library"`
-	MaxKept      *ebpf.Variable `ebpf:"max_kept"`
-	Never        *ebpf.Variable `ebpf:"never"`
-	WakeupBytes  *ebpf.Variable `ebpf:"wakeup_bytes"`
+	EndingLayout      *ebpf.Variable `ebpf:"ending_layout"`
+	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Injects           *ebpf.Variable `ebpf:"injects"`
+	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	Library           *ebpf.Variable `ebpf:"library"`
+	MaxKept           *ebpf.Variable `ebpf:"max_kept"`
+	Never             *ebpf.Variable `ebpf:"never"`
+	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
+	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
+	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // serverPrograms contains all programs after they have been loaded into the kernel.

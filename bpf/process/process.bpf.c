@@ -10,6 +10,7 @@
 #include "counters.h"
 #include "process.h"
 #include "span.h"
+#include "spancontext.h"
 
 /* The parts of the kernel's structs that are read here, found by name in the
  * running kernel's BTF. include/linux/{sched,sched/signal,mm_types,fs}.h and

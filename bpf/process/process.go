@@ -40,6 +40,7 @@ const (
 	CounterSubmitted         = sharedCounterCOUNTER_SUBMITTED
 	CounterNotSampled        = sharedCounterCOUNTER_NOT_SAMPLED
 	CounterDiscarded         = sharedCounterCOUNTER_DISCARDED
+	CounterInstrumented = sharedCounterCOUNTER_INSTRUMENTED
 	CounterLostRingFull      = sharedCounterCOUNTER_LOST_RING_FULL
 	CounterLostMapFull       = sharedCounterCOUNTER_LOST_MAP_FULL
 	CounterLostUnreadable    = sharedCounterCOUNTER_LOST_UNREADABLE
@@ -47,6 +48,10 @@ const (
 	CounterLostUnfinished    = sharedCounterCOUNTER_LOST_UNFINISHED
 	CounterPartialUnreadable = sharedCounterCOUNTER_PARTIAL_UNREADABLE
 	CounterPartialHeaders    = sharedCounterCOUNTER_PARTIAL_HEADERS
+	CounterParentAmbiguous   = sharedCounterCOUNTER_PARENT_AMBIGUOUS
+	CounterParentEvicted     = sharedCounterCOUNTER_PARENT_EVICTED
+	CounterInjected          = sharedCounterCOUNTER_INJECTED
+	CounterNotInjected       = sharedCounterCOUNTER_NOT_INJECTED
 	CounterEventsLost        = sharedCounterCOUNTER_EVENTS_LOST
 	CounterHits              = sharedCounterCOUNTER_HITS
 	Counters                 = sharedCounterCOUNTERS

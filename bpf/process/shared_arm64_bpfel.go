@@ -26,22 +26,27 @@ const (
 	sharedCounterCOUNTER_OPERATIONS         sharedCounter = 0
 	sharedCounterCOUNTER_SUBMITTED          sharedCounter = 1
 	sharedCounterCOUNTER_NOT_SAMPLED        sharedCounter = 2
-	sharedCounterCOUNTER_DISCARDED          sharedCounter = 3
-	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 4
-	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 5
-	sharedCounterCOUNTER_LOST_UNREADABLE    sharedCounter = 6
-	sharedCounterCOUNTER_LOST_UNSUPPORTED   sharedCounter = 7
-	sharedCounterCOUNTER_LOST_UNFINISHED    sharedCounter = 8
-	sharedCounterCOUNTER_PARTIAL_UNREADABLE sharedCounter = 9
-	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 10
-	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 11
-	sharedCounterCOUNTER_HITS               sharedCounter = 12
-	sharedCounterCOUNTERS                   sharedCounter = 13
+	sharedCounterCOUNTER_INSTRUMENTED       sharedCounter = 3
+	sharedCounterCOUNTER_DISCARDED          sharedCounter = 4
+	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 5
+	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 6
+	sharedCounterCOUNTER_LOST_UNREADABLE    sharedCounter = 7
+	sharedCounterCOUNTER_LOST_UNSUPPORTED   sharedCounter = 8
+	sharedCounterCOUNTER_LOST_UNFINISHED    sharedCounter = 9
+	sharedCounterCOUNTER_PARTIAL_UNREADABLE sharedCounter = 10
+	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 11
+	sharedCounterCOUNTER_PARENT_AMBIGUOUS   sharedCounter = 12
+	sharedCounterCOUNTER_PARENT_EVICTED     sharedCounter = 13
+	sharedCounterCOUNTER_INJECTED           sharedCounter = 14
+	sharedCounterCOUNTER_NOT_INJECTED       sharedCounter = 15
+	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 16
+	sharedCounterCOUNTER_HITS               sharedCounter = 17
+	sharedCounterCOUNTERS                   sharedCounter = 18
 )
 
 type sharedCounts struct {
 	_ structs.HostLayout
-	N [13]uint64
+	N [18]uint64
 }
 
 type sharedEvent struct {
@@ -104,6 +109,22 @@ type sharedSpanHead struct {
 	Keeping    uint32
 }
 
+type sharedSpanSet struct {
+	_    structs.HostLayout
+	Tags [4]uint64
+	Ways [4]struct {
+		_        structs.HostLayout
+		State    uint64
+		Key      uint64
+		TraceId  [16]uint8
+		SpanId   [8]uint8
+		Extra    uint64
+		Time     uint32
+		Flags    uint8
+		Reserved [3]uint8
+	}
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -113,6 +134,7 @@ const (
 	sharedMapFiles              = "files"
 	sharedMapNothing            = "nothing"
 	sharedMapProcesses          = "processes"
+	sharedMapSpanContexts       = "span_contexts"
 	sharedMapSpans              = "spans"
 	sharedProgProcessExec       = "process_exec"
 	sharedProgProcessExit       = "process_exit"
@@ -120,10 +142,15 @@ const (
 	sharedVarContextBitLayout   = "context_bit_layout"
 	sharedVarCounterLayout      = "counter_layout"
 	sharedVarEventLayout        = "event_layout"
+	sharedVarHashSeed           = "hash_seed"
+	sharedVarInjects            = "injects"
 	sharedVarKeepingLayout      = "keeping_layout"
+	sharedVarLastSet            = "last_set"
 	sharedVarLibrary            = "library"
 	sharedVarNever              = "never"
 	sharedVarOperationKeyLayout = "operation_key_layout"
+	sharedVarParentBased        = "parent_based"
+	sharedVarSamplingThreshold  = "sampling_threshold"
 	sharedVarSpanHeadLayout     = "span_head_layout"
 	sharedVarWakeupBytes        = "wakeup_bytes"
 )
@@ -179,12 +206,13 @@ type sharedProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sharedMapSpecs struct {
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Events    *ebpf.MapSpec `ebpf:"events"`
-	Files     *ebpf.MapSpec `ebpf:"files"`
-	Nothing   *ebpf.MapSpec `ebpf:"nothing"`
-	Processes *ebpf.MapSpec `ebpf:"processes"`
-	Spans     *ebpf.MapSpec `ebpf:"spans"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	Events       *ebpf.MapSpec `ebpf:"events"`
+	Files        *ebpf.MapSpec `ebpf:"files"`
+	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Processes    *ebpf.MapSpec `ebpf:"processes"`
+	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
+	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // sharedVariableSpecs contains global variables before they are loaded into the kernel.
@@ -194,10 +222,15 @@ type sharedVariableSpecs struct {
 	ContextBitLayout   *ebpf.VariableSpec `ebpf:"context_bit_layout"`
 	CounterLayout      *ebpf.VariableSpec `ebpf:"counter_layout"`
 	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
+	HashSeed           *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects            *ebpf.VariableSpec `ebpf:"injects"`
 	KeepingLayout      *ebpf.VariableSpec `ebpf:"keeping_layout"`
+	LastSet            *ebpf.VariableSpec `ebpf:"last_set"`
 	Library            *ebpf.VariableSpec `ebpf:"library"`
 	Never              *ebpf.VariableSpec `ebpf:"never"`
 	OperationKeyLayout *ebpf.VariableSpec `ebpf:"operation_key_layout"`
+	ParentBased        *ebpf.VariableSpec `ebpf:"parent_based"`
+	SamplingThreshold  *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	SpanHeadLayout     *ebpf.VariableSpec `ebpf:"span_head_layout"`
 	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -222,12 +255,13 @@ func (o *sharedObjects) Close() error {
 //
 // It can be passed to loadSharedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sharedMaps struct {
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Events    *ebpf.Map `ebpf:"events"`
-	Files     *ebpf.Map `ebpf:"files"`
-	Nothing   *ebpf.Map `ebpf:"nothing"`
-	Processes *ebpf.Map `ebpf:"processes"`
-	Spans     *ebpf.Map `ebpf:"spans"`
+	Counters     *ebpf.Map `ebpf:"counters"`
+	Events       *ebpf.Map `ebpf:"events"`
+	Files        *ebpf.Map `ebpf:"files"`
+	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Processes    *ebpf.Map `ebpf:"processes"`
+	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
+	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *sharedMaps) Close() error {
@@ -237,6 +271,7 @@ func (m *sharedMaps) Close() error {
 		m.Files,
 		m.Nothing,
 		m.Processes,
+		m.SpanContexts,
 		m.Spans,
 	)
 }
@@ -248,10 +283,15 @@ type sharedVariables struct {
 	ContextBitLayout   *ebpf.Variable `ebpf:"context_bit_layout"`
 	CounterLayout      *ebpf.Variable `ebpf:"counter_layout"`
 	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
+	HashSeed           *ebpf.Variable `ebpf:"hash_seed"`
+	Injects            *ebpf.Variable `ebpf:"injects"`
 	KeepingLayout      *ebpf.Variable `ebpf:"keeping_layout"`
+	LastSet            *ebpf.Variable `ebpf:"last_set"`
 	Library            *ebpf.Variable `ebpf:"library"`
 	Never              *ebpf.Variable `ebpf:"never"`
 	OperationKeyLayout *ebpf.Variable `ebpf:"operation_key_layout"`
+	ParentBased        *ebpf.Variable `ebpf:"parent_based"`
+	SamplingThreshold  *ebpf.Variable `ebpf:"sampling_threshold"`
 	SpanHeadLayout     *ebpf.Variable `ebpf:"span_head_layout"`
 	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

@@ -75,6 +75,22 @@ func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
 	}
 }
 
+func TestThePageSaysThatAProgramMayTraceItself(t *testing.T) {
+	path := testbinary.Instrumented(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain}, testbinary.Provider, "v1.47.0")
+	out, _ := runOK(t, "inspect", path)
+	for _, want := range []string{
+		"http: traced",
+		"It contains OpenTelemetry's SDK (go.opentelemetry.io/otel/sdk/trace.NewTracerProvider), so it may trace itself:\nthe receiver leaves it alone, unless that has `instrumented: trace`.\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page lacks %q:\n%s", want, out)
+		}
+	}
+	if out, _ := runOK(t, "inspect", "--json", path); !strings.Contains(out, `"tracer_provider": "go.opentelemetry.io/otel/sdk/trace.NewTracerProvider"`) {
+		t.Errorf("JSON does not say it:\n%s", out)
+	}
+}
+
 func TestJSONHoldsTheWholePlan(t *testing.T) {
 	// A flag may come behind the file, too.
 	out, _ := runOK(t, "inspect", server(t, testbinary.Plain), "--json")

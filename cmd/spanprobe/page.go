@@ -23,6 +23,9 @@ func (r *report) writePage(w io.Writer) error {
 		page.WriteByte('\n')
 		writeLibrary(&page, &r.Libraries[i])
 	}
+	if r.Traced() && r.Binary.TracerProvider != "" {
+		fmt.Fprintf(&page, "\nIt contains OpenTelemetry's SDK (%s), so it may trace itself:\nthe receiver leaves it alone, unless that has `instrumented: trace`.\n", r.Binary.TracerProvider)
+	}
 	_, err := io.WriteString(w, page.String())
 	return err
 }

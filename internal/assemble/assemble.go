@@ -10,18 +10,21 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/sampling"
 )
 
 // Assembler turns records into spans. It is not safe for concurrent use.
 type Assembler struct {
 	libraries []probe.Library
 	query     model.QueryMode
+	sampler   sampling.Sampler
 	span      model.Span // the last one: its memory is used again
 }
 
-// New makes an assembler. Records name a library by its index in libraries.
-func New(libraries []probe.Library, query model.QueryMode) *Assembler {
-	return &Assembler{libraries: libraries, query: query}
+// New makes an assembler. Records name a library by its index in libraries; the
+// sampler is that of the programs that send them.
+func New(libraries []probe.Library, query model.QueryMode, sampler sampling.Sampler) *Assembler {
+	return &Assembler{libraries: libraries, query: query, sampler: sampler}
 }
 
 const headSize = int(unsafe.Sizeof(process.SpanHead{}))
@@ -65,6 +68,9 @@ func (a *Assembler) Span(record []byte, wallOffset int64) (*model.Span, error) {
 		return nil, fmt.Errorf("record of %s: %w", library.Name, err)
 	}
 	redactQuery(span, a.query)
+	if a.sampler.Decides(span.ParentID == [8]byte{}, span.RemoteParent) {
+		span.TraceState = a.sampler.TraceState(span.TraceID, span.TraceState)
+	}
 	return span, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/sampling"
 )
 
 // raw lays a head out as the programs do; no struct of the kernel's has padding
@@ -49,7 +50,7 @@ func TestAHeadBecomesASpan(t *testing.T) {
 		TraceId: [16]byte{1}, SpanId: [8]byte{2}, ParentId: [8]byte{3},
 		Flags: 1, Context: process.ContextRemoteParent, Library: 1,
 	}
-	got, err := New([]probe.Library{named("one"), named("two")}, model.QueryRedact).Span(raw(t, head), 1000)
+	got, err := New([]probe.Library{named("one"), named("two")}, model.QueryRedact, sampling.Sampler{}).Span(raw(t, head), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestAHeadBecomesASpan(t *testing.T) {
 
 func TestAMalformedRecordIsAnError(t *testing.T) {
 	failing := probe.Library{Name: "failing", Decode: func([]byte, *model.Span) error { return errors.New("no") }}
-	a := New([]probe.Library{failing}, model.QueryRedact)
+	a := New([]probe.Library{failing}, model.QueryRedact, sampling.Sampler{})
 	for name, record := range map[string][]byte{
 		"empty":                 nil,
 		"short":                 raw(t, process.SpanHead{})[:headSize-1],
@@ -78,6 +79,40 @@ func TestAMalformedRecordIsAnError(t *testing.T) {
 	} {
 		if _, err := a.Span(record, 0); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestASpanSaysAtWhatThresholdItWasSampled(t *testing.T) {
+	library := probe.Library{Decode: func(_ []byte, span *model.Span) error {
+		if span.RemoteParent {
+			span.TraceState = "a=1,ot=th:8"
+		}
+		return nil
+	}}
+	id := [16]byte{15: 1, 9: 0xf0}
+	root := process.SpanHead{TraceId: id}
+	remote := process.SpanHead{TraceId: id, ParentId: [8]byte{1}, Context: process.ContextRemoteParent}
+	local := process.SpanHead{TraceId: id, ParentId: [8]byte{1}}
+	for name, c := range map[string]struct {
+		sampler sampling.Sampler
+		head    process.SpanHead
+		want    string
+	}{
+		"a root":                                  {sampling.Sampler{Threshold: 0xe6660000000000}, root, "ot=th:e666"},
+		"a root where all are sampled":            {sampling.Sampler{}, root, ""},
+		"a root whose id says otherwise":          {sampling.Sampler{Threshold: 0xf1000000000000}, root, ""},
+		"one that follows its parent":             {sampling.Sampler{Threshold: 0xe6660000000000}, remote, "a=1,ot=th:8"},
+		"one that does not":                       {sampling.Sampler{Threshold: 0xe6660000000000, IgnoreParent: true}, remote, "ot=th:e666,a=1"},
+		"one that does not where all are sampled": {sampling.Sampler{IgnoreParent: true}, remote, "ot=th:0,a=1"},
+		"one with a parent in its process":        {sampling.Sampler{Threshold: 0xe6660000000000}, local, ""},
+	} {
+		span, err := New([]probe.Library{library}, model.QueryRedact, c.sampler).Span(raw(t, c.head), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if span.TraceState != c.want {
+			t.Errorf("%s: %q, want %q", name, span.TraceState, c.want)
 		}
 	}
 }

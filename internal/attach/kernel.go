@@ -4,11 +4,17 @@
 package attach
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 
@@ -27,18 +33,31 @@ const (
 	mapOffsets    = "offsets"
 	mapOperations = "operations"
 	mapKept       = "kept"
+	// Of bpf/include/spancontext.h.
+	mapSpanContexts = "span_contexts"
 
 	variableLibrary     = "library"
 	variableWakeupBytes = "wakeup_bytes"
 	variableMaxKept     = "max_kept"
+	variableLastSet     = "last_set"
+	variableHashSeed    = "hash_seed"
+	variableReadsKernel = "reads_kernel"
+	variableInjects     = "injects"
+	variableThreshold   = "sampling_threshold"
+	variableParentBased = "parent_based"
 )
 
-// Options sizes the maps.
+// Options sizes the maps, and is what the programs are told.
 type Options struct {
 	RingBufferSize int  // bytes; a power of two and a multiple of the page size
 	MaxActive      int  // operations in flight, for each library
 	MaxBinaries    int  // attached at one time
 	Listen         bool // whether to report listen(2)
+	// SamplingThreshold is what the last 56 bits of a trace's id must not be below
+	// for it to be sampled: 0 for all, 2^56 for none.
+	SamplingThreshold uint64
+	// IgnoreParent applies it to operations with a remote parent, too.
+	IgnoreParent bool
 }
 
 // Kernel is what is loaded: the programs that watch processes, already running,
@@ -48,7 +67,8 @@ type Kernel struct {
 	process     *ebpf.Collection
 	libraries   []loadedLibrary
 	tracepoints []link.Link
-	multi       bool // uprobe_multi links: Linux 6.6 and later
+	multi       bool           // uprobe_multi links: Linux 6.6 and later
+	constants   map[string]any // variables that are the same in all objects
 }
 
 type loadedLibrary struct {
@@ -72,6 +92,12 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 		return nil, fmt.Errorf("read the object of bpf/process: %w", err)
 	}
 	spec.Maps[mapSpans].MaxEntries = uint32(options.RingBufferSize)
+	// A set has four places, of which an operation takes three at the most.
+	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
+	spec.Maps[mapSpanContexts].MaxEntries = sets
+	if k.constants, err = constants(sets, libraries, options); err != nil {
+		return nil, err
+	}
 	if !options.Listen {
 		delete(spec.Programs, process.ProgramListen)
 	}
@@ -95,13 +121,41 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	return k, nil
 }
 
+func constants(sets uint32, libraries []probe.Library, options Options) (map[string]any, error) {
+	var seed [2]uint64
+	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
+		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
+	}
+	// lockdown=confidentiality keeps programs from it.
+	err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel)
+	if err != nil && !errors.Is(err, ebpf.ErrNotSupported) {
+		return nil, fmt.Errorf("ask whether programs may read the kernel's memory: %w", err)
+	}
+	return map[string]any{
+		variableLastSet:     sets - 1,
+		variableHashSeed:    seed,
+		variableReadsKernel: truth(err == nil),
+		variableInjects:     truth(slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Option == probe.Inject })),
+		variableThreshold:   options.SamplingThreshold,
+		variableParentBased: truth(!options.IgnoreParent),
+	}, nil
+}
+
+// truth is how C has a bool.
+func truth(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) (*ebpf.Collection, error) {
 	spec, err := library.Load()
 	if err != nil {
 		return nil, fmt.Errorf("read the object: %w", err)
 	}
 	replacements := map[string]*ebpf.Map{}
-	for _, name := range []string{mapProcesses, mapCounters, mapSpans} {
+	for _, name := range []string{mapProcesses, mapCounters, mapSpans, mapSpanContexts} {
 		if spec.Maps[name] != nil {
 			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()
 			replacements[name] = k.process.Maps[name]
@@ -111,7 +165,9 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 	if size := spec.Maps[mapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
 		return nil, fmt.Errorf("its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize)
 	}
-	spec.Maps[mapOperations].MaxEntries = uint32(options.MaxActive)
+	if operations := spec.Maps[mapOperations]; operations != nil {
+		operations.MaxEntries = uint32(options.MaxActive)
+	}
 	if maxKept := spec.Variables[variableMaxKept]; maxKept != nil {
 		n := options.MaxActive / 4
 		spec.Maps[mapOperations].MaxEntries += uint32(n)
@@ -119,12 +175,18 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 			return nil, err
 		}
 	}
-	if err := spec.Variables[variableLibrary].Set(uint16(index)); err != nil {
-		return nil, err
-	}
+	constants := maps.Clone(k.constants)
+	constants[variableLibrary] = uint16(index)
 	// A quarter full is worth a wake-up before the reader looks by itself.
-	if err := spec.Variables[variableWakeupBytes].Set(uint64(options.RingBufferSize / 4)); err != nil {
-		return nil, err
+	constants[variableWakeupBytes] = uint64(options.RingBufferSize / 4)
+	for name, value := range constants {
+		variable := spec.Variables[name]
+		if variable == nil {
+			continue // the library has no use for it
+		}
+		if err := variable.Set(value); err != nil {
+			return nil, err
+		}
 	}
 	for _, program := range spec.Programs {
 		if program.Type == ebpf.Kprobe && k.multi {

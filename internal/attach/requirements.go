@@ -7,7 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,6 +43,25 @@ func CheckRequirements() error {
 	return errors.Join(checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF())
 }
 
+// CheckWrites says why programs may not write to the memory of targets here; "": they may.
+func CheckWrites() (refusal string, err error) {
+	err = features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser)
+	if err == nil {
+		return "", nil
+	}
+	if !errors.Is(err, ebpf.ErrNotSupported) && !errors.Is(err, unix.EPERM) {
+		return "", fmt.Errorf("ask whether programs may write to other processes: %w", err)
+	}
+	held, err := ownCapabilities()
+	if err != nil {
+		return "", err
+	}
+	if held&(1<<unix.CAP_SYS_ADMIN) == 0 {
+		return "writing it takes CAP_SYS_ADMIN, which the collector does not have", nil
+	}
+	return "the kernel is locked down, as it is where Secure Boot is on, and refuses every write to another process", nil
+}
+
 func checkKernel() error {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -56,12 +78,16 @@ func checkKernel() error {
 	return nil
 }
 
-func checkCapabilities() error {
+func ownCapabilities() (uint64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		return fmt.Errorf("read the capabilities of this process: %w", err)
+		return 0, fmt.Errorf("read the capabilities of this process: %w", err)
 	}
-	effective, err := effectiveCapabilities(string(status))
+	return effectiveCapabilities(string(status))
+}
+
+func checkCapabilities() error {
+	effective, err := ownCapabilities()
 	if err != nil {
 		return err
 	}

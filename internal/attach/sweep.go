@@ -51,6 +51,9 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error))
 	whole = true
 	var errs []error
 	for _, library := range k.libraries {
+		if library.Auxiliary {
+			continue // it has no operations
+		}
 		n, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)
 		removed += n
 		whole = whole && all

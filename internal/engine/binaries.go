@@ -50,6 +50,7 @@ const (
 	stateAttached
 	stateDetaching
 	stateFailed
+	stateLeftAlone // it contains OpenTelemetry's SDK
 )
 
 // finishPreparing takes what a preparer brought.
@@ -73,6 +74,10 @@ func (c *controller) finishPreparing(p prepared) {
 		c.indexes.give(t.index)
 		t.state = stateNew
 		c.rescan(t)
+		c.dropIfUnused(t)
+	case p.leftAlone != "" && p.err == nil:
+		c.indexes.give(t.index)
+		c.leaveAlone(t, p.leftAlone)
 		c.dropIfUnused(t)
 	default:
 		c.indexes.give(t.index)
@@ -154,6 +159,23 @@ func (c *controller) reportFailure(t *traced) {
 	c.settings.Logger.Warn("A target cannot be traced", zap.String("exe", exe), zap.Int("pid", pid), zap.Error(t.failure))
 }
 
+// leaveAlone notes that a binary contains OpenTelemetry's SDK, and is not looked at
+// again, and tells so once. That is no failure.
+func (c *controller) leaveAlone(t *traced, symbol string) {
+	t.state = stateLeftAlone
+	if len(c.leftAlone) >= maxBinaries {
+		clear(c.leftAlone) // of files that are gone, for the most part
+	}
+	c.leftAlone[t.id] = true
+	c.counts.leaveAlone()
+	exe, pid := t.exe, 0
+	for _, r := range t.processes {
+		exe, pid = r.process.Exe, r.process.PID
+	}
+	c.settings.Logger.Info("A target contains OpenTelemetry's SDK, so it may trace itself, and is left alone; `instrumented: trace` has it traced all the same",
+		zap.String("exe", exe), zap.Int("pid", pid), zap.String("symbol", symbol))
+}
+
 // adopt has the kernel trace new processes of the file from their first
 // instruction on, where the file alone decides that a process is a target.
 func (c *controller) adopt(t *traced) {
@@ -184,7 +206,7 @@ func (c *controller) dropIfUnused(t *traced) {
 		return
 	}
 	switch t.state {
-	case stateNew:
+	case stateNew, stateLeftAlone:
 		delete(c.binaries, t.id)
 	case stateFailed:
 		if t.idleSince.IsZero() {

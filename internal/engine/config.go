@@ -12,6 +12,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/sampling"
 	"github.com/spanprobe/spanprobe/internal/traces"
 )
 
@@ -28,6 +29,24 @@ const (
 	QueryDrop   = model.QueryDrop
 )
 
+// InstrumentedMode says what becomes of programs that contain OpenTelemetry's SDK,
+// and so may trace themselves.
+type InstrumentedMode string
+
+// The modes for such programs.
+const (
+	InstrumentedSkip  InstrumentedMode = "skip"  // they are left alone
+	InstrumentedTrace InstrumentedMode = "trace" // they are traced as all others
+)
+
+// Sampler says which operations are sampled; see sampling.Sampler.
+type Sampler = sampling.Sampler
+
+// NewSampler makes one; see sampling.New.
+func NewSampler(ratio float64, parentBased bool) (Sampler, error) {
+	return sampling.New(ratio, parentBased)
+}
+
 // ValidateTargets joins all that is wrong with the entries.
 func ValidateTargets(targets, exclude []Target) error {
 	return discover.ValidateTargets(targets, exclude)
@@ -39,6 +58,18 @@ type Config struct {
 	Exclude []Target
 	// URLQuery says what becomes of url.query.
 	URLQuery QueryMode
+	// Instrumented says what becomes of programs that contain OpenTelemetry's SDK:
+	// they are left alone, unless it is InstrumentedTrace.
+	Instrumented InstrumentedMode
+	// Sampler says which operations are sampled: all that come without a trace
+	// context, and of the others those whose caller samples, if it is the zero value.
+	Sampler Sampler
+	// Inject has requests of clients carry the context of their span, where the kernel
+	// allows it.
+	Inject bool
+	// GoroutineAncestry has a call find the request that it is for also where goroutines
+	// started it through others, with nothing passed along.
+	GoroutineAncestry bool
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.
 	RingBufferSize int

@@ -49,7 +49,8 @@ type controller struct {
 
 	binaries  map[model.ExeID]*traced
 	processes map[int]*running
-	matched   map[int]bool // indexes of target entries; nil once it was told which had none
+	leftAlone map[model.ExeID]bool // that contain OpenTelemetry's SDK; they are inspected once
+	matched   map[int]bool         // indexes of target entries; nil once it was told which had none
 	indexes   indexes
 	forgotten map[program]time.Time // whose operations were not swept yet
 	stop      <-chan struct{}
@@ -88,6 +89,7 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 		done:      make(chan struct{}),
 		binaries:  map[model.ExeID]*traced{},
 		processes: map[int]*running{},
+		leftAlone: map[model.ExeID]bool{},
 		matched:   map[int]bool{},
 		forgotten: map[program]time.Time{},
 		lost:      map[LostReason]uint64{},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/ring"
 )
 
@@ -86,11 +88,16 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if e.settings.Libraries, err = e.libraries(); err != nil {
+		return err
+	}
 	e.kernel, err = attach.Load(e.settings.Libraries, attach.Options{
-		RingBufferSize: e.config.RingBufferSize,
-		MaxActive:      e.config.MaxActiveSpans,
-		MaxBinaries:    maxBinaries,
-		Listen:         selectsByPort(e.config),
+		RingBufferSize:    e.config.RingBufferSize,
+		MaxActive:         e.config.MaxActiveSpans,
+		MaxBinaries:       maxBinaries,
+		Listen:            selectsByPort(e.config),
+		SamplingThreshold: uint64(e.config.Sampler.Threshold),
+		IgnoreParent:      e.config.Sampler.IgnoreParent,
 	})
 	if err != nil {
 		return err
@@ -119,7 +126,7 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	consuming, abandon := context.WithCancel(context.Background())
 	e.abandon = abandon
 	e.control = newController(e.config, e.settings, e.kernel, finder, e.registry, e.counts, e.snapshot)
-	e.spans = newSpanReader(consuming, e.settings, assemble.New(e.settings.Libraries, e.config.URLQuery), e.registry, e.counts, e.control.demand, wallOffset)
+	e.spans = newSpanReader(consuming, e.settings, assemble.New(e.settings.Libraries, e.config.URLQuery, e.config.Sampler), e.registry, e.counts, e.control.demand, wallOffset)
 	e.run("spans", func() error {
 		defer e.spans.finish()
 		return spans.Run(cmp.Or(e.config.ReadInterval, defaultReadInterval), e.spans.handle, e.spans.drained)
@@ -132,6 +139,30 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	e.phase = phaseRunning
 	e.mu.Unlock()
 	return nil
+}
+
+// libraries are those that are wanted, and whose programs may be loaded here.
+func (e *Engine) libraries() ([]probe.Library, error) {
+	injects, err := e.mayInject()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(e.settings.Libraries), func(l probe.Library) bool {
+		return l.Option == probe.Inject && !injects || l.Option == probe.GoroutineAncestry && !e.config.GoroutineAncestry
+	}), nil
+}
+
+func (e *Engine) mayInject() (bool, error) {
+	if !e.config.Inject {
+		return false, nil
+	}
+	refusal, err := attach.CheckWrites()
+	if err != nil || refusal == "" {
+		return err == nil, err
+	}
+	e.settings.Logger.Info("Requests to other hosts carry no trace context: " + refusal +
+		". On this host, traces are whole all the same. propagation.inject: off says that this is as you want it")
+	return false, nil
 }
 
 // run runs a reader. Its failure is reported, and stays so: what it does not
@@ -213,7 +244,9 @@ func (e *Engine) snapshot() (Stats, error) {
 	stats := e.counts.stats()
 	stats.Operations = kernel[process.CounterOperations]
 	stats.NotSampled = kernel[process.CounterNotSampled]
-	stats.Discarded = kernel[process.CounterDiscarded]
+	stats.SelfTraced = kernel[process.CounterInstrumented]
+	stats.Discarded = kernel[process.CounterDiscarded] + stats.SelfTraced
+	stats.Injected, stats.NotInjected = kernel[process.CounterInjected], kernel[process.CounterNotInjected]
 	stats.ProbeHits = kernel[process.CounterHits]
 	ended := kernel[process.CounterSubmitted] + stats.NotSampled + stats.Discarded + stats.Lost[LostUnfinished] + stats.Lost[LostShutdown]
 	for reason, counter := range map[LostReason]process.Counter{
@@ -228,6 +261,8 @@ func (e *Engine) snapshot() (Stats, error) {
 	}
 	stats.Degraded[DegradedUnreadable] = kernel[process.CounterPartialUnreadable]
 	stats.Degraded[DegradedHeaders] = kernel[process.CounterPartialHeaders]
+	stats.Degraded[DegradedAmbiguousParent] = kernel[process.CounterParentAmbiguous]
+	stats.Degraded[DegradedEvictedParent] = kernel[process.CounterParentEvicted]
 	stats.EventsLost = kernel[process.CounterEventsLost]
 	// The counters are read one after the other while they move.
 	stats.Active = int(max(int64(stats.Operations)-int64(ended), 0))

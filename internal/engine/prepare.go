@@ -28,14 +28,19 @@ type prepared struct {
 	goVersion  string
 	goroutine  *plan.Goroutine
 	err        error
-	plugins    bool // it can load plugins
-	settled    bool // there is nothing to attach, and that follows from the file alone
-	vanished   bool // the process went away before its file could be opened
+	vanished   bool   // the process went away before its file could be opened
+	plugins    bool   // it can load plugins
+	settled    bool   // there is nothing to attach, and that follows from the file alone
+	leftAlone  string // the function that says that the program may trace itself, if it is left alone for that
 }
 
 // prepare inspects and attaches a binary in the background.
 func (c *controller) prepare(t *traced) {
 	if c.stopping {
+		return
+	}
+	if c.leftAlone[t.id] {
+		t.state = stateLeftAlone
 		return
 	}
 	index, ok := c.indexes.take()
@@ -99,6 +104,12 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 	}
 	p.plugins = binary.Plugins
 	p.goVersion, p.goroutine, p.err = binary.GoVersion, planned.Goroutine, leftOut(planned)
+	// One in which nothing would be traced either way is told of as such.
+	used := planned.Traced() || p.err != nil
+	if used && binary.TracerProvider != "" && c.config.Instrumented != InstrumentedTrace {
+		p.leftAlone, p.err = binary.TracerProvider, nil
+		return p
+	}
 	if !planned.Traced() {
 		p.settled = true
 		return p

@@ -31,7 +31,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 			name = t.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Name()
 			return nil
 		},
-	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), func(demand) {}, time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), QueryRedact, Sampler{}), known, newCounts(), func(demand) {}, time.Now().UnixNano())
 	record := exampleRecord()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -25,7 +25,7 @@ func TestADemandIsPassedOnOnceAWhile(t *testing.T) {
 	reader := newSpanReader(t.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
 		Consume: func(context.Context, traces.Traces) error { return nil },
-	}, assemble.New(all.Libraries(), QueryRedact), known, newCounts(), func(d demand) { passed = append(passed, d) }, time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), QueryRedact, Sampler{}), known, newCounts(), func(d demand) { passed = append(passed, d) }, time.Now().UnixNano())
 	record := exampleRecord()
 	for range 1000 {
 		reader.handle(record)

@@ -15,18 +15,28 @@ type Stats struct {
 	Operations uint64
 	// Emitted counts the spans that the next consumer accepted.
 	Emitted uint64
-	// NotSampled counts the operations whose incoming context said so.
+	// NotSampled counts the operations whose trace is not sampled: their incoming
+	// context said so, or the sampler.
 	NotSampled uint64
 	// Discarded counts what began like an operation and was none: a request that
 	// goes on as another one, or as a call of gRPC, which is counted itself, and what a server of
 	// golang.org/x/net/http2 answers without its handler.
 	Discarded uint64
+	// SelfTraced counts those of them that carry a trace context which the program itself gave
+	// them: it has spans of its own.
+	SelfTraced uint64
+	// Injected counts the requests of clients that carry the context of their span, and
+	// NotInjected those in which there was no room for it.
+	Injected, NotInjected uint64
 	// Lost counts the operations that gave no span, by reason.
 	Lost map[LostReason]uint64
 	// Degraded counts the spans that lack something that was there, by reason.
 	Degraded map[DegradedReason]uint64
 	// AttachFailures counts the binaries that matched and could not be traced.
 	AttachFailures uint64
+	// LeftAlone counts the binaries that matched and are not traced since they
+	// contain OpenTelemetry's SDK.
+	LeftAlone uint64
 	// EventsLost counts the events on processes that found no room; a scan
 	// finds what they told.
 	EventsLost uint64
@@ -60,8 +70,10 @@ type DegradedReason string
 
 // The reasons for a span that lacks something.
 const (
-	DegradedUnreadable DegradedReason = "unreadable" // memory of the target was not resident: attributes are missing
-	DegradedHeaders    DegradedReason = "headers"    // headers were too many to be searched, or not found: parent or user agent may be missing
+	DegradedUnreadable      DegradedReason = "unreadable"       // memory of the target was not resident: attributes are missing
+	DegradedHeaders         DegradedReason = "headers"          // headers were too many to be searched, or not found: parent or user agent may be missing
+	DegradedAmbiguousParent DegradedReason = "ambiguous_parent" // it could not be told whose child a span is: it has no parent
+	DegradedEvictedParent   DegradedReason = "evicted_parent"   // there was no room to note a span's context: its children may have no parent
 )
 
 // counts are the counters that the engine keeps itself. Safe for concurrent use.
@@ -70,6 +82,7 @@ type counts struct {
 	emitted        uint64
 	lost           map[LostReason]uint64
 	attachFailures uint64
+	leftAlone      uint64
 	processes      int
 	binaries       int
 }
@@ -94,6 +107,12 @@ func (c *counts) failToAttach() {
 	c.attachFailures++
 }
 
+func (c *counts) leaveAlone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leftAlone++
+}
+
 func (c *counts) gauges(processes, binaries int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,6 +127,7 @@ func (c *counts) stats() Stats {
 		Lost:           maps.Clone(c.lost),
 		Degraded:       map[DegradedReason]uint64{},
 		AttachFailures: c.attachFailures,
+		LeftAlone:      c.leftAlone,
 		Processes:      c.processes,
 		Binaries:       c.binaries,
 	}

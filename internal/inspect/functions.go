@@ -11,33 +11,49 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
+// newTracerProvider is how the name of the function ends that makes tracer providers
+// of OpenTelemetry's SDK (sdk/trace/provider.go of go.opentelemetry.io/otel), in a
+// vendor folder or a fork as well. The linker leaves out what is never called: a
+// program that gets no more than the API, the types or the metrics from its
+// dependencies does not have it.
+const newTracerProvider = "/sdk/trace.NewTracerProvider"
+
+// found is what one pass over the function table finds.
+type found struct {
+	functions      map[string]model.Function
+	tracerProvider string // the first function that makes one; "": there is none
+	inlined        *inlining
+}
+
 // functions finds the wanted functions in one pass over the table, whose entries
 // are relative to text, and collects the trees of what was inlined.
-func (f *File) functions(table *pclntab, text uint64, wanted []string) (map[string]model.Function, *inlining, error) {
-	names, err := table.findNames(wanted)
+func (f *File) functions(table *pclntab, text uint64, wanted []string) (found, error) {
+	names, providers, err := table.findNames(wanted)
 	if err != nil {
-		return nil, nil, err
+		return found{}, err
 	}
-	found := make(map[string]model.Function, len(wanted))
-	inlined := &inlining{table: table, names: names}
+	all := found{functions: make(map[string]model.Function, len(wanted)), inlined: &inlining{table: table, names: names}}
 	reader := newFuncReader(table)
 	err = table.walk(func(entry, next, function uint64) error {
 		d, err := reader.read(function)
 		if err != nil {
 			return err
 		}
-		inlined.note(d, function)
+		all.inlined.note(d, function)
+		if all.tracerProvider == "" {
+			all.tracerProvider = providers[d.name]
+		}
 		name, ok := names[d.name]
 		if !ok {
 			return nil
 		}
-		if _, ok := found[name]; ok {
+		if _, ok := all.functions[name]; ok {
 			return nil // a table may claim it a million times
 		}
-		found[name], err = f.function(name, text+entry, text+next)
+		all.functions[name], err = f.function(name, text+entry, text+next)
 		return err
 	})
-	return found, inlined, err
+	return all, err
 }
 
 // function reads the code of a function that ends before next.
@@ -64,15 +80,16 @@ func (f *File) function(name string, entry, next uint64) (model.Function, error)
 // write a name once, or once for each ABI of the function.
 const maxPlaces = 4
 
-// findNames finds where the wanted names are, as offsets in the table's names.
-func (t *pclntab) findNames(wanted []string) (map[uint32]string, error) {
+// findNames finds where the wanted names are, as offsets in the table's names, and
+// those that end in newTracerProvider.
+func (t *pclntab) findNames(wanted []string) (found, providers map[uint32]string, err error) {
 	places := make(map[string]int, len(wanted)) // how often each was found
 	longest := 0
 	for _, name := range wanted {
 		places[name] = 0
 		longest = max(longest, len(name))
 	}
-	found := make(map[uint32]string, len(wanted))
+	found, providers = make(map[uint32]string, len(wanted)), map[uint32]string{}
 	area := io.NewSectionReader(t.reader, int64(t.names), int64(t.namesEnd-t.names))
 	reader := bufio.NewReaderSize(area, windowSize)
 	at := 0
@@ -84,17 +101,20 @@ func (t *pclntab) findNames(wanted []string) (map[uint32]string, error) {
 				found[uint32(at)] = string(name[:n])
 			}
 		}
+		if err == nil && len(providers) < maxPlaces && bytes.HasSuffix(name, []byte(newTracerProvider+"\x00")) {
+			providers[uint32(at)] = string(name[:len(name)-1])
+		}
 		at += len(name)
 		switch {
 		case errors.Is(err, io.EOF):
-			return found, nil
+			return found, providers, nil
 		case errors.Is(err, bufio.ErrBufferFull):
 			n, err := discardName(reader)
 			if at += n; err != nil {
-				return found, ignoreEOF(err)
+				return found, providers, ignoreEOF(err)
 			}
 		case err != nil:
-			return nil, fmt.Errorf("read its names: %w", err)
+			return nil, nil, fmt.Errorf("read its names: %w", err)
 		}
 	}
 }

@@ -160,17 +160,18 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
 	data, noData := f.moduledata(table)
 	base, err := f.textBase(table, data, noData)
-	var in *inlining
+	var in found
 	if err == nil {
-		b.Functions, in, err = f.functions(table, base, append(slices.Clone(wanted), loadsPlugin))
+		in, err = f.functions(table, base, append(slices.Clone(wanted), loadsPlugin))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
 	}
+	b.Functions, b.TracerProvider = in.functions, text(in.tracerProvider)
 	if _, b.Plugins = b.Functions[loadsPlugin]; !slices.Contains(wanted, loadsPlugin) {
 		delete(b.Functions, loadsPlugin)
 	}
-	b.Inlined, err = f.inlined(in, data)
+	b.Inlined, err = f.inlined(in.inlined, data)
 	b.InlinedUnknown = err != nil
 	if noData == nil {
 		b.Text, b.Moduledata = data.text(), data[:]

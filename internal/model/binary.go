@@ -52,6 +52,9 @@ type Binary struct {
 	PIE       bool              `json:"pie"`
 	// Plugins: it can load plugins (-buildmode=plugin), whose code is not looked at.
 	Plugins bool `json:"plugins,omitempty"`
+	// TracerProvider is the function that makes tracer providers of OpenTelemetry's
+	// SDK, by its full name, if the binary has it: who has it makes spans of its own.
+	TracerProvider string `json:"tracer_provider,omitempty"`
 	// Functions holds those of the wanted functions that exist, by symbol name.
 	Functions map[string]Function `json:"-"`
 	// Inlined holds those of the wanted functions that the compiler has inlined

@@ -161,9 +161,13 @@ func TestAFunctionThatWasInlinedSomewhereIsNotCountedOn(t *testing.T) {
 			}
 		})
 	}
-	everywhere := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Inlined: map[string]string{"p.serve": "p.loop"}}
+	everywhere := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Settings: profile, Inlined: map[string]string{"p.serve": "p.loop"}}
 	if l := plan.Build(everywhere, []probe.Library{optHook}, known(0), nil).Libraries[0]; l.Unused || !strings.Contains(l.LeftOut, "p.loop") {
 		t.Errorf("inlined everywhere: unused %t, left out %q", l.Unused, l.LeftOut)
+	}
+	everywhere.Settings = nil
+	if l := plan.Build(everywhere, []probe.Library{optHook}, known(0), nil).Libraries[0]; !l.Unused {
+		t.Errorf("inlined everywhere without a profile: left out %q", l.LeftOut)
 	}
 }
 
@@ -212,7 +216,7 @@ func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 	libraries := []probe.Library{
 		{Name: "one", Hooks: []probe.Hook{
 			{Symbol: "p.begin", Program: "begin"},
-			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: "two"},
+			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: []string{"two"}},
 		}},
 		{
 			Name: "two", Hooks: []probe.Hook{{Symbol: "p.start", Program: "start"}}, OffsetsSize: 4,

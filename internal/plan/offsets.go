@@ -102,6 +102,9 @@ func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (mode
 		layout, err := mapLayout(b, lookup)
 		return model.FieldOffset{Offset: layout, Exists: err == nil, Source: model.SourceRuntime}, err
 	}
+	if field == probe.GoidGenerator {
+		return goidGenerator(b)
+	}
 	if otherMaps(b, field, lookup) {
 		return model.FieldOffset{Source: model.SourceRuntime}, nil
 	}

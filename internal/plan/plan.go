@@ -108,7 +108,7 @@ func (p *Plan) addDependent(b *model.Binary, library *probe.Library, index int) 
 	var notes reasons
 	for _, hook := range library.Hooks {
 		traced := slices.ContainsFunc(p.Libraries, func(other Library) bool {
-			return other.Library == hook.IfTraced && other.Traced()
+			return slices.Contains(hook.IfTraced, other.Library) && other.Traced()
 		})
 		if traced && wanted(b, library, &hook) {
 			if err := l.add(b, &hook); err != nil {
@@ -117,6 +117,9 @@ func (p *Plan) addDependent(b *model.Binary, library *probe.Library, index int) 
 		}
 	}
 	l.Notes = append(l.Notes, notes.list()...)
+	if library.Auxiliary && len(l.Sites) == 0 {
+		*l = Library{Library: library.Name, Unused: true}
+	}
 }
 
 // add gives a hook its sites.
@@ -153,7 +156,7 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	}
 	var failures, notes reasons
 	for _, hook := range library.Hooks {
-		if hook.IfTraced != "" || !wanted(b, library, &hook) {
+		if len(hook.IfTraced) > 0 || !wanted(b, library, &hook) {
 			continue // of another version, or not used, or it comes later
 		}
 		if hook.Unless != (model.Field{}) {
@@ -204,8 +207,7 @@ func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
 			return other.Together == hook.Together && has(other.Symbol)
 		})
 	}
-	_, exists := b.Functions[hook.Symbol]
-	return !hook.Optional || exists || has(hook.Symbol) && profiled(b)
+	return !hook.Optional || has(hook.Symbol)
 }
 
 // reasons says why things are missing, each reason once.
@@ -240,20 +242,21 @@ func (r reasons) list() []string {
 }
 
 // uses tells whether a binary has any function at which an operation begins or
-// ends; those of optional hooks alone are not worth it.
+// ends; those of optional hooks alone are not worth it, but for who works for others.
 func uses(b *model.Binary, library *probe.Library) bool {
 	for _, hook := range library.Hooks {
-		if !hook.Optional && has(b, hook.Symbol) {
+		if has(b, hook.Symbol) && (!hook.Optional || library.Auxiliary) {
 			return true
 		}
 	}
 	return false
 }
 
-// has tells whether a binary has a function, be it only where it was inlined.
+// has tells whether a binary has a function, be it only where a profile had it inlined.
+// What is inlined without one is small, and may be there for the sake of a type alone.
 func has(b *model.Binary, symbol string) bool {
 	_, exists := b.Functions[symbol]
-	return exists || b.Inlined[symbol] != ""
+	return exists || profiled(b) && b.Inlined[symbol] != ""
 }
 
 // profiled tells whether a binary was optimized by a profile: without one the

@@ -20,11 +20,17 @@ const (
 	Enter Event = iota
 	// Return fires once for each return, with the results in the registers.
 	Return
+	// Call fires where the function is about to call another one, by its only direct call of
+	// that, with the other's arguments in the registers.
+	Call
 )
 
 func (e Event) String() string {
-	if e == Return {
+	switch e {
+	case Return:
 		return "return"
+	case Call:
+		return "call"
 	}
 	return "enter"
 }
@@ -33,6 +39,7 @@ func (e Event) String() string {
 type Hook struct {
 	Symbol  string // full name of the function: "net/http.(*response).finishRequest"
 	Event   Event
+	Callee  string // full name of the function that is called; for Call only
 	Program string // name of the program in the library's object
 	// Optional hooks may find no function, or none that can be probed: the
 	// library is then traced without them.
@@ -50,9 +57,9 @@ type Hook struct {
 	// Unless names a field that makes the hook superfluous where its offset is
 	// known.
 	Unless model.Field
-	// IfTraced names a library: the hook has probes only in binaries in which that
-	// one is traced.
-	IfTraced string
+	// IfTraced names libraries: the hook has probes only in binaries in which one of
+	// them is traced.
+	IfTraced []string
 	// OnDemand hooks are attached to a binary when a record of one of its
 	// processes says that they are missed (process.ContextMissesHooks). They are
 	// optional.
@@ -136,6 +143,13 @@ var ModuleTypes = model.Field{Module: model.ModuleStd, Package: "runtime", Struc
 // groups hold slots of a key and an element each. Only debug information tells.
 var HeaderSlots = model.Field{Module: model.ModuleStd, Package: "noalg", Struct: "map.group[string][]string", Field: "slots"}
 
+// GoidGenerator is no field of a struct: its slot gets where runtime.sched.goidgen is, the
+// last id that was given out to a goroutine, as a distance from the start of the binary's code.
+var GoidGenerator = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "sched", Field: "goidgen"}
+
+// NewGoroutine is the function whose code tells where that is.
+const NewGoroutine = "runtime.newproc1"
+
 // Fields of every binary, by which it is told whether a goroutine has ended.
 var (
 	GoroutineID     = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "g", Field: "goid"}
@@ -178,6 +192,9 @@ func Symbols(libraries []Library) []string {
 	for _, library := range libraries {
 		for _, hook := range library.Hooks {
 			symbols = append(symbols, hook.Symbol)
+			if hook.Callee != "" {
+				symbols = append(symbols, hook.Callee)
+			}
 			symbols = append(symbols, hook.With...)
 			if hook.Without != "" {
 				symbols = append(symbols, hook.Without)
@@ -188,6 +205,11 @@ func Symbols(libraries []Library) []string {
 		}
 		for _, mark := range library.Marks {
 			symbols = append(symbols, mark.Symbol())
+		}
+		for _, field := range library.Fields {
+			if field.Field == GoidGenerator {
+				symbols = append(symbols, NewGoroutine)
+			}
 		}
 	}
 	return symbols
@@ -203,9 +225,25 @@ func Structs(libraries []Library) map[string]bool {
 	return structs
 }
 
+// Option is something that a user may want or not.
+type Option uint8
+
+const (
+	Always Option = iota
+	// Inject lets programs write to the memory of targets, which not every kernel does.
+	Inject
+	// GoroutineAncestry has a probe in the start of goroutines.
+	GoroutineAncestry
+)
+
 // Library is one instrumented library.
 type Library struct {
-	Name   string // "net/http": names the scope, the log lines and the inspection's sections
+	Name string // "net/http": names the scope, the log lines and the inspection's sections
+	// Auxiliary libraries have no spans, but work for others: all of their hooks have
+	// IfTraced.
+	Auxiliary bool
+	// Option is what has to be wanted, and possible, for the library to be loaded.
+	Option Option
 	Hooks  []Hook
 	Fields []Field
 	// Functions are what types are known by; nothing is attached to them.

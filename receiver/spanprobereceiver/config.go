@@ -16,6 +16,9 @@ const (
 	minRingBufferSize = 4 << 10
 	maxRingBufferSize = 1 << 30
 	maxMaxActiveSpans = 1 << 20
+
+	injectAuto = "auto"
+	injectOff  = "off"
 )
 
 // Validate joins all that is wrong with the configuration. It looks at nothing
@@ -37,6 +40,15 @@ func (c *Config) Validate() error {
 	}
 	if modes := []engine.QueryMode{engine.QueryRedact, engine.QueryKeep, engine.QueryDrop}; !slices.Contains(modes, engine.QueryMode(c.URLQuery)) {
 		errs = append(errs, fmt.Errorf("url_query: %q is none of %q", c.URLQuery, modes))
+	}
+	if modes := []string{injectAuto, injectOff}; !slices.Contains(modes, c.Propagation.Inject) {
+		errs = append(errs, fmt.Errorf("propagation.inject: %q is none of %q", c.Propagation.Inject, modes))
+	}
+	if modes := []engine.InstrumentedMode{engine.InstrumentedSkip, engine.InstrumentedTrace}; !slices.Contains(modes, engine.InstrumentedMode(c.Instrumented)) {
+		errs = append(errs, fmt.Errorf("instrumented: %q is none of %q", c.Instrumented, modes))
+	}
+	if _, err := engine.NewSampler(c.Sampling.Ratio, c.Sampling.ParentBased); err != nil {
+		errs = append(errs, fmt.Errorf("sampling.ratio: %w", err))
 	}
 	if n := c.RingBufferSize; n < minRingBufferSize || n > maxRingBufferSize || bits.OnesCount(uint(n)) != 1 {
 		errs = append(errs, fmt.Errorf("ring_buffer_size: %d is no power of two from %d to %d", n, minRingBufferSize, maxRingBufferSize))

@@ -36,10 +36,13 @@ func TestValidConfigurationIsReadWhole(t *testing.T) {
 		},
 		Exclude:        []Target{{Exe: "/usr/bin/docker*"}},
 		URLQuery:       "keep",
+		Instrumented:   "trace",
+		Propagation:    Propagation{Inject: "off"},
+		Sampling:       Sampling{Ratio: 0.25, ParentBased: true},
 		RingBufferSize: 65536,
 		MaxActiveSpans: 100,
 	}
-	if diff := cmp.Diff(want, config, cmpopts.IgnoreUnexported(Config{}, Target{})); diff != "" {
+	if diff := cmp.Diff(want, config, cmpopts.IgnoreUnexported(Config{}, Target{}, Propagation{}, Sampling{})); diff != "" {
 		t.Error(diff)
 	}
 	if err := confmap.Validate(config); err != nil {
@@ -53,8 +56,8 @@ func TestDefaultsNeedOnlyATarget(t *testing.T) {
 	if err := confmap.Validate(config); err != nil {
 		t.Error(err)
 	}
-	want := Config{URLQuery: "redact", RingBufferSize: 4 << 20, MaxActiveSpans: 16384, Targets: config.Targets}
-	if diff := cmp.Diff(want, *config, cmpopts.IgnoreUnexported(Config{}, Target{})); diff != "" {
+	want := Config{URLQuery: "redact", Instrumented: "skip", Propagation: Propagation{Inject: "auto"}, Sampling: Sampling{Ratio: 1, ParentBased: true}, RingBufferSize: 4 << 20, MaxActiveSpans: 16384, Targets: config.Targets}
+	if diff := cmp.Diff(want, *config, cmpopts.IgnoreUnexported(Config{}, Target{}, Propagation{}, Sampling{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -73,12 +76,17 @@ var invalid = map[string][]string{
 	"exclude_selects_nothing.yaml":          {"exclude[1]: selects nothing"},
 	"exclude_service_name.yaml":             {"exclude[0].service_name: what is excluded has no service name"},
 	"url_query_unknown.yaml":                {`url_query: "hide" is none of ["redact" "keep" "drop"]`},
+	"instrumented_unknown.yaml":             {`instrumented: "ignore" is none of ["skip" "trace"]`},
+	"propagation_inject_unknown.yaml":       {`propagation.inject: "always" is none of ["auto" "off"]`},
+	"sampling_ratio_negative.yaml":          {"sampling.ratio: -0.1 is neither 0 nor from 2^-56 to 1"},
+	"sampling_ratio_no_number.yaml":         {"sampling.ratio: NaN is neither 0 nor from 2^-56 to 1"},
+	"sampling_ratio_percent.yaml":           {"sampling.ratio: 10 is neither 0 nor from 2^-56 to 1"},
 	"ring_buffer_size_no_power_of_two.yaml": {"ring_buffer_size: 100000 is no power of two"},
 	"ring_buffer_size_too_small.yaml":       {"ring_buffer_size: 2048 is no power of two from 4096"},
 	"max_active_spans_zero.yaml":            {"max_active_spans: 0 is not from 1"},
 	"everything_wrong.yaml": {
 		"targets[0].port: 70000", `targets[0].exe: "server"`, "targets[0].pid: -7",
-		"url_query:", "ring_buffer_size: 0", "max_active_spans: -1",
+		"url_query:", "propagation.inject:", "instrumented:", "sampling.ratio: 2", "ring_buffer_size: 0", "max_active_spans: -1",
 	},
 }
 

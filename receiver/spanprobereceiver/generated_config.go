@@ -6,6 +6,42 @@ import (
 	"go.opentelemetry.io/collector/component"
 )
 
+// Propagation how traces go on where a request leaves a process.
+type Propagation struct {
+	// Whether a call is known to be for a request also where goroutines have started each other on the way to it, with no context passed along. It takes a probe where goroutines are started.
+	GoroutineAncestry bool `mapstructure:"goroutine_ancestry"`
+	// Whether requests to other hosts carry a traceparent header: "auto" has them carry it where the kernel lets a program write to another process, "off" never does.
+	Inject string `mapstructure:"inject"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// NewDefaultPropagation returns a new Propagation with default values consistent with the annotations in the schema.
+func NewDefaultPropagation() Propagation {
+	return Propagation{
+		GoroutineAncestry: false,
+		Inject:            "auto",
+	}
+}
+
+// Sampling chooses traces by their id, as OpenTelemetry's consistent probability sampling does.
+type Sampling struct {
+	// Whether a request with a trace context is sampled as that says; else the ratio applies to it too.
+	ParentBased bool `mapstructure:"parent_based"`
+	// The share of traces that are sampled, from 0 to 1.
+	Ratio float64 `mapstructure:"ratio"`
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// NewDefaultSampling returns a new Sampling with default values consistent with the annotations in the schema.
+func NewDefaultSampling() Sampling {
+	return Sampling{
+		ParentBased: true,
+		Ratio:       1,
+	}
+}
+
 // Target selects processes: all keys that are set must match.
 type Target struct {
 	// Glob on the executable's path as the process's own mount namespace names it; ** crosses slashes.
@@ -24,10 +60,16 @@ type Target struct {
 type Config struct {
 	// Processes that are not traced: those that match any entry.
 	Exclude []Target `mapstructure:"exclude,omitempty"`
+	// What becomes of programs that contain OpenTelemetry's SDK, and so may trace themselves: "skip" leaves them alone, "trace" traces them as all others.
+	Instrumented string `mapstructure:"instrumented"`
 	// Operations that may be in flight at a time, over all targets. One more is lost, and counted.
 	MaxActiveSpans int `mapstructure:"max_active_spans"`
+	// How traces go on where a request leaves a process.
+	Propagation Propagation `mapstructure:"propagation"`
 	// Room for finished spans between the kernel and the collector, in bytes: a power of two, and a multiple of the page size. A span that finds none is lost, and counted.
 	RingBufferSize int `mapstructure:"ring_buffer_size"`
+	// Which requests get spans.
+	Sampling Sampling `mapstructure:"sampling"`
 	// Processes to trace: those that match any entry. At least one is needed.
 	Targets []Target `mapstructure:"targets,omitempty"`
 	// What becomes of url.query: "redact" keeps the keys and replaces each value, "keep" leaves it as it came, "drop" removes it.
@@ -38,8 +80,11 @@ type Config struct {
 
 func createDefaultConfig() component.Config {
 	return &Config{
+		Instrumented:   "skip",
 		MaxActiveSpans: 16384,
+		Propagation:    NewDefaultPropagation(),
 		RingBufferSize: 4194304,
+		Sampling:       NewDefaultSampling(),
 		URLQuery:       "redact",
 	}
 }

@@ -44,13 +44,21 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 	if err != nil {
 		return nil, err
 	}
+	sampler, err := engine.NewSampler(c.Sampling.Ratio, c.Sampling.ParentBased)
+	if err != nil {
+		return nil, fmt.Errorf("sampling.ratio: %w", err)
+	}
 	r := &tracesReceiver{config: c, logger: settings.Logger, telemetry: telemetry}
 	r.engine, err = engine.New(engine.Config{
-		Targets:        engineTargets(c.Targets),
-		Exclude:        engineTargets(c.Exclude),
-		URLQuery:       engine.QueryMode(c.URLQuery),
-		RingBufferSize: c.RingBufferSize,
-		MaxActiveSpans: c.MaxActiveSpans,
+		Targets:           engineTargets(c.Targets),
+		Exclude:           engineTargets(c.Exclude),
+		URLQuery:          engine.QueryMode(c.URLQuery),
+		Instrumented:      engine.InstrumentedMode(c.Instrumented),
+		Sampler:           sampler,
+		Inject:            c.Propagation.Inject == injectAuto,
+		GoroutineAncestry: c.Propagation.GoroutineAncestry,
+		RingBufferSize:    c.RingBufferSize,
+		MaxActiveSpans:    c.MaxActiveSpans,
 	}, engine.Settings{
 		Logger:    settings.Logger,
 		Libraries: all.Libraries(),

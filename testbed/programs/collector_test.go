@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 )
 
@@ -75,11 +76,18 @@ func serve(t *testing.T, executable, configuration string) *output {
 	return start(t, exec.Command(executable, "--config", file))
 }
 
+// instrumented are targets that contain OpenTelemetry's SDK.
+func instrumented(paths ...string) engine.Config {
+	config := executables(paths...)
+	config.Instrumented = engine.InstrumentedTrace
+	return config
+}
+
 func TestACollectorIsTracedAsItReceivesOTLP(t *testing.T) {
 	// `make build` builds it.
 	sender, receiver := telemetrygen.build(t), filepath.Join(root(t), "dist", "otelcol-spanprobe")
 	address := freeAddress(t)
-	tracer := tracing.Start(t, executables(sender, receiver))
+	tracer := tracing.Start(t, instrumented(sender, receiver))
 	said := serve(t, receiver, fmt.Sprintf(receivingCollector, address))
 	tracer.AwaitTracing(t, 1)
 	listening(t, address)
@@ -93,7 +101,7 @@ func TestACollectorIsTracedAsItReceivesOTLP(t *testing.T) {
 func TestJaegerIsTracedAsItReceivesAndServes(t *testing.T) {
 	sender, receiver := telemetrygen.build(t), jaeger.build(t)
 	address, query := freeAddress(t), freeAddress(t)
-	tracer := tracing.Start(t, executables(sender, receiver))
+	tracer := tracing.Start(t, instrumented(sender, receiver))
 	serve(t, receiver, fmt.Sprintf(jaegerInMemory, query, freeAddress(t), address))
 	tracer.AwaitTracing(t, 1)
 	listening(t, address)

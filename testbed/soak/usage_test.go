@@ -1,20 +1,16 @@
 package soak
 
 import (
-	"bufio"
-	"errors"
-	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/cilium/ebpf"
+	"github.com/spanprobe/spanprobe/testbed/internal/resources"
+	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 )
 
 // usageInterval is how often it is looked what the engine uses.
@@ -32,11 +28,11 @@ type usage struct {
 func (s *soak) usage(t *testing.T) usage {
 	t.Helper()
 	debug.FreeOSMemory() // collects garbage first
-	resident, err := field("/proc/self/status", "VmRSS:")
+	resident, err := resources.Field("/proc/self/status", "VmRSS:")
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps, err := openMaps()
+	open, err := resources.Maps()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,107 +44,48 @@ func (s *soak) usage(t *testing.T) usage {
 		resident: resident << 10, active: int64(s.tracer.MustStats(t).Active),
 		descriptors: int64(len(descriptors)), goroutines: int64(runtime.NumGoroutine()),
 	}
-	for _, size := range maps {
+	for _, size := range open {
 		u.maps += size
 	}
 	return u
 }
 
-// openMaps are the BPF maps that this process has open: their ids, and their size
-// in bytes.
-func openMaps() (map[ebpf.MapID]int64, error) {
-	maps := map[ebpf.MapID]int64{}
-	files, err := filepath.Glob("/proc/self/fdinfo/*")
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		id, err := field(file, "map_id:")
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNoField) {
-			continue // closed by now, or something else
-		}
-		if err != nil {
-			return nil, err
-		}
-		if maps[ebpf.MapID(id)], err = field(file, "memlock:"); err != nil {
-			return nil, err
-		}
-	}
-	return maps, nil
-}
-
-var errNoField = errors.New("no such field")
-
-// field reads a number out of a file of /proc.
-func field(path, name string) (int64, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if words := strings.Fields(lines.Text()); len(words) > 1 && words[0] == name {
-			return strconv.ParseInt(words[1], 10, 64)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return 0, err
-	}
-	return 0, fmt.Errorf("%s: %s: %w", path, name, errNoField)
-}
-
-// expectNothingLeft expects no entry of an operation in the maps, and only those
-// of processes that stay.
+// expectNothingLeft expects that no entry of an operation stays in the maps, and only those
+// of processes that stay: what a program left behind as its process was killed goes with
+// the next sweep.
 func (s *soak) expectNothingLeft(t *testing.T) {
 	t.Helper()
-	ids, err := openMaps()
+	want := map[string]int{"operations": 0, "processes": s.staying}
+	var left map[string]int
+	for over := time.Now().Add(tracing.Patience); ; time.Sleep(usageInterval) {
+		if left = s.entries(t, want); maps.Equal(left, want) {
+			return
+		}
+		if time.Now().After(over) {
+			break
+		}
+	}
+	t.Errorf("entries in maps when nothing is traced but %d processes that rest: %v, want %v", s.staying, left, want)
+}
+
+// entries adds up the entries of the engine's maps of each of the names.
+func (s *soak) entries(t *testing.T, names map[string]int) map[string]int {
+	t.Helper()
+	ids, err := resources.Maps()
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]int{}
+	sums := map[string]int{}
 	for id := range ids {
-		name, entries, err := countEntries(id)
+		name, entries, err := resources.Entries(id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := 0
-		switch name {
-		case "operations":
-		case "processes":
-			want = s.staying
-		default:
-			continue
-		}
-		found[name]++
-		if entries != want {
-			t.Errorf("%d entries in a map %q when nothing is traced but %d processes that rest", entries, name, s.staying)
+		if _, wanted := names[name]; wanted {
+			sums[name] += entries
 		}
 	}
-	if found["operations"] == 0 || found["processes"] != 1 {
-		t.Errorf("the engine's maps were not found: %v", found)
-	}
-}
-
-func countEntries(id ebpf.MapID) (name string, entries int, err error) {
-	m, err := ebpf.NewMapFromID(id)
-	if err != nil {
-		return "", 0, err
-	}
-	defer m.Close()
-	info, err := m.Info()
-	if err != nil {
-		return "", 0, err
-	}
-	if info.Type != ebpf.Hash {
-		return info.Name, 0, nil
-	}
-	var key, value []byte
-	all := m.Iterate()
-	for all.Next(&key, &value) {
-		entries++
-	}
-	return info.Name, entries, all.Err()
+	return sums
 }
 
 // measure is one thing that is used, over time.

@@ -1,6 +1,6 @@
-// Package testbinary compiles the Go programs that tests inspect: one small
-// server, by any release of Go, for either architecture, in every form that a
-// linker gives it. Binaries are kept in the user's cache directory.
+// Package testbinary compiles the Go programs that tests inspect: small servers,
+// by any release of Go, for either architecture, in every form that a linker
+// gives them. Binaries are kept in the user's cache directory.
 package testbinary
 
 import (
@@ -81,12 +81,29 @@ const module = "module example.com/testserver\n\ngo 1.17\n"
 // returns its path.
 func Server(t testing.TB, b Build) string {
 	t.Helper()
+	files := []File{{"main.go", server}, {"go.mod", module}}
+	if b.Form == Profiled {
+		files = append(files, File{profileName, profile})
+	}
+	return Program(t, b, files)
+}
+
+// File is a file of a program.
+type File struct{ Name, Text string }
+
+// Program is Server for another program. What its module requires is fetched.
+func Program(t testing.TB, b Build, files []File) string {
+	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
 	arguments := b.arguments()
-	sum := sha256.Sum256([]byte(strings.Join(append([]string{b.Go, string(b.Arch), string(b.Form), server, module}, arguments...), "\x00")))
+	parts := []string{b.Go, string(b.Arch), string(b.Form)}
+	for _, file := range files {
+		parts = append(parts, file.Text)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append(parts, arguments...), "\x00")))
 	path := filepath.Join(cache, "spanprobe-test", fmt.Sprintf("%s-%s", b, hex.EncodeToString(sum[:8])))
 	if _, err := os.Stat(path); err == nil {
 		return path
@@ -98,8 +115,12 @@ func Server(t testing.TB, b Build) string {
 		t.Skip("there is no C compiler: ", err)
 	}
 	dir := t.TempDir()
-	for name, text := range map[string]string{"main.go": server, "go.mod": module, profileName: profile} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+	for _, file := range files {
+		name := filepath.Join(dir, file.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(file.Text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,9 +136,9 @@ func Server(t testing.TB, b Build) string {
 	// An empty GOFLAGS would be looked up in the user's own settings, which may
 	// hold flags that old releases do not know.
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOOS=linux", "GOARCH="+string(b.Arch),
-		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE], "GOFLAGS=-trimpath", "GOWORK=off", "GOEXPERIMENT="+b.experiment())
+		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE], "GOFLAGS=-trimpath -mod=mod", "GOWORK=off", "GOEXPERIMENT="+b.experiment())
 	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("compile the test server as %s: %v\n%s", b, err, out)
+		t.Fatalf("compile a test program as %s: %v\n%s", b, err, out)
 	}
 	if err := os.Rename(half.Name(), path); err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ func makePart(ctx context.Context, module string, wanted []model.Field, compare 
 func wantedFields() map[string][]model.Field {
 	byModule := map[string][]model.Field{}
 	for _, f := range probe.Fields(all.Libraries()) {
-		if f.Module == model.ModuleStd && f.Package == "runtime" && f.Struct == "map" {
+		if f.Module == model.ModuleStd && f.Package == "runtime" && f.Struct == "map" || f == probe.GoidGenerator {
 			continue
 		}
 		byModule[f.Module] = append(byModule[f.Module], f)

@@ -124,6 +124,18 @@ func (tr *Tracer) Await(t testing.TB, n int) []Span {
 	return tr.Spans()
 }
 
+// Settle waits until every operation that was begun has become a span or was counted, and
+// returns the counters.
+func (tr *Tracer) Settle(t testing.TB) engine.Stats {
+	t.Helper()
+	var stats engine.Stats
+	Eventually(t, func() bool {
+		stats = tr.MustStats(t)
+		return stats.Active == 0 && stats.Operations == stats.Emitted+stats.NotSampled+stats.Discarded+Lost(stats)
+	}, "every operation to become a span or to be counted: %+v", &stats)
+	return stats
+}
+
 // AwaitTracing waits until n processes are traced.
 func (tr *Tracer) AwaitTracing(t testing.TB, n int) {
 	t.Helper()

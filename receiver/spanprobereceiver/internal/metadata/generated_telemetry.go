@@ -25,22 +25,26 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                           metric.Meter
-	mu                              sync.Mutex
-	registrations                   []metric.Registration
-	ReceiverSpanprobeActive         metric.Int64ObservableGauge
-	ReceiverSpanprobeAttachFailures metric.Int64ObservableCounter
-	ReceiverSpanprobeDiscarded      metric.Int64ObservableCounter
-	ReceiverSpanprobeEventsLost     metric.Int64ObservableCounter
-	ReceiverSpanprobeExecutables    metric.Int64ObservableGauge
-	ReceiverSpanprobeNotSampled     metric.Int64ObservableCounter
-	ReceiverSpanprobeOperations     metric.Int64ObservableCounter
-	ReceiverSpanprobeProbeHits      metric.Int64ObservableCounter
-	ReceiverSpanprobeProcesses      metric.Int64ObservableGauge
-	ReceiverSpanprobeSpansDegraded  metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansEmitted   metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansLost      metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansRefused   metric.Int64Counter
+	meter                                 metric.Meter
+	mu                                    sync.Mutex
+	registrations                         []metric.Registration
+	ReceiverSpanprobeActive               metric.Int64ObservableGauge
+	ReceiverSpanprobeAttachFailures       metric.Int64ObservableCounter
+	ReceiverSpanprobeDiscarded            metric.Int64ObservableCounter
+	ReceiverSpanprobeEventsLost           metric.Int64ObservableCounter
+	ReceiverSpanprobeExecutables          metric.Int64ObservableGauge
+	ReceiverSpanprobeExecutablesLeftAlone metric.Int64ObservableCounter
+	ReceiverSpanprobeInjected             metric.Int64ObservableCounter
+	ReceiverSpanprobeNotInjected          metric.Int64ObservableCounter
+	ReceiverSpanprobeNotSampled           metric.Int64ObservableCounter
+	ReceiverSpanprobeOperations           metric.Int64ObservableCounter
+	ReceiverSpanprobeProbeHits            metric.Int64ObservableCounter
+	ReceiverSpanprobeProcesses            metric.Int64ObservableGauge
+	ReceiverSpanprobeSelfTraced           metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansDegraded        metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansEmitted         metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansLost            metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansRefused         metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -129,6 +133,51 @@ func (builder *TelemetryBuilder) RegisterReceiverSpanprobeExecutablesCallback(cb
 	return nil
 }
 
+// RegisterReceiverSpanprobeExecutablesLeftAloneCallback sets callback for observable ReceiverSpanprobeExecutablesLeftAlone metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobeExecutablesLeftAloneCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeExecutablesLeftAlone, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobeExecutablesLeftAlone)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverSpanprobeInjectedCallback sets callback for observable ReceiverSpanprobeInjected metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobeInjectedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeInjected, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobeInjected)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverSpanprobeNotInjectedCallback sets callback for observable ReceiverSpanprobeNotInjected metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobeNotInjectedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeNotInjected, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobeNotInjected)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterReceiverSpanprobeNotSampledCallback sets callback for observable ReceiverSpanprobeNotSampled metric.
 func (builder *TelemetryBuilder) RegisterReceiverSpanprobeNotSampledCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -180,6 +229,21 @@ func (builder *TelemetryBuilder) RegisterReceiverSpanprobeProcessesCallback(cb m
 		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeProcesses, obs: o})
 		return nil
 	}, builder.ReceiverSpanprobeProcesses)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverSpanprobeSelfTracedCallback sets callback for observable ReceiverSpanprobeSelfTraced metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobeSelfTracedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeSelfTraced, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobeSelfTraced)
 	if err != nil {
 		return err
 	}
@@ -292,9 +356,27 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{executable}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeExecutablesLeftAlone, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_executables_left_alone",
+		metric.WithDescription("Executables of targets that are not traced since they contain OpenTelemetry's SDK. [Development]"),
+		metric.WithUnit("{executable}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeInjected, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_injected",
+		metric.WithDescription("Requests that carry a traceparent header which the receiver has written. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeNotInjected, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_not_injected",
+		metric.WithDescription("Requests that should carry a traceparent header, in whose buffer there was no room for it. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeNotSampled, err = builder.meter.Int64ObservableCounter(
 		"otelcol_receiver_spanprobe_not_sampled",
-		metric.WithDescription("Operations without a span since their incoming trace context was not sampled. [Development]"),
+		metric.WithDescription("Operations without a span since their trace is not sampled. [Development]"),
 		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)
@@ -314,6 +396,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_spanprobe_processes",
 		metric.WithDescription("Processes being traced. [Development]"),
 		metric.WithUnit("{process}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeSelfTraced, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_self_traced",
+		metric.WithDescription("Calls that carry a traceparent which the program itself gave them, and so spans of its own; they are among the discarded ones. [Development]"),
+		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeSpansDegraded, err = builder.meter.Int64ObservableCounter(

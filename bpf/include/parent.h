@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* Whose child an operation is. In a process that is the span of the context.Context
+ * that a call got, or of a context that it was derived from; else the one of the request that the goroutine
+ * serves; else the one that the goroutine's starter served when it started it. Between
+ * processes it is the call at the other end of the connection. What is not certain
+ * gives no parent. */
+#pragma once
+
+#include "go.h"
+#include "gotype.h"
+#include "process.h"
+#include "sock.h"
+#include "spancontext.h"
+
+struct parent_offsets {
+	__u32 g_parent_goid; /* Go 1.21 and later */
+	__u32 g_m, m_p, p_goidcache, p_goidcacheend;
+	__u32 sched_goidgen; /* runtime.sched.goidgen, as a distance from the start of the binary's code */
+	/* In Go 1.20 a timerCtx begins with the address of its cancelCtx. */
+	__u32 timer_deadline; /* function: the first method of *timerCtx */
+	__u32 timer_timer;
+	__u32 itab_fun;
+};
+
+/* What a request is known by, as long as it is served. */
+struct served {
+	__u64 text;	/* address of the binary's code; 0: not known */
+	__u64 only_one; /* whether its goroutine was started for it alone */
+	struct span_key context, goroutine;
+};
+
+static __always_inline enum inherited inherit_way(struct span_head *head, const struct span_way *way)
+{
+	__builtin_memcpy(head->trace_id, way->trace_id, sizeof(head->trace_id));
+	__builtin_memcpy(head->parent_id, way->span_id, sizeof(head->parent_id));
+	head->flags = way->flags;
+	return follow_parent(head);
+}
+
+/* What tells a context from another one that came to lie at its address, when it was
+ * collected: its own parent, and what that one has in the same place. All contexts of
+ * the standard library begin with their parent. */
+static __always_inline __u64 fingerprint(__u64 context)
+{
+	struct go_interface parent;
+	__u64 second = 0;
+
+	if (go_read(&parent, context, 0))
+		return 0;
+	go_read(&second, parent.data, __builtin_offsetof(struct go_interface, data));
+	return mixed(parent.data) + second;
+}
+
+/* What is known of the ids of goroutines that do not exist yet. Each processor takes them in
+ * batches: those that the one at hand has left are of goroutines to come, and so are all beyond the
+ * last that was taken by any. In one word: the first that is left (40 bits), how
+ * many are (8), and how far from the first the last is that was taken (16). */
+#define GOID_BITS 40
+#define GOID_MASK ((1ULL << GOID_BITS) - 1)
+#define LAST_UNKNOWN 0xffff
+
+static __always_inline __u64 goids_to_come(const struct parent_offsets *o, __u64 g, __u64 text)
+{
+	__u64 m, p, batch[2], last, left = 0, distance = LAST_UNKNOWN;
+
+	if (o->g_parent_goid == ABSENT || o->g_m == ABSENT || o->m_p == ABSENT || o->p_goidcache == ABSENT ||
+	    o->p_goidcacheend != o->p_goidcache + sizeof(batch[0]) || go_read(&m, g, o->g_m) || go_read(&p, m, o->m_p) ||
+	    go_read(&batch, p, o->p_goidcache))
+		return LAST_UNKNOWN;
+	if (batch[1] - batch[0] <= 0xff)
+		left = batch[1] - batch[0];
+	if (text && o->sched_goidgen != ABSENT && !go_read(&last, text, o->sched_goidgen) && last - batch[0] + 1 < LAST_UNKNOWN)
+		distance = last - batch[0] + 1;
+	return (batch[0] & GOID_MASK) << 24 | left << 16 | distance;
+}
+
+/* Of a goroutine that serves nothing else. */
+#define ALL_GOIDS (~0ULL)
+
+/* Whether a goroutine did not exist when that was noted. */
+static __always_inline bool came_later(__u64 goids, __u64 goid)
+{
+	__u64 distance = (goid - (goids >> 24)) & GOID_MASK;
+
+	if (goids == ALL_GOIDS)
+		return true;
+	if (distance > GOID_MASK / 2)
+		return false; /* it is less than the first */
+	return distance < (goids >> 16 & 0xff) || ((goids & 0xffff) != LAST_UNKNOWN && distance >= (goids & 0xffff));
+}
+
+/* Notes a request that is about to be served, on the goroutine that its head names. The
+ * first two fields of served are filled in. */
+called int note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
+		       const struct parent_offsets *o, const struct go_interface *context)
+{
+	if (!served || !head || !key || !o || !context)
+		return 0;
+	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
+	note_head(&served->context, head, fingerprint(context->data), WAY_ACTIVE);
+	served->goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, head->goid, 0);
+	note_head(&served->goroutine, head, served->only_one ? ALL_GOIDS : goids_to_come(o, head->g, served->text), WAY_ACTIVE);
+	return 0;
+}
+
+static __always_inline void end_served(struct served *served, const struct span_head *head)
+{
+	end_span(&served->context, head);
+	end_span(&served->goroutine, head);
+}
+
+/* Contexts that are looked at, from the innermost out. */
+#define MAX_ANCESTORS 24
+
+/* Finds the span of a context, or of the nearest that it was derived from. A type that
+ * is not known may well begin with a context, as one that embeds it does; what it
+ * begins with leads nowhere otherwise, since only the type and the address of a
+ * context that was noted are found. */
+called bool find_context(const struct operation_key *key, const struct parent_offsets *o, __u64 text,
+			 const struct go_interface *innermost, struct span_way *found)
+{
+	struct go_interface context;
+
+	if (!key || !o || !innermost || !found)
+		return false;
+	context = *innermost;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < MAX_ANCESTORS; i++) {
+		struct span_key wanted;
+
+		if (!context.type || !context.data)
+			return false;
+		wanted = key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
+		if (read_span(&wanted, found) != WAY_EMPTY && found->extra == fingerprint(context.data))
+			return true;
+		if (o->timer_timer == sizeof(__u64) && text && holds(o->itab_fun, text, &context, o->timer_deadline) &&
+		    go_read(&context.data, context.data, 0))
+			return false;
+		if (go_read(&context, context.data, 0))
+			return false;
+	}
+	return false;
+}
+
+/* Finds the span that a goroutine, or who has started it, is busy with. */
+called bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid, const struct parent_offsets *o,
+			   struct span_way *found)
+{
+	struct span_way origin = {};
+	struct span_key wanted;
+	enum way_state state;
+	__u64 starter;
+
+	if (!key || !o || !found)
+		return false;
+	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
+	state = read_span(&wanted, found);
+	if (state == WAY_ACTIVE)
+		return true;
+	if (state == WAY_INHERITED) {
+		/* It is the child of a request's that may have ended since. */
+		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, found->extra, 0);
+		return read_span(&wanted, &origin) == WAY_ACTIVE && *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
+	}
+	if (o->g_parent_goid == ABSENT || go_read(&starter, g, o->g_parent_goid))
+		return false;
+	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
+	if (read_span(&wanted, found) != WAY_ACTIVE)
+		return false;
+	/* The starter may have served another request when it started this one. */
+	if (came_later(found->extra, goid))
+		return true;
+	count(COUNTER_PARENT_AMBIGUOUS);
+	return false;
+}
+
+/* Fills in the trace of an operation that a program itself began, and its own id. */
+static __always_inline enum inherited inherit_inside(struct span_head *head, const struct operation_key *key, __u64 g,
+						     __u64 goid, const struct parent_offsets *o, __u64 text,
+						     const struct go_interface *context)
+{
+	struct span_way found = {};
+
+	new_span_id(head);
+	if (find_context(key, o, text, context, &found) || find_goroutine(key, g, goid, o, &found))
+		return inherit_way(head, &found);
+	return begin_trace(head);
+}
+
+/* What a request is known by at both ends of its connection. */
+static __always_inline struct span_key request_key(const struct connection *connection, __u32 stream)
+{
+	struct span_key key = connection->key;
+
+	add_to_key(&key, stream);
+	return key;
+}
+
+/* Tells who is at the other end whose child the request will be that is about to be
+ * sent. */
+static __always_inline void announce(const struct connection *connection, __u32 stream, const __u8 *trace_id,
+				     const __u8 *span_id, __u8 flags)
+{
+	struct span_key key = request_key(connection, stream);
+
+	note_ids(&key, trace_id, span_id, flags, connection->proof, WAY_ACTIVE);
+}
+
+/* A request that was answered, so that its announcement is of no use to another one on the
+ * connection. */
+static __always_inline void retract(const struct connection *connection, __u32 stream, const struct span_head *head)
+{
+	struct span_key key = request_key(connection, stream);
+
+	end_span(&key, head);
+}
+
+/* Finds whose child a request is that has arrived. */
+called int inherit_announced(struct span_head *head, const struct connection *connection, __u32 stream)
+{
+	struct span_way found = {};
+	struct span_key key;
+
+	if (!head || !connection)
+		return INHERITED_NOTHING;
+	key = request_key(connection, stream);
+	if (read_span(&key, &found) != WAY_ACTIVE)
+		return INHERITED_NOTHING;
+	if (!same_proof(found.extra, connection->proof)) {
+		count(COUNTER_PARENT_AMBIGUOUS);
+		return INHERITED_NOTHING;
+	}
+	if (!move_span(&key, found.state, WAY_ENDED))
+		return INHERITED_NOTHING;
+	head->context |= CONTEXT_REMOTE_PARENT;
+	return inherit_way(head, &found);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* What the kernel knows of a socket, by which its two ends find each other.
+ *
+ * The addresses of a TCP connection name it on its host, but for namespaces of the
+ * network that have the same ones. The sequence numbers that it began with are known to
+ * both ends, by chance the same for no two, and the same behind no proxy: where the
+ * addresses meet, those tell. They follow from how far each direction has come and how many
+ * bytes that were (struct tcp_sock), and are off for an instant while the kernel updates one after the other:
+ * by what a window holds at the most, so that the upper bits are compared. */
+#pragma once
+
+#include <bpf/bpf_core_read.h>
+
+#include "types.h"
+#include "spancontext.h"
+
+#define KERNEL_STRUCT __attribute__((preserve_access_index))
+
+struct inode {
+	unsigned short i_mode;
+	unsigned long i_ino;
+} KERNEL_STRUCT;
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+} KERNEL_STRUCT;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} KERNEL_STRUCT;
+
+struct files_struct {
+	struct fdtable *fdt;
+} KERNEL_STRUCT;
+
+struct task_struct {
+	struct files_struct *files;
+} KERNEL_STRUCT;
+
+struct in6_addr {
+	__u64 words[2];
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+} KERNEL_STRUCT;
+
+struct socket;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type;
+	__u16 sk_protocol;
+	struct socket *sk_socket;
+} KERNEL_STRUCT;
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+} KERNEL_STRUCT;
+
+struct tcp_sock {
+	__u32 rcv_nxt;
+	__u32 snd_una;
+	__u64 bytes_received;
+	__u64 bytes_acked;
+} KERNEL_STRUCT;
+
+struct unix_sock {
+	struct sock *peer;
+} KERNEL_STRUCT;
+
+#define FAMILY_UNIX 1
+#define FAMILY_INET 2
+#define FAMILY_INET6 10
+#define PROTOCOL_TCP 6
+#define MODE_FORMAT 0170000
+#define MODE_SOCKET 0140000
+
+/* Whether programs may read the kernel's memory: not under lockdown=confidentiality.
+ * Set by the loader. */
+const volatile __u8 reads_kernel;
+
+/* A connection as both of its ends name it. */
+struct connection {
+	struct span_key key; /* 0: it is not known */
+	__u64 proof;	     /* what only the two ends of one connection agree on */
+};
+
+/* Which end of a connection a process is. */
+enum connection_end {
+	END_CLIENT,
+	END_SERVER,
+};
+
+/* The initial sequence numbers, the client's above the server's. */
+static __always_inline __u64 sequence_numbers(struct sock *sk, __u32 end)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	/* Its own SYN is among the bytes acknowledged of who has opened the connection. */
+	__u32 sent = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
+	__u32 received = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
+
+	return end == END_CLIENT ? (__u64)sent << 32 | received : (__u64)received << 32 | sent;
+}
+
+#define PROOF_TOLERANCE (1 << 21) /* bytes that may be acknowledged at once */
+
+static __always_inline bool near(__u32 a, __u32 b)
+{
+	return a - b + PROOF_TOLERANCE <= 2 * PROOF_TOLERANCE;
+}
+
+static __always_inline bool same_proof(__u64 a, __u64 b)
+{
+	return near(a, b) && near(a >> 32, b >> 32);
+}
+
+/* Adds what identifies a TCP connection: the client's address and port, then the
+ * server's. Addresses of IPv4 are the same whichever socket has them. */
+static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end)
+{
+	unsigned short family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	struct in6_addr local, remote;
+	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	__u16 remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	bool client = end == END_CLIENT;
+
+	if (family == FAMILY_INET6) {
+		BPF_CORE_READ_INTO(&local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&remote, sk, __sk_common.skc_v6_daddr);
+	} else if (family == FAMILY_INET) {
+		local.words[0] = remote.words[0] = 0;
+		local.words[1] = (__u64)BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr) << 32 | 0xffff0000;
+		remote.words[1] = (__u64)BPF_CORE_READ(sk, __sk_common.skc_daddr) << 32 | 0xffff0000;
+	} else {
+		return false;
+	}
+	if (!remote_port)
+		return false; /* not connected any more */
+	add_to_key(&connection->key, client ? local.words[0] : remote.words[0]);
+	add_to_key(&connection->key, client ? local.words[1] : remote.words[1]);
+	add_to_key(&connection->key, client ? remote.words[0] : local.words[0]);
+	add_to_key(&connection->key, client ? remote.words[1] : local.words[1]);
+	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port : (__u32)remote_port << 16 | local_port);
+	connection->proof = sequence_numbers(sk, end);
+	return true;
+}
+
+/* The same of unix sockets: the two are at addresses of their own, and the client's
+ * has a number. */
+static __always_inline bool add_unix(struct connection *connection, struct sock *sk, __u32 end)
+{
+	struct sock *peer;
+	struct sock *client;
+
+	if (!bpf_core_field_exists(struct unix_sock, peer))
+		return false;
+	peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+	if (!peer)
+		return false;
+	client = end == END_CLIENT ? sk : peer;
+	add_to_key(&connection->key, (__u64)client);
+	add_to_key(&connection->key, (__u64)(end == END_CLIENT ? peer : sk));
+	connection->proof = mixed(BPF_CORE_READ(client, sk_socket, file, f_inode, i_ino));
+	return true;
+}
+
+/* Finds out which connection a file descriptor of the current process is an end of
+ * (enum connection_end). */
+__noinline int connection_of(struct connection *connection, __u32 fd, __u32 end)
+{
+	struct task_struct *task;
+	struct fdtable *table;
+	struct file **files, *file;
+	struct socket *socket;
+	struct sock *sk;
+	unsigned short family;
+
+	if (!connection || !reads_kernel)
+		return false;
+	task = (struct task_struct *)bpf_get_current_task();
+	table = BPF_CORE_READ(task, files, fdt);
+	files = BPF_CORE_READ(table, fd);
+	if (fd >= BPF_CORE_READ(table, max_fds) || bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
+		return false;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & MODE_FORMAT) != MODE_SOCKET)
+		return false;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return false;
+	connection->key = new_key(KEY_REQUEST);
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family == FAMILY_UNIX)
+		return add_unix(connection, sk, end);
+	return BPF_CORE_READ(sk, sk_protocol) == PROTOCOL_TCP && add_tcp(connection, sk, end);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* The contexts of spans, where those look for them that may become their children: by
+ * what a span is known by, which is a context.Context, a goroutine, or a request on
+ * a connection, among others.
+ *
+ * What is in here are hints: a place can be taken by another, the one that has been there longest
+ * first, so nothing is ever full and nothing must be removed. A hash would cost each
+ * request four calls of the kernel's; a place in here costs a line of the processor's
+ * cache. Who finds an entry checks that it is still what it was made for. */
+#pragma once
+
+#include "types.h"
+#include "counters.h"
+#include "span.h"
+
+#define WAYS 4
+
+/* The low bits of a way's state; the others are those of the span's id, so that
+ * an entry is never taken for another that came after it. */
+enum way_state {
+	WAY_EMPTY,
+	WAY_LOCKED, /* being written */
+	WAY_ACTIVE, /* the operation goes on */
+	WAY_ENDED,  /* it has ended, or was found by the one that was meant */
+	WAY_INHERITED, /* of a goroutine that was started by an operation's: extra has that one's id */
+	WAY_STATES = 8,
+};
+
+struct span_way {
+	__u64 state;
+	__u64 key;
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u64 extra; /* by kind */
+	__u32 time;  /* ms since boot, when it was written */
+	__u8 flags;  /* W3C trace flags */
+	__u8 reserved[3];
+};
+
+struct span_set {
+	__u64 tags[WAYS];
+	struct span_way ways[WAYS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by the loader: a power of two */
+	__type(key, __u32);
+	__type(value, struct span_set);
+} span_contexts SEC(".maps");
+
+/* Set by the loader: the number of sets less one, and two secret words, so that no
+ * target can choose where its entries come to lie. */
+const volatile __u32 last_set;
+const volatile __u64 hash_seed[2];
+
+/* Whether the programs of bpf/inject are loaded, to which requests are handed over.
+ * Set by the loader. */
+const volatile __u8 injects;
+
+/* What an entry is known by, 128 bits of it: the low ones of tag choose the set. */
+struct span_key {
+	__u64 tag, key;
+};
+
+enum span_key_kind {
+	KEY_CONTEXT = 1, /* type and address of a context.Context */
+	KEY_GOROUTINE,	 /* its id */
+	KEY_REQUEST,	 /* connection, and stream on it */
+	KEY_MESSAGE,	 /* address of what a client's transport makes of a request */
+	KEY_WRITER,	 /* address of the bufio.Writer of a client's connection */
+	KEY_FRAME,	 /* address of an HTTP/2 framer, and stream */
+};
+
+static __always_inline __u64 mixed(__u64 x)
+{
+	x *= 0x9e3779b97f4a7c15ULL;
+	return x ^ x >> 32;
+}
+
+static __always_inline void add_to_key(struct span_key *key, __u64 word)
+{
+	key->tag = mixed(key->tag ^ word);
+	key->key = mixed(key->key + word) + key->tag;
+}
+
+static __always_inline struct span_key new_key(enum span_key_kind kind)
+{
+	struct span_key key = { hash_seed[0] ^ kind, hash_seed[1] };
+
+	return key;
+}
+
+/* A key of something inside a process. */
+static __always_inline struct span_key key_in(__u32 tgid, __u32 generation, enum span_key_kind kind, __u64 a, __u64 b)
+{
+	struct span_key key = new_key(kind);
+
+	add_to_key(&key, (__u64)generation << 32 | tgid);
+	add_to_key(&key, a);
+	add_to_key(&key, b);
+	return key;
+}
+
+static __always_inline struct span_set *set_of(const struct span_key *key)
+{
+	__u32 index = key->tag & last_set;
+
+	return bpf_map_lookup_elem(&span_contexts, &index);
+}
+
+static __always_inline __u64 way_state(const __u8 *span_id, enum way_state state)
+{
+	return (*(const __u64 *)span_id & ~(__u64)(WAY_STATES - 1)) | state;
+}
+
+static __always_inline enum way_state state_of(__u64 word)
+{
+	return word & (WAY_STATES - 1);
+}
+
+/* A span's context, and what it is noted with. */
+struct span_note {
+	__u8 trace_id[16];
+	__u8 span_id[8];
+	__u64 extra;
+	__u32 state; /* enum way_state */
+	__u8 flags;
+	__u8 reserved[3];
+};
+
+/* The place of a key's entry in its set; WAYS: it has none. */
+static __always_inline __u32 place_of(const struct span_set *set, const struct span_key *key)
+{
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < WAYS; i++) {
+		if (set->tags[i] == key->tag && set->ways[i].key == key->key)
+			break;
+	}
+	return i;
+}
+
+/* Takes a copy of what a key stands for. Returns its state, WAY_EMPTY if it stands for
+ * nothing, or is just being written. The functions that are not static are verified once,
+ * not for each who calls them. */
+__noinline int read_span(struct span_key *key, struct span_way *copy)
+{
+	struct span_set *set;
+	__u64 before;
+	__u32 i;
+
+	if (!key || !copy)
+		return WAY_EMPTY;
+	set = set_of(key);
+	if (!set)
+		return WAY_EMPTY;
+	i = place_of(set, key);
+	bounded(i);
+	if (i >= WAYS)
+		return WAY_EMPTY;
+	before = *(volatile __u64 *)&set->ways[i].state;
+	*copy = set->ways[i];
+	/* The addition of nothing is a barrier. */
+	if (state_of(before) <= WAY_LOCKED || __sync_fetch_and_add(&set->ways[i].state, 0) != before || copy->key != key->key)
+		return WAY_EMPTY;
+	copy->state = before;
+	return state_of(before);
+}
+
+/* Whether the caller is the one to bring a key's entry from one state, in a whole word,
+ * to another. */
+__noinline int move_span(struct span_key *key, __u64 from, __u32 to)
+{
+	__u64 next = (from & ~(__u64)(WAY_STATES - 1)) | to;
+	struct span_set *set;
+	__u32 i;
+
+	if (!key)
+		return false;
+	set = set_of(key);
+	if (!set)
+		return false;
+	i = place_of(set, key);
+	bounded(i);
+	return i < WAYS && __sync_val_compare_and_swap(&set->ways[i].state, from, next) == from;
+}
+
+/* The place for a key that is written: its own, else a free one, else that of the one that has
+ * been there longest, of those whose operation has ended if there are any. */
+static __always_inline __u32 choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
+{
+	__u32 oldest = 0, longest = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < WAYS; i++) {
+		enum way_state state = state_of(set->ways[i].state);
+		__u32 age;
+
+		if (set->tags[i] == key->tag && set->ways[i].key == key->key)
+			return i;
+		age = state == WAY_EMPTY ? ~0U : (now - set->ways[i].time) >> 1;
+		if (state != WAY_EMPTY && state != WAY_ACTIVE)
+			age |= 1U << 31;
+		if (age >= longest) {
+			longest = age;
+			oldest = i;
+		}
+	}
+	return oldest;
+}
+
+/* Notes a span's context under a key. Several programs may write at the same time, and
+ * preempt each other: whoever comes second goes without. */
+__noinline int note_span(struct span_key *key, struct span_note *note)
+{
+	__u32 now = bpf_ktime_get_boot_ns() >> 20, i;
+	struct span_set *set;
+	struct span_way *way;
+	__u64 before, mine;
+
+	if (!key || !note)
+		return 0;
+	set = set_of(key);
+	if (!set)
+		return 0;
+	i = choose_place(set, key, now);
+	bounded(i);
+	if (i >= WAYS)
+		return 0;
+	way = &set->ways[i];
+	before = way->state;
+	mine = *(__u64 *)note->span_id & ~(__u64)(WAY_STATES - 1);
+	if (state_of(before) == WAY_LOCKED || __sync_val_compare_and_swap(&way->state, before, mine | WAY_LOCKED) != before) {
+		count(COUNTER_PARENT_EVICTED);
+		return 0;
+	}
+	if (state_of(before) == WAY_ACTIVE && way->key != key->key)
+		count(COUNTER_PARENT_EVICTED);
+	set->tags[i] = key->tag;
+	way->key = key->key;
+	__builtin_memcpy(way->trace_id, note->trace_id, sizeof(way->trace_id));
+	__builtin_memcpy(way->span_id, note->span_id, sizeof(way->span_id));
+	way->extra = note->extra;
+	way->time = now;
+	way->flags = note->flags;
+	__sync_lock_test_and_set(&way->state, mine | note->state);
+	return 0;
+}
+
+static __always_inline void note_ids(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
+				     __u64 extra, enum way_state state)
+{
+	struct span_note note = { .extra = extra, .state = state, .flags = flags };
+
+	__builtin_memcpy(note.trace_id, trace_id, sizeof(note.trace_id));
+	__builtin_memcpy(note.span_id, span_id, sizeof(note.span_id));
+	note_span(key, &note);
+}
+
+/* The same of a span whose operation is kept. */
+static __always_inline void note_head(struct span_key *key, const struct span_head *head, __u64 extra, enum way_state state)
+{
+	note_ids(key, head->trace_id, head->span_id, head->flags, extra, state);
+}
+
+/* Says that a span's operation has ended, if the entry is still its own. */
+static __always_inline void end_span(struct span_key *key, const struct span_head *head)
+{
+	move_span(key, way_state(head->span_id, WAY_ACTIVE), WAY_ENDED);
+}
+
+/* Takes what a key stands for, so that nobody else does. */
+static __always_inline bool take_span(struct span_key *key, struct span_way *taken)
+{
+	return read_span(key, taken) != WAY_EMPTY && move_span(key, taken->state, WAY_EMPTY);
+}
+
+/* Has a key stand for nothing. */
+static __always_inline void forget_span(struct span_key *key)
+{
+	struct span_way taken = {};
+
+	take_span(key, &taken);
+}
+
+/* Puts a span's parent in its place, or nobody: the operation goes on as another one. */
+static __always_inline void replace_by_parent(struct span_key *key, const struct span_head *head)
+{
+	struct span_way mine = {};
+
+	if (read_span(key, &mine) != WAY_ACTIVE || *(__u64 *)mine.span_id != *(const __u64 *)head->span_id)
+		return;
+	if (*(const __u64 *)head->parent_id)
+		note_ids(key, head->trace_id, head->parent_id, head->flags, mine.extra, WAY_ENDED);
+	else
+		move_span(key, mine.state, WAY_EMPTY);
+}

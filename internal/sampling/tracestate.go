@@ -1,0 +1,56 @@
+package sampling
+
+import "strings"
+
+// Bounds on a tracestate: W3C Trace Context, section 3.3.
+const (
+	maxMembers = 32
+	maxValue   = 256 // bytes of one member's value
+)
+
+// TraceState returns the tracestate of a span on which the sampler decided: the
+// one that it came with, "" for a root, with the threshold as th in OpenTelemetry's
+// member of it, in place of another. Where the trace's random bits contradict it, or
+// there is no room, there is none: nobody knows then how many others the span stands for.
+func (s Sampler) TraceState(traceID [16]byte, state string) string {
+	ot, members := cut(state)
+	var pairs []string
+	for _, pair := range strings.Split(ot, ";") {
+		if key, _, _ := strings.Cut(pair, ":"); pair != "" && key != "th" {
+			pairs = append(pairs, pair)
+		}
+	}
+	value := strings.Join(pairs, ";")
+	if s.Threshold.Samples(random(traceID, ot)) {
+		if with := strings.Join(append(pairs, "th:"+s.Threshold.String()), ";"); len(with) <= maxValue {
+			value = with
+		}
+	}
+	if value != "" { // what was changed goes first, and what is too much is the last
+		members = append([]string{"ot=" + value}, members...)
+	}
+	return strings.Join(members[:min(len(members), maxMembers)], ",")
+}
+
+// cut takes a tracestate apart: the value of OpenTelemetry's member, and all others.
+func cut(state string) (ot string, others []string) {
+	for _, member := range strings.Split(state, ",") {
+		member = strings.Trim(member, " \t")
+		if value, ok := strings.CutPrefix(member, "ot="); ok {
+			ot = value
+		} else if member != "" {
+			others = append(others, member)
+		}
+	}
+	return ot, others
+}
+
+// subKey finds the value of a key in OpenTelemetry's member.
+func subKey(ot, key string) (string, bool) {
+	for _, pair := range strings.Split(ot, ";") {
+		if name, value, ok := strings.Cut(pair, ":"); ok && name == key {
+			return value, true
+		}
+	}
+	return "", false
+}

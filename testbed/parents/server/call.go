@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// request is what is being answered.
+type request struct {
+	path    string
+	via     string // how its calls are made
+	message int    // of a stream
+}
+
+// name is what a call of the request's is called.
+func (r request) name(n int) string { return fmt.Sprintf("%s/%d/%d", r.path, r.message, n) }
+
+// call makes the nth call of the request.
+func (r request) call(ctx context.Context, n int) error { return call(ctx, r.via, r.name(n)) }
+
+// What calls are made with.
+var (
+	httpURL    string
+	httpClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	grpcClient *grpc.ClientConn
+)
+
+func startCalling(web, rpc string) {
+	httpURL = web
+	var err error
+	grpcClient, err = grpc.Dial(rpc, grpc.WithInsecure()) //nolint:staticcheck // deprecated both, but all releases have them
+	if err != nil {
+		panic(err)
+	}
+}
+
+// call makes a call of a name.
+func call(ctx context.Context, via, name string) error {
+	if via == "grpc" {
+		return grpcClient.Invoke(ctx, name, wrapperspb.String("a message"), new(wrapperspb.StringValue))
+	}
+	return get(ctx, httpClient, name)
+}
+
+func get(ctx context.Context, client *http.Client, name string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, httpURL+name, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", name, response.Status)
+	}
+	return nil
+}
