@@ -141,7 +141,11 @@ func TestAFunctionThatWasInlinedSomewhereIsNotCountedOn(t *testing.T) {
 		leftOut string
 		notes   string
 	}{
-		"nothing was":                       {binary: model.Binary{Settings: profile}},
+		"nothing was": {binary: model.Binary{Settings: profile}},
+		"one that is needed, without a profile": {
+			binary: model.Binary{Settings: map[string]string{"-compiler": "gc"}, Inlined: map[string]string{"p.serve": "p.loop"}},
+			notes:  "p.serve: the compiler has inlined calls of it into p.loop",
+		},
 		"one that is needed":                {binary: model.Binary{Inlined: map[string]string{"p.serve": "p.loop"}}, leftOut: "inlined calls of it into p.loop"},
 		"one that is optional":              {binary: model.Binary{Settings: profile, Inlined: map[string]string{"p.end": "p.loop"}}, notes: "p.end: the compiler has inlined calls of it into p.loop"},
 		"one that is, without a profile":    {binary: model.Binary{Inlined: map[string]string{"p.end": "p.loop"}}},

@@ -166,9 +166,9 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 		}
 		into, inlined := b.Inlined[hook.Symbol]
 		switch err := l.add(b, &hook); {
-		case inlined && !hook.Optional:
+		case inlined && !hook.Optional && (profiled(b) || len(b.Settings) == 0):
 			failures.add(hook.Symbol, fmt.Sprintf("the compiler has inlined calls of it into %s, where they are not seen (built with -pgo=off it would be traced)", into))
-		case inlined && profiled(b):
+		case err == nil && inlined && (profiled(b) || !hook.Optional):
 			notes.add(hook.Symbol, fmt.Sprintf("the compiler has inlined calls of it into %s, where they are not seen", into))
 		case err == nil:
 		case hook.Optional:
