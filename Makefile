@@ -55,7 +55,11 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./parents ./connections ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./binaries ./parents ./connections ./programs
+
+.PHONY: support
+support: ## docs/support.md, from what the last test-matrix has shown
+	cd testbed && go run ./support -o ../docs/support.md ../dist/matrix.json
 
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines

@@ -139,6 +139,10 @@ const Absent = ^uint32(0)
 // start of its code.
 var ModuleTypes = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "moduledata", Field: "types"}
 
+// HeaderSlots is a field of what the compiler makes for a map of headers, if its
+// groups hold slots of a key and an element each. Only debug information tells.
+var HeaderSlots = model.Field{Module: model.ModuleStd, Package: "noalg", Struct: "map.group[string][]string", Field: "slots"}
+
 // GoidGenerator is no field of a struct: its slot gets where runtime.sched.goidgen is, the
 // last id that was given out to a goroutine, as a distance from the start of the binary's code.
 var GoidGenerator = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "sched", Field: "goidgen"}
@@ -211,10 +215,11 @@ func Symbols(libraries []Library) []string {
 	return symbols
 }
 
-// Structs is the set of structs of those fields, each as "package.Struct".
+// Structs is the set of structs of those fields, and of what debug information alone
+// is asked for, each as "package.Struct".
 func Structs(libraries []Library) map[string]bool {
 	structs := map[string]bool{}
-	for _, field := range Fields(libraries) {
+	for _, field := range append(Fields(libraries), HeaderSlots) {
 		structs[field.Package+"."+field.Struct] = true
 	}
 	return structs
@@ -233,7 +238,7 @@ const (
 
 // Library is one instrumented library.
 type Library struct {
-	Name   string // "net/http": names the scope, the log lines and the inspection's sections
+	Name string // "net/http": names the scope, the log lines and the inspection's sections
 	// Auxiliary libraries have no spans, but work for others: all of their hooks have
 	// IfTraced.
 	Auxiliary bool
