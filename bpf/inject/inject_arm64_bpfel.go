@@ -27,18 +27,21 @@ type injectInjectOffsets struct {
 		Stream     uint32
 		Block      uint32
 		EndHeaders uint32
+		Buffer     uint32
 	}
 	Internal struct {
 		_          structs.HostLayout
 		Stream     uint32
 		Block      uint32
 		EndHeaders uint32
+		Buffer     uint32
 	}
 	Net struct {
 		_          structs.HostLayout
 		Stream     uint32
 		Block      uint32
 		EndHeaders uint32
+		Buffer     uint32
 	}
 }
 

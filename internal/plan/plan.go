@@ -191,7 +191,7 @@ func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
 		_, exists := b.Functions[symbol]
 		return exists
 	}
-	if has(hook.Without) {
+	if has(hook.Without) || hook.Arch != "" && hook.Arch != b.Arch {
 		return false
 	}
 	if len(hook.With) > 0 && !slices.ContainsFunc(hook.With, has) {

@@ -42,42 +42,44 @@ func TestRequestsCarryTheContextOfTheirSpan(t *testing.T) {
 	name, refused := mode(t)
 	for _, b := range builds() {
 		t.Run(b.String()+" "+name, func(t *testing.T) {
-			s := startServer(t)
-			caller := target.Start(t, target.MustCompile(t, b.Build))
-			// What arrives of a program that nobody traces is what has to arrive of it.
-			list := orders(b)
-			for i := range list {
-				list[i] = list[i].to(s)
-				follow(t, caller, list[i])
-			}
-			plain := s.taken(t)
-			tracer := start(t, caller, refused)
-			sum := figures{}
-			for _, age := range []string{"connections that were open before", "new connections"} {
-				t.Run(age, func(t *testing.T) {
-					before := tracer.MustStats(t)
-					seen := len(tracer.Spans())
-					for i := range list {
-						if age == "new connections" {
-							list[i].Age = 1
-						}
-						follow(t, caller, list[i])
-					}
-					tracer.Settle(t)
-					arrived := s.taken(t)
-					forest := spansOf(t, tracer.Spans()[seen:])
-					for _, o := range list {
-						t.Run(o.Name, func(t *testing.T) { check(t, o, plain, arrived, forest, refused, &sum) })
-					}
-					compareStats(t, before, tracer.MustStats(t), sum, refused)
-					t.Logf("%+v", sum)
-					sum = figures{}
-				})
-			}
-			if n := tracing.Lost(tracer.MustStats(t)); n != 0 {
-				t.Errorf("%d operations were lost: %v", n, tracer.MustStats(t).Lost)
+			for _, form := range b.forms() {
+				t.Run(form, func(t *testing.T) { testForm(t, b, form, refused) })
 			}
 		})
+	}
+}
+
+func testForm(t *testing.T, b build, form string, refused bool) {
+	s := startServer(t)
+	caller := target.Start(t, target.MustCompile(t, b.Build))
+	list := orders(b, form)
+	for i := range list {
+		list[i] = list[i].to(s)
+		follow(t, caller, list[i])
+	}
+	// What arrives of a program that nobody traces is what has to arrive of it.
+	plain := s.taken(t)
+	tracer := start(t, caller, refused)
+	for age, name := range []string{"connections that were open before", "new connections"} {
+		t.Run(name, func(t *testing.T) {
+			before, seen := tracer.MustStats(t), len(tracer.Spans())
+			for i := range list {
+				list[i].Age = age
+				follow(t, caller, list[i])
+			}
+			tracer.Settle(t)
+			arrived := s.taken(t)
+			spans := spansOf(t, tracer.Spans()[seen:])
+			var sum figures
+			for _, o := range list {
+				t.Run(o.Name, func(t *testing.T) { check(t, o, plain, arrived, spans, refused, &sum) })
+			}
+			compareStats(t, before, tracer.MustStats(t), sum, refused)
+			t.Logf("%+v", sum)
+		})
+	}
+	if n := tracing.Lost(tracer.MustStats(t)); n != 0 {
+		t.Errorf("%d operations were lost: %v", n, tracer.MustStats(t).Lost)
 	}
 }
 
@@ -161,13 +163,13 @@ func check(t *testing.T, o order, plain, arrived map[string][]arrival, spans map
 		}
 		got, was := arrived[path][0], plain[path][0]
 		span, traced := spans[tree.Called(path)]
-		if !traced && (o.expect != own || refused && !o.left()) {
+		if !traced && o.expect != own {
 			t.Errorf("%s has no span", path)
 			continue
 		}
 		if o.expect == own {
 			mine.Own++
-			if traced && o.left() {
+			if traced {
 				t.Errorf("%s has a span, and says itself whose child it is", path)
 			}
 		} else if key, values := traceparent(got.Header); key != "" {
@@ -197,9 +199,6 @@ func check(t *testing.T, o order, plain, arrived map[string][]arrival, spans map
 	sum.Without += mine.Without
 	sum.Own += mine.Own
 }
-
-// left tells whether a request that says itself whose child it is has no span.
-func (o order) left() bool { return true }
 
 func traceparent(header map[string][]string) (key string, values []string) {
 	for key, values := range header {

@@ -1,7 +1,5 @@
 package inject
 
-import "fmt"
-
 // order is one of the caller's.
 type order struct {
 	Name              string
@@ -33,74 +31,118 @@ const (
 	many = 200
 )
 
-// orders are all forms of requests that a build of the caller can send.
-func orders(b build) []order {
-	var list []order
-	add := func(protocol, name string, o order) {
-		o.Name, o.Protocol = protocol+"-"+name, protocol
-		if o.Requests == 0 {
-			o.Requests, o.AtOnce = few, 1
-		}
-		list = append(list, o)
-	}
-	crowd := order{Requests: many, AtOnce: many}
-	secure := func(o order) order {
-		o.TLS = true
-		return o
-	}
-	web := func(protocol, name string, o order) {
-		add(protocol, name, o)
-		add(protocol, name+"-tls", secure(o))
-	}
-	bodies := func(way func(protocol, name string, o order), protocol string) {
-		way(protocol, "sequence", order{})
-		way(protocol, "crowd", crowd)
-		way(protocol, "body", order{Body: 100_000})
-		way(protocol, "body-crowd", order{Requests: 60, AtOnce: 20, Body: 5_000})
-		way(protocol, "chunked", order{Body: 70_000, Chunked: true})
-		way(protocol, "continue", order{Body: 10_000, Continue: true})
-		way(protocol, "trailers", order{Body: 10_000, Trailers: true})
-		way(protocol, "lines", order{Lines: 60})
-		way(protocol, "own", order{Own: "set", expect: own})
-	}
-	bodies(web, "http1")
-	web("http1", "close", order{Close: true})
-	web("http1", "close-crowd", order{Requests: 60, AtOnce: 20, Close: true})
-	add("http1", "own-crowd", order{Requests: 50, AtOnce: 20, Own: "set", expect: own})
-	// One byte more each time, until nothing fits in the buffer of 4096 bytes any more.
-	add("http1", "target", order{Requests: 120, AtOnce: 4, Path: 3_800, Grow: 3, expect: ifRoom})
-	add("http1", "header", order{Requests: 120, AtOnce: 4, Header: 3_700, Grow: 3})
-
-	streams := func(protocol string, way func(protocol, name string, o order)) {
-		bodies(way, protocol)
-		add(protocol, "own-crowd-tls", order{Requests: 50, AtOnce: 50, TLS: true, Own: "set", expect: own})
-		// The field before the last of the block is as long as the block has room, or not.
-		way(protocol, "header", order{Requests: 150, AtOnce: 4, Grow: 2, expect: ifRoom})
-		way(protocol, "frame", order{Requests: 60, AtOnce: 4, Header: 19_000, Grow: 40, expect: ifRoom})
-		way(protocol, "continuation", order{Header: 60_000, expect: ifRoom})
-	}
-	withTLS := func(protocol, name string, o order) { add(protocol, name+"-tls", secure(o)) }
-	if b.withoutTLS() {
-		streams("http2", web)
-	} else {
-		streams("http2", withTLS)
-	}
+// forms are those in which programs send requests.
+func (b build) forms() []string {
+	list := []string{"http1", "http2"}
 	if b.ownHTTP2() {
-		streams("net2", web)
+		list = append(list, "net2")
 	}
-	for _, protocol := range []string{"unary", "stream"} {
-		web(protocol, "sequence", order{Body: 100})
-		web(protocol, "crowd", order{Requests: many, AtOnce: many, Body: 100})
-		add(protocol, "close", order{Close: true, Body: 100})
-		add(protocol, "body", order{Requests: 50, AtOnce: 10, Body: 100_000})
-		add(protocol, "lines", order{Lines: 60})
-		for _, way := range []string{"set", "appended"} {
-			add(protocol, "own-"+way, order{Own: way, expect: own})
-			add(protocol, fmt.Sprintf("own-%s-crowd", way), order{Requests: 50, AtOnce: 50, Own: way, expect: own})
-		}
-		add(protocol, "header", order{Requests: 150, AtOnce: 4, Grow: 2, expect: ifRoom})
-		add(protocol, "frame", order{Requests: 60, AtOnce: 4, Header: 19_000, Grow: 40, expect: ifRoom})
-		add(protocol, "continuation", order{Header: 60_000, expect: ifRoom})
+	return append(list, "unary", "stream")
+}
+
+// orders are all of a form that a build of the caller can send.
+func orders(b build, form string) []order {
+	var list orderList
+	switch form {
+	case "http1":
+		list.http1()
+	case "http2", "net2":
+		list.http2(form, form == "net2" || b.withoutTLS())
+	default:
+		list.grpc(form)
 	}
 	return list
+}
+
+type orderList []order
+
+// add adds an order, and the same of another name over TLS.
+func (l *orderList) add(form, name string, o order) {
+	o.Name, o.Protocol = form+"-"+name, form
+	if o.TLS {
+		o.Name += "-tls"
+	}
+	if o.Requests == 0 {
+		o.Requests = few
+	}
+	if o.AtOnce == 0 {
+		o.AtOnce = 1
+	}
+	*l = append(*l, o)
+}
+
+var (
+	body     = order{Body: 60_000}
+	chunked  = order{Body: 40_000, Chunked: true}
+	expected = order{Body: 10_000, Continue: true}
+	trailers = order{Body: 10_000, Trailers: true}
+	lines    = order{Lines: 60}
+	crowd    = order{Requests: many, AtOnce: many}
+)
+
+func secure(o order) order {
+	o.TLS = true
+	return o
+}
+
+func (l *orderList) http1() {
+	add := func(name string, o order) { l.add("http1", name, o) }
+	add("sequence", order{})
+	add("sequence", order{TLS: true})
+	add("close", order{Close: true})
+	add("close", order{Close: true, TLS: true})
+	add("crowd", crowd)
+	add("crowd", order{Requests: many, AtOnce: 10, TLS: true}) // each connection has a handshake
+	add("body", body)
+	add("body", order{Requests: 40, AtOnce: 10, Body: 5_000, TLS: true})
+	add("chunked", chunked)
+	add("continue", expected)
+	add("trailers", trailers)
+	add("lines", lines)
+	add("own", order{Requests: 40, AtOnce: 10, Own: "set", expect: own})
+	// A few bytes more each time, until nothing fits in the buffer of 4096 bytes any more.
+	add("target", order{Requests: 100, AtOnce: 4, Path: 3_850, Grow: 3, expect: ifRoom})
+	add("header", order{Requests: 100, AtOnce: 4, Header: 3_700, Grow: 5})
+}
+
+func (l *orderList) http2(form string, withoutTLS bool) {
+	add := func(name string, o order) { l.add(form, name, o) }
+	either := func(name string, o order) {
+		o.TLS = !withoutTLS
+		add(name, o)
+	}
+	add("sequence", order{TLS: true})
+	add("crowd", order{Requests: many, AtOnce: many, TLS: true})
+	if withoutTLS {
+		add("sequence", order{})
+		add("crowd", crowd)
+	}
+	add("body", secure(body))
+	either("body-crowd", order{Requests: 40, AtOnce: 20, Body: 5_000})
+	either("chunked", chunked)
+	either("continue", expected)
+	either("trailers", trailers)
+	either("lines", lines)
+	either("own", order{Requests: 40, AtOnce: 40, Own: "set", expect: own})
+	// The header block is as long as there is room for, or not.
+	either("header", order{Requests: 100, AtOnce: 4, Grow: 3, expect: ifRoom})
+	either("frame", order{Requests: 40, AtOnce: 4, Header: 19_000, Grow: 60, expect: ifRoom})
+	either("continuation", order{Requests: 4, Header: 60_000, expect: ifRoom})
+}
+
+func (l *orderList) grpc(form string) {
+	add := func(name string, o order) { l.add(form, name, o) }
+	add("sequence", order{Body: 100})
+	add("sequence", order{Body: 100, TLS: true})
+	add("crowd", order{Requests: many, AtOnce: many, Body: 100})
+	add("crowd", order{Requests: many, AtOnce: many, Body: 100, TLS: true})
+	add("close", order{Close: true, Body: 100})
+	add("body", order{Requests: 20, AtOnce: 10, Body: 60_000})
+	add("lines", lines)
+	for _, way := range []string{"set", "appended"} {
+		add("own-"+way, order{Requests: 40, AtOnce: 40, Own: way, expect: own})
+	}
+	add("header", order{Requests: 100, AtOnce: 4, Grow: 3, expect: ifRoom})
+	add("frame", order{Requests: 40, AtOnce: 4, Header: 19_000, Grow: 60, expect: ifRoom})
+	add("continuation", order{Requests: 4, Header: 60_000, expect: ifRoom})
 }
