@@ -14,8 +14,10 @@ struct inject_offsets {
 	/* Of net/http's, of its own package's, and of x/net's. */
 	struct frame_offsets {
 		__u32 stream, block, end_headers; /* HeadersFrameParam */
-		__u32 buffer;			  /* Framer.wbuf */
+		__u32 buffer, writer;		  /* Framer.wbuf and .w */
 	} bundled, internal, net;
+	/* bufWriter.buf or, from grpc 1.84 on, .bufHandle, and .offset. */
+	__u32 grpc_buf, grpc_buf_pointer, grpc_n;
 };
 
 #define OFFSETS struct inject_offsets
@@ -112,22 +114,86 @@ static __always_inline const struct frame_offsets *frames_of(const struct inject
 	return net ? &o->net : internal ? &o->internal : &o->bundled;
 }
 
-/* Adds the field of a stream's span behind the header block, which is the end of a slice, and
- * has the slice end behind it. */
-static __always_inline int inject_behind(const struct span_way *way, const struct go_slice *slice, __u64 slice_at)
+/* Adds the field of a stream's span behind the header block, which is the end of a slice, if the
+ * slice has room for it, and has the slice end behind it. */
+static __always_inline bool inject_behind(const struct span_way *way, const struct go_slice *slice, __u64 slice_at)
 {
 	__u64 length = slice->length + sizeof(struct header_field);
 
-	if (slice->length <= 0 || slice->capacity - slice->length < (__s64)sizeof(struct header_field) ||
-	    !write_field(way, slice->data + slice->length) ||
-	    bpf_probe_write_user((void *)(slice_at + __builtin_offsetof(struct go_slice, length)), &length, sizeof(length)))
-		count(COUNTER_NOT_INJECTED);
-	else
-		count(COUNTER_INJECTED);
-	return 0;
+	return slice->length > 0 && slice->capacity - slice->length >= (__s64)sizeof(struct header_field) &&
+	       write_field(way, slice->data + slice->length) &&
+	       !bpf_probe_write_user((void *)(slice_at + __builtin_offsetof(struct go_slice, length)), &length, sizeof(length));
 }
 
 #if defined(__TARGET_ARCH_x86)
+/* Finds where the writer of a framer goes on: what is behind is of no use to anybody before. 0: it
+ * has no buffer at the moment, or none that is known. */
+static __always_inline __u64 unused_buffer(const struct inject_offsets *o, const struct span_way *way, __u64 writer_at, __u64 *room)
+{
+	struct go_interface writer;
+	struct go_slice buf;
+	__u64 n, at;
+
+	if (go_read(&writer, writer_at, 0) || !writer.data)
+		return 0;
+	at = writer.data + o->writer_buf;
+	if (way->extra == WRITER_BUFIO) {
+		if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&n, writer.data, o->writer_n))
+			return 0;
+	} else {
+		if (o->grpc_n == ABSENT || go_read(&n, writer.data, o->grpc_n))
+			return 0;
+		if (o->grpc_buf != ABSENT)
+			at = writer.data + o->grpc_buf;
+		else if (o->grpc_buf_pointer == ABSENT || go_read(&at, writer.data, o->grpc_buf_pointer) || !at)
+			return 0;
+	}
+	if (go_read(&buf, at, 0) || n > (__u64)buf.length)
+		return 0;
+	*room = buf.length - n;
+	return buf.data + n;
+}
+
+#define PIECE 64
+#define MOVED_LIMIT 1024 /* bytes of a header block that is moved */
+
+called bool copy(__u64 to, __u64 from, __u64 length)
+{
+	__u8 piece[PIECE];
+
+#pragma clang loop unroll(disable)
+	for (__u64 at = 0; at < MOVED_LIMIT; at += PIECE) {
+		__u64 n = length - at;
+
+		if (at >= length)
+			return true;
+		bounded(n);
+		if (n > PIECE)
+			n = PIECE;
+		if (!n || bpf_probe_read_user(piece, n, (const void *)(from + at)) ||
+		    bpf_probe_write_user((void *)(to + at), piece, n))
+			return false;
+	}
+	return true;
+}
+
+/* A buffer that few requests have used is a small one. Then the block is moved to where the
+ * frame will be written in a moment, which is after it was put together elsewhere. The parameters are on the
+ * stack, and what they point to is held by the writer, so that Go's garbage collector need not know. */
+static __always_inline bool inject_elsewhere(const struct inject_offsets *o, const struct span_way *way, __u64 writer_at,
+					     struct go_slice *block, __u64 block_at)
+{
+	__u64 room, to = unused_buffer(o, way, writer_at, &room);
+
+	if (!to || block->length <= 0 || block->length > MOVED_LIMIT || room < block->length + sizeof(struct header_field) ||
+	    !copy(to, block->data, block->length) || !write_field(way, to + block->length))
+		return false;
+	block->data = to;
+	block->length += sizeof(struct header_field);
+	block->capacity = block->length;
+	return !bpf_probe_write_user((void *)block_at, block, sizeof(*block));
+}
+
 /* func (f *Framer) WriteHeaders(p HeadersFrameParam) error
  *
  * The parameters have more words than there are registers, so they are on the stack. The header block
@@ -153,12 +219,15 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, GO_ARG0(ctx), stream);
 	if (!take_span(&wanted, &way))
 		return 0;
-	if (go_read(&block, parameters, at->block) || go_read(&end_headers, parameters, at->end_headers) || !end_headers ||
-	    block.length > FRAME_LIMIT - (__s64)sizeof(struct header_field)) {
+	if (!go_read(&block, parameters, at->block) && !go_read(&end_headers, parameters, at->end_headers) && end_headers &&
+	    block.length <= FRAME_LIMIT - (__s64)sizeof(struct header_field) &&
+	    (inject_behind(&way, &block, parameters + at->block) ||
+	     (at->writer != ABSENT &&
+	      inject_elsewhere(o, &way, GO_ARG0(ctx) + at->writer, &block, parameters + at->block))))
+		count(COUNTER_INJECTED);
+	else
 		count(COUNTER_NOT_INJECTED);
-		return 0;
-	}
-	return inject_behind(&way, &block, parameters + at->block);
+	return 0;
 }
 #else
 #define FRAME_HEADER 9
@@ -192,12 +261,13 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, framer, stream);
 	if (!take_span(&wanted, &way))
 		return 0;
-	if (!(head[4] & FRAME_END_HEADERS) || head[4] & FRAME_PADDED ||
-	    frame.length > FRAME_HEADER + FRAME_LIMIT - (__s64)sizeof(struct header_field)) {
+	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED) &&
+	    frame.length <= FRAME_HEADER + FRAME_LIMIT - (__s64)sizeof(struct header_field) &&
+	    inject_behind(&way, &frame, framer + at->buffer))
+		count(COUNTER_INJECTED);
+	else
 		count(COUNTER_NOT_INJECTED);
-		return 0;
-	}
-	return inject_behind(&way, &frame, framer + at->buffer);
+	return 0;
 }
 #endif
 

@@ -14,8 +14,9 @@ import (
 
 const (
 	moduleNet  = "golang.org/x/net"
+	moduleGRPC = "google.golang.org/grpc"
 	httpClient = "net/http/client"
-	grpcClient = "google.golang.org/grpc/client"
+	grpcClient = moduleGRPC + "/client"
 )
 
 // Library writes traceparent headers.
@@ -24,6 +25,14 @@ func Library() probe.Library {
 	fields := []probe.Field{
 		golang.Optional("bufio", "Writer", "buf", unsafe.Offsetof(o.WriterBuf)),
 		golang.Optional("bufio", "Writer", "n", unsafe.Offsetof(o.WriterN)),
+	}
+	for _, f := range []probe.Field{
+		golang.FieldOf(moduleGRPC, moduleGRPC+"/internal/transport", "bufWriter", "buf", unsafe.Offsetof(o.GrpcBuf)),
+		golang.FieldOf(moduleGRPC, moduleGRPC+"/internal/transport", "bufWriter", "bufHandle", unsafe.Offsetof(o.GrpcBufPointer)),
+		golang.FieldOf(moduleGRPC, moduleGRPC+"/internal/transport", "bufWriter", "offset", unsafe.Offsetof(o.GrpcN)),
+	} {
+		f.Optional = true
+		fields = append(fields, f)
 	}
 	hooks := []probe.Hook{
 		{Symbol: "net/http.(*transferWriter).writeHeader", Event: probe.Enter, Program: "inject_line", Optional: true, IfTraced: []string{httpClient}},
@@ -67,6 +76,7 @@ func frameFields(module, pkg, prefix string, base uintptr) []probe.Field {
 		golang.FieldOf(module, pkg, prefix+"HeadersFrameParam", "BlockFragment", base+unsafe.Offsetof(o.Bundled.Block)),
 		golang.FieldOf(module, pkg, prefix+"HeadersFrameParam", "EndHeaders", base+unsafe.Offsetof(o.Bundled.EndHeaders)),
 		golang.FieldOf(module, pkg, prefix+"Framer", "wbuf", base+unsafe.Offsetof(o.Bundled.Buffer)),
+		golang.FieldOf(module, pkg, prefix+"Framer", "w", base+unsafe.Offsetof(o.Bundled.Writer)),
 	}
 	for i := range fields {
 		fields[i].Optional = true

@@ -28,6 +28,7 @@ type injectInjectOffsets struct {
 		Block      uint32
 		EndHeaders uint32
 		Buffer     uint32
+		Writer     uint32
 	}
 	Internal struct {
 		_          structs.HostLayout
@@ -35,6 +36,7 @@ type injectInjectOffsets struct {
 		Block      uint32
 		EndHeaders uint32
 		Buffer     uint32
+		Writer     uint32
 	}
 	Net struct {
 		_          structs.HostLayout
@@ -42,7 +44,11 @@ type injectInjectOffsets struct {
 		Block      uint32
 		EndHeaders uint32
 		Buffer     uint32
+		Writer     uint32
 	}
+	GrpcBuf        uint32
+	GrpcBufPointer uint32
+	GrpcN          uint32
 }
 
 type injectProcess struct {
