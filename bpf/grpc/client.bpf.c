@@ -107,8 +107,11 @@ int announce_call(struct pt_regs *ctx)
 		remove(&key, COUNTER_INSTRUMENTED);
 		return 0;
 	}
-	if (!fd || go_read(&id, transport, o->transport_next_id))
+	if (!fd || go_read(&id, transport, o->transport_next_id)) {
+		if (injects)
+			count(COUNTER_NOT_INJECTED);
 		return 0;
+	}
 	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
 	    !go_read(&framer, transport, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
 		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);

@@ -12,7 +12,7 @@
 struct conn_offsets {
 	__u32 itab_fun; /* runtime.itab.fun */
 	/* First methods of net.Conn: Close. */
-	__u32 tcp_close, unix_close, tls_close;
+	__u32 tcp_close, unix_close, tls_close, syscall_close;
 	/* First methods of net.Addr: Network. */
 	__u32 tcp_network, unix_network;
 	__u32 tls_conn; /* crypto/tls.Conn.conn */
@@ -71,6 +71,9 @@ called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 	__u64 fd;
 
 	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
+		return 0;
+	/* gRPC's, around TLS, begins with it: internal/credentials/syscallconn.go. */
+	if (holds(o->itab_fun, text, &conn, o->syscall_close) && go_read(&conn, conn.data, 0))
 		return 0;
 	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
 		return 0;
