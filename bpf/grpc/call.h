@@ -2,8 +2,10 @@
 /* What is kept of a call that a client makes, and how it is read. */
 #pragma once
 
+#include "context.h"
 #include "go.h"
 #include "gotype.h"
+#include "incoming.h"
 #include "netconn.h"
 #include "parent.h"
 #include "span.h"
@@ -14,7 +16,18 @@
 #define TARGET_LIMIT 256
 #define SOCKET_LIMIT 108 /* a path of sockaddr_un */
 #define ERROR_LIMIT 128
-#define TEXTS_SIZE (METHOD_LIMIT + TARGET_LIMIT + SOCKET_LIMIT + ERROR_LIMIT)
+
+/* What start_call and announce_call work with lies in the entry, behind the texts that they
+ * copy: a program's stack is 512 bytes, those of what it calls included. */
+struct call_work {
+	struct map_group group;
+	struct wanted_headers wanted;
+	struct go_slice added;
+	struct go_interface context;
+};
+#define WORK_AT (METHOD_LIMIT + TARGET_LIMIT)
+#define TEXTS_SIZE (WORK_AT + sizeof(struct call_work))
+_Static_assert(SOCKET_LIMIT + ERROR_LIMIT <= sizeof(struct call_work), "no room for all texts");
 
 struct call_offsets {
 	__u32 g_goid;
@@ -25,6 +38,10 @@ struct call_offsets {
 	__u32 remote_addr; /* http2Client.remoteAddr */
 	__u32 transport_conn, transport_next_id; /* http2Client.conn and .nextID */
 	__u32 transport_framer, framer_fr;	  /* http2Client.framer, and framer.fr */
+	/* A ClientStream begins with its Stream, as a ServerStream does: stream.h. */
+	__u32 stream_pointer, stream_inside, stream_context;
+	__u32 outgoing_key;	 /* type: of the key of the metadata in a context */
+	__u32 raw_md, raw_added; /* metadata.rawMD.md and .added */
 	/* Functions: the first method of a ClientStream, by type, and of a transport. */
 	__u32 stream_close_send, wrapper_close_send, http2_close;
 	__u32 wrapper_stream; /* clientStreamWrapper.ClientStream */
@@ -32,6 +49,8 @@ struct call_offsets {
 	struct type_offsets type;
 	struct conn_offsets conn;
 	struct parent_offsets parent;
+	struct context_offsets context;
+	struct map_offsets map;
 	__u32 announce_site; /* where announce_call is, as the next */
 	__u32 site; /* where start_call is, as a distance from the start of the binary's code */
 };
@@ -40,6 +59,7 @@ struct call_span {
 	struct span_head head;
 	__u64 depth; /* of the frame of newClientStream */
 	__u64 text;  /* address of the binary's code; 0: not known */
+	__u64 context; /* address of the context that the call was given */
 	struct peer peer;
 	__u64 claim;  /* claim_of its key, until somebody ends it */
 	__u32 code;

@@ -14,6 +14,7 @@
  * the stream, since a goroutine may have many of them, and hand them on. Attempts
  * that gRPC repeats by itself belong to one call. */
 #include "call.h"
+#include "outgoing.h"
 
 #define OPERATION struct call_span
 #define OFFSETS struct call_offsets
@@ -49,6 +50,13 @@ int start_call(struct pt_regs *ctx)
 		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
 		return 0;
 	}
+	if (o->site != ABSENT)
+		span->text = GO_PC(ctx) - o->site;
+	span->context = context.data;
+	if (says_parent(span, o, &context, 0)) {
+		give_up(&key, COUNTER_INSTRUMENTED);
+		return 0;
+	}
 	if (!COPY(span, method, &method, METHOD_LIMIT)) {
 		give_up(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
@@ -56,8 +64,6 @@ int start_call(struct pt_regs *ctx)
 	if (go_read(&target, GO_ARG3(ctx), o->conn_target) || !COPY(span, target, &target, TARGET_LIMIT))
 		span->partial = 1;
 	span->depth = depth;
-	if (o->site != ABSENT)
-		span->text = GO_PC(ctx) - o->site;
 	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text, &context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
@@ -69,14 +75,15 @@ int start_call(struct pt_regs *ctx)
 
 /* The first function that (*http2Client).NewStream makes to be called under a lock: it gives the
  * stream its id, the next of the transport, or finds that there is none to be had
- * now. The transport is among the variables that it has captured. What the transport sends
+ * now. The transport and the stream are among the variables that it has captured. What the transport sends
  * is sent by another goroutine, behind the same lock. */
 SEC("uprobe")
 int announce_call(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
 	struct connection connection;
-	__u64 captured, framer, fd = 0;
+	__u64 captured, transport = 0, stream = 0, framer, fd = 0;
+	struct go_interface context = {};
 	struct span_key frame;
 	struct call_offsets *o;
 	struct call_span *span = running(ctx, &key, &o);
@@ -84,17 +91,31 @@ int announce_call(struct pt_regs *ctx)
 
 	if (!span || o->announce_site == ABSENT || o->transport_conn == ABSENT || o->transport_next_id == ABSENT)
 		return 0;
-	for (__u32 i = 1; i < MAX_CAPTURED && !fd; i++) {
+#pragma clang loop unroll(disable)
+	for (__u32 i = 1; i < MAX_CAPTURED; i++) {
 		if (go_read(&captured, GO_CLOSURE(ctx), i * sizeof(captured)))
-			return 0;
-		fd = fd_of(&o->conn, GO_PC(ctx) - o->announce_site, captured + o->transport_conn);
+			break;
+		if (!stream && is_stream(o, span->text, captured, &context))
+			stream = captured;
+		if (!fd) {
+			fd = fd_of(&o->conn, GO_PC(ctx) - o->announce_site, captured + o->transport_conn);
+			transport = captured;
+		}
 	}
-	if (!fd || go_read(&id, captured, o->transport_next_id))
+	/* What watches calls, such as a stats handler, may have added to the context by now. */
+	if (stream && says_parent(span, o, &context, span->context)) {
+		remove(&key, COUNTER_INSTRUMENTED);
 		return 0;
+	}
+	if (!fd || go_read(&id, transport, o->transport_next_id)) {
+		if (injects)
+			count(COUNTER_NOT_INJECTED);
+		return 0;
+	}
 	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
-	    !go_read(&framer, captured, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
+	    !go_read(&framer, transport, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
 		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);
-		note_head(&frame, &span->head, 0, WAY_ENDED);
+		note_head(&frame, &span->head, WRITER_GRPC, WAY_ENDED);
 	}
 	if (read_connection(&o->conn, fd, END_CLIENT, &connection))
 		announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);

@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/spanprobe/spanprobe/bpf/golang"
@@ -32,7 +33,11 @@ func Client() probe.Library {
 			{Symbol: module + "/internal/transport.(*http2Client).NewStream.func3", Event: probe.Enter, Program: "announce_call", Optional: true, SiteSlot: unsafe.Offsetof(o.AnnounceSite)},
 			{Symbol: module + ".(*clientStream).finish", Event: probe.Enter, Program: "end_call"},
 		},
-		Functions:   append(append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...), golang.ParentFunctions(unsafe.Offsetof(o.Parent))...),
+		Functions: slices.Concat(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn)),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent)), golang.ContextFunctions(unsafe.Offsetof(o.Context))),
+		Types: []probe.Type{
+			{Name: "metadata.mdOutgoingKey", Slot: unsafe.Offsetof(o.OutgoingKey)},
+		},
 		Fields:      clientFields(),
 		Marks:       marks(),
 		OffsetsSize: unsafe.Sizeof(o),
@@ -57,6 +62,12 @@ func clientFields() []probe.Field {
 		optional("/internal/transport", "http2Client", "nextID", unsafe.Offsetof(o.TransportNextId)),
 		optional("/internal/transport", "http2Client", "framer", unsafe.Offsetof(o.TransportFramer)),
 		optional("/internal/transport", "framer", "fr", unsafe.Offsetof(o.FramerFr)),
+		// grpc 1.69 to 1.76, and from 1.77 on; before, there is no ClientStream.
+		optional("/internal/transport", "ClientStream", "*Stream", unsafe.Offsetof(o.StreamPointer)),
+		optional("/internal/transport", "ClientStream", "Stream", unsafe.Offsetof(o.StreamInside)),
+		optional("/internal/transport", "Stream", "ctx", unsafe.Offsetof(o.StreamContext)),
+		optional("/metadata", "rawMD", "md", unsafe.Offsetof(o.RawMd)),
+		optional("/metadata", "rawMD", "added", unsafe.Offsetof(o.RawAdded)),
 		optional("", "clientStreamWrapper", "ClientStream", unsafe.Offsetof(o.WrapperStream)),
 		optional("/internal/status", "Error", "s", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorStatus)),
 		optional("/internal/status", "Error", "e", unsafe.Offsetof(o.Status)+unsafe.Offsetof(o.Status.ErrorMessage)),
@@ -65,5 +76,7 @@ func clientFields() []probe.Field {
 	fields = append(fields, statusFields(unsafe.Offsetof(o.Status))...)
 	fields = append(fields, golang.TypeFields(unsafe.Offsetof(o.Type))...)
 	fields = append(fields, golang.ParentFields(unsafe.Offsetof(o.Parent))...)
+	fields = append(fields, golang.ContextFields(unsafe.Offsetof(o.Context))...)
+	fields = append(fields, golang.MapFields(unsafe.Offsetof(o.Map))...)
 	return append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
 }

@@ -26,6 +26,12 @@ type clientCallOffsets struct {
 	TransportNextId  uint32
 	TransportFramer  uint32
 	FramerFr         uint32
+	StreamPointer    uint32
+	StreamInside     uint32
+	StreamContext    uint32
+	OutgoingKey      uint32
+	RawMd            uint32
+	RawAdded         uint32
 	StreamCloseSend  uint32
 	WrapperCloseSend uint32
 	Http2Close       uint32
@@ -80,6 +86,28 @@ type clientCallOffsets struct {
 		TimerTimer     uint32
 		ItabFun        uint32
 	}
+	Context struct {
+		_             structs.HostLayout
+		ValueDeadline uint32
+		ValueContext  uint32
+		ValueKey      uint32
+		ValueVal      uint32
+	}
+	Map struct {
+		_                structs.HostLayout
+		Layout           uint32
+		HmapCount        uint32
+		HmapFlags        uint32
+		HmapB            uint32
+		HmapBuckets      uint32
+		HmapOldbuckets   uint32
+		MapUsed          uint32
+		MapDirPtr        uint32
+		MapDirLen        uint32
+		TableGroups      uint32
+		GroupsData       uint32
+		GroupsLengthMask uint32
+	}
 	AnnounceSite uint32
 	Site         uint32
 }
@@ -102,9 +130,10 @@ type clientCallSpan struct {
 		Library    uint16
 		Keeping    uint32
 	}
-	Depth uint64
-	Text  uint64
-	Peer  struct {
+	Depth   uint64
+	Text    uint64
+	Context uint64
+	Peer    struct {
 		_         structs.HostLayout
 		Address   [16]uint8
 		Port      uint16
@@ -137,8 +166,7 @@ type clientCallSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	Texts [748]uint8
-	_     [4]byte
+	Texts [960]uint8
 }
 
 type clientCounts struct {

@@ -152,24 +152,9 @@ type serverStreamSpan struct {
 		Library    uint16
 		Keeping    uint32
 	}
-	Claim  uint64
-	Text   uint64
-	Served struct {
-		_       structs.HostLayout
-		Text    uint64
-		OnlyOne uint64
-		Context struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-		Goroutine struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-	}
-	Peer struct {
+	Claim uint64
+	Text  uint64
+	Peer  struct {
 		_         structs.HostLayout
 		Address   [16]uint8
 		Port      uint16
@@ -211,8 +196,23 @@ type serverStreamSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	Texts [1260]uint8
-	_     [4]byte
+	Texts  [1260]uint8
+	_      [4]byte
+	Served struct {
+		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
+		Context struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Goroutine struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
 }
 
 // Names of all BPF objects in the ELF.

@@ -73,6 +73,7 @@ called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 
 	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
 		return 0;
+	/* gRPC's, around TLS, begins with it: internal/credentials/syscallconn.go. */
 	if (holds(o->itab_fun, text, &conn, o->grpc_close) && go_read(&conn, conn.data, 0))
 		return 0;
 	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))

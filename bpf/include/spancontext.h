@@ -72,6 +72,12 @@ enum span_key_kind {
 	KEY_FRAME,	 /* address of an HTTP/2 framer, and stream */
 };
 
+/* What a framer writes to, as extra of KEY_FRAME. */
+enum frame_writer {
+	WRITER_BUFIO, /* a bufio.Writer */
+	WRITER_GRPC,  /* gRPC's own bufWriter */
+};
+
 static __always_inline __u64 mixed(__u64 x)
 {
 	x *= 0x9e3779b97f4a7c15ULL;

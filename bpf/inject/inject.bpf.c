@@ -11,11 +11,13 @@
 
 struct inject_offsets {
 	__u32 writer_buf, writer_n; /* bufio.Writer.buf and .n */
-	/* HeadersFrameParam, which is passed on the stack: of net/http's, of its own
-	 * package's, and of x/net's. */
+	/* Of net/http's, of its own package's, and of x/net's. */
 	struct frame_offsets {
-		__u32 stream, block, end_headers;
+		__u32 stream, block, end_headers; /* HeadersFrameParam */
+		__u32 buffer, writer;		  /* Framer.wbuf and .w */
 	} bundled, internal, net;
+	/* bufWriter.buf or, from grpc 1.84 on, .bufHandle, and .offset. */
+	__u32 grpc_buf, grpc_buf_pointer, grpc_n;
 };
 
 #define OFFSETS struct inject_offsets
@@ -98,48 +100,176 @@ struct header_field {
 	char value[VALUE_LENGTH];
 };
 
-/* func (f *Framer) WriteHeaders(p HeadersFrameParam) error
- *
- * The header block is encoded, at the end of a buffer that belongs to whoever holds the
- * connection's lock, which is us. The next to be encoded begins it anew. */
-static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool internal)
+static __always_inline bool write_field(const struct span_way *way, __u64 to)
 {
 	struct header_field field = { 0, NAME_LENGTH, "", VALUE_LENGTH, "" };
-	__u64 parameters = GO_STACK_ARGS(ctx), length;
+
+	__builtin_memcpy(field.name, "traceparent", NAME_LENGTH);
+	write_value(field.value, way);
+	return !bpf_probe_write_user((void *)to, &field, sizeof(field));
+}
+
+static __always_inline const struct frame_offsets *frames_of(const struct inject_offsets *o, bool net, bool internal)
+{
+	return net ? &o->net : internal ? &o->internal : &o->bundled;
+}
+
+/* Adds the field of a stream's span behind the header block, which is the end of a slice, if the
+ * slice has room for it, and has the slice end behind it. */
+static __always_inline bool inject_behind(const struct span_way *way, const struct go_slice *slice, __u64 slice_at)
+{
+	__u64 length = slice->length + sizeof(struct header_field);
+
+	return slice->length > 0 && slice->capacity - slice->length >= (__s64)sizeof(struct header_field) &&
+	       write_field(way, slice->data + slice->length) &&
+	       !bpf_probe_write_user((void *)(slice_at + __builtin_offsetof(struct go_slice, length)), &length, sizeof(length));
+}
+
+#if defined(__TARGET_ARCH_x86)
+/* Finds where the writer of a framer goes on: what is behind is of no use to anybody before. 0: it
+ * has no buffer at the moment, or none that is known. */
+static __always_inline __u64 unused_buffer(const struct inject_offsets *o, const struct span_way *way, __u64 writer_at, __u64 *room)
+{
+	struct go_interface writer;
+	struct go_slice buf;
+	__u64 n, at;
+
+	if (go_read(&writer, writer_at, 0) || !writer.data)
+		return 0;
+	at = writer.data + o->writer_buf;
+	if (way->extra == WRITER_BUFIO) {
+		if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&n, writer.data, o->writer_n))
+			return 0;
+	} else {
+		if (o->grpc_n == ABSENT || go_read(&n, writer.data, o->grpc_n))
+			return 0;
+		if (o->grpc_buf != ABSENT)
+			at = writer.data + o->grpc_buf;
+		else if (o->grpc_buf_pointer == ABSENT || go_read(&at, writer.data, o->grpc_buf_pointer) || !at)
+			return 0;
+	}
+	if (go_read(&buf, at, 0) || n > (__u64)buf.length)
+		return 0;
+	*room = buf.length - n;
+	return buf.data + n;
+}
+
+#define PIECE 64
+#define MOVED_LIMIT 1024 /* bytes of a header block that is moved */
+
+called bool copy(__u64 to, __u64 from, __u64 length)
+{
+	__u8 piece[PIECE];
+
+#pragma clang loop unroll(disable)
+	for (__u64 at = 0; at < MOVED_LIMIT; at += PIECE) {
+		__u64 n = length - at;
+
+		if (at >= length)
+			return true;
+		bounded(n);
+		if (n > PIECE)
+			n = PIECE;
+		if (!n || bpf_probe_read_user(piece, n, (const void *)(from + at)) ||
+		    bpf_probe_write_user((void *)(to + at), piece, n))
+			return false;
+	}
+	return true;
+}
+
+/* A buffer that few requests have used is a small one. Then the block is moved to where the
+ * frame will be written in a moment, which is after it was put together elsewhere. The parameters are on the
+ * stack, and what they point to is held by the writer, so that Go's garbage collector need not know. */
+static __always_inline bool inject_elsewhere(const struct inject_offsets *o, const struct span_way *way, __u64 writer_at,
+					     struct go_slice *block, __u64 block_at)
+{
+	__u64 room, to = unused_buffer(o, way, writer_at, &room);
+
+	if (!to || block->length <= 0 || block->length > MOVED_LIMIT || room < block->length + sizeof(struct header_field) ||
+	    !copy(to, block->data, block->length) || !write_field(way, to + block->length))
+		return false;
+	block->data = to;
+	block->length += sizeof(struct header_field);
+	block->capacity = block->length;
+	return !bpf_probe_write_user((void *)block_at, block, sizeof(*block));
+}
+
+/* func (f *Framer) WriteHeaders(p HeadersFrameParam) error
+ *
+ * The parameters have more words than there are registers, so they are on the stack. The header block
+ * is encoded, at the end of a buffer that belongs to whoever holds the connection's lock,
+ * which is us. The next to be encoded begins it anew. */
+static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool internal)
+{
+	__u64 parameters = GO_STACK_ARGS(ctx);
 	const struct frame_offsets *at;
 	struct operation_key key = {};
 	struct inject_offsets *o;
+	struct span_way way = {};
 	struct span_key wanted;
 	struct go_slice block;
-	struct span_way way = {};
 	__u8 end_headers;
 	__u32 stream;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
-	at = net ? &o->net : internal ? &o->internal : &o->bundled;
+	at = frames_of(o, net, internal);
 	if (at->stream == ABSENT || at->block == ABSENT || at->end_headers == ABSENT || go_read(&stream, parameters, at->stream))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, GO_ARG0(ctx), stream);
 	if (!take_span(&wanted, &way))
 		return 0;
-	__builtin_memcpy(field.name, "traceparent", NAME_LENGTH);
-	write_value(field.value, &way);
-	if (go_read(&block, parameters, at->block) || go_read(&end_headers, parameters, at->end_headers) || !end_headers ||
-	    block.length <= 0 || block.length > FRAME_LIMIT - (__s64)sizeof(field) ||
-	    block.capacity - block.length < (__s64)sizeof(field) ||
-	    bpf_probe_write_user((void *)(block.data + block.length), &field, sizeof(field)))
-		goto without;
-	length = block.length + sizeof(field);
-	if (bpf_probe_write_user((void *)(parameters + at->block + __builtin_offsetof(struct go_slice, length)), &length,
-				 sizeof(length)))
-		goto without;
-	count(COUNTER_INJECTED);
-	return 0;
-without:
-	count(COUNTER_NOT_INJECTED);
+	if (!go_read(&block, parameters, at->block) && !go_read(&end_headers, parameters, at->end_headers) && end_headers &&
+	    block.length <= FRAME_LIMIT - (__s64)sizeof(struct header_field) &&
+	    (inject_behind(&way, &block, parameters + at->block) ||
+	     (at->writer != ABSENT &&
+	      inject_elsewhere(o, &way, GO_ARG0(ctx) + at->writer, &block, parameters + at->block))))
+		count(COUNTER_INJECTED);
+	else
+		count(COUNTER_NOT_INJECTED);
 	return 0;
 }
+#else
+#define FRAME_HEADER 9
+#define FRAME_HEADERS 1	   /* type: RFC 9113, section 6.2 */
+#define FRAME_END_HEADERS 4 /* flags */
+#define FRAME_PADDED 8
+
+/* func (f *Framer) endWrite() error
+ *
+ * There are more registers, which programs cannot write. Here the frame is in a buffer of the
+ * framer's, which belongs to whoever holds the connection's lock, and its length is not in it yet. */
+static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool internal)
+{
+	__u64 framer = GO_ARG0(ctx);
+	const struct frame_offsets *at;
+	struct operation_key key = {};
+	struct inject_offsets *o;
+	__u8 head[FRAME_HEADER];
+	struct span_way way = {};
+	struct span_key wanted;
+	struct go_slice frame;
+	__u32 stream;
+
+	if (!enter(ctx, &key, &o))
+		return 0;
+	at = frames_of(o, net, internal);
+	if (at->buffer == ABSENT || go_read(&frame, framer, at->buffer) || frame.length < FRAME_HEADER ||
+	    go_read(&head, frame.data, 0) || head[3] != FRAME_HEADERS)
+		return 0;
+	stream = (head[5] & 0x7f) << 24 | head[6] << 16 | head[7] << 8 | head[8];
+	wanted = key_in(key.tgid, key.generation, KEY_FRAME, framer, stream);
+	if (!take_span(&wanted, &way))
+		return 0;
+	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED) &&
+	    frame.length <= FRAME_HEADER + FRAME_LIMIT - (__s64)sizeof(struct header_field) &&
+	    inject_behind(&way, &frame, framer + at->buffer))
+		count(COUNTER_INJECTED);
+	else
+		count(COUNTER_NOT_INJECTED);
+	return 0;
+}
+#endif
 
 SEC("uprobe")
 int inject_bundled_field(struct pt_regs *ctx)

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/spanprobe/spanprobe/bpf/golang"
+	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
@@ -13,8 +14,9 @@ import (
 
 const (
 	moduleNet  = "golang.org/x/net"
+	moduleGRPC = "google.golang.org/grpc"
 	httpClient = "net/http/client"
-	grpcClient = "google.golang.org/grpc/client"
+	grpcClient = moduleGRPC + "/client"
 )
 
 // Library writes traceparent headers.
@@ -24,32 +26,57 @@ func Library() probe.Library {
 		golang.Optional("bufio", "Writer", "buf", unsafe.Offsetof(o.WriterBuf)),
 		golang.Optional("bufio", "Writer", "n", unsafe.Offsetof(o.WriterN)),
 	}
-	fields = append(fields, frameFields("std", "net/http", "http2HeadersFrameParam", unsafe.Offsetof(o.Bundled))...)
-	fields = append(fields, frameFields("std", "net/http/internal/http2", "HeadersFrameParam", unsafe.Offsetof(o.Internal))...)
-	fields = append(fields, frameFields(moduleNet, moduleNet+"/http2", "HeadersFrameParam", unsafe.Offsetof(o.Net))...)
+	for _, f := range []probe.Field{
+		golang.FieldOf(moduleGRPC, moduleGRPC+"/internal/transport", "bufWriter", "buf", unsafe.Offsetof(o.GrpcBuf)),
+		golang.FieldOf(moduleGRPC, moduleGRPC+"/internal/transport", "bufWriter", "bufHandle", unsafe.Offsetof(o.GrpcBufPointer)),
+		golang.FieldOf(moduleGRPC, moduleGRPC+"/internal/transport", "bufWriter", "offset", unsafe.Offsetof(o.GrpcN)),
+	} {
+		f.Optional = true
+		fields = append(fields, f)
+	}
+	hooks := []probe.Hook{
+		{Symbol: "net/http.(*transferWriter).writeHeader", Event: probe.Enter, Program: "inject_line", Optional: true, IfTraced: []string{httpClient}},
+	}
+	for _, framer := range []struct {
+		module, pkg, prefix string
+		program             string
+		base                uintptr
+		clients             []string
+	}{
+		{model.ModuleStd, "net/http", "http2", "inject_bundled_field", unsafe.Offsetof(o.Bundled), []string{httpClient}},
+		{model.ModuleStd, "net/http/internal/http2", "", "inject_internal_field", unsafe.Offsetof(o.Internal), []string{httpClient}},
+		{moduleNet, moduleNet + "/http2", "", "inject_net_field", unsafe.Offsetof(o.Net), []string{httpClient, grpcClient}},
+	} {
+		fields = append(fields, frameFields(framer.module, framer.pkg, framer.prefix, framer.base)...)
+		// A HEADERS frame is where programs can reach it, by the architecture.
+		for _, by := range []struct {
+			arch   model.Arch
+			method string
+		}{{model.AMD64, "WriteHeaders"}, {model.ARM64, "endWrite"}} {
+			symbol := framer.pkg + ".(*" + framer.prefix + "Framer)." + by.method
+			hooks = append(hooks, probe.Hook{Symbol: symbol, Event: probe.Enter, Program: framer.program, Arch: by.arch, Optional: true, IfTraced: framer.clients})
+		}
+	}
 	return probe.Library{
-		Name:      "traceparent",
-		Auxiliary: true,
-		Option:    probe.Inject,
-		Hooks: []probe.Hook{
-			{Symbol: "net/http.(*transferWriter).writeHeader", Event: probe.Enter, Program: "inject_line", Optional: true, IfTraced: []string{httpClient}},
-			{Symbol: "net/http.(*http2Framer).WriteHeaders", Event: probe.Enter, Program: "inject_bundled_field", Optional: true, IfTraced: []string{httpClient}},
-			{Symbol: "net/http/internal/http2.(*Framer).WriteHeaders", Event: probe.Enter, Program: "inject_internal_field", Optional: true, IfTraced: []string{httpClient}},
-			{Symbol: moduleNet + "/http2.(*Framer).WriteHeaders", Event: probe.Enter, Program: "inject_net_field", Optional: true, IfTraced: []string{httpClient, grpcClient}},
-		},
+		Name:        "traceparent",
+		Auxiliary:   true,
+		Option:      probe.Inject,
+		Hooks:       hooks,
 		Fields:      fields,
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadInject,
 	}
 }
 
-// frameFields lists what is needed of the parameters of a HEADERS frame.
-func frameFields(module, pkg, structName string, base uintptr) []probe.Field {
+// frameFields lists what is needed of a HEADERS frame.
+func frameFields(module, pkg, prefix string, base uintptr) []probe.Field {
 	var o injectInjectOffsets
 	fields := []probe.Field{
-		golang.FieldOf(module, pkg, structName, "StreamID", base+unsafe.Offsetof(o.Bundled.Stream)),
-		golang.FieldOf(module, pkg, structName, "BlockFragment", base+unsafe.Offsetof(o.Bundled.Block)),
-		golang.FieldOf(module, pkg, structName, "EndHeaders", base+unsafe.Offsetof(o.Bundled.EndHeaders)),
+		golang.FieldOf(module, pkg, prefix+"HeadersFrameParam", "StreamID", base+unsafe.Offsetof(o.Bundled.Stream)),
+		golang.FieldOf(module, pkg, prefix+"HeadersFrameParam", "BlockFragment", base+unsafe.Offsetof(o.Bundled.Block)),
+		golang.FieldOf(module, pkg, prefix+"HeadersFrameParam", "EndHeaders", base+unsafe.Offsetof(o.Bundled.EndHeaders)),
+		golang.FieldOf(module, pkg, prefix+"Framer", "wbuf", base+unsafe.Offsetof(o.Bundled.Buffer)),
+		golang.FieldOf(module, pkg, prefix+"Framer", "w", base+unsafe.Offsetof(o.Bundled.Writer)),
 	}
 	for i := range fields {
 		fields[i].Optional = true

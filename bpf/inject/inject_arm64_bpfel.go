@@ -27,19 +27,28 @@ type injectInjectOffsets struct {
 		Stream     uint32
 		Block      uint32
 		EndHeaders uint32
+		Buffer     uint32
+		Writer     uint32
 	}
 	Internal struct {
 		_          structs.HostLayout
 		Stream     uint32
 		Block      uint32
 		EndHeaders uint32
+		Buffer     uint32
+		Writer     uint32
 	}
 	Net struct {
 		_          structs.HostLayout
 		Stream     uint32
 		Block      uint32
 		EndHeaders uint32
+		Buffer     uint32
+		Writer     uint32
 	}
+	GrpcBuf        uint32
+	GrpcBufPointer uint32
+	GrpcN          uint32
 }
 
 type injectProcess struct {

@@ -206,7 +206,7 @@ static __always_inline int announce_stream(struct pt_regs *ctx, const struct ope
 		return 0;
 	if (injects && sent->framer != ABSENT && !go_read(&framer, client, sent->framer)) {
 		message = key_in(key->tgid, key->generation, KEY_FRAME, framer, id);
-		note_ids(&message, found.trace_id, found.span_id, found.flags, 0, WAY_ENDED);
+		note_ids(&message, found.trace_id, found.span_id, found.flags, WRITER_BUFIO, WAY_ENDED);
 	}
 	if (read_connection(&o->conn, fd_of(&o->conn, GO_PC(ctx) - site, client + sent->conn), END_CLIENT, &connection))
 		announce(&connection, id, found.trace_id, found.span_id, found.flags);

@@ -29,17 +29,24 @@ func clientHooks() []probe.Hook {
 		http = "the Transport of net/http"
 		net  = "that of " + moduleNet
 
-		transport    = "net/http.(*Transport).roundTrip"
-		bundled      = "net/http.(*http2ClientConn)"
-		netConn      = moduleNet + "/http2.(*ClientConn)"
-		netTransport = moduleNet + "/http2.(*Transport).RoundTripOpt"
-		headers      = ".encodeAndWriteHeaders"
+		transport = "net/http.(*Transport).roundTrip"
+		bundled   = "net/http.(*http2ClientConn)"
+		netConn   = moduleNet + "/http2.(*ClientConn)"
+		// In releases from 2026 on the first of the two does nothing but call the second, and is
+		// inlined; from Go 1.27 on both leave everything to net/http.
+		netTransport   = moduleNet + "/http2.(*Transport).RoundTripOpt"
+		laterNet       = "that of later releases of " + moduleNet
+		laterTransport = moduleNet + "/http2.(*Transport).roundTripOpt"
+		netStream      = moduleNet + "/http2.(*clientStream)"
+		headers        = ".encodeAndWriteHeaders"
 	)
 	return []probe.Hook{
 		{Symbol: transport, Event: probe.Enter, Program: "start_call", Together: http, SiteSlot: unsafe.Offsetof(o.Site)},
 		{Symbol: transport, Event: probe.Return, Program: "end_call", Together: http},
-		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite)},
-		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net},
+		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite), Without: laterTransport},
+		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net, Without: laterTransport},
+		{Symbol: laterTransport, Event: probe.Enter, Program: "start_net_call", Together: laterNet, SiteSlot: unsafe.Offsetof(o.NetSite), With: []string{netStream + headers}},
+		{Symbol: laterTransport, Event: probe.Return, Program: "end_net_call", Together: laterNet, With: []string{netStream + headers}},
 		{Symbol: "net/http.(*persistConn).roundTrip", Event: probe.Enter, Program: "note_connection", Optional: true},
 		// HTTP/2: up to Go 1.26, from 1.27 on, and that of x/net. The first
 		// versions had but one method.
@@ -50,7 +57,7 @@ func clientHooks() []probe.Hook {
 		{Symbol: netConn + ".RoundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true, Without: netConn + ".roundTrip"},
 		{Symbol: "net/http.(*http2clientStream)" + headers, Event: probe.Enter, Program: "announce_bundled_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.BundledSite)},
 		{Symbol: "net/http/internal/http2.(*clientStream)" + headers, Event: probe.Enter, Program: "announce_internal_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.InternalSite)},
-		{Symbol: moduleNet + "/http2.(*clientStream)" + headers, Event: probe.Enter, Program: "announce_net_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.NetStreamSite)},
+		{Symbol: netStream + headers, Event: probe.Enter, Program: "announce_net_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.NetStreamSite)},
 	}
 }
 

@@ -145,14 +145,6 @@ type clientClientSpan struct {
 		Reserved  uint8
 		Reserved2 uint32
 	}
-	Connection struct {
-		_   structs.HostLayout
-		Key struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-	}
 	Status     uint16
 	ProtoMajor uint8
 	ProtoMinor uint8
@@ -199,9 +191,17 @@ type clientClientSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	_     [4]byte
-	Texts [1692]uint8
-	_     [4]byte
+	_          [4]byte
+	Texts      [1692]uint8
+	_          [4]byte
+	Connection struct {
+		_   structs.HostLayout
+		Key struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
 }
 
 type clientCounts struct {

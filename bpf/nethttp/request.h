@@ -89,8 +89,6 @@ struct server_span {
 	__u64 request;	   /* address of its net/http.Request; 0: not known */
 	__u64 target_data; /* address of the bytes of its RequestURI */
 	__u64 copy;	   /* address of a copy of it that a ServeMux got; 0: none */
-	struct served served;
-	struct connection connection; /* of HTTP/1, for as long as the entry is kept */
 	__u16 status;	   /* 0: the handler wrote nothing */
 #define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
@@ -105,6 +103,9 @@ struct server_span {
 	__u8 inherited;
 	struct text tracestate, method, target, host, remote, user_agent, route;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+	/* What is no part of the record. */
+	struct served served;
+	struct connection connection; /* of HTTP/1, for as long as the entry is kept */
 };
 
 /* What is needed of a net/http.Request. */

@@ -169,11 +169,8 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 	struct server_span *span = bpf_map_lookup_elem(&operations, key);
 
 	if (span && span->head.keeping == KEEPING_IDLE) {
-		struct connection connection = span->connection;
-
 		__builtin_memset(span, 0, __builtin_offsetof(struct server_span, texts));
 		span->head.keeping = KEEPING_BUSY;
-		span->connection = connection;
 		return span;
 	}
 	if (span && span->proto_major == 2) {

@@ -184,29 +184,6 @@ type serverServerSpan struct {
 	Request    uint64
 	TargetData uint64
 	Copy       uint64
-	Served     struct {
-		_       structs.HostLayout
-		Text    uint64
-		OnlyOne uint64
-		Context struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-		Goroutine struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-	}
-	Connection struct {
-		_   structs.HostLayout
-		Key struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-	}
 	Status     uint16
 	ProtoMajor uint8
 	ProtoMinor uint8
@@ -252,8 +229,31 @@ type serverServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	Texts [1761]uint8
-	_     [7]byte
+	Texts  [1761]uint8
+	_      [7]byte
+	Served struct {
+		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
+		Context struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Goroutine struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
+	Connection struct {
+		_   structs.HostLayout
+		Key struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
 }
 
 type serverSpanSet struct {

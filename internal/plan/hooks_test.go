@@ -24,6 +24,8 @@ var (
 			{Symbol: "p.more", Program: "more", Optional: true, OnDemand: true, Slot: 8},
 			{Symbol: "p.with", Program: "with", Optional: true, With: []string{"p.another", "p.other"}},
 			{Symbol: "p.old", Program: "old", Optional: true, Without: "p.other"},
+			{Symbol: "p.stack", Program: "stack", Optional: true, Arch: model.AMD64},
+			{Symbol: "p.registers", Program: "registers", Optional: true, Arch: model.ARM64},
 			{Symbol: "example.com/m/p.write", Program: "write", Optional: true, Unless: status},
 		},
 		Fields: []probe.Field{{Field: status, Slot: 12, Optional: true}},
@@ -45,6 +47,7 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 		"one with its companion":        {functions: []string{"p.serve", "p.with", "p.other"}, programs: []string{"serve", "with"}},
 		"one without its successor":     {functions: []string{"p.serve", "p.old"}, programs: []string{"serve", "old"}},
 		"one with its successor":        {functions: []string{"p.serve", "p.old", "p.other"}, programs: []string{"serve"}},
+		"one for each architecture":     {functions: []string{"p.serve", "p.stack", "p.registers"}, programs: []string{"serve", "stack"}},
 		"one for a field not known":     {functions: []string{"p.serve", "example.com/m/p.write"}, programs: []string{"serve", "write"}, notes: 1},
 		"one for a field that is known": {functions: []string{"p.serve", "example.com/m/p.write"}, known: true, programs: []string{"serve"}},
 	} {

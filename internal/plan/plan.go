@@ -196,7 +196,7 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 // wanted tells whether a binary has what a hook is for.
 func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
 	has := func(symbol string) bool { return has(b, symbol) }
-	if has(hook.Without) {
+	if has(hook.Without) || hook.Arch != "" && hook.Arch != b.Arch {
 		return false
 	}
 	if len(hook.With) > 0 && !slices.ContainsFunc(hook.With, has) {

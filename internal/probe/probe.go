@@ -57,6 +57,8 @@ type Hook struct {
 	// Unless names a field that makes the hook superfluous where its offset is
 	// known.
 	Unless model.Field
+	// Arch is the architecture that the hook is for; "": all.
+	Arch model.Arch
 	// IfTraced names libraries: the hook has probes only in binaries in which one of
 	// them is traced.
 	IfTraced []string

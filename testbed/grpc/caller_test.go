@@ -16,6 +16,7 @@ type order struct {
 	Method      string
 	Kind        string
 	Metadata    map[string]string
+	Parent      string
 	Timeout     int
 	Cancel      int
 	Wait        bool

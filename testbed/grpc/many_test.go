@@ -89,7 +89,7 @@ func compareMany(t *testing.T, p pair, m many, ending string) []tracing.Span {
 		over[i] = got.Values()["client.port"]
 		ports[over[i]]++
 		want := expected(ptrace.SpanKindServer, method, codes.Code(came.Code))
-		want.TraceID, want.ParentID = fmt.Sprintf("%032x", i+1), fmt.Sprintf("%016x", i+1)
+		want.TraceID, want.ParentID = sent.TraceID().String(), sent.SpanID().String()
 		want.change(map[string]any{
 			"server.address": host, "server.port": port, "user_agent.original": p.userAgent(),
 			"client.address": host, "client.port": over[i], "network.peer.address": host, "network.peer.port": over[i],

@@ -40,6 +40,19 @@ var (
 	grpcCaller  = target.Build{Source: "testbed/grpc/caller", Go: "1.27.4", Flags: []string{"-tags=newclient", target.Stripped}, Modules: grpcModules}
 )
 
+// sender is a program whose requests carry the context of their spans, where the kernel allows it.
+func sender(goVersion, grpc string) target.Build {
+	return target.Build{Source: "testbed/inject/caller", Go: goVersion, Modules: []string{"google.golang.org/grpc@v" + grpc}}
+}
+
+var (
+	newestSender = sender("1.27.4", "1.85.0")
+	recentSender = sender("1.26.8", "1.85.0")
+	middleSender = sender("1.24.13", "1.75.0")
+	olderSender  = sender("1.22.12", "1.69.4")
+	oldestSender = sender("1.20.14", "1.58.0")
+)
+
 // with is the name of a test's subtest for a build.
 func with(test string, build target.Build) string {
 	return test + "/" + strings.ReplaceAll(build.String(), " ", "_")
@@ -66,6 +79,15 @@ func calls() Suite {
 		with("TestEverySpanSaysWhatTheClientKnows", grpcServer),
 		with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", grpcCaller),
 	}}
+}
+
+// injection is what requests carry, by what the kernel lets programs do: "allowed" or "refused".
+func injection(kernel string, builds ...target.Build) Suite {
+	suite := Suite{Package: "inject"}
+	for _, build := range builds {
+		suite.Tests = append(suite.Tests, with("TestRequestsCarryTheContextOfTheirSpan", build)+"_"+kernel)
+	}
+	return suite
 }
 
 // loss is the equation of requests, spans and counted losses. The test of an
@@ -101,6 +123,7 @@ func inside(tests ...string) Suite { return Suite{Package: "vm/inside", Tests: t
 
 func TestKernels(t *testing.T) {
 	programs := []target.Build{newest, oldest, plain, elsewhere, stripped, newestCaller, oldestCaller, grpcServer, grpcCaller}
+	and := func(senders ...target.Build) []target.Build { return slices.Concat(programs, senders) }
 	linux618 := Kernel{"6.18", "amd64", "trixie-backports"}
 	for _, c := range []struct {
 		name        string
@@ -113,19 +136,19 @@ func TestKernels(t *testing.T) {
 			name: "5.10 is refused", kernel: Kernel{"5.10", "amd64", "bullseye-security"},
 			suites: []Suite{inside("TestAKernelThatIsTooOldIsRefusedWithTheReason")},
 		},
-		{name: "6.1", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: []Suite{spans(), calls(), faults(loss(), files())}, targets: programs},
-		{name: "6.12", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: []Suite{spans(), calls(), faults(files())}, targets: programs},
-		{name: "6.18", kernel: linux618, suites: []Suite{spans(), calls(), faults(files())}, targets: programs},
-		{name: "7", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: []Suite{spans(), calls(), faults(loss(), files())}, targets: programs},
+		{name: "6.1", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: []Suite{spans(), calls(), faults(loss(), files()), injection("allowed", oldestSender, newestSender)}, targets: and(oldestSender, newestSender)},
+		{name: "6.12", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: []Suite{spans(), calls(), faults(files()), injection("allowed", olderSender, recentSender)}, targets: and(olderSender, recentSender)},
+		{name: "6.18", kernel: linux618, suites: []Suite{spans(), calls(), faults(files()), injection("allowed", middleSender)}, targets: and(middleSender)},
+		{name: "7", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: []Suite{spans(), calls(), faults(loss(), files()), injection("allowed", newestSender)}, targets: and(newestSender)},
 		{
 			name: "6.18 fully preemptible", kernel: linux618, commandLine: "preempt=full",
-			suites:  []Suite{inside("TestTheKernelIsFullyPreemptible"), faults(loss(), churn())},
-			targets: programs,
+			suites:  []Suite{inside("TestTheKernelIsFullyPreemptible"), faults(loss(), churn()), injection("allowed", recentSender)},
+			targets: and(recentSender),
 		},
 		{
 			name: "6.18 locked down", kernel: linux618, commandLine: "lockdown=integrity lsm=lockdown,bpf",
-			suites:  []Suite{inside("TestTheKernelIsLockedDown"), spans()},
-			targets: programs,
+			suites:  []Suite{inside("TestTheKernelIsLockedDown"), spans(), injection("refused", newestSender)},
+			targets: and(newestSender),
 		},
 		{
 			name: "6.12 arm64", kernel: Kernel{"6.12", "arm64", "trixie"},
@@ -134,8 +157,8 @@ func TestKernels(t *testing.T) {
 				with("TestEveryStreamOfHTTP2GivesASpan", newest),
 				with("TestAHandlerThatDoesNotReturnHasASpanThatSaysSo", newest),
 				with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),
-			}}, calls()},
-			targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},
+			}}, calls(), injection("allowed", recentSender)},
+			targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller, recentSender},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

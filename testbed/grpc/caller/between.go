@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
@@ -12,10 +13,12 @@ import (
 // What programs put between themselves and gRPC.
 
 func passUnary(ctx context.Context, method string, request, reply interface{}, c *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	ctx = addParent(ctx, "interceptor")
 	return invoke(context.WithValue(ctx, passed{}, true), method, request, reply, c, options...)
 }
 
 func passStream(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	ctx = addParent(ctx, "interceptor")
 	stream, err := open(context.WithValue(ctx, passed{}, true), d, c, method, options...)
 	if err != nil {
 		return nil, err
@@ -24,6 +27,16 @@ func passStream(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, met
 }
 
 type passed struct{}
+
+type parentKey struct{}
+
+// addParent has a call say whose child it is, if that is for the one who asks to do.
+func addParent(ctx context.Context, who string) context.Context {
+	if ctx.Value(parentKey{}) != who {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, "x-first", "1", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+}
 
 type passedStream struct{ grpc.ClientStream }
 
@@ -45,7 +58,7 @@ type endsKey struct{}
 type watcher struct{}
 
 func (watcher) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
-	return context.WithValue(ctx, passed{}, true)
+	return context.WithValue(addParent(ctx, "stats handler"), passed{}, true)
 }
 
 func (watcher) HandleRPC(ctx context.Context, event stats.RPCStats) {

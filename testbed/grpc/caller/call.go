@@ -43,10 +43,7 @@ func many(o order) []outcome {
 			for i := g * o.Many.Calls; i < (g+1)*o.Many.Calls; i++ {
 				numbered := o
 				numbered.Method = fmt.Sprint(o.Method, i)
-				numbered.Metadata = map[string]string{
-					"ending":      fmt.Sprintf("%s code=%d", o.Metadata["ending"], i%17),
-					"traceparent": fmt.Sprintf("00-%032x-%016x-01", i+1, i+1),
-				}
+				numbered.Metadata = map[string]string{"ending": fmt.Sprintf("%s code=%d", o.Metadata["ending"], i%17)}
 				outcomes[i] = call(open[g%len(open)], numbered)
 			}
 		}(g)
@@ -60,6 +57,7 @@ func call(c *grpc.ClientConn, o order) outcome {
 	seen := &ends{}
 	ctx := context.WithValue(context.Background(), endsKey{}, seen)
 	ctx = metadata.NewOutgoingContext(ctx, metadata.New(o.Metadata))
+	ctx = addParent(context.WithValue(ctx, parentKey{}, o.Parent), "program")
 	cancel := func() {}
 	if o.Leave != "open" {
 		ctx, cancel = context.WithCancel(ctx)

@@ -16,10 +16,13 @@ type order struct {
 	Method   string // "/service/method"
 	Kind     string // "unary", "server", "client" or "bidi"
 	Metadata map[string]string
-	Timeout  int  // 0: none
-	Cancel   int  // when to cancel the call; 0: never
-	Wait     bool // for a connection, however long it takes
-	MaxSend  int  // how large a message may be; 0: as gRPC has it
+	// Parent is who adds a traceparent to the metadata: "program", "interceptor" or
+	// "stats handler".
+	Parent  string
+	Timeout int  // 0: none
+	Cancel  int  // when to cancel the call; 0: never
+	Wait    bool // for a connection, however long it takes
+	MaxSend int  // how large a message may be; 0: as gRPC has it
 	// Leave is what becomes of a stream after its first message, if it is not read
 	// to its end: "cancelled" or "open".
 	Leave string

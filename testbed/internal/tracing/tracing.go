@@ -50,6 +50,14 @@ func Start(t testing.TB, config engine.Config) *Tracer {
 	return tracer
 }
 
+// StartLogging is Start with a logger of the test's own.
+func StartLogging(t testing.TB, config engine.Config, logger *zap.Logger) *Tracer {
+	t.Helper()
+	tracer := &Tracer{}
+	tracer.start(t, config, logger, tracer.keep)
+	return tracer
+}
+
 // StartWith starts an engine of which nothing is kept: what it emits goes to
 // consume, and what it logs to the logger.
 func StartWith(t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error) *Tracer {

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/http2"
+)
+
+// major is the version of HTTP that an order is for.
+func (o order) major() int {
+	if o.Protocol == "http1" {
+		return 1
+	}
+	return 2
+}
+
+func newWeb(o order) client {
+	c := &http.Client{Transport: transport(o)}
+	return func(ctx context.Context, o order, number int) error {
+		request, err := o.request(ctx, number)
+		if err != nil {
+			return err
+		}
+		response, err := c.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.ProtoMajor != o.major() || response.StatusCode != http.StatusOK {
+			return fmt.Errorf("answered %s over %s", response.Status, response.Proto)
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		return err
+	}
+}
+
+func transport(o order) http.RoundTripper {
+	trust := &tls.Config{InsecureSkipVerify: true}
+	if o.Protocol == "net2" {
+		t := &http2.Transport{TLSClientConfig: trust, AllowHTTP: true}
+		if !o.TLS {
+			t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) { return net.Dial(network, address) } //nolint:staticcheck // deprecated, but all releases have it
+		}
+		return t
+	}
+	t := &http.Transport{
+		TLSClientConfig:       trust,
+		ForceAttemptHTTP2:     o.Protocol == "http2",
+		DisableKeepAlives:     o.Close,
+		MaxIdleConnsPerHost:   100,
+		ExpectContinueTimeout: patience,
+	}
+	if o.Protocol == "http2" && !o.TLS {
+		withoutTLSOnly(t)
+	}
+	return t
+}
+
+// request makes the one of a number.
+func (o order) request(ctx context.Context, number int) (*http.Request, error) {
+	scheme, method := "http", http.MethodGet
+	if o.TLS {
+		scheme = "https"
+	}
+	url := scheme + "://" + o.Address + o.path(number)
+	if n := o.Path + number*o.Grow; o.Path > 0 {
+		url += "?" + strings.ReplaceAll(o.bytes(number, n), "!", "&")
+	}
+	var body io.Reader
+	if o.Body > 0 {
+		method = http.MethodPost
+		body = strings.NewReader(o.bytes(number, o.Body))
+		if o.Chunked || o.Trailers {
+			body = struct{ io.Reader }{body}
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return nil, err
+	}
+	if o.Path == 0 {
+		for key, value := range o.headers(number) {
+			request.Header.Set(key, value)
+		}
+	}
+	if o.Continue {
+		request.Header.Set("Expect", "100-continue")
+	}
+	if o.Trailers {
+		request.Trailer = http.Header{"X-Trailer": {o.bytes(number, 40)}}
+	}
+	if o.Own != "" {
+		request.Header.Set("traceparent", o.own(number))
+	}
+	return request, nil
+}
