@@ -37,18 +37,28 @@ static __always_inline enum inherited inherit_way(struct span_head *head, const 
 	return follow_parent(head);
 }
 
+/* Where a context has the one that it was derived from: all of the standard library begin
+ * with it, but for a timerCtx in Go 1.20. */
+static __always_inline bool parent_at(const struct parent_offsets *o, __u64 text, const struct go_interface *context,
+				      __u64 *at)
+{
+	*at = context->data;
+	return o->timer_timer != sizeof(__u64) || !text || !holds(o->itab_fun, text, context, o->timer_deadline) ||
+	       !go_read(at, context->data, 0);
+}
+
 /* What tells a context from another one that came to lie at its address, when it was
- * collected: its own parent, and what that one has in the same place. All contexts of
- * the standard library begin with their parent. */
-static __always_inline __u64 fingerprint(__u64 context)
+ * collected: its own parent, and that one's. */
+static __always_inline __u64 fingerprint(const struct parent_offsets *o, __u64 text, const struct go_interface *context)
 {
 	struct go_interface parent;
-	__u64 second = 0;
+	__u64 at, grandparent = 0;
 
-	if (go_read(&parent, context, 0))
+	if (!parent_at(o, text, context, &at) || go_read(&parent, at, 0))
 		return 0;
-	go_read(&second, parent.data, __builtin_offsetof(struct go_interface, data));
-	return mixed(parent.data) + second;
+	if (parent_at(o, text, &parent, &at))
+		go_read(&grandparent, at, __builtin_offsetof(struct go_interface, data));
+	return mixed(parent.data) + grandparent;
 }
 
 /* What is known of the ids of goroutines that do not exist yet. Each processor takes them in
@@ -97,7 +107,7 @@ called int note_served(struct served *served, const struct span_head *head, cons
 	if (!served || !head || !key || !o || !context)
 		return 0;
 	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
-	note_head(&served->context, head, fingerprint(context->data), WAY_ACTIVE);
+	note_head(&served->context, head, fingerprint(o, served->text, context), WAY_ACTIVE);
 	served->goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, head->goid, 0);
 	note_head(&served->goroutine, head, served->only_one ? ALL_GOIDS : goids_to_come(o, head->g, served->text), WAY_ACTIVE);
 	return 0;
@@ -127,16 +137,14 @@ called bool find_context(const struct operation_key *key, const struct parent_of
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MAX_ANCESTORS; i++) {
 		struct span_key wanted;
+		__u64 at;
 
 		if (!context.type || !context.data)
 			return false;
 		wanted = key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
-		if (read_span(&wanted, found) != WAY_EMPTY && found->extra == fingerprint(context.data))
+		if (read_span(&wanted, found) != WAY_EMPTY && found->extra == fingerprint(o, text, &context))
 			return true;
-		if (o->timer_timer == sizeof(__u64) && text && holds(o->itab_fun, text, &context, o->timer_deadline) &&
-		    go_read(&context.data, context.data, 0))
-			return false;
-		if (go_read(&context, context.data, 0))
+		if (!parent_at(o, text, &context, &at) || go_read(&context, at, 0))
 			return false;
 	}
 	return false;

@@ -42,12 +42,25 @@ struct in6_addr {
 	__u64 words[2];
 };
 
+struct ns_common {
+	unsigned int inum;
+} KERNEL_STRUCT;
+
+struct net {
+	struct ns_common ns;
+} KERNEL_STRUCT;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
+	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 } KERNEL_STRUCT;
@@ -153,6 +166,9 @@ static __always_inline bool add_tcp(struct connection *connection, struct sock *
 	add_to_key(&connection->key, client ? remote.words[1] : local.words[1]);
 	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port : (__u32)remote_port << 16 | local_port);
 	add_to_key(&connection->key, numbers);
+	/* Both ends are at one address: in one namespace, then. */
+	if (local.words[0] == remote.words[0] && local.words[1] == remote.words[1])
+		add_to_key(&connection->key, BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum));
 	return true;
 }
 

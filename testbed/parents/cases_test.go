@@ -43,6 +43,8 @@ var (
 	// whole are the sides of which a request is one message.
 	whole   = []string{"http1", "http2", "unary"}
 	overWeb = []string{"http1", "http2"}
+	// ownGoroutine are the sides on which each request has a goroutine of its own.
+	ownGoroutine = []string{"http2", "unary", "stream"}
 )
 
 // ways are all cases. What is certain must be so, and what is open never wrong.
@@ -113,7 +115,7 @@ func (w way) wants(b target.Build, side, under string, requests int) []tree.Want
 			for n, known := range w.calls {
 				wants = append(wants, tree.Want{
 					Name: tree.Called(fmt.Sprintf("%s/%d/%d", request, message, n)), Parent: tree.Served(request),
-					OrNone: !known.sure(b), Optional: n >= len(w.calls)-w.perhaps,
+					OrNone: !known.sure(b, side), Optional: n >= len(w.calls)-w.perhaps,
 				})
 			}
 		}
@@ -121,7 +123,9 @@ func (w way) wants(b target.Build, side, under string, requests int) []tree.Want
 	return wants
 }
 
-// sure tells whether a parent must be known in a build.
-func (k knowledge) sure(b target.Build) bool {
-	return k == certain || k == starter && knowsStarter(b)
+// sure tells whether a parent must be known in a build. The goroutine of a connection of HTTP/1
+// serves one request after the other, and a child of it may have an id that was set aside before the
+// last one, if it was started on another processor.
+func (k knowledge) sure(b target.Build, side string) bool {
+	return k == certain || k == starter && knowsStarter(b) && slices.Contains(ownGoroutine, side)
 }
