@@ -55,7 +55,11 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./binaries ./parents ./connections ./programs
+
+.PHONY: support
+support: ## docs/support.md, from what the last test-matrix has shown
+	cd testbed && go run ./support -o ../docs/support.md ../dist/matrix.json
 
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines
@@ -65,6 +69,11 @@ test-vm: ## Tests under other kernels, in virtual machines
 soak: ## Programs that come and go for an hour, and an account of every call
 	@$(SAY_WHY)
 	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./soak -duration=60m
+
+.PHONY: purity
+purity: ## 100,000 requests through six services, each of which must be one trace
+	@$(SAY_WHY)
+	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./chain -requests=100000
 
 .PHONY: bench
 bench: build ## What tracing costs, against instrumentation by hand

@@ -2,14 +2,14 @@
 package all
 
 import (
+	"github.com/spanprobe/spanprobe/bpf/goroutine"
 	"github.com/spanprobe/spanprobe/bpf/grpc"
 	"github.com/spanprobe/spanprobe/bpf/inject"
 	"github.com/spanprobe/spanprobe/bpf/nethttp"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// Libraries returns every instrumented library. Their order is arbitrary but
-// fixed: records name a library by its index.
+// Libraries returns every instrumented library, and what works for them.
 func Libraries() []probe.Library {
 	return []probe.Library{
 		nethttp.Server(),
@@ -17,5 +17,6 @@ func Libraries() []probe.Library {
 		grpc.Server(),
 		grpc.Client(),
 		inject.Library(),
+		goroutine.Library(),
 	}
 }

@@ -57,7 +57,7 @@ func ConnFunctions(base uintptr) []probe.Function {
 		{Symbol: "net.(*TCPConn).Close", Slot: base + unsafe.Offsetof(o.TcpClose)},
 		{Symbol: "net.(*UnixConn).Close", Slot: base + unsafe.Offsetof(o.UnixClose)},
 		{Symbol: "crypto/tls.(*Conn).Close", Slot: base + unsafe.Offsetof(o.TlsClose)},
-		{Symbol: "google.golang.org/grpc/internal/credentials.(*syscallConn).Close", Slot: base + unsafe.Offsetof(o.SyscallClose)},
+		{Symbol: "google.golang.org/grpc/internal/credentials.(*syscallConn).Close", Slot: base + unsafe.Offsetof(o.GrpcClose)},
 		{Symbol: "net.(*TCPAddr).Network", Slot: base + unsafe.Offsetof(o.TcpNetwork)},
 		{Symbol: "net.(*UnixAddr).Network", Slot: base + unsafe.Offsetof(o.UnixNetwork)},
 	}

@@ -85,24 +85,24 @@ type serverStreamOffsets struct {
 		Wrapped      uint32
 	}
 	Conn struct {
-		_            structs.HostLayout
-		ItabFun      uint32
-		TcpClose     uint32
-		UnixClose    uint32
-		TlsClose     uint32
-		SyscallClose uint32
-		TcpNetwork   uint32
-		UnixNetwork  uint32
-		TlsConn      uint32
-		ConnFd       uint32
-		FdRaddr      uint32
-		TcpIp        uint32
-		TcpPort      uint32
-		UnixName     uint32
-		FdPoll       uint32
-		PollSysfd    uint32
-		PollMutex    uint32
-		MutexState   uint32
+		_           structs.HostLayout
+		ItabFun     uint32
+		TcpClose    uint32
+		UnixClose   uint32
+		TlsClose    uint32
+		GrpcClose   uint32
+		TcpNetwork  uint32
+		UnixNetwork uint32
+		TlsConn     uint32
+		ConnFd      uint32
+		FdRaddr     uint32
+		TcpIp       uint32
+		TcpPort     uint32
+		UnixName    uint32
+		FdPoll      uint32
+		PollSysfd   uint32
+		PollMutex   uint32
+		MutexState  uint32
 	}
 	Parent struct {
 		_              structs.HostLayout
@@ -152,24 +152,9 @@ type serverStreamSpan struct {
 		Library    uint16
 		Keeping    uint32
 	}
-	Claim  uint64
-	Text   uint64
-	Served struct {
-		_       structs.HostLayout
-		Text    uint64
-		OnlyOne uint64
-		Context struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-		Goroutine struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-	}
-	Peer struct {
+	Claim uint64
+	Text  uint64
+	Peer  struct {
 		_         structs.HostLayout
 		Address   [16]uint8
 		Port      uint16
@@ -211,8 +196,23 @@ type serverStreamSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	Texts [1260]uint8
-	_     [4]byte
+	Texts  [1260]uint8
+	_      [4]byte
+	Served struct {
+		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
+		Context struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Goroutine struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
 }
 
 // Names of all BPF objects in the ELF.

@@ -45,7 +45,6 @@ struct stream_span {
 	struct span_head head;
 	__u64 claim;  /* claim_of its key, until somebody ends it */
 	__u64 text;   /* address of the binary's code; 0: not known */
-	struct served served;
 	struct peer peer;
 	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
@@ -53,6 +52,7 @@ struct stream_span {
 	__u8 reserved;
 	struct text tracestate, method, authority, remote, socket, user_agent;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+	struct served served; /* no part of the record */
 };
 
 /* What start_stream works with lies in the entry, in the room for what comes last:

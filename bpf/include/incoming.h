@@ -32,11 +32,13 @@ called bool search_headers(__u64 map, const struct map_offsets *o, struct map_gr
 /* Fills in the trace of a request that says whose it is. `scratch` is that of
  * parse_traceparent; `complete` becomes false if the header is there and could not
  * be read. */
-static __always_inline enum inherited inherit_header(struct span_head *head, __u8 *scratch,
-						     const struct wanted_headers *wanted, bool *complete)
+called int inherit_header(struct span_head *head, __u8 *scratch, const struct wanted_headers *wanted, bool *complete)
 {
 	enum traceparent found = TRACEPARENT_UNREADABLE;
 	struct go_string traceparent;
+
+	if (!head || !scratch || !wanted || !complete)
+		return INHERITED_NOTHING;
 
 	/* Two of them are none: W3C Trace Context, section 3.2. */
 	if (wanted->traceparent.length != 1)

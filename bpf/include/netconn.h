@@ -11,8 +11,9 @@
 /* Functions are distances from the start of the binary's code. */
 struct conn_offsets {
 	__u32 itab_fun; /* runtime.itab.fun */
-	/* First methods of net.Conn: Close. */
-	__u32 tcp_close, unix_close, tls_close, syscall_close;
+	/* First methods of net.Conn: Close. That of gRPC, which holds one with TLS, begins with
+	 * the other. */
+	__u32 tcp_close, unix_close, tls_close, grpc_close;
 	/* First methods of net.Addr: Network. */
 	__u32 tcp_network, unix_network;
 	__u32 tls_conn; /* crypto/tls.Conn.conn */
@@ -73,7 +74,7 @@ called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
 		return 0;
 	/* gRPC's, around TLS, begins with it: internal/credentials/syscallconn.go. */
-	if (holds(o->itab_fun, text, &conn, o->syscall_close) && go_read(&conn, conn.data, 0))
+	if (holds(o->itab_fun, text, &conn, o->grpc_close) && go_read(&conn, conn.data, 0))
 		return 0;
 	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
 		return 0;

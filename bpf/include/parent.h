@@ -203,7 +203,7 @@ static __always_inline void announce(const struct connection *connection, __u32 
 {
 	struct span_key key = request_key(connection, stream);
 
-	note_ids(&key, trace_id, span_id, flags, connection->proof, WAY_ACTIVE);
+	note_ids(&key, trace_id, span_id, flags, 0, WAY_ACTIVE);
 }
 
 /* A request that was answered, so that its announcement is of no use to another one on the
@@ -226,10 +226,6 @@ called int inherit_announced(struct span_head *head, const struct connection *co
 	key = request_key(connection, stream);
 	if (read_span(&key, &found) != WAY_ACTIVE)
 		return INHERITED_NOTHING;
-	if (!same_proof(found.extra, connection->proof)) {
-		count(COUNTER_PARENT_AMBIGUOUS);
-		return INHERITED_NOTHING;
-	}
 	if (!move_span(&key, found.state, WAY_ENDED))
 		return INHERITED_NOTHING;
 	head->context |= CONTEXT_REMOTE_PARENT;

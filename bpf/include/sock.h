@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* What the kernel knows of a socket, by which its two ends find each other.
  *
- * The addresses of a TCP connection name it on its host, but for namespaces of the
- * network that have the same ones. The sequence numbers that it began with are known to
- * both ends, by chance the same for no two, and the same behind no proxy: where the
- * addresses meet, those tell. They follow from how far each direction has come and how many
- * bytes that were (struct tcp_sock), and are off for an instant while the kernel updates one after the other:
- * by what a window holds at the most, so that the upper bits are compared. */
+ * A TCP connection has a name that both of its ends agree on, and no other connection ever has:
+ * its addresses and ports, and the sequence numbers that it began with. The same addresses may
+ * exist twice, in unrelated namespaces of the network, and be used again; the sequence numbers of the same
+ * addresses go up by one each 64 ns (net/core/secure_seq.c, seq_scale), and come through no proxy. They follow
+ * from how far each direction has come and how many bytes that were. */
 #pragma once
 
 #include <bpf/bpf_core_read.h>
@@ -92,7 +91,6 @@ const volatile __u8 reads_kernel;
 /* A connection as both of its ends name it. */
 struct connection {
 	struct span_key key; /* 0: it is not known */
-	__u64 proof;	     /* what only the two ends of one connection agree on */
 };
 
 /* Which end of a connection a process is. */
@@ -101,27 +99,29 @@ enum connection_end {
 	END_SERVER,
 };
 
-/* The initial sequence numbers, the client's above the server's. */
-static __always_inline __u64 sequence_numbers(struct sock *sk, __u32 end)
+/* Times that numbers are read which the kernel updates one after the other. */
+#define TRIES 4
+
+/* The sequence numbers of the first byte in each direction, the client's above the
+ * server's; 0: the kernel was updating them all the time. */
+static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_end end)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-	/* Its own SYN is among the bytes acknowledged of who has opened the connection. */
-	__u32 sent = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
-	__u32 received = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
 
-	return end == END_CLIENT ? (__u64)sent << 32 | received : (__u64)received << 32 | sent;
-}
+	for (__u32 i = 0; i < TRIES; i++) {
+		__u32 sent = BPF_CORE_READ(tcp, snd_una), received = BPF_CORE_READ(tcp, rcv_nxt);
+		__u64 bytes_sent = BPF_CORE_READ(tcp, bytes_acked), bytes_received = BPF_CORE_READ(tcp, bytes_received);
+		__u32 first_sent, first_received;
 
-#define PROOF_TOLERANCE (1 << 21) /* bytes that may be acknowledged at once */
-
-static __always_inline bool near(__u32 a, __u32 b)
-{
-	return a - b + PROOF_TOLERANCE <= 2 * PROOF_TOLERANCE;
-}
-
-static __always_inline bool same_proof(__u64 a, __u64 b)
-{
-	return near(a, b) && near(a >> 32, b >> 32);
+		if (BPF_CORE_READ(tcp, snd_una) != sent || BPF_CORE_READ(tcp, rcv_nxt) != received ||
+		    BPF_CORE_READ(tcp, bytes_acked) != bytes_sent || BPF_CORE_READ(tcp, bytes_received) != bytes_received)
+			continue;
+		/* Who has opened the connection has its own SYN among the bytes acknowledged. */
+		first_sent = sent - (__u32)bytes_sent + (end == END_CLIENT);
+		first_received = received - (__u32)bytes_received;
+		return end == END_CLIENT ? (__u64)first_sent << 32 | first_received : (__u64)first_received << 32 | first_sent;
+	}
+	return 0;
 }
 
 /* Adds what identifies a TCP connection: the client's address and port, then the
@@ -132,6 +132,7 @@ static __always_inline bool add_tcp(struct connection *connection, struct sock *
 	struct in6_addr local, remote;
 	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	__u16 remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	__u64 numbers = sequence_numbers(sk, end);
 	bool client = end == END_CLIENT;
 
 	if (family == FAMILY_INET6) {
@@ -144,14 +145,14 @@ static __always_inline bool add_tcp(struct connection *connection, struct sock *
 	} else {
 		return false;
 	}
-	if (!remote_port)
-		return false; /* not connected any more */
+	if (!remote_port || !numbers)
+		return false; /* not connected any more, or cannot be told */
 	add_to_key(&connection->key, client ? local.words[0] : remote.words[0]);
 	add_to_key(&connection->key, client ? local.words[1] : remote.words[1]);
 	add_to_key(&connection->key, client ? remote.words[0] : local.words[0]);
 	add_to_key(&connection->key, client ? remote.words[1] : local.words[1]);
 	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port : (__u32)remote_port << 16 | local_port);
-	connection->proof = sequence_numbers(sk, end);
+	add_to_key(&connection->key, numbers);
 	return true;
 }
 
@@ -170,7 +171,7 @@ static __always_inline bool add_unix(struct connection *connection, struct sock 
 	client = end == END_CLIENT ? sk : peer;
 	add_to_key(&connection->key, (__u64)client);
 	add_to_key(&connection->key, (__u64)(end == END_CLIENT ? peer : sk));
-	connection->proof = mixed(BPF_CORE_READ(client, sk_socket, file, f_inode, i_ino));
+	add_to_key(&connection->key, BPF_CORE_READ(client, sk_socket, file, f_inode, i_ino));
 	return true;
 }
 

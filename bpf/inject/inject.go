@@ -60,7 +60,7 @@ func Library() probe.Library {
 	return probe.Library{
 		Name:        "traceparent",
 		Auxiliary:   true,
-		Writes:      true,
+		Option:      probe.Inject,
 		Hooks:       hooks,
 		Fields:      fields,
 		OffsetsSize: unsafe.Sizeof(o),

@@ -54,7 +54,6 @@ struct client_span {
 	__u64 depth; /* of the frame of roundTrip, from the top of the stack; it stays when the stack moves */
 	__u64 text;  /* address of the binary's code; 0: not known */
 	struct peer peer;
-	struct connection connection; /* of HTTP/1, on which the call was announced */
 	__u16 status; /* 0: there was no response */
 #define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
@@ -69,6 +68,8 @@ struct client_span {
 	__u32 reserved;
 	struct text method, scheme, host, path, query, socket, error;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+	/* What is no part of the record. */
+	struct connection connection; /* of HTTP/1, on which the call was announced */
 };
 
 /* What is needed of a net/http.Request and its URL. */

@@ -64,24 +64,24 @@ type clientClientOffsets struct {
 		Str      uint32
 	}
 	Conn struct {
-		_            structs.HostLayout
-		ItabFun      uint32
-		TcpClose     uint32
-		UnixClose    uint32
-		TlsClose     uint32
-		SyscallClose uint32
-		TcpNetwork   uint32
-		UnixNetwork  uint32
-		TlsConn      uint32
-		ConnFd       uint32
-		FdRaddr      uint32
-		TcpIp        uint32
-		TcpPort      uint32
-		UnixName     uint32
-		FdPoll       uint32
-		PollSysfd    uint32
-		PollMutex    uint32
-		MutexState   uint32
+		_           structs.HostLayout
+		ItabFun     uint32
+		TcpClose    uint32
+		UnixClose   uint32
+		TlsClose    uint32
+		GrpcClose   uint32
+		TcpNetwork  uint32
+		UnixNetwork uint32
+		TlsConn     uint32
+		ConnFd      uint32
+		FdRaddr     uint32
+		TcpIp       uint32
+		TcpPort     uint32
+		UnixName    uint32
+		FdPoll      uint32
+		PollSysfd   uint32
+		PollMutex   uint32
+		MutexState  uint32
 	}
 	Parent struct {
 		_              structs.HostLayout
@@ -145,15 +145,6 @@ type clientClientSpan struct {
 		Reserved  uint8
 		Reserved2 uint32
 	}
-	Connection struct {
-		_   structs.HostLayout
-		Key struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-		Proof uint64
-	}
 	Status     uint16
 	ProtoMajor uint8
 	ProtoMinor uint8
@@ -200,9 +191,17 @@ type clientClientSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	_     [4]byte
-	Texts [1692]uint8
-	_     [4]byte
+	_          [4]byte
+	Texts      [1692]uint8
+	_          [4]byte
+	Connection struct {
+		_   structs.HostLayout
+		Key struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
 }
 
 type clientCounts struct {

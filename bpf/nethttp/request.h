@@ -89,8 +89,6 @@ struct server_span {
 	__u64 request;	   /* address of its net/http.Request; 0: not known */
 	__u64 target_data; /* address of the bytes of its RequestURI */
 	__u64 copy;	   /* address of a copy of it that a ServeMux got; 0: none */
-	struct served served;
-	struct connection connection; /* of HTTP/1, for as long as the entry is kept */
 	__u16 status;	   /* 0: the handler wrote nothing */
 #define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
@@ -100,8 +98,14 @@ struct server_span {
 	__u8 partial; /* something that is there could not be read */
 	__u8 ending;  /* enum ending */
 	__u16 used;   /* bytes of texts that follow */
+	/* enum inherited. What is read back from here the verifier takes for unknown, and so
+	 * follows one way through what comes then, not each. */
+	__u8 inherited;
 	struct text tracestate, method, target, host, remote, user_agent, route;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+	/* What is no part of the record. */
+	struct served served;
+	struct connection connection; /* of HTTP/1, for as long as the entry is kept */
 };
 
 /* What is needed of a net/http.Request. */
@@ -176,14 +180,14 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	return true;
 }
 
-/* Fills in what arrived, and `complete` says whether the headers could be read. */
-static __always_inline void note_request(struct server_span *span, const struct server_offsets *o, struct work *work,
-					 enum inherited inherited, bool complete)
+/* Fills in what arrived. */
+static __always_inline void note_request(struct server_span *span, const struct server_offsets *o, struct work *work)
 {
 	const struct arrived *arrived = &work->arrived;
 	struct wanted_headers *wanted = &work->wanted;
+	bool complete = !span->partial;
 
-	if (inherited == INHERITED_PARENT)
+	if (span->inherited == INHERITED_PARENT)
 		complete &= copy_tracestate(&span->tracestate, span->texts, &span->used, &wanted->tracestate);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);

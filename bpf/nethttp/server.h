@@ -97,27 +97,33 @@ static __noinline int inherit_peer(struct server_span *span, const struct server
 	return inherit_announced(&span->head, &span->connection, id);
 }
 
-/* Whose child the request is; `complete` says whether its headers could be read. */
-static __always_inline enum inherited note_trace(struct pt_regs *ctx, struct server_span *span,
-						 const struct operation_key *key, const struct server_offsets *o,
-						 struct work *work, enum server server, __u64 writer, bool *complete)
+/* Whose child the request is, and whether its headers could be read. */
+called int note_trace(struct pt_regs *ctx, struct server_span *span, const struct operation_key *key,
+		      const struct server_offsets *o, enum server server)
 {
+	struct work *work;
 	enum inherited inherited;
+	bool complete;
 
+	if (!span || !key || !o)
+		return 0;
+	work = (struct work *)(span->texts + WORK_AT);
 	__builtin_memset(&work->wanted, 0, sizeof(work->wanted)); /* the entry may have been another's */
-	*complete = search_headers(work->arrived.header, &o->map, (struct map_group *)span->texts, &work->wanted);
-	inherited = inherit_header(&span->head, span->texts, &work->wanted, complete);
+	complete = search_headers(work->arrived.header, &o->map, (struct map_group *)span->texts, &work->wanted);
+	inherited = inherit_header(&span->head, span->texts, &work->wanted, &complete);
 	if (inherited == INHERITED_NOTHING)
-		inherited = inherit_peer(span, o, server, writer, text_of(ctx, o, server));
+		inherited = inherit_peer(span, o, server, span->response, text_of(ctx, o, server));
 	if (inherited == INHERITED_NOTHING)
 		inherited = begin_trace(&span->head);
+	span->inherited = inherited;
+	span->partial = !complete;
 	new_span_id(&span->head);
 	span->head.g = GO_G(ctx);
 	span->head.goid = key->goid;
 	span->served.text = text_of(ctx, o, server);
 	span->served.only_one = work->arrived.proto_major == 2;
 	note_served(&span->served, &span->head, key, &o->parent, &work->arrived.context);
-	return inherited;
+	return 0;
 }
 
 /* Whether the end of a stream is seen. */
@@ -163,11 +169,8 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 	struct server_span *span = bpf_map_lookup_elem(&operations, key);
 
 	if (span && span->head.keeping == KEEPING_IDLE) {
-		struct connection connection = span->connection;
-
 		__builtin_memset(span, 0, __builtin_offsetof(struct server_span, texts));
 		span->head.keeping = KEEPING_BUSY;
-		span->connection = connection;
 		return span;
 	}
 	if (span && span->proto_major == 2) {
@@ -198,9 +201,7 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	const struct request_offsets *fields;
 	struct server_offsets *o;
 	struct server_span *span;
-	enum inherited inherited;
 	struct work *work;
-	bool complete;
 
 	if (!enter(ctx, &key, &o))
 		return;
@@ -227,12 +228,12 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	}
 	if (work->arrived.proto_major == 2 && !ends(o, server))
 		return give_up_request(&key, span, COUNTER_LOST_UNSUPPORTED);
-	inherited = note_trace(ctx, span, &key, o, work, server, response, &complete);
-	if (inherited == INHERITED_NOT_SAMPLED)
-		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
-	note_request(span, o, work, inherited, complete);
-	count(COUNTER_OPERATIONS);
 	span->response = response;
+	note_trace(ctx, span, &key, o, server);
+	if (span->inherited == INHERITED_NOT_SAMPLED)
+		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
+	note_request(span, o, work);
+	count(COUNTER_OPERATIONS);
 	span->request = server == SERVER_INTERNAL ? 0 : request;
 	start_head(ctx, &span->head, &key);
 }

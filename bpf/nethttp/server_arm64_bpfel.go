@@ -120,24 +120,24 @@ type serverServerOffsets struct {
 		GroupsLengthMask uint32
 	}
 	Conn struct {
-		_            structs.HostLayout
-		ItabFun      uint32
-		TcpClose     uint32
-		UnixClose    uint32
-		TlsClose     uint32
-		SyscallClose uint32
-		TcpNetwork   uint32
-		UnixNetwork  uint32
-		TlsConn      uint32
-		ConnFd       uint32
-		FdRaddr      uint32
-		TcpIp        uint32
-		TcpPort      uint32
-		UnixName     uint32
-		FdPoll       uint32
-		PollSysfd    uint32
-		PollMutex    uint32
-		MutexState   uint32
+		_           structs.HostLayout
+		ItabFun     uint32
+		TcpClose    uint32
+		UnixClose   uint32
+		TlsClose    uint32
+		GrpcClose   uint32
+		TcpNetwork  uint32
+		UnixNetwork uint32
+		TlsConn     uint32
+		ConnFd      uint32
+		FdRaddr     uint32
+		TcpIp       uint32
+		TcpPort     uint32
+		UnixName    uint32
+		FdPoll      uint32
+		PollSysfd   uint32
+		PollMutex   uint32
+		MutexState  uint32
 	}
 	Parent struct {
 		_              structs.HostLayout
@@ -184,30 +184,6 @@ type serverServerSpan struct {
 	Request    uint64
 	TargetData uint64
 	Copy       uint64
-	Served     struct {
-		_       structs.HostLayout
-		Text    uint64
-		OnlyOne uint64
-		Context struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-		Goroutine struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-	}
-	Connection struct {
-		_   structs.HostLayout
-		Key struct {
-			_   structs.HostLayout
-			Tag uint64
-			Key uint64
-		}
-		Proof uint64
-	}
 	Status     uint16
 	ProtoMajor uint8
 	ProtoMinor uint8
@@ -216,6 +192,8 @@ type serverServerSpan struct {
 	Partial    uint8
 	Ending     uint8
 	Used       uint16
+	Inherited  uint8
+	_          [1]byte
 	Tracestate struct {
 		_      structs.HostLayout
 		Length uint16
@@ -251,9 +229,31 @@ type serverServerSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	_     [2]byte
-	Texts [1761]uint8
-	_     [7]byte
+	Texts  [1761]uint8
+	_      [7]byte
+	Served struct {
+		_       structs.HostLayout
+		Text    uint64
+		OnlyOne uint64
+		Context struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+		Goroutine struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
+	Connection struct {
+		_   structs.HostLayout
+		Key struct {
+			_   structs.HostLayout
+			Tag uint64
+			Key uint64
+		}
+	}
 }
 
 type serverSpanSet struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
@@ -24,7 +25,7 @@ func TestThePageShowsEachHookItsCostAndEachOffsetItsOrigin(t *testing.T) {
 		"net/http.response.status  120     table of this version",
 		"net/http.response.req     8       DWARF of this binary",
 		"runtime.map.layout        2       follows from the version of Go",
-		"grpc: not used by this program",
+		"\n  traced    http\n  not used  grpc\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the page lacks %q", want)
@@ -40,10 +41,36 @@ func TestThePageSaysWhatIsLeftOutAndWhy(t *testing.T) {
 	for _, want := range []string{
 		"http: NOT TRACED\n  because net/http.response.req: the tables do not cover std 1.26.8, and the binary has no debug information",
 		"stripped; functions come from Go's own table",
-		"Nothing in this program would be traced.",
+		"\n  NOT TRACED  http\n  not used    grpc\n  Nothing in this program would be traced.\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the page lacks %q:\n%s", want, out)
+		}
+	}
+}
+
+func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
+	r := &report{
+		Binary: &model.Binary{
+			Path: "/srv/shop", GoVersion: "1.26.8", Arch: model.AMD64, Plugins: true,
+			Settings: map[string]string{"-pgo": "default.pgo", "GOFIPS140": "v1.0.0-c2097c7c", "GOEXPERIMENT": "nodwarf5"},
+		},
+		Plan: &plan.Plan{Libraries: []plan.Library{{
+			Library: "http",
+			Sites:   []plan.Site{{Symbol: "a.B", OnDemand: true, Class: plan.Emulated}, {Symbol: "a.C", Class: plan.SingleStepped}},
+			Fields:  []plan.Field{{Exists: true, Source: model.SourceCandidates}, {}, {}},
+		}}},
+	}
+	var page strings.Builder
+	if err := r.writePage(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"  experiments   nodwarf5\n", "  profile       optimized by one (-pgo)", "  FIPS 140-3    v1.0.0-c2097c7c;", "  plugins       it can load them;",
+		"On demand: ", "1 of 2 are single-stepped", "2 more are of other versions; --json lists them.", "all versions that it may be",
+	} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page lacks %q:\n%s", want, &page)
 		}
 	}
 }

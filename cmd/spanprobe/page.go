@@ -10,22 +10,53 @@ import (
 	"github.com/spanprobe/spanprobe/internal/plan"
 )
 
-// writePage writes what a person wants to read: the binary, then each library.
+// writePage writes what a person wants to read: the binary, what would be traced in
+// it, then each library.
 func (r *report) writePage(w io.Writer) error {
 	var page strings.Builder
 	writeBinary(&page, r.Binary, r.PID)
+	r.writeVerdict(&page)
 	for i := range r.Libraries {
+		if r.Libraries[i].Unused {
+			continue
+		}
 		page.WriteByte('\n')
 		writeLibrary(&page, &r.Libraries[i])
 	}
-	switch {
-	case len(r.Libraries) > 0 && !r.Traced():
-		page.WriteString("\nNothing in this program would be traced.\n")
-	case r.Binary.TracerProvider != "":
+	if r.Traced() && r.Binary.TracerProvider != "" {
 		fmt.Fprintf(&page, "\nIt contains OpenTelemetry's SDK (%s), so it may trace itself:\nthe receiver leaves it alone, unless that has `instrumented: trace`.\n", r.Binary.TracerProvider)
 	}
 	_, err := io.WriteString(w, page.String())
 	return err
+}
+
+// writeVerdict answers first what was asked: what would be traced?
+func (r *report) writeVerdict(page *strings.Builder) {
+	var traced, leftOut, unused []string
+	for i := range r.Libraries {
+		switch l := &r.Libraries[i]; {
+		case l.Unused:
+			unused = append(unused, l.Library)
+		case l.LeftOut != "":
+			leftOut = append(leftOut, l.Library)
+		default:
+			traced = append(traced, l.Library)
+		}
+	}
+	page.WriteByte('\n')
+	lines := tabwriter.NewWriter(page, 0, 0, 2, ' ', 0)
+	for _, group := range []struct {
+		title   string
+		members []string
+	}{{"traced", traced}, {"NOT TRACED", leftOut}, {"not used", unused}} {
+		if len(group.members) > 0 {
+			fmt.Fprintf(lines, "  %s\t%s\n", group.title, strings.Join(group.members, ", "))
+		}
+	}
+	flush(lines)
+	if !r.Traced() {
+		page.WriteString("  Nothing in this program would be traced.\n")
+	}
 }
 
 func writeBinary(page *strings.Builder, b *model.Binary, pid int) {
@@ -49,6 +80,15 @@ func writeBinary(page *strings.Builder, b *model.Binary, pid int) {
 	if len(b.Modules) > 0 {
 		fmt.Fprintf(lines, "  modules\t%d more, which --json lists\n", len(b.Modules))
 	}
+	if b.Settings["-pgo"] != "" {
+		fmt.Fprintf(lines, "  profile\toptimized by one (-pgo), which may have functions inlined that a probe must see\n")
+	}
+	if fips := b.Settings["GOFIPS140"]; fips != "" && fips != "off" {
+		fmt.Fprintf(lines, "  FIPS 140-3\t%s; its code is never probed\n", fips)
+	}
+	if b.Plugins {
+		fmt.Fprintf(lines, "  plugins\tit can load them; what only a plugin has is not traced\n")
+	}
 	fmt.Fprintf(lines, "  symbol table\t%s\n", presence(!b.Stripped, "stripped; functions come from Go's own table"))
 	fmt.Fprintf(lines, "  DWARF\t%s\n", presence(b.DWARF, "none; offsets come from the tables of released versions"))
 	flush(lines)
@@ -62,15 +102,11 @@ func presence(there bool, without string) string {
 }
 
 func writeLibrary(page *strings.Builder, l *plan.Library) {
-	switch {
-	case l.Unused:
-		fmt.Fprintf(page, "%s: not used by this program\n", l.Library)
-		return
-	case l.LeftOut != "":
+	if l.LeftOut != "" {
 		fmt.Fprintf(page, "%s: NOT TRACED\n  because %s\n", l.Library, strings.ReplaceAll(l.LeftOut, "; ", "\n  and     "))
-	default:
-		fmt.Fprintf(page, "%s: traced\n", l.Library)
+		return // what would have been probed is in the JSON
 	}
+	fmt.Fprintf(page, "%s: traced\n", l.Library)
 	writeSites(page, l.Sites)
 	writeFields(page, l)
 	if len(l.Notes) > 0 {
@@ -88,7 +124,7 @@ func writeSites(page *strings.Builder, sites []plan.Site) {
 	page.WriteByte('\n')
 	lines := tabwriter.NewWriter(page, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(lines, "  HOOK\tON\tINSTRUCTION\tCLASS\tADDRESS\tFILE OFFSET")
-	stepped := 0
+	stepped, onDemand := 0, 0
 	for _, site := range sites {
 		if site.Class == plan.SingleStepped {
 			stepped++
@@ -96,10 +132,14 @@ func writeSites(page *strings.Builder, sites []plan.Site) {
 		class := string(site.Class)
 		if site.OnDemand {
 			class += ", on demand"
+			onDemand++
 		}
 		fmt.Fprintf(lines, "  %s\t%s\t%s\t%s\t%#x\t%#x\n", site.Symbol, site.Event, site.Instruction, class, site.Address, site.FileOffset)
 	}
 	flush(lines)
+	if onDemand > 0 {
+		page.WriteString("  On demand: attached once a request shows that it is missed.\n")
+	}
 	if stepped > 0 {
 		fmt.Fprintf(page, "  %d of %d are single-stepped: each hit costs a second trap into the kernel.\n", stepped, len(sites))
 	}
@@ -112,20 +152,17 @@ func writeFields(page *strings.Builder, l *plan.Library) {
 	page.WriteByte('\n')
 	lines := tabwriter.NewWriter(page, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(lines, "  FIELD\tOFFSET\tFROM")
-	var absent []string
+	absent := 0
 	for _, field := range l.Fields {
 		if !field.Exists {
-			absent = append(absent, field.String())
+			absent++
 			continue
 		}
 		fmt.Fprintf(lines, "  %s\t%d\t%s\n", field.Field, field.Offset, origin(field.Source))
 	}
 	flush(lines)
-	if len(absent) > 0 {
-		page.WriteString("\n  Not in this version, nor needed\n")
-		for _, name := range absent {
-			fmt.Fprintf(page, "    %s\n", name)
-		}
+	if absent > 0 {
+		fmt.Fprintf(page, "  %d more are of other versions; --json lists them.\n", absent)
 	}
 }
 

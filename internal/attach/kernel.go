@@ -135,7 +135,7 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 		variableLastSet:     sets - 1,
 		variableHashSeed:    seed,
 		variableReadsKernel: truth(err == nil),
-		variableInjects:     truth(slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Writes })),
+		variableInjects:     truth(slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Option == probe.Inject })),
 		variableThreshold:   options.SamplingThreshold,
 		variableParentBased: truth(!options.IgnoreParent),
 	}, nil

@@ -37,6 +37,8 @@ type traced struct {
 	goroutine  *plan.Goroutine
 	idleSince  time.Time // zero while a process runs it
 
+	plugins bool  // it can load plugins
+	settled bool  // in stateFailed: what was found out holds for every process of the file
 	failure error // why it, or a library in it, is not traced; nil for what has nothing to trace
 }
 
@@ -79,7 +81,7 @@ func (c *controller) finishPreparing(p prepared) {
 		c.dropIfUnused(t)
 	default:
 		c.indexes.give(t.index)
-		t.state, t.failure = stateFailed, p.err
+		t.state, t.failure, t.plugins, t.settled = stateFailed, p.err, p.plugins, p.settled
 		c.reportFailure(t)
 		c.dropIfUnused(t)
 	}
@@ -124,6 +126,12 @@ func (c *controller) rescan(t *traced) {
 	}
 }
 
+// Why there is nothing to trace in a program of Go.
+var (
+	errNothingInIt = errors.New("none of the libraries that are traced is in it")
+	errOnlyPlugins = errors.New("none of the libraries that are traced is in it; it loads plugins, and what only those have is not traced")
+)
+
 // reportFailure tells once for a binary why it is not traced.
 func (c *controller) reportFailure(t *traced) {
 	exe, pid, named := "", 0, false
@@ -134,7 +142,10 @@ func (c *controller) reportFailure(t *traced) {
 	if t.failure == nil || errors.Is(t.failure, inspect.ErrNotGo) {
 		why := t.failure
 		if why == nil {
-			why = errors.New("none of the libraries that are traced is in it")
+			why = errNothingInIt
+			if t.plugins {
+				why = errOnlyPlugins
+			}
 		}
 		level := zap.InfoLevel
 		if named {
@@ -187,15 +198,23 @@ func (c *controller) adopt(t *traced) {
 }
 
 // dropIfUnused detaches a binary that no target runs any more, unless it may
-// run again unchanged: a lease says so as long as the file has a name.
+// run again unchanged: a lease says so as long as the file has a name. That there is
+// nothing to attach is remembered as well.
 func (c *controller) dropIfUnused(t *traced) {
 	if len(t.processes) > 0 {
 		t.idleSince = time.Time{}
 		return
 	}
 	switch t.state {
-	case stateNew, stateFailed, stateLeftAlone:
+	case stateNew, stateLeftAlone:
 		delete(c.binaries, t.id)
+	case stateFailed:
+		if t.idleSince.IsZero() {
+			t.idleSince = time.Now()
+		}
+		if !t.settled || len(c.binaries) > maxRemembered || time.Since(t.idleSince) > idleTime {
+			delete(c.binaries, t.id)
+		}
 	case stateAttached:
 		if t.idleSince.IsZero() {
 			t.idleSince = time.Now()
@@ -206,8 +225,13 @@ func (c *controller) dropIfUnused(t *traced) {
 	}
 }
 
-// idleTime is how long a file stays attached that no target runs.
+// idleTime is how long a file stays attached that no target runs, and how long it is
+// remembered that there is nothing to attach to one.
 const idleTime = 10 * time.Minute
+
+// maxRemembered bounds the files that are known; those that nobody runs are forgotten
+// first.
+const maxRemembered = 4096
 
 // current tells whether a path still leads to the open file, and it is the one
 // that was attached: a new time stamp makes it another for discovery.

@@ -67,6 +67,9 @@ type Config struct {
 	// Inject has requests of clients carry the context of their span, where the kernel
 	// allows it.
 	Inject bool
+	// GoroutineAncestry has a call find the request that it is for also where goroutines
+	// started it through others, with nothing passed along.
+	GoroutineAncestry bool
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.
 	RingBufferSize int

@@ -141,26 +141,28 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// libraries are those whose programs may be loaded here.
+// libraries are those that are wanted, and whose programs may be loaded here.
 func (e *Engine) libraries() ([]probe.Library, error) {
-	if !e.config.Inject {
-		return withoutWriters(e.settings.Libraries), nil
-	}
-	refusal, err := attach.CheckWrites()
+	injects, err := e.mayInject()
 	if err != nil {
 		return nil, err
 	}
-	if refusal == "" {
-		return e.settings.Libraries, nil
-	}
-	e.settings.Logger.Info("Requests to other hosts carry no trace context: "+refusal+". On this host, and inside each process, traces are whole all the same; "+
-		"propagation.inject: off says that this is as you want it", zap.String("propagation.inject", "auto"))
-	return withoutWriters(e.settings.Libraries), nil
+	return slices.DeleteFunc(slices.Clone(e.settings.Libraries), func(l probe.Library) bool {
+		return l.Option == probe.Inject && !injects || l.Option == probe.GoroutineAncestry && !e.config.GoroutineAncestry
+	}), nil
 }
 
-// withoutWriters leaves out the libraries whose programs write to targets.
-func withoutWriters(libraries []probe.Library) []probe.Library {
-	return slices.DeleteFunc(slices.Clone(libraries), func(l probe.Library) bool { return l.Writes })
+func (e *Engine) mayInject() (bool, error) {
+	if !e.config.Inject {
+		return false, nil
+	}
+	refusal, err := attach.CheckWrites()
+	if err != nil || refusal == "" {
+		return err == nil, err
+	}
+	e.settings.Logger.Info("Requests to other hosts carry no trace context: " + refusal +
+		". On this host, traces are whole all the same. propagation.inject: off says that this is as you want it")
+	return false, nil
 }
 
 // run runs a reader. Its failure is reported, and stays so: what it does not

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/offsets"
@@ -28,6 +29,8 @@ type prepared struct {
 	goroutine  *plan.Goroutine
 	err        error
 	vanished   bool   // the process went away before its file could be opened
+	plugins    bool   // it can load plugins
+	settled    bool   // there is nothing to attach, and that follows from the file alone
 	leftAlone  string // the function that says that the program may trace itself, if it is left alone for that
 }
 
@@ -96,8 +99,10 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 	binary, planned, err := PlanFile(file, id.Size, exe, c.settings.Libraries, offsets.Default())
 	if err != nil {
 		p.err = err
+		p.settled = errors.Is(err, inspect.ErrNotGo) || errors.Is(err, inspect.ErrUnsupported)
 		return p
 	}
+	p.plugins = binary.Plugins
 	p.goVersion, p.goroutine, p.err = binary.GoVersion, planned.Goroutine, leftOut(planned)
 	// One in which nothing would be traced either way is told of as such.
 	used := planned.Traced() || p.err != nil
@@ -106,6 +111,7 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 		return p
 	}
 	if !planned.Traced() {
+		p.settled = true
 		return p
 	}
 	if p.attachment, err = c.kernel.Attach(file, index, planned); err != nil {

@@ -51,8 +51,8 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 func exampleRecord() []byte {
 	var head process.SpanHead
 	texts := []string{"", "GET", "/hello/world", "127.0.0.1:8080", "127.0.0.1:45678", "Go-http-client/1.1", "GET /hello/{name}"}
-	const fixed = int(unsafe.Sizeof(head)) + 4*8 // addresses; then status, protocol, flags, used
-	record := make([]byte, fixed+10, 1024)
+	const fixed = int(unsafe.Sizeof(head)) + 4*8 // addresses; then status, protocol, flags, used, whose trace
+	record := make([]byte, fixed+12, 1024)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.Start):], 1)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.End):], 2)
 	binary.LittleEndian.PutUint32(record[unsafe.Offsetof(head.Tgid):], 1)

@@ -58,7 +58,7 @@ func (f *File) FieldOffset(field model.Field, wanted map[string]bool) (offset ui
 
 // readLayouts finds the wanted structs. Go's linker puts all types into the unit
 // of package runtime: src/cmd/link/internal/ld/dwarf.go, dwarfGenerateDebugInfo
-// (Go 1.17 to 1.27). The other units are skipped unread.
+// (Go 1.17 to 1.27). The units before it are skipped unread.
 func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[string]bool) error {
 	info, abbrev, err := f.debugSections()
 	if err != nil {
@@ -78,6 +78,9 @@ func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[stri
 		}
 		if err := d.findStructs(structs, wanted); err != nil {
 			return fmt.Errorf("read the debug information: %w", err)
+		}
+		if len(structs) > 0 {
+			return nil // there is one such unit, and what follows need not be decompressed
 		}
 	}
 	return fmt.Errorf("%w: debug information of more than %d packages", ErrUnsupported, maxUnits)

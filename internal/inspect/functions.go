@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -10,10 +11,6 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// maxName bounds a function's name, in bytes. Generic ones get long; none that
-// is wanted is.
-const maxName = 512
-
 // newTracerProvider is how the name of the function ends that makes tracer providers
 // of OpenTelemetry's SDK (sdk/trace/provider.go of go.opentelemetry.io/otel), in a
 // vendor folder or a fork as well. The linker leaves out what is never called: a
@@ -21,25 +18,42 @@ const maxName = 512
 // dependencies does not have it.
 const newTracerProvider = "/sdk/trace.NewTracerProvider"
 
+// found is what one pass over the function table finds.
+type found struct {
+	functions      map[string]model.Function
+	tracerProvider string // the first function that makes one; "": there is none
+	inlined        *inlining
+}
+
 // functions finds the wanted functions in one pass over the table, whose entries
-// are relative to text, and the name of the one that makes tracer providers.
-func (f *File) functions(table *pclntab, text uint64, wanted []string) (found map[string]model.Function, tracerProvider string, err error) {
-	names := make(map[string]bool, len(wanted))
-	for _, name := range wanted {
-		names[name] = true
+// are relative to text, and collects the trees of what was inlined.
+func (f *File) functions(table *pclntab, text uint64, wanted []string) (found, error) {
+	names, providers, err := table.findNames(wanted)
+	if err != nil {
+		return found{}, err
 	}
-	found = make(map[string]model.Function, len(wanted))
-	reader := newNameReader(table)
+	all := found{functions: make(map[string]model.Function, len(wanted)), inlined: &inlining{table: table, names: names}}
+	reader := newFuncReader(table)
 	err = table.walk(func(entry, next, function uint64) error {
-		name, err := reader.name(function, names)
-		if err != nil || name == "" {
+		d, err := reader.read(function)
+		if err != nil {
 			return err
 		}
-		delete(names, name) // a table may claim it a million times
-		found[name], err = f.function(name, text+entry, text+next)
+		all.inlined.note(d, function)
+		if all.tracerProvider == "" {
+			all.tracerProvider = providers[d.name]
+		}
+		name, ok := names[d.name]
+		if !ok {
+			return nil
+		}
+		if _, ok := all.functions[name]; ok {
+			return nil // a table may claim it a million times
+		}
+		all.functions[name], err = f.function(name, text+entry, text+next)
 		return err
 	})
-	return found, reader.tracerProvider, err
+	return all, err
 }
 
 // function reads the code of a function that ends before next.
@@ -62,57 +76,120 @@ func (f *File) function(name string, entry, next uint64) (model.Function, error)
 	return function, nil
 }
 
-// nameReader reads functions' names through two windows that move forward with
-// the walk: both _funcs and names lie about in the order of the functions.
-type nameReader struct {
-	table     *pclntab
-	functions window
-	names     window
-	nameField int64 // offset of _func.nameOff
-	buffer    [maxName]byte
-	// tracerProvider is the first name that ends in newTracerProvider; "": none did.
-	tracerProvider string
+// maxPlaces bounds how often the table may have one of the wanted names: linkers
+// write a name once, or once for each ABI of the function.
+const maxPlaces = 4
+
+// findNames finds where the wanted names are, as offsets in the table's names, and
+// those that end in newTracerProvider.
+func (t *pclntab) findNames(wanted []string) (found, providers map[uint32]string, err error) {
+	places := make(map[string]int, len(wanted)) // how often each was found
+	longest := 0
+	for _, name := range wanted {
+		places[name] = 0
+		longest = max(longest, len(name))
+	}
+	found, providers = make(map[uint32]string, len(wanted)), map[uint32]string{}
+	area := io.NewSectionReader(t.reader, int64(t.names), int64(t.namesEnd-t.names))
+	reader := bufio.NewReaderSize(area, windowSize)
+	at := 0
+	for {
+		name, err := reader.ReadSlice(0)
+		if n := len(name) - 1; err == nil && n <= longest {
+			if seen, ok := places[string(name[:n])]; ok && seen < maxPlaces {
+				places[string(name[:n])]++
+				found[uint32(at)] = string(name[:n])
+			}
+		}
+		if err == nil && len(providers) < maxPlaces && bytes.HasSuffix(name, []byte(newTracerProvider+"\x00")) {
+			providers[uint32(at)] = string(name[:len(name)-1])
+		}
+		at += len(name)
+		switch {
+		case errors.Is(err, io.EOF):
+			return found, providers, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			n, err := discardName(reader)
+			if at += n; err != nil {
+				return found, providers, ignoreEOF(err)
+			}
+		case err != nil:
+			return nil, nil, fmt.Errorf("read its names: %w", err)
+		}
+	}
 }
 
-func newNameReader(t *pclntab) *nameReader {
-	r := &nameReader{table: t, nameField: 4} // behind entryOff
-	if t.old {
-		r.nameField = 8 // behind the address
+// discardName passes over the rest of a name, and says how long that was.
+func discardName(reader *bufio.Reader) (n int, err error) {
+	for {
+		rest, err := reader.ReadSlice(0)
+		n += len(rest)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return n, err
+		}
 	}
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// funcReader reads functions' descriptions (runtime._func) through a window that
+// moves forward with the walk: they lie about in the order of the functions.
+type funcReader struct {
+	table  *pclntab
+	window window
+	last   description
+}
+
+func newFuncReader(t *pclntab) *funcReader {
 	// In order, each byte is read little more than once. What is all out of
 	// order is no table that a linker made, and would be read for hours.
-	moves := 64 + 16*int(t.reader.Size()/windowSize)
-	r.functions = window{reader: t.reader, moves: moves}
-	r.names = window{reader: t.reader, moves: moves}
-	return r
+	return &funcReader{table: t, window: window{reader: t.reader, moves: 64 + 16*int(t.reader.Size()/windowSize)}}
 }
 
-// name returns the function's name if it is a wanted one, else "".
-func (r *nameReader) name(function uint64, wanted map[string]bool) (string, error) {
-	var number [4]byte
-	n, err := r.functions.read(number[:], int64(r.table.entries+function)+r.nameField)
+// Offsets in runtime._func (src/runtime/runtime2.go), in bytes. Its name comes
+// behind the entry, which is an address up to Go 1.17. The rest is that of Go 1.20
+// to 1.27.
+const (
+	funcName    = 4
+	funcOldName = 8
+	funcPCData  = 28 // how many tables by program counter it has
+	funcData    = 43 // how many other tables
+	funcTables  = 44 // those of the first kind, then those of the second
+	mostPCData  = 16 // Go 1.27 has five
+	funcLength  = funcTables + 4*(mostPCData+inlineData+1)
+)
+
+// description is what is read of a function's description.
+type description struct {
+	name uint32           // its offset in the table's names
+	rest [funcLength]byte // all of it, as far as it is there
+	n    int              // bytes in rest
+}
+
+// word is the 32-bit number at an offset in the description.
+func (d *description) word(at int) uint32 { return binary.LittleEndian.Uint32(d.rest[at:]) }
+
+// read reads one; it is good until the next is read.
+func (r *funcReader) read(function uint64) (*description, error) {
+	d := &r.last
+	n, err := r.window.read(d.rest[:], int64(r.table.entries+function))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if n < len(number) {
-		return "", errors.New("a function lies outside of it")
+	name := funcName
+	if r.table.old {
+		name = funcOldName
 	}
-	n, err = r.names.read(r.buffer[:], int64(r.table.names+uint64(binary.LittleEndian.Uint32(number[:]))))
-	if err != nil {
-		return "", err
+	if n < name+4 {
+		return nil, errors.New("a function lies outside of it")
 	}
-	end := bytes.IndexByte(r.buffer[:n], 0)
-	if end < 0 {
-		return "", nil
-	}
-	name := r.buffer[:end]
-	if r.tracerProvider == "" && bytes.HasSuffix(name, []byte(newTracerProvider)) {
-		r.tracerProvider = string(name)
-	}
-	if !wanted[string(name)] {
-		return "", nil
-	}
-	return string(name), nil
+	d.name, d.n = d.word(name), n
+	return d, nil
 }
 
 // windowSize is how much of a file a window holds, in bytes.
@@ -136,8 +213,8 @@ func (w *window) read(to []byte, at int64) (int, error) {
 		if w.moves--; w.moves < 0 {
 			return 0, errors.New("its functions are in no order")
 		}
-		// A quarter of the window stays behind the offset: names and functions
-		// are nearly, but not wholly, in order.
+		// A quarter of the window stays behind the offset: functions are nearly, but
+		// not wholly, in order.
 		w.start = max(at-windowSize/4, 0)
 		w.length, _ = w.reader.ReadAt(w.data[:], w.start) // what is missing shows in the length
 	}
@@ -145,4 +222,13 @@ func (w *window) read(to []byte, at int64) (int, error) {
 		return 0, nil
 	}
 	return copy(to, w.data[at-w.start:w.length]), nil
+}
+
+// name reads the name at an offset in the table's names; "" if there is none of a
+// length that is read.
+func (t *pclntab) name(at uint32) string {
+	var buffer [maxIdentifier]byte
+	n, _ := t.reader.ReadAt(buffer[:], int64(t.names)+int64(at)) // what is missing shows in n
+	end := bytes.IndexByte(buffer[:n], 0)
+	return string(buffer[:max(end, 0)])
 }

@@ -5,8 +5,10 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -58,6 +60,70 @@ func FuzzDebugInfo(f *testing.F) {
 	})
 }
 
+// FuzzFunctionTable changes the function table alone, in either layout.
+func FuzzFunctionTable(f *testing.F) {
+	for _, old := range []bool{false, true} {
+		f.Add(tiny{old: old}.pclntab(), old)
+	}
+	f.Fuzz(func(t *testing.T, table []byte, old bool) {
+		data := (tiny{old: old}).with(map[string][]byte{".gopclntab": table})
+		inspectBounded(t, bytes.NewReader(data), int64(len(data)))
+	})
+}
+
+// FuzzModuledata changes runtime.moduledata, or the relocations of which it is made.
+func FuzzModuledata(f *testing.F) {
+	fixed, moved := tiny{}.bytes(), tiny{pie: true}.bytes()
+	f.Add(contents(fixed, ".go.module"), false)
+	f.Add(contents(moved, ".rela.dyn"), true)
+	f.Fuzz(func(t *testing.T, words []byte, pie bool) {
+		whole, section := fixed, ".go.module"
+		if pie {
+			whole, section = moved, ".rela.dyn"
+		}
+		data := changed(whole, section, func(b []byte) { copy(b, words) })
+		inspectBounded(t, bytes.NewReader(data), int64(len(data)))
+	})
+}
+
+// FuzzBuildInfo changes the build information alone, in either form.
+func FuzzBuildInfo(f *testing.F) {
+	fixed, old := tiny{}, tiny{old: true}.bytes()
+	f.Add(fixed.buildInfo(), false)
+	f.Add(contents(old, ".go.buildinfo"), true)
+	mod := "\x30" + strings.Repeat("s", 16) + "path\ta.b/c\nmod\t" + strings.Repeat("e", 16)
+	f.Add(slices.Concat([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16), []byte("\x08go1.26.8"), []byte(mod)), false)
+	f.Fuzz(func(t *testing.T, info []byte, pointers bool) {
+		data := fixed.with(map[string][]byte{".go.buildinfo": info})
+		if pointers {
+			data = changed(old, ".go.buildinfo", func(b []byte) { copy(b, info) })
+		}
+		b, err := inspectBounded(t, bytes.NewReader(data), int64(len(data)))
+		if err == nil && (len(b.GoVersion) > 256 || !utf8.ValidString(b.GoVersion+b.Main.Path+b.Main.Version)) {
+			t.Errorf("Go %q, main module %q", b.GoVersion, b.Main)
+		}
+	})
+}
+
+// FuzzTypes looks for a type among any bytes.
+func FuzzTypes(f *testing.F) {
+	const name = "http.response"
+	description := make([]byte, 48) // internal/abi.Type of a struct of eight bytes
+	description[0], description[20], description[21], description[23], description[40] = 8, 1<<2, 8, 25, 48
+	f.Add(append(description, "\x00\x0d"+name...))
+	f.Fuzz(func(t *testing.T, types []byte) {
+		data := (tiny{}).with(map[string][]byte{".text": types})
+		file, err := inspect.Open(bytes.NewReader(data), int64(len(data)), "fuzz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, err := file.TypeAddress(tinyMain, name)
+		if err == nil && (address < tinyMain || address >= tinyText+uint64(len(data))) {
+			t.Errorf("it is at %#x, in a file of %d bytes at %#x", address, len(data), tinyText)
+		}
+	})
+}
+
 // inspectBounded does all that is ever done with an executable, and fails the
 // test if that takes more than it may.
 func inspectBounded(t *testing.T, reader io.ReaderAt, size int64) (*model.Binary, error) {
@@ -93,7 +159,10 @@ func inspectAll(reader io.ReaderAt, size int64) (*model.Binary, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An error of the debug information is an answer too.
+	// Errors are answers too.
+	if b.Moduledata != nil {
+		_, _ = f.TypeAddress(b.Moduledata[len(b.Moduledata)-1], "http.response")
+	}
 	_, _, _ = f.FieldOffset(status, map[string]bool{"net/http.response": true})
 	return b, nil
 }

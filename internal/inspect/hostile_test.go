@@ -145,7 +145,7 @@ func TestDamagedExecutablesAreErrorsOrAnswersNeverPanics(t *testing.T) {
 func lies() map[string][]byte {
 	whole, old, pie := tiny{}.bytes(), tiny{old: true}.bytes(), tiny{pie: true}.bytes()
 	word := binary.LittleEndian.PutUint64
-	many := append(words32(0xfffffff1, 8<<24|1<<16), words64(1<<17, 0, 0, 72, 0, 0, 0, 72+16)...)
+	many := append(words32(0xfffffff1, 8<<24|1<<16), words64(1<<17, 0, 0, 72, 72+16, 0, 72+16, 72+16)...)
 	many = append(many, "main.main\x00......"...)
 	for range 1 << 17 { // entry, _func
 		many = append(many, words32(0, 8<<17+4)...)

@@ -27,6 +27,10 @@ var (
 // MaxCode is how many bytes of a function's code are read at the most.
 const MaxCode = 32 << 10
 
+// loadsPlugin is the function that loads a plugin: src/plugin/plugin_dlopen.go. That
+// of programs without cgo, which cannot, is inlined.
+const loadsPlugin = "plugin.open"
+
 // maxSections bounds the section headers: Go's linker makes about 30, and a
 // header may claim 2^32.
 const maxSections = 1024
@@ -49,6 +53,8 @@ type File struct {
 	elf     *elf.File
 	arch    model.Arch
 	layouts *layouts // of the debug information; made when first asked for
+
+	functionTable uint64 // its virtual address, once it was found
 }
 
 // Open begins with a file of size bytes. path is for messages only. The reader
@@ -120,6 +126,7 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	if err != nil {
 		return nil, err
 	}
+	f.functionTable = table.address
 	info, err := f.buildInfo()
 	if err != nil {
 		return nil, err
@@ -140,6 +147,9 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	for _, setting := range info.Settings {
 		b.Settings[text(setting.Key)] = text(setting.Value)
 	}
+	if mode := b.Settings["-buildmode"]; mode == "plugin" || mode == "c-shared" || mode == "shared" {
+		return nil, fmt.Errorf("%w: a library (-buildmode=%s), which other programs load; what is in libraries is not traced", ErrUnsupported, mode)
+	}
 	for _, dep := range info.Deps {
 		m := model.Module{Path: text(dep.Path), Version: text(dep.Version)}
 		if dep.Replace != nil {
@@ -150,13 +160,19 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
 	data, noData := f.moduledata(table)
 	base, err := f.textBase(table, data, noData)
+	var in found
 	if err == nil {
-		b.Functions, b.TracerProvider, err = f.functions(table, base, wanted)
+		in, err = f.functions(table, base, append(slices.Clone(wanted), loadsPlugin))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
 	}
-	b.TracerProvider = text(b.TracerProvider)
+	b.Functions, b.TracerProvider = in.functions, text(in.tracerProvider)
+	if _, b.Plugins = b.Functions[loadsPlugin]; !slices.Contains(wanted, loadsPlugin) {
+		delete(b.Functions, loadsPlugin)
+	}
+	b.Inlined, err = f.inlined(in.inlined, data)
+	b.InlinedUnknown = err != nil
 	if noData == nil {
 		b.Text, b.Moduledata = data.text(), data[:]
 	}

@@ -79,6 +79,38 @@ func TestFunctionsAreWhereTheSymbolTableHasThem(t *testing.T) {
 	}
 }
 
+func TestWhatAProfileHadInlinedIsFound(t *testing.T) {
+	const end, loop = "net/http.(*response).finishRequest", "net/http.(*conn).serve"
+	b := inspectFile(t, testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Profiled}))
+	if b.InlinedUnknown || b.Inlined[end] != loop || len(b.Inlined) != 1 || !strings.HasSuffix(b.Settings["-pgo"], "server.pgo") {
+		t.Errorf("inlined %v (unknown: %t), profile %q", b.Inlined, b.InlinedUnknown, b.Settings["-pgo"])
+	}
+	for _, release := range testbinary.Releases() {
+		for _, form := range []testbinary.Form{testbinary.Stripped, testbinary.PIE} {
+			b := inspectFile(t, testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: form}))
+			if len(b.Inlined) != 0 || b.InlinedUnknown {
+				t.Errorf("Go %s, %s: inlined %v (unknown: %t), without a profile", release, form, b.Inlined, b.InlinedUnknown)
+			}
+		}
+	}
+}
+
+func TestWhatIsSmallIsFoundInlinedInEveryLayout(t *testing.T) {
+	const small = "net.(*UnixAddr).Network"
+	for _, release := range testbinary.Releases() {
+		for _, form := range []testbinary.Form{testbinary.Stripped, testbinary.PIE} {
+			b, err := open(t, testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: form})).Binary([]string{small})
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := release != "1.17.13" && release != "1.18.10" // had no profiles yet
+			if into := b.Inlined[small]; (into != "") != read {
+				t.Errorf("Go %s, %s: inlined into %q", release, form, into)
+			}
+		}
+	}
+}
+
 func TestStrippingMovesNoFunction(t *testing.T) {
 	for _, release := range testbinary.Releases() {
 		t.Run(release, func(t *testing.T) {

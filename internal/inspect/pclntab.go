@@ -39,9 +39,14 @@ type pclntab struct {
 	reader    *io.SectionReader
 	functions uint64 // their number
 	names     uint64 // offset of the names
+	namesEnd  uint64 // where they end: the table of files' names by package is behind them
+	pcTables  uint64 // offset of the tables by program counter
 	entries   uint64 // offset of the table of (entry, function) pairs
 	old       bool   // layout of Go 1.16 and 1.17: pairs of addresses
-	textStart uint64 // as the table says; 0: it does not
+	// noInlining: its functions do not say what was inlined into them in the way
+	// that is read, that of Go 1.20 and later.
+	noInlining bool
+	textStart  uint64 // as the table says; 0: it does not
 }
 
 // pclntab finds the table, by its section or, where that was merged with others
@@ -94,15 +99,17 @@ func readTable(address uint64, reader *io.SectionReader) (*pclntab, error) {
 	t.functions = word(0)
 	switch magic := binary.LittleEndian.Uint32(header[:]); magic {
 	case magic116:
-		t.old, t.names, t.entries = true, word(2), word(6)
+		t.old, t.names, t.namesEnd, t.entries = true, word(2), word(3), word(6)
+		t.noInlining = true
 	case magic118, magic120:
-		t.textStart, t.names, t.entries = word(2), word(3), word(7)
+		t.textStart, t.names, t.namesEnd, t.pcTables, t.entries = word(2), word(3), word(4), word(6), word(7)
+		t.noInlining = magic == magic118
 	default:
 		return nil, fmt.Errorf("%w: a layout that is not known (magic number %#x)", ErrUnsupported, magic)
 	}
 	size := uint64(reader.Size())
-	if t.functions == 0 || t.functions > maxFunctions || t.names >= size || t.entries >= size {
-		return nil, fmt.Errorf("it claims %d functions, names at %#x and entries at %#x of %#x bytes", t.functions, t.names, t.entries, size)
+	if t.functions == 0 || t.functions > maxFunctions || t.names >= t.namesEnd || t.namesEnd > size || t.pcTables > size || t.entries >= size {
+		return nil, fmt.Errorf("it claims %d functions, names from %#x to %#x and entries at %#x of %#x bytes", t.functions, t.names, t.namesEnd, t.entries, size)
 	}
 	return t, nil
 }

@@ -78,11 +78,11 @@ func (t tiny) parts() []*part {
 func (t tiny) pclntab() []byte {
 	const names = "main.main\x00......"
 	if t.old {
-		table := append(words32(0xfffffffa, 8<<24|1<<16), words64(1, 0, 72, 0, 0, 0, 72+16, 0)...)
+		table := append(words32(0xfffffffa, 8<<24|1<<16), words64(1, 0, 72, 72+16, 0, 72+16, 72+16, 0)...)
 		table = append(append(table, names...), words64(tinyMain, 24, tinyMain+2)...)
 		return append(append(table, words64(tinyMain)...), words32(0, 0)...)
 	}
-	table := append(words32(0xfffffff1, 8<<24|1<<16), words64(1, 0, 0, 72, 0, 0, 0, 72+16)...)
+	table := append(words32(0xfffffff1, 8<<24|1<<16), words64(1, 0, 0, 72, 72+16, 0, 72+16, 72+16)...)
 	table = append(table, names...)
 	return append(table, words32(0, 12, 2, 0, 0)...) // entry, _func, end; its entryOff, nameOff
 }
@@ -203,6 +203,12 @@ func changed(executable []byte, section string, change func(data []byte)) []byte
 	s := f.Section(section)
 	change(c[s.Offset : s.Offset+s.FileSize])
 	return c
+}
+
+// contents are a section's.
+func contents(executable []byte, section string) (data []byte) {
+	changed(executable, section, func(b []byte) { data = slices.Clone(b) })
+	return data
 }
 
 func deflate(data []byte) []byte {

@@ -42,7 +42,11 @@ func (f *File) TypeAddress(types uint64, name string) (address uint64, err error
 	if name == "" || len(name) >= longestShort {
 		return 0, errors.New("a name of that length is not sought")
 	}
-	area := f.fromAddress(types)
+	most := uint64(maxTypes)
+	if f.functionTable > types {
+		most = min(most, f.functionTable-types) // linkers put that behind them
+	}
+	area := f.fromAddress(types, most)
 	if area == nil {
 		return 0, errors.New("where its types are described is not in the file")
 	}
@@ -65,12 +69,13 @@ func (f *File) TypeAddress(types uint64, name string) (address uint64, err error
 	return types + uint64(found[0]), nil
 }
 
-// fromAddress is the file's part from a virtual address to the end of its segment.
-func (f *File) fromAddress(address uint64) *io.SectionReader {
+// fromAddress is the file's part from a virtual address to the end of its segment,
+// or the first bytes of that.
+func (f *File) fromAddress(address uint64, most uint64) *io.SectionReader {
 	for _, p := range f.elf.Progs {
 		if p.Type == elf.PT_LOAD && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
 			from := address - p.Vaddr
-			return io.NewSectionReader(f.reader, int64(p.Off+from), int64(min(p.Filesz-from, maxTypes)))
+			return io.NewSectionReader(f.reader, int64(p.Off+from), int64(min(p.Filesz-from, most)))
 		}
 	}
 	return nil
@@ -80,49 +85,59 @@ func (f *File) fromAddress(address uint64) *io.SectionReader {
 // happens to have the same bytes.
 const maxNames = 16
 
-// findNames finds where a name may lie, each with whether it has a star in front.
-// Before it are its flags and its length: internal/abi.Name.
-func findNames(area *io.SectionReader, name string) (map[uint32]bool, error) {
-	names := map[uint32]bool{}
-	for _, star := range []bool{false, true} {
-		text := name
-		if star {
-			text = "*" + name
-		}
-		pattern := append([]byte{byte(len(text))}, text...)
-		err := eachWindow(area, len(pattern), func(start int64, window []byte) error {
-			for at := 0; ; at++ {
-				next := bytes.Index(window[at:], pattern)
-				if next < 0 {
-					return nil
-				}
-				at += next
-				if flags := start + int64(at) - 1; flags >= 0 {
-					names[uint32(flags)] = star
-				}
-				if len(names) > maxNames {
-					return fmt.Errorf("%w: %d texts look like the name of a type", ErrUnsupported, len(names))
-				}
+// nameAt is where a name may lie, from the first description, and whether it has a
+// star in front.
+type nameAt struct {
+	offset uint32
+	star   bool
+}
+
+// findNames finds where a name may lie. Before it are its flags and its length:
+// internal/abi.Name.
+func findNames(area *io.SectionReader, name string) ([]nameAt, error) {
+	var names []nameAt
+	pattern := []byte(name)
+	const before = 3 // flags, length, and the star
+	size := before + len(pattern)
+	err := eachWindow(area, size, func(start int64, window []byte) error {
+		for at := before; at < len(window); at++ {
+			next := bytes.Index(window[at:], pattern)
+			if next < 0 {
+				return nil
 			}
-		})
-		if err != nil {
-			return nil, err
+			at += next
+			found := nameAt{offset: uint32(start + int64(at) - 2)}
+			switch {
+			case window[at-1] == byte(len(name)):
+			case window[at-1] == '*' && window[at-2] == byte(len(name)+1):
+				found = nameAt{offset: found.offset - 1, star: true}
+			default:
+				continue
+			}
+			if !slices.Contains(names, found) {
+				names = append(names, found)
+			}
+			if len(names) > maxNames {
+				return fmt.Errorf("%w: %d texts look like the name of a type", ErrUnsupported, len(names))
+			}
 		}
-	}
-	return names, nil
+		return nil
+	})
+	return names, err
 }
 
 // findDescriptions finds the descriptions of types that have one of the names, as
 // distances from the first.
-func findDescriptions(area *io.SectionReader, names map[uint32]bool) ([]int64, error) {
+func findDescriptions(area *io.SectionReader, names []nameAt) ([]int64, error) {
 	var found []int64
 	err := eachWindow(area, typeLength, func(start int64, window []byte) error {
 		first := int((typeAligned - start%typeAligned) % typeAligned)
 		for at := first; at+typeLength <= len(window); at += typeAligned {
-			d := window[at : at+typeLength]
-			star, ok := names[binary.LittleEndian.Uint32(d[typeStr:])]
-			if ok && describes(d, star) && !slices.Contains(found, start+int64(at)) {
-				found = append(found, start+int64(at))
+			offset := binary.LittleEndian.Uint32(window[at+typeStr:])
+			for _, name := range names {
+				if name.offset == offset && describes(window[at:at+typeLength], name.star) && !slices.Contains(found, start+int64(at)) {
+					found = append(found, start+int64(at))
+				}
 			}
 			if len(found) > maxNames {
 				return fmt.Errorf("%w: %d types are called so", ErrUnsupported, len(found))

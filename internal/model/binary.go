@@ -50,11 +50,19 @@ type Binary struct {
 	Stripped  bool              `json:"stripped"`           // no symbol table (the pclntab is always there)
 	DWARF     bool              `json:"dwarf"`              // has .debug_info
 	PIE       bool              `json:"pie"`
+	// Plugins: it can load plugins (-buildmode=plugin), whose code is not looked at.
+	Plugins bool `json:"plugins,omitempty"`
 	// TracerProvider is the function that makes tracer providers of OpenTelemetry's
 	// SDK, by its full name, if the binary has it: who has it makes spans of its own.
 	TracerProvider string `json:"tracer_provider,omitempty"`
 	// Functions holds those of the wanted functions that exist, by symbol name.
 	Functions map[string]Function `json:"-"`
+	// Inlined holds those of the wanted functions that the compiler has inlined
+	// somewhere, each with one function that it was inlined into: a probe on the
+	// function does not see those calls. InlinedUnknown says that it is not known
+	// which.
+	Inlined        map[string]string `json:"inlined,omitempty"`
+	InlinedUnknown bool              `json:"inlined_unknown,omitempty"`
 	// Text is the virtual address, as linked, that the code starts at, and
 	// Moduledata the first words of runtime.moduledata, as they are once the
 	// binary was loaded at the addresses that it was linked for. Without

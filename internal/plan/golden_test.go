@@ -158,11 +158,7 @@ func inspectFile(t *testing.T, path string) *model.Binary {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var symbols []string
-	for _, hook := range server.Hooks {
-		symbols = append(symbols, hook.Symbol)
-	}
-	b, err := f.Binary(symbols)
+	b, err := f.Binary(probe.Symbols([]probe.Library{server, goroutines}))
 	if err != nil {
 		t.Fatal(err)
 	}

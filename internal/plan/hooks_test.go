@@ -133,6 +133,51 @@ func planPairs(t *testing.T, b *model.Binary, functions ...string) plan.Library 
 	}, nil).Libraries[0]
 }
 
+func TestAFunctionThatWasInlinedSomewhereIsNotCountedOn(t *testing.T) {
+	code, err := hex.DecodeString("493b6610760555")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile := map[string]string{"-pgo": "cpu.pgo"}
+	for name, c := range map[string]struct {
+		binary  model.Binary
+		leftOut string
+		notes   string
+	}{
+		"nothing was": {binary: model.Binary{Settings: profile}},
+		"one that is needed, without a profile": {
+			binary: model.Binary{Settings: map[string]string{"-compiler": "gc"}, Inlined: map[string]string{"p.serve": "p.loop"}},
+			notes:  "p.serve: the compiler has inlined calls of it into p.loop",
+		},
+		"one that is needed":                {binary: model.Binary{Inlined: map[string]string{"p.serve": "p.loop"}}, leftOut: "inlined calls of it into p.loop"},
+		"one that is optional":              {binary: model.Binary{Settings: profile, Inlined: map[string]string{"p.end": "p.loop"}}, notes: "p.end: the compiler has inlined calls of it into p.loop"},
+		"one that is, without a profile":    {binary: model.Binary{Inlined: map[string]string{"p.end": "p.loop"}}},
+		"nobody knows, with a profile":      {binary: model.Binary{Settings: profile, InlinedUnknown: true}, notes: "not known"},
+		"nobody knows, and it is no matter": {binary: model.Binary{InlinedUnknown: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := c.binary
+			b.GoVersion, b.Arch = "1.26.8", model.AMD64
+			b.Functions = map[string]model.Function{"p.serve": {Code: code}, "p.end": {Code: code}}
+			l := plan.Build(&b, []probe.Library{optHook}, known(0), nil).Libraries[0]
+			if !strings.Contains(l.LeftOut, c.leftOut) || (l.LeftOut == "") != (c.leftOut == "") {
+				t.Errorf("left out: %q", l.LeftOut)
+			}
+			if notes := strings.Join(l.Notes, "; "); !strings.Contains(notes, c.notes) || (notes == "") != (c.notes == "") {
+				t.Errorf("notes: %q", notes)
+			}
+		})
+	}
+	everywhere := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Settings: profile, Inlined: map[string]string{"p.serve": "p.loop"}}
+	if l := plan.Build(everywhere, []probe.Library{optHook}, known(0), nil).Libraries[0]; l.Unused || !strings.Contains(l.LeftOut, "p.loop") {
+		t.Errorf("inlined everywhere: unused %t, left out %q", l.Unused, l.LeftOut)
+	}
+	everywhere.Settings = nil
+	if l := plan.Build(everywhere, []probe.Library{optHook}, known(0), nil).Libraries[0]; !l.Unused {
+		t.Errorf("inlined everywhere without a profile: left out %q", l.LeftOut)
+	}
+}
+
 func TestHooksThatBelongTogetherAreThereTogether(t *testing.T) {
 	for name, c := range map[string]struct {
 		functions []string

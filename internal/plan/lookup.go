@@ -29,7 +29,7 @@ type DWARF func(model.Field) (offset uint64, exists bool, err error)
 func Lookup(b *model.Binary, marks []probe.Mark, table Table, dwarf DWARF) model.FieldLookup {
 	present := map[string][]model.Field{}
 	for _, mark := range marks {
-		if _, ok := b.Functions[mark.Symbol()]; ok {
+		if has(b, mark.Symbol()) {
 			present[mark.Module] = append(present[mark.Module], mark.Field())
 		}
 	}
@@ -64,9 +64,8 @@ var errUnsaid = errors.New("the build information has no version of it")
 // it is one that its authors released. A module that was replaced is another one.
 func moduleVersion(b *model.Binary, module string) (string, error) {
 	if module == model.ModuleStd {
-		// "1.26.8 X:nocoverageredesign": the experiments follow the version.
-		version, suffix, _ := strings.Cut(b.GoVersion, " ")
-		if !released(version) || suffix != "" && !strings.HasPrefix(suffix, "X:") {
+		version, _ := splitExperiments(b.GoVersion)
+		if !released(version) {
 			return "", fmt.Errorf("the tables know the releases of Go, and %q is none", b.GoVersion)
 		}
 		return version, nil

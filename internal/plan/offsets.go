@@ -99,13 +99,13 @@ func linked(b *model.Binary, library *probe.Library, module string) bool {
 // lookup for all others.
 func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (model.FieldOffset, error) {
 	if field == mapLayoutField {
-		layout, err := mapLayout(b)
+		layout, err := mapLayout(b, lookup)
 		return model.FieldOffset{Offset: layout, Exists: err == nil, Source: model.SourceRuntime}, err
 	}
 	if field == probe.GoidGenerator {
 		return goidGenerator(b)
 	}
-	if otherMaps(b, field) {
+	if otherMaps(b, field, lookup) {
 		return model.FieldOffset{Source: model.SourceRuntime}, nil
 	}
 	answer, err := lookup(field)

@@ -164,13 +164,21 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 				continue
 			}
 		}
+		into, inlined := b.Inlined[hook.Symbol]
 		switch err := l.add(b, &hook); {
+		case inlined && !hook.Optional && (profiled(b) || len(b.Settings) == 0):
+			failures.add(hook.Symbol, fmt.Sprintf("the compiler has inlined calls of it into %s, where they are not seen (built with -pgo=off it would be traced)", into))
+		case err == nil && inlined && (profiled(b) || !hook.Optional):
+			notes.add(hook.Symbol, fmt.Sprintf("the compiler has inlined calls of it into %s, where they are not seen", into))
 		case err == nil:
 		case hook.Optional:
 			notes.add(hook.Symbol, err.Error())
 		default:
 			failures.add(hook.Symbol, err.Error())
 		}
+	}
+	if b.InlinedUnknown && profiled(b) {
+		notes.add("what was inlined because of the profile that it was built with", "this version of Go writes it down in a way that is not known; such calls would not be seen")
 	}
 	l.addFields(b, library, lookup, &failures, &notes)
 	for _, t := range library.Types {
@@ -187,10 +195,7 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 
 // wanted tells whether a binary has what a hook is for.
 func wanted(b *model.Binary, library *probe.Library, hook *probe.Hook) bool {
-	has := func(symbol string) bool {
-		_, exists := b.Functions[symbol]
-		return exists
-	}
+	has := func(symbol string) bool { return has(b, symbol) }
 	if has(hook.Without) || hook.Arch != "" && hook.Arch != b.Arch {
 		return false
 	}
@@ -240,9 +245,20 @@ func (r reasons) list() []string {
 // ends; those of optional hooks alone are not worth it, but for who works for others.
 func uses(b *model.Binary, library *probe.Library) bool {
 	for _, hook := range library.Hooks {
-		if _, ok := b.Functions[hook.Symbol]; ok && (!hook.Optional || library.Auxiliary) {
+		if has(b, hook.Symbol) && (!hook.Optional || library.Auxiliary) {
 			return true
 		}
 	}
 	return false
 }
+
+// has tells whether a binary has a function, be it only where a profile had it inlined.
+// What is inlined without one is small, and may be there for the sake of a type alone.
+func has(b *model.Binary, symbol string) bool {
+	_, exists := b.Functions[symbol]
+	return exists || profiled(b) && b.Inlined[symbol] != ""
+}
+
+// profiled tells whether a binary was optimized by a profile: without one the
+// compiler inlines none of the functions that must be seen.
+func profiled(b *model.Binary) bool { return b.Settings["-pgo"] != "" }

@@ -215,16 +215,35 @@ func TestTheLayoutOfMapsFollowsFromGoAndItsExperiments(t *testing.T) {
 		{"1.24.0", "", 2},
 		{"1.24.3", "noswissmap", 1},
 		{"1.25.1 X:nocoverageredesign,noswissmap", "", 1},
-		{"1.26.8 X:nocoverageredesign", "nocoverageredesign", 2},
+		{"1.26.8-X:nocoverageredesign", "nocoverageredesign", 2},
+		{"1.27.4-X:mapsplitgroup", "", probe.Absent},
 		{"1.26.8", "noswissmap", 2}, // gone since 1.26
 		{"1.27.4", "mapsplitgroup", probe.Absent},
 		{"devel go1.28-abc", "", probe.Absent},
+		{"1.28.0", "", probe.Absent},
 	} {
 		b := serverBinary(test.version)
 		b.Settings = map[string]string{"GOEXPERIMENT": test.experiments}
 		l := plan.Build(b, []probe.Library{server}, known(120), nil).Libraries[0]
 		if got := binary.LittleEndian.Uint32(l.Offsets); got != test.layout || !l.Traced() {
 			t.Errorf("Go %s with %q has layout %#x, left out: %q", test.version, test.experiments, got, l.LeftOut)
+		}
+	}
+}
+
+func TestTheLayoutOfMapsOfANewerGoIsThatWhichItsDebugInformationDescribes(t *testing.T) {
+	for _, version := range []string{"1.28.0", "1.28rc1", "devel go1.28-abc"} {
+		for layout, described := range map[uint32]bool{2: true, probe.Absent: false} {
+			lookup := func(field model.Field) (model.FieldOffset, error) {
+				if field == probe.HeaderSlots {
+					return model.FieldOffset{Exists: described, Source: model.SourceDWARF}, nil
+				}
+				return known(120)(field)
+			}
+			l := plan.Build(serverBinary(version), []probe.Library{server}, lookup, nil).Libraries[0]
+			if got := binary.LittleEndian.Uint32(l.Offsets); got != layout {
+				t.Errorf("Go %s, whose slots are described: %t, has layout %#x", version, described, got)
+			}
 		}
 	}
 }
@@ -263,7 +282,10 @@ func serverBinary(version string) *model.Binary {
 
 // known answers every question with one offset.
 func known(offset uint64) model.FieldLookup {
-	return func(model.Field) (model.FieldOffset, error) {
+	return func(field model.Field) (model.FieldOffset, error) {
+		if field == probe.HeaderSlots {
+			return model.FieldOffset{}, errors.New("the binary has no debug information")
+		}
 		return model.FieldOffset{Offset: offset, Exists: true, Source: model.SourceTable}, nil
 	}
 }

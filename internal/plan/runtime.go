@@ -51,13 +51,18 @@ const (
 const (
 	firstSwiss     = 24
 	lastNoSwissMap = 25
+	lastKnownMap   = 27
 )
 
-// mapLayout follows from the version of Go and its experiments:
-// src/internal/buildcfg/exp.go, src/internal/goexperiment/flags.go.
-func mapLayout(b *model.Binary) (uint64, error) {
+// mapLayout follows from the version of Go and its experiments
+// (src/internal/buildcfg/exp.go, src/internal/goexperiment/flags.go). Of a Go that is
+// newer than those that were looked at, the debug information must describe it.
+func mapLayout(b *model.Binary, lookup model.FieldLookup) (uint64, error) {
 	minor, ok := goMinor(b.GoVersion)
-	if !ok {
+	if !ok || minor > lastKnownMap {
+		if answer, err := lookup(probe.HeaderSlots); err == nil && answer.Exists {
+			return mapSwiss, nil
+		}
 		return 0, fmt.Errorf("the layout of maps is not known for Go %s", b.GoVersion)
 	}
 	on := experiments(b)
@@ -73,21 +78,31 @@ func mapLayout(b *model.Binary) (uint64, error) {
 }
 
 // experiments lists the experiments that a binary was built with. The build
-// settings name them, and so does the version where there are no settings:
-// "1.26.8 X:noswissmap" (src/internal/buildcfg/exp.go, and
-// src/cmd/link/internal/ld/main.go for the version).
+// settings name them (src/internal/buildcfg/exp.go), and so does the version where
+// there are no settings.
 func experiments(b *model.Binary) []string {
-	_, of, _ := strings.Cut(b.GoVersion, " X:")
+	_, of := splitExperiments(b.GoVersion)
 	return append(strings.Split(b.Settings["GOEXPERIMENT"], ","), strings.Split(of, ",")...)
+}
+
+// splitExperiments takes the experiments off a version of Go: "1.25.1 X:noswissmap"
+// up to Go 1.25, "1.26.8-X:nodwarf5" since (src/cmd/link/internal/ld/main.go).
+func splitExperiments(goVersion string) (version, experiments string) {
+	for _, separator := range []string{" X:", "-X:"} {
+		if version, experiments, found := strings.Cut(goVersion, separator); found {
+			return version, experiments
+		}
+	}
+	return goVersion, ""
 }
 
 // otherMaps tells whether a field belongs to the layout of maps that the binary
 // does not use.
-func otherMaps(b *model.Binary, field model.Field) bool {
+func otherMaps(b *model.Binary, field model.Field, lookup model.FieldLookup) bool {
 	if field.Module != model.ModuleStd {
 		return false
 	}
-	layout, err := mapLayout(b)
+	layout, err := mapLayout(b, lookup)
 	switch {
 	case err != nil:
 		return false

@@ -30,7 +30,13 @@ func choose(b *model.Binary, hook probe.Hook) ([]Site, error) {
 	if strings.HasPrefix(hook.Symbol, fipsPackages) {
 		return nil, errors.New("functions of the FIPS module are never probed")
 	}
-	found, err := find(b.Arch, hook.Event, function.Code)
+	var found []instruction
+	var err error
+	if hook.Event == probe.Call {
+		found, err = findCall(b, function, hook.Callee)
+	} else {
+		found, err = find(b.Arch, hook.Event, function.Code)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -20,11 +20,17 @@ const (
 	Enter Event = iota
 	// Return fires once for each return, with the results in the registers.
 	Return
+	// Call fires where the function is about to call another one, by its only direct call of
+	// that, with the other's arguments in the registers.
+	Call
 )
 
 func (e Event) String() string {
-	if e == Return {
+	switch e {
+	case Return:
 		return "return"
+	case Call:
+		return "call"
 	}
 	return "enter"
 }
@@ -33,6 +39,7 @@ func (e Event) String() string {
 type Hook struct {
 	Symbol  string // full name of the function: "net/http.(*response).finishRequest"
 	Event   Event
+	Callee  string // full name of the function that is called; for Call only
 	Program string // name of the program in the library's object
 	// Optional hooks may find no function, or none that can be probed: the
 	// library is then traced without them.
@@ -134,6 +141,10 @@ const Absent = ^uint32(0)
 // start of its code.
 var ModuleTypes = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "moduledata", Field: "types"}
 
+// HeaderSlots is a field of what the compiler makes for a map of headers, if its
+// groups hold slots of a key and an element each. Only debug information tells.
+var HeaderSlots = model.Field{Module: model.ModuleStd, Package: "noalg", Struct: "map.group[string][]string", Field: "slots"}
+
 // GoidGenerator is no field of a struct: its slot gets where runtime.sched.goidgen is, the
 // last id that was given out to a goroutine, as a distance from the start of the binary's code.
 var GoidGenerator = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "sched", Field: "goidgen"}
@@ -183,6 +194,9 @@ func Symbols(libraries []Library) []string {
 	for _, library := range libraries {
 		for _, hook := range library.Hooks {
 			symbols = append(symbols, hook.Symbol)
+			if hook.Callee != "" {
+				symbols = append(symbols, hook.Callee)
+			}
 			symbols = append(symbols, hook.With...)
 			if hook.Without != "" {
 				symbols = append(symbols, hook.Without)
@@ -203,24 +217,35 @@ func Symbols(libraries []Library) []string {
 	return symbols
 }
 
-// Structs is the set of structs of those fields, each as "package.Struct".
+// Structs is the set of structs of those fields, and of what debug information alone
+// is asked for, each as "package.Struct".
 func Structs(libraries []Library) map[string]bool {
 	structs := map[string]bool{}
-	for _, field := range Fields(libraries) {
+	for _, field := range append(Fields(libraries), HeaderSlots) {
 		structs[field.Package+"."+field.Struct] = true
 	}
 	return structs
 }
 
+// Option is something that a user may want or not.
+type Option uint8
+
+const (
+	Always Option = iota
+	// Inject lets programs write to the memory of targets, which not every kernel does.
+	Inject
+	// GoroutineAncestry has a probe in the start of goroutines.
+	GoroutineAncestry
+)
+
 // Library is one instrumented library.
 type Library struct {
-	Name   string // "net/http": names the scope, the log lines and the inspection's sections
+	Name string // "net/http": names the scope, the log lines and the inspection's sections
 	// Auxiliary libraries have no spans, but work for others: all of their hooks have
 	// IfTraced.
 	Auxiliary bool
-	// Writes says that the library's programs write to the memory of targets, which
-	// not every kernel lets them, nor every user.
-	Writes bool
+	// Option is what has to be wanted, and possible, for the library to be loaded.
+	Option Option
 	Hooks  []Hook
 	Fields []Field
 	// Functions are what types are known by; nothing is attached to them.

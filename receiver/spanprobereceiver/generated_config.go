@@ -8,6 +8,8 @@ import (
 
 // Propagation how traces go on where a request leaves a process.
 type Propagation struct {
+	// Whether a call is known to be for a request also where goroutines have started each other on the way to it, with no context passed along. It takes a probe where goroutines are started.
+	GoroutineAncestry bool `mapstructure:"goroutine_ancestry"`
 	// Whether requests to other hosts carry a traceparent header: "auto" has them carry it where the kernel lets a program write to another process, "off" never does.
 	Inject string `mapstructure:"inject"`
 	// prevent unkeyed literal initialization
@@ -17,7 +19,8 @@ type Propagation struct {
 // NewDefaultPropagation returns a new Propagation with default values consistent with the annotations in the schema.
 func NewDefaultPropagation() Propagation {
 	return Propagation{
-		Inject: "auto",
+		GoroutineAncestry: false,
+		Inject:            "auto",
 	}
 }
 

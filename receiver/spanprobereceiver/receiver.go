@@ -50,14 +50,15 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 	}
 	r := &tracesReceiver{config: c, logger: settings.Logger, telemetry: telemetry}
 	r.engine, err = engine.New(engine.Config{
-		Targets:        engineTargets(c.Targets),
-		Exclude:        engineTargets(c.Exclude),
-		URLQuery:       engine.QueryMode(c.URLQuery),
-		Instrumented:   engine.InstrumentedMode(c.Instrumented),
-		Sampler:        sampler,
-		Inject:         c.Propagation.Inject == injectAuto,
-		RingBufferSize: c.RingBufferSize,
-		MaxActiveSpans: c.MaxActiveSpans,
+		Targets:           engineTargets(c.Targets),
+		Exclude:           engineTargets(c.Exclude),
+		URLQuery:          engine.QueryMode(c.URLQuery),
+		Instrumented:      engine.InstrumentedMode(c.Instrumented),
+		Sampler:           sampler,
+		Inject:            c.Propagation.Inject == injectAuto,
+		GoroutineAncestry: c.Propagation.GoroutineAncestry,
+		RingBufferSize:    c.RingBufferSize,
+		MaxActiveSpans:    c.MaxActiveSpans,
 	}, engine.Settings{
 		Logger:    settings.Logger,
 		Libraries: all.Libraries(),

@@ -230,3 +230,12 @@ func TestTheSinkAnswersEachLineWithItsCounts(t *testing.T) {
 		t.Errorf("got %q: %v", lines[2], err)
 	}
 }
+
+func TestFunctionsAreCountedInExecutablesOfGoAlone(t *testing.T) {
+	if n := countFunctions("/proc/self/exe"); n < 1000 {
+		t.Errorf("this test has %d functions", n)
+	}
+	if n := countFunctions("bench_test.go"); n != 0 {
+		t.Errorf("its source has %d functions", n)
+	}
+}

@@ -72,6 +72,10 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 	if err := measureCalls(ctx, b, run, progress); err != nil {
 		return nil, err
 	}
+	fmt.Fprintln(progress, "inspecting binaries")
+	if run.Inspected, err = inspectBinaries(ctx, b, root); err != nil {
+		return nil, err
+	}
 	if strings.Contains(o.cases, report.Probed) {
 		fmt.Fprintln(progress, "counting the hits of probes")
 		if run.Hits, err = countHits(ctx, b, &run.Settings); err != nil {

@@ -24,7 +24,7 @@ func TestPipelinedRequestsOfAnUntracedClientHaveNoParent(t *testing.T) {
 	}
 	defer c.Close()
 	pipeline(t, c, "pipelined", 0, many)
-	compare(t, tracer, []link{{order: order{Name: "pipelined", Requests: many}, alone: true, one: true}})
+	compare(t, tracer, []link{{order: order{Name: "pipelined", Requests: many}, untraced: theClient, one: true}})
 }
 
 // pipeline sends so many requests before it reads the first answer.
@@ -111,7 +111,7 @@ func TestTheNextConnectionFromAnAddressIsAnother(t *testing.T) {
 	traced := link{order: order{
 		Name: "traced", Requests: few, AtOnce: 1, Protocol: "http1", Close: true, Reset: true, LocalPort: local.Port,
 	}, listener: "http ipv4"}
-	untraced := link{order: order{Name: "untraced", Requests: few}, alone: true}
+	untraced := link{order: order{Name: "untraced", Requests: few}, untraced: theClient}
 	traced.Requests, untraced.Requests = 1, 1
 	for i := range few {
 		traced.First, untraced.First = i, i

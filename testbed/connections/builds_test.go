@@ -1,13 +1,21 @@
 package connections
 
-import "github.com/spanprobe/spanprobe/testbed/internal/target"
+import (
+	"strings"
+
+	"github.com/spanprobe/spanprobe/testbed/internal/target"
+)
 
 // ends are what the programs at both ends are built with.
 type ends struct{ client, server target.Build }
 
 // build is a peer as a release of Go and one of gRPC make it.
 func build(goVersion, grpc string, flags ...string) target.Build {
-	return target.Build{Source: "testbed/connections/peer", Go: goVersion, Flags: flags, Modules: []string{"google.golang.org/grpc@v" + grpc}}
+	b := target.Build{Source: "testbed/connections/peer", Go: goVersion, Flags: flags, Modules: []string{"google.golang.org/grpc@v" + grpc}}
+	if grpc == "1.33.1" {
+		b.Modules = append(b.Modules, "google.golang.org/protobuf@v1.25.0") // which it does not ask for itself
+	}
+	return b
 }
 
 var (
@@ -16,7 +24,14 @@ var (
 	oldest = build("1.20.14", "1.58.0", target.Stripped)
 )
 
-func (e ends) String() string { return e.client.Go + " to " + e.server.Go }
+func (e ends) String() string { return name(e.client) + " to " + name(e.server) }
+
+// name is what a build is called in the name of a subtest: a slash would look like two.
+func name(b target.Build) string {
+	grpc := b.Modules[0][strings.LastIndex(b.Modules[0], "@v")+2:]
+	b.Modules = nil
+	return b.String() + " grpc " + grpc
+}
 
 // withoutTLS tells whether both ends speak HTTP/2 without TLS, which net/http does from Go 1.24 on.
 func (e ends) withoutTLS() bool { return since124[e.client.Go[:4]] && since124[e.server.Go[:4]] }

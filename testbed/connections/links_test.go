@@ -31,8 +31,17 @@ type link struct {
 	listener string // of the server
 	one      bool   // all requests go over one connection, which the first one opens
 	expect   expectation
-	alone    bool // the client is not traced
+	untraced untraced
 }
+
+// untraced is an end of a link that is not traced.
+type untraced int
+
+const (
+	neither untraced = iota
+	theClient
+	theServer
+)
 
 const (
 	few  = 20
@@ -100,15 +109,16 @@ func (l link) path(i int) string { return fmt.Sprintf("/%s/%d", l.Name, i) }
 func (l link) wants() []tree.Want {
 	var wants []tree.Want
 	for i := l.First; i < l.First+l.Requests; i++ {
-		if l.alone {
-			wants = append(wants, tree.Want{Name: tree.Served(l.path(i))})
-			continue
-		}
 		client, server := tree.Want{Name: tree.Called(l.path(i))}, tree.Want{Name: tree.Served(l.path(i))}
-		if l.expect != apart {
-			server.Parent, server.OrNone = client.Name, l.expect == ifKnown
+		if l.untraced != theClient {
+			wants = append(wants, client)
+			if l.expect != apart {
+				server.Parent, server.OrNone = client.Name, l.expect == ifKnown
+			}
 		}
-		wants = append(wants, client, server)
+		if l.untraced != theServer {
+			wants = append(wants, server)
+		}
 	}
 	return wants
 }

@@ -10,10 +10,21 @@ const source = "testbed/parents/server"
 
 // build is the server as a release of Go and one of gRPC make it.
 func build(goVersion, grpc string, flags ...string) target.Build {
-	return target.Build{
+	b := target.Build{
 		Source: source, Go: goVersion, Flags: flags,
 		Modules: []string{"google.golang.org/grpc@v" + grpc, "golang.org/x/sync@v0.7.0"},
 	}
+	if grpc == "1.33.1" {
+		b.Modules = append(b.Modules, "google.golang.org/protobuf@v1.25.0") // which it does not ask for itself
+	}
+	return b
+}
+
+// called is what a build's subtest is called: a slash in it would look like two.
+func called(b target.Build) string {
+	grpc := b.Modules[0][strings.LastIndex(b.Modules[0], "@v")+2:]
+	b.Modules = nil
+	return b.String() + " grpc " + grpc
 }
 
 // knowsStarter tells whether goroutines know which one has started them: runtime.g.parentGoid is of Go 1.21.
@@ -25,3 +36,5 @@ func knowsStarter(b target.Build) bool {
 	}
 	return true
 }
+
+func newest() target.Build { return build("1.27.4", "1.85.0", target.Stripped) }

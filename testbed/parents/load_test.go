@@ -2,6 +2,8 @@ package parents
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"crypto/tls"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -118,10 +118,14 @@ func stream(ctx context.Context, c *grpc.ClientConn, path string, authority grpc
 	if err := s.CloseSend(); err != nil {
 		return err
 	}
-	if err := s.RecvMsg(new(wrapperspb.StringValue)); err != io.EOF { //nolint:errorlint // grpc.ClientStream returns it as it is
-		return fmt.Errorf("%s: the stream ends with %v", path, err)
+	switch err := s.RecvMsg(new(wrapperspb.StringValue)); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s: the stream does not end", path)
+	default:
+		return err
 	}
-	return nil
 }
 
 // load sends the requests of all ways in no order, several at a time.

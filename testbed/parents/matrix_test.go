@@ -18,7 +18,7 @@ func builds() []target.Build {
 		build("1.24.13", "1.75.0"),
 		build("1.25.14", "1.75.0", target.Stripped),
 		build("1.26.8", "1.85.0"),
-		build("1.27.4", "1.85.0", target.Stripped),
+		newest(),
 		build("1.27.4", "1.85.0"),
 	}
 	for _, flags := range [][]string{

@@ -34,7 +34,7 @@ type program struct {
 	clients map[string]client // by side; each keeps its connections
 }
 
-func start(t *testing.T, build target.Build) *program {
+func start(t *testing.T, build target.Build, config engine.Config) *program {
 	t.Helper()
 	certificate, key := target.Certificate(t)
 	web, rpc := startCalled(t)
@@ -43,15 +43,16 @@ func start(t *testing.T, build target.Build) *program {
 		build:  build,
 	}
 	p.clients = newClients(t, p.Address)
-	p.tracer = tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: p.PID}}})
+	config.Targets = []engine.Target{{PID: p.PID}}
+	p.tracer = tracing.Start(t, config)
 	p.tracer.AwaitTracing(t, 1)
 	return p
 }
 
 func TestTheParentOfACallIsTheRequestThatItIsFor(t *testing.T) {
 	for _, build := range builds() {
-		t.Run(build.String(), func(t *testing.T) {
-			p := start(t, build)
+		t.Run(called(build), func(t *testing.T) {
+			p := start(t, build, engine.Config{})
 			p.Ask(t, "background")
 			p.sendFirst(t)
 			for _, side := range sides {
@@ -80,12 +81,16 @@ func (p *program) compare(t *testing.T, side, via string) {
 		t.Errorf("%d operations were lost: %v", n, stats.Lost)
 	}
 	forest := tree.New(p.tracer.Spans(), name)
+	var table strings.Builder
 	for _, w := range together {
 		t.Run(w.name, func(t *testing.T) {
 			under := path(side, via, w.name, "")
-			report(t, forest.Compare(under, w.wants(p.build, side, under, w.count())))
+			r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
+			fmt.Fprintf(&table, "%-26s %s\n", w.name, r.Summary())
+			report(t, r)
 		})
 	}
+	t.Logf("%s, calls over %s:\n%s", side, via, &table)
 }
 
 // The first of some requests start what then belongs to none.

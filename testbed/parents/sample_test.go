@@ -10,6 +10,6 @@ func builds() []target.Build {
 	return []target.Build{
 		build("1.20.14", "1.58.0", target.Stripped),
 		build("1.22.12", "1.69.4"),
-		build("1.27.4", "1.85.0", target.Stripped),
+		newest(),
 	}
 }

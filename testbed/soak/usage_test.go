@@ -1,22 +1,15 @@
 package soak
 
 import (
-	"bufio"
-	"errors"
-	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/cilium/ebpf"
-
+	"github.com/spanprobe/spanprobe/testbed/internal/resources"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 )
 
@@ -35,11 +28,11 @@ type usage struct {
 func (s *soak) usage(t *testing.T) usage {
 	t.Helper()
 	debug.FreeOSMemory() // collects garbage first
-	resident, err := field("/proc/self/status", "VmRSS:")
+	resident, err := resources.Field("/proc/self/status", "VmRSS:")
 	if err != nil {
 		t.Fatal(err)
 	}
-	open, err := openMaps()
+	open, err := resources.Maps()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,50 +50,6 @@ func (s *soak) usage(t *testing.T) usage {
 	return u
 }
 
-// openMaps are the BPF maps that this process has open: their ids, and their size
-// in bytes.
-func openMaps() (map[ebpf.MapID]int64, error) {
-	maps := map[ebpf.MapID]int64{}
-	files, err := filepath.Glob("/proc/self/fdinfo/*")
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		id, err := field(file, "map_id:")
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNoField) {
-			continue // closed by now, or something else
-		}
-		if err != nil {
-			return nil, err
-		}
-		if maps[ebpf.MapID(id)], err = field(file, "memlock:"); err != nil {
-			return nil, err
-		}
-	}
-	return maps, nil
-}
-
-var errNoField = errors.New("no such field")
-
-// field reads a number out of a file of /proc.
-func field(path, name string) (int64, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if words := strings.Fields(lines.Text()); len(words) > 1 && words[0] == name {
-			return strconv.ParseInt(words[1], 10, 64)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return 0, err
-	}
-	return 0, fmt.Errorf("%s: %s: %w", path, name, errNoField)
-}
-
 // expectNothingLeft expects that no entry of an operation stays in the maps, and only those
 // of processes that stay: what a program left behind as its process was killed goes with
 // the next sweep.
@@ -109,8 +58,7 @@ func (s *soak) expectNothingLeft(t *testing.T) {
 	want := map[string]int{"operations": 0, "processes": s.staying}
 	var left map[string]int
 	for over := time.Now().Add(tracing.Patience); ; time.Sleep(usageInterval) {
-		left = s.entries(t, want)
-		if maps.Equal(left, want) {
+		if left = s.entries(t, want); maps.Equal(left, want) {
 			return
 		}
 		if time.Now().After(over) {
@@ -123,13 +71,13 @@ func (s *soak) expectNothingLeft(t *testing.T) {
 // entries adds up the entries of the engine's maps of each of the names.
 func (s *soak) entries(t *testing.T, names map[string]int) map[string]int {
 	t.Helper()
-	ids, err := openMaps()
+	ids, err := resources.Maps()
 	if err != nil {
 		t.Fatal(err)
 	}
 	sums := map[string]int{}
 	for id := range ids {
-		name, entries, err := countEntries(id)
+		name, entries, err := resources.Entries(id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,27 +86,6 @@ func (s *soak) entries(t *testing.T, names map[string]int) map[string]int {
 		}
 	}
 	return sums
-}
-
-func countEntries(id ebpf.MapID) (name string, entries int, err error) {
-	m, err := ebpf.NewMapFromID(id)
-	if err != nil {
-		return "", 0, err
-	}
-	defer m.Close()
-	info, err := m.Info()
-	if err != nil {
-		return "", 0, err
-	}
-	if info.Type != ebpf.Hash {
-		return info.Name, 0, nil
-	}
-	var key, value []byte
-	all := m.Iterate()
-	for all.Next(&key, &value) {
-		entries++
-	}
-	return info.Name, entries, all.Err()
 }
 
 // measure is one thing that is used, over time.

@@ -5,6 +5,7 @@ package testbinary
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -27,6 +28,7 @@ const (
 	DWARF4     Form = "dwarf4"     // as plain, with debug information of version 4
 	NoCompress Form = "nocompress" // as plain, with debug information as it is
 	CgoPIE     Form = "cgopie"     // as PIE, with cgo, by the C compiler's linker
+	Profiled   Form = "profiled"   // as stripped, optimized by a profile
 )
 
 // Build is one binary to be had.
@@ -65,13 +67,25 @@ func main() {
 }
 `
 
+// profile is the CPU profile of a net/http server under load, built with Go 1.26.8:
+// what of it passed finishRequest.
+//
+//go:embed server.pgo
+var profile string
+
+const profileName = "server.pgo"
+
 const module = "module example.com/testserver\n\ngo 1.17\n"
 
 // Server compiles a net/http server, or finds one that was compiled before, and
 // returns its path.
 func Server(t testing.TB, b Build) string {
 	t.Helper()
-	return Program(t, b, []File{{"main.go", server}, {"go.mod", module}})
+	files := []File{{"main.go", server}, {"go.mod", module}}
+	if b.Form == Profiled {
+		files = append(files, File{profileName, profile})
+	}
+	return Program(t, b, files)
 }
 
 // File is a file of a program.
@@ -139,6 +153,8 @@ func (b Build) arguments() []string {
 		arguments = append(arguments, "-ldflags=-s -w")
 	case PIE:
 		arguments = append(arguments, "-buildmode=pie")
+	case Profiled:
+		arguments = append(arguments, "-ldflags=-s -w", "-pgo="+profileName)
 	case CgoPIE:
 		arguments = append(arguments, "-buildmode=pie", "-ldflags=-linkmode=external")
 	case NoCompress:

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -46,10 +47,7 @@ func (c cache) load(version string) (layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found layout
-	if err := json.Unmarshal(content, &found); err != nil {
-		return nil, err
-	}
+	found := decode(content)
 	for _, field := range c.wanted {
 		if found[field.String()] == nil {
 			return nil, nil
@@ -58,7 +56,24 @@ func (c cache) load(version string) (layout, error) {
 	return found, nil
 }
 
+// decode returns nil for what is damaged: it can be found again.
+func decode(content []byte) layout {
+	var found layout
+	if err := json.Unmarshal(content, &found); err != nil {
+		return nil
+	}
+	return found
+}
+
+// store keeps what was found beside what is there: another checkout may want other
+// fields.
 func (c cache) store(version string, found layout) error {
+	if content, err := os.ReadFile(c.path(version)); err == nil {
+		both := layout{}
+		maps.Copy(both, decode(content))
+		maps.Copy(both, found)
+		found = both
+	}
 	content, err := json.MarshalIndent(found, "", "\t")
 	if err != nil {
 		return err

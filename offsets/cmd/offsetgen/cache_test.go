@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"os"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -39,5 +40,27 @@ func TestWhatWasFoundIsKeptByModuleAndVersion(t *testing.T) {
 		if got, err := of.load("v1.2.3"); got != nil || err != nil {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
+	}
+}
+
+func TestWhatTwoCheckoutsWantIsKeptSideBySide(t *testing.T) {
+	other := wantedOf("net/http", "response", "w")
+	c, err := openCache(t.TempDir(), "std", []model.Field{status, other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []model.Field{status, other} {
+		if err := c.store("1.26.8", layout{field.String(): {model.AMD64: {true, 8, "int"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := c.load("1.26.8"); err != nil || len(got) != 2 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if err := os.WriteFile(c.path("1.26.8"), []byte("{\"half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.load("1.26.8"); got != nil || err != nil {
+		t.Errorf("of a damaged file: %v, %v", got, err)
 	}
 }

@@ -42,7 +42,7 @@ func (r *Run) Checks() []Check {
 	}{{Fixed, fmt.Sprintf("at %s requests/s", thousands(r.Settings.Rate))}, {Saturated, "saturated"}} {
 		checks = append(checks, r.checkAppOverhead(mode.Mode, mode.words), r.checkAgainstByHand(mode.Mode, mode.words))
 	}
-	return append(checks, r.checkMemory(), r.checkArrival(), r.checkShortLived(), r.checkAtOnce())
+	return append(checks, r.checkMemory(), r.checkArrival(), r.checkShortLived(), r.checkAtOnce(), r.checkInspection())
 }
 
 // AllPass tells whether every target was met.

@@ -21,6 +21,7 @@ func (r *Run) Markdown() string {
 	r.writeChurn(&b)
 	r.writeAtOnce(&b)
 	r.writeCalls(&b)
+	r.writeInspected(&b)
 	r.writeFootprint(&b)
 	r.Hits.write(&b, ofRequests)
 	r.CallHits.write(&b, ofCalls)

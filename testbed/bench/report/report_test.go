@@ -81,6 +81,10 @@ func passing() *Run {
 			{Processes: 100, Serving: 500 * time.Millisecond, Traced: 600 * time.Millisecond, Requests: 100, Spans: 100},
 			{Processes: 100, Serving: 700 * time.Millisecond, Traced: 800 * time.Millisecond, Requests: 100, Spans: 100},
 		},
+		Inspected: []Inspected{
+			{Name: "jaeger", Size: 121e6, Functions: 109_185, Took: []time.Duration{240 * time.Millisecond, 260 * time.Millisecond}, Memory: 16e6},
+			{Name: "bare", Size: 8e6, Functions: 9000, Took: []time.Duration{20 * time.Millisecond, 20 * time.Millisecond}, Memory: 12e6},
+		},
 	}
 	for key, spans := range map[string]int{Bare: 0, Probed: 250} {
 		rounds := run.find(key).Rounds
@@ -113,39 +117,45 @@ func TestEachTargetIsCheckedByItself(t *testing.T) {
 		change func(*Run)
 		want   string
 	}{
-		{"all is well", func(*Run) {}, "pass,pass,pass,pass,pass,pass,pass,pass"},
+		{"all is well", func(*Run) {}, "pass,pass,pass,pass,pass,pass,pass,pass,pass"},
 		{"the app's overhead is too high under saturation", func(r *Run) {
 			change(r, Probed, Saturated, func(m *Measurement) { m.App += 4 * time.Millisecond; m.Collector = 0 })
-		}, "pass,pass,FAIL,pass,pass,pass,pass,pass"},
+		}, "pass,pass,FAIL,pass,pass,pass,pass,pass,pass"},
 		{"the collector takes too much", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.Collector += 10 * time.Millisecond })
-		}, "pass,FAIL,pass,pass,pass,pass,pass,pass"},
+		}, "pass,FAIL,pass,pass,pass,pass,pass,pass,pass"},
 		{"a case could not hold the fixed rate", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.Due = 1100 })
-		}, "not shown,not shown,pass,pass,pass,pass,pass,pass"},
+		}, "not shown,not shown,pass,pass,pass,pass,pass,pass,pass"},
 		{"too much memory", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.BPFMemory = 41e6 })
-		}, "pass,pass,pass,pass,FAIL,pass,pass,pass"},
+		}, "pass,pass,pass,pass,FAIL,pass,pass,pass,pass"},
 		{"too much memory on a larger machine", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.BPFMemory = 41e6 })
 			r.Machine.PossibleCPUs = 64
-		}, "pass,pass,pass,pass,not shown,pass,pass,pass"},
+		}, "pass,pass,pass,pass,not shown,pass,pass,pass,pass"},
 		{"one span of all rounds is missing", func(r *Run) {
 			r.find(Probed).Rounds[Arrival] = []Measurement{micros(1, 1), func() Measurement { m := micros(1, 1); m.Spans--; return m }()}
-		}, "pass,pass,pass,pass,pass,FAIL,pass,pass"},
+		}, "pass,pass,pass,pass,pass,FAIL,pass,pass,pass"},
 		{"one span too many", func(r *Run) {
 			change(r, Probed, Arrival, func(m *Measurement) { m.Spans++ })
-		}, "pass,pass,pass,pass,pass,FAIL,pass,pass"},
+		}, "pass,pass,pass,pass,pass,FAIL,pass,pass,pass"},
 		{"the rate at which spans must arrive could not be sent", func(r *Run) {
 			change(r, Probed, Arrival, func(m *Measurement) { m.Due = 1100 })
-		}, "pass,pass,pass,pass,pass,not shown,pass,pass"},
-		{"by hand was not measured", func(r *Run) { r.Cases = slices.Delete(r.Cases, 1, 2) }, "pass,not shown,pass,not shown,pass,pass,pass,pass"},
+		}, "pass,pass,pass,pass,pass,not shown,pass,pass,pass"},
+		{"by hand was not measured", func(r *Run) { r.Cases = slices.Delete(r.Cases, 1, 2) }, "pass,not shown,pass,not shown,pass,pass,pass,pass,pass"},
 		{"a span of a short-lived process is missing", func(r *Run) {
 			change(r, Probed, Churn, func(m *Measurement) { m.Short.Spans-- })
-		}, "pass,pass,pass,pass,pass,pass,FAIL,pass"},
-		{"one round of processes was traced late", func(r *Run) { r.AtOnce[1].Traced = 2100 * time.Millisecond }, "pass,pass,pass,pass,pass,pass,pass,FAIL"},
-		{"one of those that are traced has no span", func(r *Run) { r.AtOnce[1].Spans = 99 }, "pass,pass,pass,pass,pass,pass,pass,FAIL"},
-		{"only bare was measured", func(r *Run) { r.Cases, r.AtOnce = r.Cases[:1], nil }, strings.TrimSuffix(strings.Repeat("not shown,", 8), ",")},
+		}, "pass,pass,pass,pass,pass,pass,FAIL,pass,pass"},
+		{"one round of processes was traced late", func(r *Run) { r.AtOnce[1].Traced = 2100 * time.Millisecond }, "pass,pass,pass,pass,pass,pass,pass,FAIL,pass"},
+		{"one of those that are traced has no span", func(r *Run) { r.AtOnce[1].Spans = 99 }, "pass,pass,pass,pass,pass,pass,pass,FAIL,pass"},
+		{"a binary takes too long", func(r *Run) { r.Inspected[1].Took = []time.Duration{time.Second} }, "pass,pass,pass,pass,pass,pass,pass,pass,FAIL"},
+		{"a binary takes too much memory", func(r *Run) { r.Inspected[1].Memory = 51e6 }, "pass,pass,pass,pass,pass,pass,pass,pass,FAIL"},
+		{"one of them is larger than what counts", func(r *Run) {
+			r.Inspected = append(r.Inspected, Inspected{Name: "huge", Size: 700e6, Took: []time.Duration{time.Second}})
+		}, "pass,pass,pass,pass,pass,pass,pass,pass,pass"},
+		{"no large binary was there", func(r *Run) { r.Inspected = r.Inspected[1:] }, "pass,pass,pass,pass,pass,pass,pass,pass,not shown"},
+		{"only bare was measured", func(r *Run) { r.Cases, r.AtOnce, r.Inspected = r.Cases[:1], nil, nil }, strings.TrimSuffix(strings.Repeat("not shown,", 9), ",")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			run := passing()
@@ -226,7 +236,7 @@ func TestARateOverHTTP2ThatACaseDidNotHoldIsTold(t *testing.T) {
 
 func TestWhatWasNotMeasuredHasNoSection(t *testing.T) {
 	run := passing()
-	run.Cases, run.Hits, run.CallHits, run.Unseen, run.AtOnce = run.Cases[1:2], nil, nil, nil, nil
+	run.Cases, run.Hits, run.CallHits, run.Unseen, run.AtOnce, run.Inspected = run.Cases[1:2], nil, nil, nil, nil, nil
 	delete(run.Cases[0].Rounds, HTTPClient)
 	delete(run.Cases[0].Rounds, StreamServer)
 	text := run.Markdown()

@@ -17,6 +17,8 @@ type Run struct {
 	// each round; AtOnce are those that were started together.
 	Unseen []ShortLived
 	AtOnce []AtOnce
+	// Inspected are binaries, the largest first.
+	Inspected []Inspected
 }
 
 // Machine is what the figures depend on.

@@ -35,8 +35,9 @@ func main() {
 	certificate := flag.String("cert", "", "certificate file")
 	key := flag.String("key", "", "key file of the certificate")
 	folder := flag.String("folder", "", "folder of unix sockets")
+	port := flag.Int("port", 0, "port to serve HTTP on at any address, with gRPC on the next; 0: any")
 	flag.Parse()
-	print(serve(*certificate, *key, *folder))
+	print(serve(*certificate, *key, *folder, *port))
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		var o order
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {

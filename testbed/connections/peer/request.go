@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -70,7 +71,7 @@ func newClient(o order) client {
 func (o order) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{}
 	if o.LocalPort != 0 {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: o.LocalPort}
+		dialer.LocalAddr = &net.TCPAddr{Port: o.LocalPort}
 		dialer.Control = func(_, _ string, c syscall.RawConn) error {
 			var err error
 			if controlErr := c.Control(func(fd uintptr) {
@@ -169,8 +170,12 @@ func converse(ctx context.Context, c *grpc.ClientConn, path string) error {
 	if err := s.CloseSend(); err != nil {
 		return err
 	}
-	if err := s.RecvMsg(new(wrapperspb.StringValue)); err != io.EOF { //nolint:errorlint // grpc.ClientStream returns it as it is
-		return fmt.Errorf("%s: the stream ends with %v", path, err)
+	switch err := s.RecvMsg(new(wrapperspb.StringValue)); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s: the stream does not end", path)
+	default:
+		return err
 	}
-	return nil
 }

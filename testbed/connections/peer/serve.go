@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -17,7 +18,7 @@ import (
 
 // serve begins to serve, and returns the addresses. A name says the protocol, and which listener
 // it is: "http dual".
-func serve(certificate, key, folder string) map[string]string {
+func serve(certificate, key, folder string, port int) map[string]string {
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
 		log.Fatal(err)
@@ -47,6 +48,10 @@ func serve(certificate, key, folder string) map[string]string {
 			switch l.name {
 			case "unix":
 				address = filepath.Join(folder, protocol)
+			case "dual":
+				if port != 0 {
+					address = fmt.Sprintf(":%d", map[string]int{"http": port, "grpc": port + 1}[protocol])
+				}
 			case "abstract":
 				address = fmt.Sprintf("@peer-%d-%s", os.Getpid(), protocol)
 			}
@@ -77,7 +82,7 @@ func serve(certificate, key, folder string) map[string]string {
 func answer(_ interface{}, s grpc.ServerStream) error {
 	for {
 		message := new(wrapperspb.StringValue)
-		if err := s.RecvMsg(message); err == io.EOF { //nolint:errorlint // grpc.ServerStream returns it as it is
+		if err := s.RecvMsg(message); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

@@ -25,7 +25,7 @@ const (
 )
 
 var outcomeNames = [outcomes]string{
-	right: "right", spared: "right, but without the parent that might be known", orphaned: "WITHOUT THE PARENT",
+	right: "right", spared: "right without a parent", orphaned: "WITHOUT THE PARENT",
 	misled: "WITH A WRONG PARENT", strayed: "IN A WRONG TRACE", absent: "MISSING", repeated: "MORE THAN ONCE", unknown: "UNEXPECTED",
 }
 

@@ -14,7 +14,7 @@ import (
 type request struct {
 	path    string
 	via     string // how its calls are made
-	message int // of a stream
+	message int    // of a stream
 }
 
 // name is what a call of the request's is called.

@@ -83,6 +83,9 @@ func init() {
 		"dialer":    dialer,
 		"sql":       queried,
 		"refreshed": refreshed,
+
+		// On some of many that are started, and have ended when the request has.
+		"multitude": multitude,
 	}
 }
 
@@ -114,9 +117,9 @@ func started(goroutines int, do func(n int) error) error {
 
 func inGroup(ctx context.Context, r request) error {
 	group, ctx := errgroup.WithContext(ctx)
+	numbered := func(n int) func() error { return func() error { return r.call(ctx, n) } }
 	for n := 0; n < 3; n++ {
-		n := n
-		group.Go(func() error { return r.call(ctx, n) })
+		group.Go(numbered(n))
 	}
 	return group.Wait()
 }
@@ -129,6 +132,21 @@ func nested(depth int, do func() error) error {
 	done := make(chan error)
 	go func() { done <- nested(depth-1, do) }()
 	return <-done
+}
+
+// multitude starts 1000 goroutines, a hundred at a time. The first of each hundred makes a call.
+func multitude(_ context.Context, r request) error {
+	for n := 0; n < 10; n++ {
+		if err := started(100, func(i int) error {
+			if i > 0 {
+				return nil
+			}
+			return r.call(context.Background(), n)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // afterTimer does something on a goroutine that the runtime starts.

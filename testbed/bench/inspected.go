@@ -1,0 +1,101 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/bench/report"
+)
+
+// inspections is how often each binary is inspected.
+const inspections = 5
+
+// inspectBinaries has the inspector look at the programs of this run, at those that
+// other targets of make have left in dist, at Go's own, and at Debian's as far as the
+// tests have fetched them: the largest first.
+func inspectBinaries(ctx context.Context, b binaries, root string) ([]report.Inspected, error) {
+	goroot, err := goCommand(ctx, root, "env", "GOROOT")
+	if err != nil {
+		return nil, err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	paths := []string{b.collector, b.bare, b.byHand, b.bareCalls, b.byHandCalls, b.inspector}
+	for _, pattern := range []string{
+		filepath.Join(root, "dist", "*"), filepath.Join(root, "dist", "tools", "*"), filepath.Join(root, "dist", "programs", "*"),
+		filepath.Join(strings.TrimSpace(goroot), "bin", "go*"),
+		filepath.Join(cache, "spanprobe-packages", "*", "usr", "bin", "*"),
+	} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, found...)
+	}
+	slices.Sort(paths)
+	var all []report.Inspected
+	for _, path := range slices.Compact(paths) {
+		functions := countFunctions(path)
+		if functions == 0 {
+			continue // a folder, a script
+		}
+		one, err := inspectBinary(ctx, b.inspector, path)
+		if err != nil {
+			return nil, err
+		}
+		one.Functions = functions
+		all = append(all, one)
+	}
+	slices.SortStableFunc(all, func(x, y report.Inspected) int { return cmp.Compare(y.Size, x.Size) })
+	return all, nil
+}
+
+func inspectBinary(ctx context.Context, inspector, path string) (report.Inspected, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return report.Inspected{}, err
+	}
+	one := report.Inspected{Name: filepath.Base(path), Size: info.Size()}
+	for range inspections + 1 {
+		command := exec.CommandContext(ctx, inspector, "inspect", "--json", path)
+		start := time.Now()
+		if output, err := command.CombinedOutput(); err != nil {
+			return one, fmt.Errorf("inspect %s: %w\n%s", path, err, output)
+		}
+		one.Took = append(one.Took, time.Since(start))
+		one.Memory = max(one.Memory, command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
+	}
+	one.Took = one.Took[1:] // the first brought the file into memory
+	return one, nil
+}
+
+// countFunctions reads how many functions a Go executable has: src/runtime/symtab.go,
+// pcHeader. 0: it is none.
+func countFunctions(path string) int {
+	file, err := elf.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	section := file.Section(".gopclntab")
+	if section == nil {
+		return 0
+	}
+	var header [16]byte
+	if _, err := section.ReadAt(header[:], 0); err != nil {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint64(header[8:]))
+}

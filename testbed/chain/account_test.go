@@ -1,0 +1,317 @@
+package chain
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// account compares the spans of the chain with the requests that have passed it.
+type account struct {
+	answered []bool
+	all      []span
+	byID     map[pcommon.SpanID]*span
+	byTrace  map[pcommon.TraceID][]*span
+
+	steps    []stepAccount
+	complete int             // traces that are exactly what they should be
+	mixed    int             // traces with spans of more than one request
+	torn     int             // traces without a root of their own that are not that of their request
+	repeated int             // spans of a step that a request has already
+	examples map[int8]string // one of each step of which something is wrong
+}
+
+// stepAccount is that of one step.
+type stepAccount struct {
+	wanted    int // of requests that were answered well
+	missing   int // of these
+	cut       int // spans of requests that were not
+	right     int // have the parent that they should
+	orphans   int // have none, and should
+	cutOff    int // have none either, but their request was cut
+	dangling  int // have one that did not come
+	misplaced int // have another one
+}
+
+// examplesShown is how many of what is wrong are drawn: the first steps come first, since
+// what is wrong with one is wrong behind it.
+const examplesShown = 4
+
+func newAccount(all []span, answered []bool) *account {
+	a := &account{
+		answered: answered, all: all, steps: make([]stepAccount, len(steps)), examples: map[int8]string{},
+		byID: make(map[pcommon.SpanID]*span, len(all)), byTrace: make(map[pcommon.TraceID][]*span, len(answered)),
+	}
+	for i := range all {
+		a.byID[all[i].id] = &all[i]
+		a.byTrace[all[i].trace] = append(a.byTrace[all[i].trace], &all[i])
+	}
+	for i := range all {
+		s := &all[i]
+		s.right = a.judge(s)
+	}
+	a.judgeTraces()
+	return a
+}
+
+// wrong is how many spans or traces tell of what did not happen.
+func (a *account) wrong() int {
+	n := a.mixed + a.torn + a.repeated
+	for _, s := range a.steps {
+		n += s.misplaced
+	}
+	return n
+}
+
+func (a *account) sum(of func(stepAccount) int) (n int) {
+	for _, s := range a.steps {
+		n += of(s)
+	}
+	return n
+}
+
+// of is the request of a span, by itself or by its trace.
+func (a *account) of(s *span) int32 {
+	if s.request != unknownID {
+		return s.request
+	}
+	for _, other := range a.byTrace[s.trace] {
+		if other.request != unknownID {
+			return other.request
+		}
+	}
+	return unknownID
+}
+
+// mayBeCut tells whether a span is of a request that was not answered well, as far as it
+// is known which one that is.
+func (a *account) mayBeCut(s *span) bool {
+	request := a.of(s)
+	if request == unknownID {
+		return slices.Contains(a.answered, false)
+	}
+	return int(request) >= len(a.answered) || !a.answered[request]
+}
+
+// judge tells whether the parent of a span is the right one.
+func (a *account) judge(s *span) bool {
+	to := &a.steps[s.step]
+	if s.step == 0 {
+		parent, sent := remote(int(s.request))
+		switch {
+		case !sent && s.parent.IsEmpty(), sent && s.parent.String() == parent.Span && s.trace.String() == parent.Trace:
+			to.right++
+			return true
+		case sent && s.parent.IsEmpty():
+			to.orphans++
+			a.show("the parent that the client has sent is missing", s)
+		default:
+			to.misplaced++
+			a.show("it has a parent that nobody has sent", s)
+		}
+		return false
+	}
+	parent := a.byID[s.parent]
+	switch {
+	case s.parent.IsEmpty() && a.mayBeCut(s):
+		to.cutOff++
+	case s.parent.IsEmpty():
+		to.orphans++
+		a.show("it has no parent", s)
+	case parent == nil:
+		to.dangling++
+	case parent.trace != s.trace:
+		to.misplaced++
+		a.show("it is in another trace than its parent", s, parent)
+	case parent.step != s.step-1, s.step > firstOfMessages && parent.message != s.message,
+		parent.request != unknownID && s.request != unknownID && parent.request != s.request:
+		to.misplaced++
+		a.show("it has a wrong parent", s, parent)
+	default:
+		to.right++
+		return true
+	}
+	return false
+}
+
+// judgeTraces looks at which requests are in which traces, and what they lack.
+func (a *account) judgeTraces() {
+	traceOf := map[int32]pcommon.TraceID{} // where the first span of a request is
+	for i := range a.all {
+		if s := &a.all[i]; s.step == 0 {
+			traceOf[s.request] = s.trace
+		}
+	}
+	found := make([][]int, len(a.answered)) // how many spans of each step a request has
+	nobodys := make([]int, len(steps))      // spans that do not tell which request they are of
+	for trace, its := range a.byTrace {
+		request, mixed, rooted := int32(unknownID), false, false
+		for _, s := range its {
+			rooted = rooted || s.parent.IsEmpty()
+			switch {
+			case s.request == unknownID:
+			case request == unknownID:
+				request = s.request
+			case request != s.request:
+				mixed = true
+			}
+		}
+		if mixed {
+			a.mixed++
+			a.show("its trace has spans of more than one request", its[0])
+			request = unknownID
+		}
+		if whole, ok := traceOf[request]; ok && whole != trace && !rooted {
+			a.torn++
+			a.show("its trace is not that of its request", its[0])
+		}
+		for _, s := range its {
+			switch of := max(s.request, request); {
+			case of == unknownID:
+				nobodys[s.step]++
+			case int(of) < len(found):
+				if found[of] == nil {
+					found[of] = make([]int, len(steps))
+				}
+				found[of][s.step]++
+			}
+		}
+		if !mixed && isComplete(its) {
+			a.complete++
+		}
+	}
+	for request, ok := range a.answered {
+		for i := range steps {
+			n := 0
+			if found[request] != nil {
+				n = found[request][i]
+			}
+			if !ok {
+				a.steps[i].cut += n
+				continue
+			}
+			a.steps[i].wanted += wanted(i)
+			a.steps[i].missing += max(wanted(i)-n, 0)
+			a.repeated += max(n-wanted(i), 0)
+		}
+	}
+	for i, n := range nobodys {
+		a.steps[i].missing = max(a.steps[i].missing-n, 0)
+	}
+}
+
+// wanted is how many spans a request has of a step.
+func wanted(step int) int {
+	if step >= firstOfMessages {
+		return messages
+	}
+	return 1
+}
+
+// isComplete tells whether a trace is the whole tree, and nothing else.
+func isComplete(its []*span) bool {
+	type place struct{ step, message int8 }
+	seen := map[place]bool{}
+	for _, s := range its {
+		if !s.right {
+			return false
+		}
+		seen[place{s.step, s.message}] = true
+	}
+	whole := 0
+	for i := range steps {
+		whole += wanted(i)
+	}
+	return len(its) == whole && len(seen) == whole
+}
+
+// show keeps an example of what is wrong.
+func (a *account) show(what string, s *span, more ...*span) {
+	if a.examples[s.step] != "" {
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", a.title(s), what)
+	if s.step > 0 {
+		fmt.Fprintf(&b, "    parent wanted: %s, request %d\n", steps[s.step-1], a.of(s))
+	}
+	switch parent := a.byID[s.parent]; {
+	case parent != nil:
+		fmt.Fprintf(&b, "    parent found:  %s of trace %s\n", a.title(parent), parent.trace)
+	case s.parent.IsEmpty():
+		b.WriteString("    parent found:  none\n")
+	default:
+		fmt.Fprintf(&b, "    parent found:  span %s, which did not come\n", s.parent)
+	}
+	drawn := map[pcommon.TraceID]bool{}
+	for _, one := range append([]*span{s}, more...) {
+		if !drawn[one.trace] {
+			a.draw(&b, one.trace)
+		}
+		drawn[one.trace] = true
+	}
+	a.examples[s.step] = b.String()
+}
+
+func (a *account) title(s *span) string {
+	text := steps[s.step].String()
+	if s.request != unknownID {
+		text += fmt.Sprintf(", request %d", s.request)
+	}
+	if s.step >= firstOfMessages {
+		text += fmt.Sprintf(", message %d", s.message)
+	}
+	return text + fmt.Sprintf(" (span %s)", s.id)
+}
+
+// String is what a step is called.
+func (s step) String() string {
+	what := s.path + "{id}"
+	if s.path == "" {
+		what = s.name
+	}
+	return fmt.Sprintf("%s %s of %s", strings.ToUpper(s.kind.String()), what, s.service)
+}
+
+// draw writes a trace as a tree.
+func (a *account) draw(b *strings.Builder, trace pcommon.TraceID) {
+	fmt.Fprintf(b, "    trace %s\n", trace)
+	seen := map[*span]bool{}
+	var place func(s *span, depth int)
+	place = func(s *span, depth int) {
+		if seen[s] || len(seen) > 40 {
+			return
+		}
+		seen[s] = true
+		fmt.Fprintf(b, "      %s%s\n", strings.Repeat("  ", depth), a.title(s))
+		for _, child := range a.byTrace[trace] {
+			if child.parent == s.id {
+				place(child, depth+1)
+			}
+		}
+	}
+	for _, s := range a.byTrace[trace] {
+		if above := a.byID[s.parent]; above == nil || above.trace != trace {
+			place(s, 0)
+		}
+	}
+}
+
+// String is a table of the steps, with examples of what is wrong.
+func (a *account) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d spans in %d traces, of which %d are the whole tree of a request; %d traces are mixed, %d are torn off, %d spans are there twice\n",
+		len(a.all), len(a.byTrace), a.complete, a.mixed, a.torn, a.repeated)
+	fmt.Fprintf(&b, "%-32s %8s %8s %8s %8s %8s %8s %8s %8s\n", "step", "wanted", "missing", "right", "orphans", "wrong", "dangling", "cut", "cut off")
+	for i, s := range a.steps {
+		fmt.Fprintf(&b, "%-32s %8d %8d %8d %8d %8d %8d %8d %8d\n", steps[i],
+			s.wanted, s.missing, s.right, s.orphans, s.misplaced, s.dangling, s.cut, s.cutOff)
+	}
+	for _, step := range slices.Sorted(maps.Keys(a.examples))[:min(len(a.examples), examplesShown)] {
+		b.WriteString(a.examples[step])
+	}
+	return b.String()
+}
