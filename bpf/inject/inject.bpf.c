@@ -167,10 +167,12 @@ called bool copy(__u64 to, __u64 from, __u64 length)
 
 		if (at >= length)
 			return true;
-		bounded(n);
 		if (n > PIECE)
 			n = PIECE;
-		if (!n || bpf_probe_read_user(piece, n, (const void *)(from + at)) ||
+		n--; /* kernels before 6.8 do not see otherwise that it is not zero */
+		bounded(n);
+		n = (n & (PIECE - 1)) + 1;
+		if (bpf_probe_read_user(piece, n, (const void *)(from + at)) ||
 		    bpf_probe_write_user((void *)(to + at), piece, n))
 			return false;
 	}
