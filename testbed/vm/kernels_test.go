@@ -81,13 +81,14 @@ func calls() Suite {
 	}}
 }
 
-// injection is what requests carry, by what the kernel lets programs do: "allowed" or "refused".
-func injection(kernel string, builds ...target.Build) Suite {
+// injection is what requests of some forms carry, by what the kernel lets programs do: "allowed"
+// or "refused".
+func injection(kernel string, build target.Build, forms ...string) []Suite {
 	suite := Suite{Package: "inject"}
-	for _, build := range builds {
-		suite.Tests = append(suite.Tests, with("TestRequestsCarryTheContextOfTheirSpan", build)+"_"+kernel)
+	for _, form := range forms {
+		suite.Tests = append(suite.Tests, with("TestRequestsCarryTheContextOfTheirSpan", build)+"_"+kernel+"/"+form)
 	}
-	return suite
+	return []Suite{suite}
 }
 
 // loss is the equation of requests, spans and counted losses. The test of an
@@ -123,7 +124,6 @@ func inside(tests ...string) Suite { return Suite{Package: "vm/inside", Tests: t
 
 func TestKernels(t *testing.T) {
 	programs := []target.Build{newest, oldest, plain, elsewhere, stripped, newestCaller, oldestCaller, grpcServer, grpcCaller}
-	and := func(senders ...target.Build) []target.Build { return slices.Concat(programs, senders) }
 	linux618 := Kernel{"6.18", "amd64", "trixie-backports"}
 	for _, c := range []struct {
 		name        string
@@ -136,19 +136,19 @@ func TestKernels(t *testing.T) {
 			name: "5.10 is refused", kernel: Kernel{"5.10", "amd64", "bullseye-security"},
 			suites: []Suite{inside("TestAKernelThatIsTooOldIsRefusedWithTheReason")},
 		},
-		{name: "6.1", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: []Suite{spans(), calls(), faults(loss(), files()), injection("allowed", oldestSender, newestSender)}, targets: and(oldestSender, newestSender)},
-		{name: "6.12", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: []Suite{spans(), calls(), faults(files()), injection("allowed", olderSender, recentSender)}, targets: and(olderSender, recentSender)},
-		{name: "6.18", kernel: linux618, suites: []Suite{spans(), calls(), faults(files()), injection("allowed", middleSender)}, targets: and(middleSender)},
-		{name: "7", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: []Suite{spans(), calls(), faults(loss(), files()), injection("allowed", newestSender)}, targets: and(newestSender)},
+		{name: "6.1", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: []Suite{spans(), calls(), faults(loss(), files())}, targets: programs},
+		{name: "6.12", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: []Suite{spans(), calls(), faults(files())}, targets: programs},
+		{name: "6.18", kernel: linux618, suites: []Suite{spans(), calls(), faults(files())}, targets: programs},
+		{name: "7", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: []Suite{spans(), calls(), faults(loss(), files())}, targets: programs},
 		{
 			name: "6.18 fully preemptible", kernel: linux618, commandLine: "preempt=full",
-			suites:  []Suite{inside("TestTheKernelIsFullyPreemptible"), faults(loss(), churn()), injection("allowed", recentSender)},
-			targets: and(recentSender),
+			suites:  []Suite{inside("TestTheKernelIsFullyPreemptible"), faults(loss(), churn())},
+			targets: programs,
 		},
 		{
 			name: "6.18 locked down", kernel: linux618, commandLine: "lockdown=integrity lsm=lockdown,bpf",
-			suites:  []Suite{inside("TestTheKernelIsLockedDown"), spans(), injection("refused", newestSender)},
-			targets: and(newestSender),
+			suites:  []Suite{inside("TestTheKernelIsLockedDown"), spans()},
+			targets: programs,
 		},
 		{
 			name: "6.12 arm64", kernel: Kernel{"6.12", "arm64", "trixie"},
@@ -157,9 +157,22 @@ func TestKernels(t *testing.T) {
 				with("TestEveryStreamOfHTTP2GivesASpan", newest),
 				with("TestAHandlerThatDoesNotReturnHasASpanThatSaysSo", newest),
 				with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),
-			}}, calls(), injection("allowed", recentSender)},
-			targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller, recentSender},
+			}}, calls()},
+			targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},
 		},
+		{name: "6.1 writes", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: injection("allowed", oldestSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{oldestSender}},
+		{name: "6.12 writes", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{recentSender}},
+		{name: "6.18 writes", kernel: linux618, suites: injection("allowed", middleSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{middleSender}},
+		{name: "7 writes", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: injection("allowed", newestSender, "http1", "http2", "unary", "stream"), targets: []target.Build{newestSender}},
+		{
+			name: "6.18 fully preemptible, writes", kernel: linux618, commandLine: "preempt=full",
+			suites: injection("allowed", olderSender, "http1", "http2", "unary"), targets: []target.Build{olderSender},
+		},
+		{
+			name: "6.18 locked down, writes", kernel: linux618, commandLine: "lockdown=integrity lsm=lockdown,bpf",
+			suites: injection("refused", newestSender, "http1", "http2", "unary"), targets: []target.Build{newestSender},
+		},
+		{name: "6.12 arm64 writes", kernel: Kernel{"6.12", "arm64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "unary"), targets: []target.Build{recentSender}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			began := time.Now()
