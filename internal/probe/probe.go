@@ -231,6 +231,7 @@ func Structs(libraries []Library) map[string]bool {
 type Option uint8
 
 const (
+	// Always is what is loaded in any case.
 	Always Option = iota
 	// Inject lets programs write to the memory of targets, which not every kernel does.
 	Inject

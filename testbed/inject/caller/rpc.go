@@ -80,7 +80,7 @@ func converse(ctx context.Context, c *grpc.ClientConn, o order, number int) erro
 		return err
 	}
 	if err := s.RecvMsg(new(wrapperspb.StringValue)); err != io.EOF { //nolint:errorlint // grpc.ClientStream returns it as it is
-		return fmt.Errorf("the stream ends with %v", err)
+		return fmt.Errorf("the stream ends with %v", err) //nolint:errorlint // it may be nil
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func newWeb(o order) client {
 func transport(o order) http.RoundTripper {
 	trust := &tls.Config{InsecureSkipVerify: true}
 	if o.Protocol == "net2" {
-		t := &http2.Transport{TLSClientConfig: trust, AllowHTTP: true}
+		t := &http2.Transport{TLSClientConfig: trust, AllowHTTP: true} //nolint:staticcheck // deprecated, but all releases have it
 		if !o.TLS {
 			t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) { return net.Dial(network, address) } //nolint:staticcheck // deprecated, but all releases have it
 		}
