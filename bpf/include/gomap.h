@@ -135,7 +135,7 @@ unreadable:
 	wanted->unreadable = 1;
 }
 
-static __noinline int match_swiss_group(struct map_group *group, struct wanted_headers *wanted)
+__noinline int match_swiss_group(struct map_group *group, struct wanted_headers *wanted)
 {
 	if (!group || !wanted)
 		return 0;
@@ -146,7 +146,7 @@ static __noinline int match_swiss_group(struct map_group *group, struct wanted_h
 	return 0;
 }
 
-static __noinline int match_classic_group(struct map_group *group, struct wanted_headers *wanted)
+__noinline int match_classic_group(struct map_group *group, struct wanted_headers *wanted)
 {
 	if (!group || !wanted)
 		return 0;
@@ -159,7 +159,7 @@ static __noinline int match_classic_group(struct map_group *group, struct wanted
 
 /* Reads a group entry by entry: where it reaches into a page that nobody has
  * touched yet, there is nothing in it, but it cannot be read in one piece. */
-static __noinline int read_swiss_entries(struct map_group *group, __u64 address)
+__noinline int read_swiss_entries(struct map_group *group, __u64 address)
 {
 	if (!group || bpf_probe_read_user(group->swiss.ctrl, GROUP_SLOTS, (const void *)address))
 		return 1;
@@ -172,7 +172,7 @@ static __noinline int read_swiss_entries(struct map_group *group, __u64 address)
 	return 0;
 }
 
-static __noinline int read_classic_entries(struct map_group *group, __u64 address)
+__noinline int read_classic_entries(struct map_group *group, __u64 address)
 {
 	if (!group || bpf_probe_read_user(group->classic.tophash, GROUP_SLOTS, (const void *)address))
 		return 1;
