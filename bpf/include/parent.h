@@ -170,7 +170,7 @@ called bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
 		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, found->extra, 0);
 		return read_span(&wanted, &origin) == WAY_ACTIVE && *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
 	}
-	if (o->g_parent_goid == ABSENT || go_read(&starter, g, o->g_parent_goid))
+	if (state == WAY_ENDED || o->g_parent_goid == ABSENT || go_read(&starter, g, o->g_parent_goid))
 		return false;
 	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
 	if (read_span(&wanted, found) != WAY_ACTIVE)
@@ -187,10 +187,19 @@ static __always_inline enum inherited inherit_inside(struct span_head *head, con
 						     __u64 goid, const struct parent_offsets *o, __u64 text,
 						     const struct go_interface *context)
 {
-	struct span_way found = {};
+	struct span_way found = {}, own = {};
+	struct span_key goroutine;
 
 	new_span_id(head);
-	if (find_context(key, o, text, context, &found) || find_goroutine(key, g, goid, o, &found))
+	if (find_context(key, o, text, context, &found)) {
+		/* A goroutine that is handed contexts may work for whoever comes: what it does
+		 * without one need not be for the request that has started it. */
+		goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
+		if (read_span(&goroutine, &own) != WAY_ACTIVE)
+			note_ids(&goroutine, found.trace_id, found.span_id, found.flags, 0, WAY_ENDED);
+		return inherit_way(head, &found);
+	}
+	if (find_goroutine(key, g, goid, o, &found))
 		return inherit_way(head, &found);
 	return begin_trace(head);
 }

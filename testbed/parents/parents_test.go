@@ -93,12 +93,15 @@ func (p *program) compare(t *testing.T, side, via string) {
 	t.Logf("%s, calls over %s:\n%s", side, via, &table)
 }
 
-// The first of some requests start what then belongs to none.
+// The first of some requests start what then belongs to none. As long as they last, what they have
+// started is told to be for them, the work that others give it too.
 const first = "first"
+
+var firstWays = []string{"refreshed", "sql", "lazy-pool"}
 
 func (p *program) sendFirst(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"refreshed", "sql"} {
+	for _, name := range firstWays {
 		if err := p.clients["http1"].send(path(first, "http", name, "0")); err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +141,7 @@ func (p *program) compareBackground(t *testing.T) {
 	t.Run("first requests", func(t *testing.T) {
 		var wants []tree.Want
 		for _, w := range ways {
-			if w.name == "refreshed" || w.name == "sql" {
+			if slices.Contains(firstWays, w.name) {
 				wants = append(wants, w.wants(p.build, "http1", path(first, "http", w.name, ""), 1)...)
 			}
 		}
