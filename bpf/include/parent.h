@@ -220,7 +220,7 @@ static __always_inline void announce(const struct connection *connection, __u32 
 {
 	struct span_key key = request_key(connection, stream);
 
-	note_ids(&key, trace_id, span_id, flags, 0, WAY_ACTIVE);
+	note_ids(&key, trace_id, span_id, flags, 0, WAY_ANNOUNCED);
 }
 
 /* A request that was answered, so that its announcement is of no use to another one on the
@@ -229,7 +229,7 @@ static __always_inline void retract(const struct connection *connection, __u32 s
 {
 	struct span_key key = request_key(connection, stream);
 
-	end_span(&key, head);
+	move_span(&key, way_state(head->span_id, WAY_ANNOUNCED), WAY_ENDED);
 }
 
 /* Finds whose child a request is that has arrived. */
@@ -241,7 +241,7 @@ called int inherit_announced(struct span_head *head, const struct connection *co
 	if (!head || !connection)
 		return INHERITED_NOTHING;
 	key = request_key(connection, stream);
-	if (read_span(&key, &found) != WAY_ACTIVE)
+	if (read_span(&key, &found) != WAY_ANNOUNCED)
 		return INHERITED_NOTHING;
 	if (!move_span(&key, found.state, WAY_ENDED))
 		return INHERITED_NOTHING;

@@ -3,7 +3,7 @@
  * what a span is known by, which is a context.Context, a goroutine, or a request on
  * a connection, among others.
  *
- * What is in here are hints: a place can be taken by another, the one that has been there longest
+ * What is in here are hints: a place can be taken by another, those of operations that have ended
  * first, so nothing is ever full and nothing must be removed. A hash would cost each
  * request four calls of the kernel's; a place in here costs a line of the processor's
  * cache. Who finds an entry checks that it is still what it was made for. */
@@ -13,7 +13,7 @@
 #include "counters.h"
 #include "span.h"
 
-#define WAYS 4
+#define WAYS 8 /* whose tags are in one line of the cache */
 
 /* The low bits of a way's state; the others are those of the span's id, so that
  * an entry is never taken for another that came after it. */
@@ -22,6 +22,7 @@ enum way_state {
 	WAY_LOCKED, /* being written */
 	WAY_ACTIVE, /* the operation goes on */
 	WAY_ENDED,  /* it has ended, or was found by the one that was meant */
+	WAY_ANNOUNCED, /* a request that was sent, and not found yet */
 	WAY_INHERITED, /* of a goroutine that was started by an operation's: extra has that one's id */
 	WAY_STATES = 8,
 };
@@ -193,28 +194,38 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 	return i < WAYS && __sync_val_compare_and_swap(&set->ways[i].state, from, next) == from;
 }
 
-/* The place for a key that is written: its own, else a free one, else that of the one that has
- * been there longest, of those whose operation has ended if there are any. */
+/* How long an announcement is waited for at the least, in ms: a request is under way. */
+#define UNDER_WAY 10000
+
+static __always_inline bool replaceable(const struct span_way *way, __u32 now)
+{
+	switch (state_of(way->state)) {
+	case WAY_LOCKED:
+	case WAY_ACTIVE:
+		return false;
+	case WAY_ANNOUNCED:
+		return now - way->time > UNDER_WAY;
+	default:
+		return true;
+	}
+}
+
+/* The place for a key that is written: its own, else any whose entry nobody is waiting
+ * for, if there is one. Which of them is looked at first is left to chance. */
 static __always_inline __u32 choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
 {
-	__u32 oldest = 0, longest = 0;
+	__u32 first = key->key & (WAYS - 1), i = place_of(set, key);
 
+	if (i < WAYS)
+		return i;
 #pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < WAYS; i++) {
-		enum way_state state = state_of(set->ways[i].state);
-		__u32 age;
+	for (i = 0; i < WAYS; i++) {
+		__u32 at = (first + i) & (WAYS - 1);
 
-		if (set->tags[i] == key->tag && set->ways[i].key == key->key)
-			return i;
-		age = state == WAY_EMPTY ? ~0U : (now - set->ways[i].time) >> 1;
-		if (state != WAY_EMPTY && state != WAY_ACTIVE)
-			age |= 1U << 31;
-		if (age >= longest) {
-			longest = age;
-			oldest = i;
-		}
+		if (replaceable(&set->ways[at], now))
+			return at;
 	}
-	return oldest;
+	return first;
 }
 
 /* Notes a span's context under a key. Several programs may write at the same time, and
@@ -242,7 +253,8 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 		count(COUNTER_PARENT_EVICTED);
 		return 0;
 	}
-	if (state_of(before) == WAY_ACTIVE && way->key != key->key)
+	if ((state_of(before) == WAY_ACTIVE || state_of(before) == WAY_ANNOUNCED) && way->key != key->key &&
+	    !replaceable(way, now))
 		count(COUNTER_PARENT_EVICTED);
 	set->tags[i] = key->tag;
 	way->key = key->key;

@@ -59,8 +59,8 @@ type injectProcess struct {
 
 type injectSpanSet struct {
 	_    structs.HostLayout
-	Tags [4]uint64
-	Ways [4]struct {
+	Tags [8]uint64
+	Ways [8]struct {
 		_        structs.HostLayout
 		State    uint64
 		Key      uint64

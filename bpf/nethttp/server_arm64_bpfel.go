@@ -258,8 +258,8 @@ type serverServerSpan struct {
 
 type serverSpanSet struct {
 	_    structs.HostLayout
-	Tags [4]uint64
-	Ways [4]struct {
+	Tags [8]uint64
+	Ways [8]struct {
 		_        structs.HostLayout
 		State    uint64
 		Key      uint64

@@ -92,8 +92,8 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 		return nil, fmt.Errorf("read the object of bpf/process: %w", err)
 	}
 	spec.Maps[mapSpans].MaxEntries = uint32(options.RingBufferSize)
-	// A set has four places, of which an operation takes three at the most.
-	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
+	// A set has eight places, of which an operation takes three at the most: four for each.
+	sets := uint32(1) << bits.Len(uint(options.MaxActive-1)/2)
 	spec.Maps[mapSpanContexts].MaxEntries = sets
 	if k.constants, err = constants(sets, libraries, options); err != nil {
 		return nil, err
