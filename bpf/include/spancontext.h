@@ -195,7 +195,7 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 }
 
 /* How long an announcement is waited for at the least, in ms: a request is under way. */
-#define UNDER_WAY 10000
+#define UNDER_WAY 1000
 
 static __always_inline bool replaceable(const struct span_way *way, __u32 now)
 {

@@ -119,7 +119,7 @@ static __always_inline void hand_over_request(struct pt_regs *ctx, const struct 
 		return;
 	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, 0);
 	if (span)
-		note_head(&written, &span->head, 0, WAY_ENDED);
+		note_head(&written, &span->head, 0, WAY_ANNOUNCED);
 	else
 		forget_span(&written);
 }
@@ -152,7 +152,7 @@ static __always_inline int note_stream(struct pt_regs *ctx, struct operation_key
 
 	if (span) {
 		connected(ctx, span, o, sent->conn);
-		note_head(&message, &span->head, 0, WAY_ENDED);
+		note_head(&message, &span->head, 0, WAY_ANNOUNCED);
 	} else if (o) {
 		forget_span(&message);
 	}
@@ -200,13 +200,13 @@ static __always_inline int announce_stream(struct pt_regs *ctx, const struct ope
 	__u64 client, framer;
 	__u32 id;
 
-	if (read_span(&message, &found) == WAY_EMPTY || site == ABSENT || sent->conn == ABSENT ||
+	if (!take_span(&message, &found) || site == ABSENT || sent->conn == ABSENT ||
 	    sent->id == ABSENT || sent->client == ABSENT || go_read(&id, GO_ARG0(ctx), sent->id) ||
 	    go_read(&client, GO_ARG0(ctx), sent->client))
 		return 0;
 	if (injects && sent->framer != ABSENT && !go_read(&framer, client, sent->framer)) {
 		message = key_in(key->tgid, key->generation, KEY_FRAME, framer, id);
-		note_ids(&message, found.trace_id, found.span_id, found.flags, WRITER_BUFIO, WAY_ENDED);
+		note_ids(&message, found.trace_id, found.span_id, found.flags, WRITER_BUFIO, WAY_ANNOUNCED);
 	}
 	if (read_connection(&o->conn, fd_of(&o->conn, GO_PC(ctx) - site, client + sent->conn), END_CLIENT, &connection))
 		announce(&connection, id, found.trace_id, found.span_id, found.flags);
