@@ -113,7 +113,7 @@ enum connection_end {
 };
 
 /* Times that numbers are read which the kernel updates one after the other. */
-#define TRIES 4
+#define TRIES 8
 
 /* The sequence numbers of the first byte in each direction, the client's above the
  * server's; 0: the kernel was updating them all the time. */
@@ -121,20 +121,27 @@ static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_e
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 
-	for (__u32 i = 0; i < TRIES; i++) {
-		__u32 sent = BPF_CORE_READ(tcp, snd_una), received = BPF_CORE_READ(tcp, rcv_nxt);
-		__u64 bytes_sent = BPF_CORE_READ(tcp, bytes_acked), bytes_received = BPF_CORE_READ(tcp, bytes_received);
-		__u32 first_sent, first_received;
+	__u32 sent = 0, received = 0, again;
+	bool have_sent = false, have_received = false;
 
-		if (BPF_CORE_READ(tcp, snd_una) != sent || BPF_CORE_READ(tcp, rcv_nxt) != received ||
-		    BPF_CORE_READ(tcp, bytes_acked) != bytes_sent || BPF_CORE_READ(tcp, bytes_received) != bytes_received)
-			continue;
-		/* Who has opened the connection has its own SYN among the bytes acknowledged. */
-		first_sent = sent - (__u32)bytes_sent + (end == END_CLIENT);
-		first_received = received - (__u32)bytes_received;
-		return end == END_CLIENT ? (__u64)first_sent << 32 | first_received : (__u64)first_received << 32 | first_sent;
+	/* What follows from the two never changes, so that what comes out twice is right. */
+	for (__u32 i = 0; i < TRIES && !(have_sent && have_received); i++) {
+		if (!have_sent) {
+			again = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
+			have_sent = i && again == sent;
+			sent = again;
+		}
+		if (!have_received) {
+			again = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
+			have_received = i && again == received;
+			received = again;
+		}
 	}
-	return 0;
+	if (!have_sent || !have_received)
+		return 0;
+	/* Who has opened the connection has its own SYN among the bytes acknowledged. */
+	sent += end == END_CLIENT;
+	return end == END_CLIENT ? (__u64)sent << 32 | received : (__u64)received << 32 | sent;
 }
 
 /* Adds what identifies a TCP connection: the client's address and port, then the
