@@ -54,7 +54,7 @@ int start_call(struct pt_regs *ctx)
 		span->text = GO_PC(ctx) - o->site;
 	span->context = context.data;
 	if (says_parent(span, o, &context, 0)) {
-		give_up(&key, COUNTER_INSTRUMENTED);
+		give_up(&key, COUNTER_SELF_TRACED);
 		return 0;
 	}
 	if (!COPY(span, method, &method, METHOD_LIMIT)) {
@@ -104,7 +104,7 @@ int announce_call(struct pt_regs *ctx)
 	}
 	/* What watches calls, such as a stats handler, may have added to the context by now. */
 	if (stream && says_parent(span, o, &context, span->context)) {
-		remove(&key, COUNTER_INSTRUMENTED);
+		remove(&key, COUNTER_SELF_TRACED);
 		return 0;
 	}
 	if (!fd || go_read(&id, transport, o->transport_next_id)) {

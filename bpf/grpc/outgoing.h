@@ -11,6 +11,7 @@
 called __u64 find_outgoing(const struct call_offsets *o, __u64 text, const struct go_interface *innermost, __u64 until)
 {
 	struct go_interface context, word;
+	__u64 at;
 
 	if (!o || !innermost || !text || o->outgoing_key == ABSENT || o->conn.itab_fun == ABSENT ||
 	    o->context.value_context == ABSENT || o->context.value_key == ABSENT || o->context.value_val == ABSENT)
@@ -29,10 +30,7 @@ called __u64 find_outgoing(const struct call_offsets *o, __u64 text, const struc
 				return 0;
 			continue;
 		}
-		if (o->parent.timer_timer == sizeof(__u64) && holds(o->conn.itab_fun, text, &context, o->parent.timer_deadline) &&
-		    go_read(&context.data, context.data, 0))
-			return 0;
-		if (go_read(&context, context.data, 0))
+		if (!parent_at(&o->parent, text, &context, &at) || go_read(&context, at, 0))
 			return 0;
 	}
 	return 0;

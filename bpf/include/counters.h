@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* What happened to the operations that reached a probe. At any time
  *
- *	OPERATIONS = SUBMITTED + NOT_SAMPLED + INSTRUMENTED + DISCARDED + the LOST_ ones + those in flight
+ *	OPERATIONS = SUBMITTED + NOT_SAMPLED + SELF_TRACED + DISCARDED + the LOST_ ones + those in flight
  *
  * where user space adds LOST_UNFINISHED for what it sweeps. */
 #pragma once
@@ -12,7 +12,7 @@ enum counter {
 	COUNTER_OPERATIONS,        /* an operation of a traced process began */
 	COUNTER_SUBMITTED,         /* its record went into the ring buffer */
 	COUNTER_NOT_SAMPLED,       /* the caller's context says: not sampled */
-	COUNTER_INSTRUMENTED,      /* the program itself has a span for it: it says whose child it is */
+	COUNTER_SELF_TRACED,      /* the program itself has a span for it: it says whose child it is */
 	COUNTER_DISCARDED,         /* turned out to be none, or to be counted as another */
 	COUNTER_LOST_RING_FULL,    /* no room for its record */
 	COUNTER_LOST_MAP_FULL,     /* no room to keep it while it runs */

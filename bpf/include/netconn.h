@@ -97,14 +97,19 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
 #define MUTEX_CLOSED 1 /* mutexClosed: src/internal/poll/fd_mutex.go */
 
 /* Finds out which connection it is. A descriptor that was closed may be another
- * connection's by now; it is closed only after that was noted. */
-called int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
-				      struct connection *connection)
+ * connection's by now; it is closed only after that was noted. False: it cannot be told, and
+ * `connection` has no key. */
+called int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
 {
 	__u64 sysfd, state;
 
-	return o && connection && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
-	       o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
-	       connection_of(connection, sysfd, end) &&
-	       !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED);
+	if (!connection)
+		return false;
+	if (o && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
+	    o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
+	    connection_of(connection, sysfd, end) &&
+	    !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED))
+		return true;
+	connection->key.key = 0;
+	return false;
 }

@@ -69,7 +69,6 @@ struct socket;
 
 struct sock {
 	struct sock_common __sk_common;
-	__u16 sk_type;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
 } KERNEL_STRUCT;
@@ -120,7 +119,6 @@ enum connection_end {
 static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_end end)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-
 	__u32 sent = 0, received = 0, again;
 	bool have_sent = false, have_received = false;
 
@@ -199,12 +197,13 @@ static __always_inline bool add_unix(struct connection *connection, struct sock 
 }
 
 /* Finds out which connection a file descriptor of the current process is an end of
- * (enum connection_end). */
+ * (enum connection_end). What it is told to fill in stays as it is where it cannot be told. */
 __noinline int connection_of(struct connection *connection, __u32 fd, __u32 end)
 {
 	struct task_struct *task;
 	struct fdtable *table;
 	struct file **files, *file;
+	struct connection named;
 	struct socket *socket;
 	struct sock *sk;
 	unsigned short family;
@@ -222,9 +221,11 @@ __noinline int connection_of(struct connection *connection, __u32 fd, __u32 end)
 	sk = BPF_CORE_READ(socket, sk);
 	if (!sk)
 		return false;
-	connection->key = new_key(KEY_REQUEST);
+	named.key = new_key(KEY_REQUEST);
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (family == FAMILY_UNIX)
-		return add_unix(connection, sk, end);
-	return BPF_CORE_READ(sk, sk_protocol) == PROTOCOL_TCP && add_tcp(connection, sk, end);
+	if (family == FAMILY_UNIX ? !add_unix(&named, sk, end)
+				  : BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP || !add_tcp(&named, sk, end))
+		return false;
+	*connection = named;
+	return true;
 }

@@ -61,7 +61,7 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 		return 0;
 	}
 	if (says_parent(span, o, wanted->header)) {
-		give_up(&key, COUNTER_INSTRUMENTED);
+		give_up(&key, COUNTER_SELF_TRACED);
 		return 0;
 	}
 	span->partial = !note_call(span, o, wanted);
@@ -138,8 +138,6 @@ int note_connection(struct pt_regs *ctx)
 		return 0;
 	if (read_connection(&o->conn, connected(ctx, span, o, o->http1_conn), END_CLIENT, &span->connection))
 		announce(&span->connection, 0, span->head.trace_id, span->head.span_id, span->head.flags);
-	else
-		span->connection.key.key = 0;
 	return 0;
 }
 

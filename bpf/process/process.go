@@ -40,7 +40,7 @@ const (
 	CounterSubmitted         = sharedCounterCOUNTER_SUBMITTED
 	CounterNotSampled        = sharedCounterCOUNTER_NOT_SAMPLED
 	CounterDiscarded         = sharedCounterCOUNTER_DISCARDED
-	CounterInstrumented      = sharedCounterCOUNTER_INSTRUMENTED
+	CounterSelfTraced        = sharedCounterCOUNTER_SELF_TRACED
 	CounterLostRingFull      = sharedCounterCOUNTER_LOST_RING_FULL
 	CounterLostMapFull       = sharedCounterCOUNTER_LOST_MAP_FULL
 	CounterLostUnreadable    = sharedCounterCOUNTER_LOST_UNREADABLE

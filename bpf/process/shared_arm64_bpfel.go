@@ -26,7 +26,7 @@ const (
 	sharedCounterCOUNTER_OPERATIONS         sharedCounter = 0
 	sharedCounterCOUNTER_SUBMITTED          sharedCounter = 1
 	sharedCounterCOUNTER_NOT_SAMPLED        sharedCounter = 2
-	sharedCounterCOUNTER_INSTRUMENTED       sharedCounter = 3
+	sharedCounterCOUNTER_SELF_TRACED        sharedCounter = 3
 	sharedCounterCOUNTER_DISCARDED          sharedCounter = 4
 	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 5
 	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 6

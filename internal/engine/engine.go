@@ -244,7 +244,7 @@ func (e *Engine) snapshot() (Stats, error) {
 	stats := e.counts.stats()
 	stats.Operations = kernel[process.CounterOperations]
 	stats.NotSampled = kernel[process.CounterNotSampled]
-	stats.SelfTraced = kernel[process.CounterInstrumented]
+	stats.SelfTraced = kernel[process.CounterSelfTraced]
 	stats.Discarded = kernel[process.CounterDiscarded] + stats.SelfTraced
 	stats.Injected, stats.NotInjected = kernel[process.CounterInjected], kernel[process.CounterNotInjected]
 	stats.ProbeHits = kernel[process.CounterHits]

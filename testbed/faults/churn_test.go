@@ -64,7 +64,7 @@ func TestProcessesThatComeAndGoLoseNoRequest(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	stats := settle(t, tracer)
+	stats := tracer.Settle(t)
 	if got := int64(len(tracer.Spans())); got != served.Load() || stats.Operations != uint64(got) {
 		t.Errorf("%d spans of %d requests to %d processes: %+v", got, served.Load(), processes, stats)
 	}
@@ -193,7 +193,7 @@ func TestBinariesReplacedUnderLoadCrashNobody(t *testing.T) {
 	}
 	close(stop)
 	replacing.Wait()
-	settle(t, tracer)
+	tracer.Settle(t)
 	t.Logf("rewritten %d times, replaced %d times", rewritten, renamed)
 	if renamed == 0 {
 		t.Error("nothing was replaced: the test shows nothing")

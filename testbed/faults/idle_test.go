@@ -48,7 +48,7 @@ func TestIdleConnectionsAreNoRequestsInFlightAndTakeNoRoom(t *testing.T) {
 		tracer.AwaitTracing(t, 0)
 		time.Sleep(1500 * time.Millisecond) // until what ended processes left was swept
 	}
-	stats := settle(t, tracer)
+	stats := tracer.Settle(t)
 	if stats.Emitted != generations*connections*requests || tracing.Lost(stats) != 0 {
 		t.Errorf("%d servers served %d requests over each of %d connections, one after the other: %+v", generations, requests, connections, stats)
 	}

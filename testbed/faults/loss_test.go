@@ -20,17 +20,6 @@ func load(server *target.Server, connections int, d time.Duration) {
 	server.Load(connections, "/hello/load", stop)
 }
 
-// settle waits until every operation has become a span or was counted.
-func settle(t *testing.T, tracer *tracing.Tracer) engine.Stats {
-	t.Helper()
-	var stats engine.Stats
-	tracing.Eventually(t, func() bool {
-		stats = tracer.MustStats(t)
-		return stats.Operations == stats.Emitted+stats.NotSampled+stats.Discarded+tracing.Lost(stats)
-	}, "the equation to hold")
-	return stats
-}
-
 func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 	executable := target.MustCompile(t, build)
 	server := target.Start(t, executable)
@@ -44,7 +33,7 @@ func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostRingFull] > 0 }, "a ring buffer of 4096 bytes to lose something")
 	close(stop)
 	<-loaded
-	stats := settle(t, tracer)
+	stats := tracer.Settle(t)
 	if served := server.Served(t); stats.Operations != uint64(served) {
 		t.Errorf("%d requests reached a handler, %d were seen", served, stats.Operations)
 	}
@@ -71,7 +60,7 @@ func TestWhatTooManyInFlightLoseIsCounted(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	stats := settle(t, tracer)
+	stats := tracer.Settle(t)
 	if stats.Operations != requests || stats.Lost[engine.LostMapFull] == 0 || stats.Emitted+stats.Lost[engine.LostMapFull] != requests {
 		t.Errorf("%d requests at once, with room for 10: %+v", requests, stats)
 	}
@@ -96,7 +85,7 @@ func TestATargetKilledUnderLoadIsCountedAndItsSuccessorTraced(t *testing.T) {
 	}
 	close(stop)
 	<-loaded
-	stats := settle(t, tracer)
+	stats := tracer.Settle(t)
 	if stats.Lost[engine.LostUnfinished] == 0 || stats.Emitted == 0 {
 		t.Errorf("requests that were in flight when the target was killed are counted: %+v", stats)
 	}
@@ -127,7 +116,7 @@ func TestARestartedTargetIsTracedFromItsFirstRequest(t *testing.T) {
 	for range restarts {
 		serveOne(t, executable)
 	}
-	stats := settle(t, tracer)
+	stats := tracer.Settle(t)
 	if stats.Operations != restarts || stats.Emitted != restarts {
 		t.Errorf("%d processes served one request each: %+v", restarts, stats)
 	}
@@ -146,7 +135,7 @@ func TestTwoTracersOfOneProcessDoNotDisturbEachOther(t *testing.T) {
 	load(server, 4, time.Second)
 	served := uint64(server.Served(t))
 	for i, tracer := range tracers {
-		if stats := settle(t, tracer); stats.Emitted != served {
+		if stats := tracer.Settle(t); stats.Emitted != served {
 			t.Errorf("tracer %d: %d requests: %+v", i, served, stats)
 		}
 	}
@@ -164,7 +153,7 @@ func TestAFileIsAdoptedWhateverEntryCameFirst(t *testing.T) {
 	for range restarts {
 		serveOne(t, executable)
 	}
-	if stats := settle(t, tracer); stats.Emitted != restarts {
+	if stats := tracer.Settle(t); stats.Emitted != restarts {
 		t.Errorf("%d processes served one request each: %+v", restarts, stats)
 	}
 }
