@@ -194,38 +194,43 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 	return i < WAYS && __sync_val_compare_and_swap(&set->ways[i].state, from, next) == from;
 }
 
-/* How long an announcement is waited for at the least, in ms: a request is under way. */
+/* How long an entry is waited for at the least that nobody says the end of, in ms: an
+ * announcement, of a request that is under way, and a request that is not sampled. */
 #define UNDER_WAY 1000
 
 static __always_inline bool replaceable(const struct span_way *way, __u32 now)
 {
-	switch (state_of(way->state)) {
-	case WAY_LOCKED:
-	case WAY_ACTIVE:
+	enum way_state state = state_of(way->state);
+
+	if (state == WAY_LOCKED)
 		return false;
-	case WAY_ANNOUNCED:
-		return now - way->time > UNDER_WAY;
-	default:
-		return true;
-	}
+	if (state == WAY_ANNOUNCED || (state == WAY_ACTIVE && !(way->flags & FLAG_SAMPLED)))
+		return (__s32)(now - way->time) > UNDER_WAY;
+	return state != WAY_ACTIVE;
 }
 
 /* The place for a key that is written: its own, else any whose entry nobody is waiting
- * for, if there is one. Which of them is looked at first is left to chance. */
+ * for, else the one that has been there longest. Which is looked at first is left to chance. */
 static __always_inline __u32 choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
 {
-	__u32 first = key->key & (WAYS - 1), i = place_of(set, key);
+	__u32 first = key->key & (WAYS - 1), i = place_of(set, key), oldest = first;
+	__s32 longest = 0;
 
 	if (i < WAYS)
 		return i;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < WAYS; i++) {
 		__u32 at = (first + i) & (WAYS - 1);
+		__s32 age = now - set->ways[at].time;
 
 		if (replaceable(&set->ways[at], now))
 			return at;
+		if (age > longest) {
+			longest = age;
+			oldest = at;
+		}
 	}
-	return first;
+	return oldest;
 }
 
 /* Notes a span's context under a key. Several programs may write at the same time, and
@@ -236,6 +241,7 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 	struct span_set *set;
 	struct span_way *way;
 	__u64 before, mine;
+	bool waited_for;
 
 	if (!key || !note)
 		return 0;
@@ -247,14 +253,14 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 	if (i >= WAYS)
 		return 0;
 	way = &set->ways[i];
+	waited_for = !replaceable(way, now);
 	before = way->state;
 	mine = *(__u64 *)note->span_id & ~(__u64)(WAY_STATES - 1);
 	if (state_of(before) == WAY_LOCKED || __sync_val_compare_and_swap(&way->state, before, mine | WAY_LOCKED) != before) {
 		count(COUNTER_PARENT_EVICTED);
 		return 0;
 	}
-	if ((state_of(before) == WAY_ACTIVE || state_of(before) == WAY_ANNOUNCED) && way->key != key->key &&
-	    !replaceable(way, now))
+	if (waited_for && way->key != key->key)
 		count(COUNTER_PARENT_EVICTED);
 	set->tags[i] = key->tag;
 	way->key = key->key;
