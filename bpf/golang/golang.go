@@ -125,7 +125,7 @@ func ParentFunctions(base uintptr) []probe.Function {
 func MapFields(base uintptr) []probe.Field {
 	var o layoutsMapOffsets
 	return []probe.Field{
-		Optional("runtime", "map", "layout", base+unsafe.Offsetof(o.Layout)),
+		{Field: probe.MapLayout, Slot: base + unsafe.Offsetof(o.Layout), Optional: true},
 		Optional("runtime", "hmap", "count", base+unsafe.Offsetof(o.HmapCount)),
 		Optional("runtime", "hmap", "flags", base+unsafe.Offsetof(o.HmapFlags)),
 		Optional("runtime", "hmap", "B", base+unsafe.Offsetof(o.HmapB)),

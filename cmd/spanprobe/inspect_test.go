@@ -206,13 +206,12 @@ func testInspector() *inspector {
 	response := func(field string) model.Field {
 		return model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: field}
 	}
-	layout := model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
 	return &inspector{
 		libraries: []probe.Library{
 			{
 				Name:        "http",
 				Hooks:       []probe.Hook{{Symbol: "net/http.serverHandler.ServeHTTP", Program: "serve"}},
-				Fields:      []probe.Field{{Field: response("status")}, {Field: response("req"), Slot: 4}, {Field: layout, Slot: 8}},
+				Fields:      []probe.Field{{Field: response("status")}, {Field: response("req"), Slot: 4}, {Field: probe.MapLayout, Slot: 8}},
 				OffsetsSize: 12,
 			},
 			{Name: "grpc", Hooks: []probe.Hook{{Symbol: "google.golang.org/grpc.(*Server).handleStream"}}},

@@ -55,6 +55,7 @@ func (c *controller) prepare(t *traced) {
 	for _, r := range t.processes {
 		pid, exe = r.process.PID, r.process.Exe
 	}
+	c.settings.Logger.Debug("Examining the file of a target", zap.Int("pid", pid), zap.String("exe", exe))
 	go func() {
 		p := prepared{vanished: true}
 		select {

@@ -30,7 +30,7 @@ var server = probe.Library{
 		{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Optional: true},
 	},
 	Fields: []probe.Field{
-		{Field: mapLayout, Slot: 0, Optional: true},
+		{Field: probe.MapLayout, Slot: 0, Optional: true},
 		{Field: model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: "status"}, Slot: 4},
 	},
 	OffsetsSize: 8,

@@ -98,7 +98,7 @@ func linked(b *model.Binary, library *probe.Library, module string) bool {
 // resolve answers for the fields that follow from the version of Go, and asks
 // lookup for all others.
 func resolve(b *model.Binary, field model.Field, lookup model.FieldLookup) (model.FieldOffset, error) {
-	if field == mapLayoutField {
+	if field == probe.MapLayout {
 		layout, err := mapLayout(b, lookup)
 		return model.FieldOffset{Offset: layout, Exists: err == nil, Source: model.SourceRuntime}, err
 	}

@@ -14,8 +14,6 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-var mapLayout = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
-
 // The codes are from compiled programs.
 func TestEnterIsBehindTheStackCheckOrItsLastJump(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -37,10 +37,7 @@ func checkABI(b *model.Binary) error {
 	return nil
 }
 
-// mapLayoutField is no field of a struct: its "offset" says how Go's maps lie in
-// memory, as bpf/include/gomap.h numbers it.
-var mapLayoutField = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
-
+// Layouts of maps, as bpf/include/gomap.h numbers them.
 const (
 	mapClassic = 1 // hash buckets with overflow chains
 	mapSwiss   = 2 // groups of eight interleaved slots

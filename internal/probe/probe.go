@@ -149,6 +149,14 @@ var HeaderSlots = model.Field{Module: model.ModuleStd, Package: "noalg", Struct:
 // last id that was given out to a goroutine, as a distance from the start of the binary's code.
 var GoidGenerator = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "sched", Field: "goidgen"}
 
+// MapLayout is no field of a struct either: its "offset" says how Go's maps lie in
+// memory.
+var MapLayout = model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "map", Field: "layout"}
+
+// InTable reports whether a field is one of a struct in sources, whose offset the table
+// has. Others follow from the version of Go or from the binary's code.
+func InTable(field model.Field) bool { return field != MapLayout && field != GoidGenerator }
+
 // NewGoroutine is the function whose code tells where that is.
 const NewGoroutine = "runtime.newproc1"
 

@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest"
+
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
@@ -74,17 +78,28 @@ func TestProcessesThatComeAndGoLoseNoRequest(t *testing.T) {
 func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 	folder := t.TempDir()
 	paths := binaries(t, folder, manyBinaries)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}})
-	const requests = 5
+	first, died := make(chan *target.Server), make(chan error)
+	logger := zaptest.NewLogger(t, zaptest.WrapOptions(zap.Hooks(func(entry zapcore.Entry) error {
+		if entry.Message == "Examining the file of a target" {
+			if server := <-first; server != nil {
+				died <- server.Kill() // while whoever examines it waits
+			}
+		}
+		return nil
+	})))
+	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}}, logger)
 	for _, path := range paths {
 		server, err := target.Run(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := server.Kill(); err != nil {
+		first <- server
+		if err := <-died; err != nil {
 			t.Fatal(err)
 		}
 	}
+	close(first)
+	const requests = 5
 	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Binaries == len(paths) }, "all binaries being attached")
 	for _, path := range paths {
 		server, err := target.Run(path)

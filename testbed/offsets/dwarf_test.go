@@ -16,12 +16,6 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
 )
 
-// compared tells of the fields that the table is made for: all but what follows
-// from the version of Go and no debug information describes.
-func compared(field model.Field) bool {
-	return field.Module != model.ModuleStd || field.Package != "runtime" || field.Struct != "map"
-}
-
 // users are programs that use a library: the debug information describes no type
 // that a program does not use.
 var users = map[string]string{
@@ -94,7 +88,7 @@ func compare(t *testing.T, executable string, library probe.Library, module, ver
 	structs := probe.Structs(all.Libraries())
 	count := 0
 	for _, field := range library.Fields {
-		if field.Module != module || !compared(field.Field) {
+		if field.Module != module || !probe.InTable(field.Field) {
 			continue
 		}
 		offset, exists, known := offsets.Default().Lookup(field.Module, version, arch, field.Field)

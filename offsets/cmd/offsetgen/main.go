@@ -86,15 +86,13 @@ func makePart(ctx context.Context, module string, wanted []model.Field, compare 
 	return part, nil
 }
 
-// wantedFields lists, sorted and by module, what is needed. What is no field of a
-// struct in the sources of Go follows from the version alone.
+// wantedFields lists, sorted and by module, what is needed.
 func wantedFields() map[string][]model.Field {
 	byModule := map[string][]model.Field{}
 	for _, f := range probe.Fields(all.Libraries()) {
-		if f.Module == model.ModuleStd && f.Package == "runtime" && f.Struct == "map" || f == probe.GoidGenerator {
-			continue
+		if probe.InTable(f) {
+			byModule[f.Module] = append(byModule[f.Module], f)
 		}
-		byModule[f.Module] = append(byModule[f.Module], f)
 	}
 	for _, fields := range byModule {
 		slices.SortFunc(fields, func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) })
