@@ -44,7 +44,7 @@ type layoutsContextOffsets struct {
 
 type layoutsCounts struct {
 	_ structs.HostLayout
-	N [18]uint64
+	N [19]uint64
 }
 
 type layoutsMapOffsets struct {
@@ -137,6 +137,7 @@ const (
 	layoutsVarContextOffsetsLayout = "context_offsets_layout"
 	layoutsVarHashSeed             = "hash_seed"
 	layoutsVarInjects              = "injects"
+	layoutsVarIsolated             = "isolated"
 	layoutsVarLastSet              = "last_set"
 	layoutsVarLibrary              = "library"
 	layoutsVarMapOffsetsLayout     = "map_offsets_layout"
@@ -214,6 +215,7 @@ type layoutsVariableSpecs struct {
 	ContextOffsetsLayout *ebpf.VariableSpec `ebpf:"context_offsets_layout"`
 	HashSeed             *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Injects              *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated             *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
 	Library              *ebpf.VariableSpec `ebpf:"library"`
 	MapOffsetsLayout     *ebpf.VariableSpec `ebpf:"map_offsets_layout"`
@@ -273,6 +275,7 @@ type layoutsVariables struct {
 	ContextOffsetsLayout *ebpf.Variable `ebpf:"context_offsets_layout"`
 	HashSeed             *ebpf.Variable `ebpf:"hash_seed"`
 	Injects              *ebpf.Variable `ebpf:"injects"`
+	Isolated             *ebpf.Variable `ebpf:"isolated"`
 	LastSet              *ebpf.Variable `ebpf:"last_set"`
 	Library              *ebpf.Variable `ebpf:"library"`
 	MapOffsetsLayout     *ebpf.Variable `ebpf:"map_offsets_layout"`

@@ -15,7 +15,7 @@ import (
 
 type goroutineCounts struct {
 	_ structs.HostLayout
-	N [18]uint64
+	N [19]uint64
 }
 
 type goroutineGoroutineOffsets struct {
@@ -59,6 +59,7 @@ const (
 	goroutineProgNoteGoroutine    = "note_goroutine"
 	goroutineVarHashSeed          = "hash_seed"
 	goroutineVarInjects           = "injects"
+	goroutineVarIsolated          = "isolated"
 	goroutineVarLastSet           = "last_set"
 	goroutineVarLibrary           = "library"
 	goroutineVarNever             = "never"
@@ -130,6 +131,7 @@ type goroutineMapSpecs struct {
 type goroutineVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
@@ -183,6 +185,7 @@ func (m *goroutineMaps) Close() error {
 type goroutineVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
 	Injects           *ebpf.Variable `ebpf:"injects"`
+	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`

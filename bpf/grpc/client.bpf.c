@@ -108,6 +108,7 @@ int announce_call(struct pt_regs *ctx)
 		return 0;
 	}
 	if (!fd || go_read(&id, transport, o->transport_next_id)) {
+		count(COUNTER_CONNECTION_UNKNOWN);
 		if (injects)
 			count(COUNTER_NOT_INJECTED);
 		return 0;

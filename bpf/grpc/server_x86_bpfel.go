@@ -15,7 +15,7 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [18]uint64
+	N [19]uint64
 }
 
 type serverOperationKey struct {
@@ -230,6 +230,7 @@ const (
 	serverProgStartStream      = "start_stream"
 	serverVarHashSeed          = "hash_seed"
 	serverVarInjects           = "injects"
+	serverVarIsolated          = "isolated"
 	serverVarLastSet           = "last_set"
 	serverVarLibrary           = "library"
 	serverVarNever             = "never"
@@ -304,6 +305,7 @@ type serverMapSpecs struct {
 type serverVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
@@ -360,6 +362,7 @@ func (m *serverMaps) Close() error {
 type serverVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
 	Injects           *ebpf.Variable `ebpf:"injects"`
+	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`

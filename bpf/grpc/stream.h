@@ -124,7 +124,7 @@ static __noinline int inherit_peer(struct stream_span *span, const struct stream
 	struct stream_work *work;
 	__u32 id;
 
-	if (!span || !o || !key || !transport || !span->text)
+	if (isolated || !span || !o || !key || !transport || !span->text)
 		return INHERITED_NOTHING;
 	work = (struct stream_work *)(span->texts + WORK_AT);
 	if (holds(o->conn.itab_fun, span->text, transport, o->handler_close)) {

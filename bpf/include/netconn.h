@@ -103,7 +103,7 @@ called int read_connection(const struct conn_offsets *o, __u64 fd, enum connecti
 {
 	__u64 sysfd, state;
 
-	if (!connection)
+	if (!connection || isolated)
 		return false;
 	if (o && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
 	    o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
@@ -111,5 +111,6 @@ called int read_connection(const struct conn_offsets *o, __u64 fd, enum connecti
 	    !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED))
 		return true;
 	connection->key.key = 0;
+	count(COUNTER_CONNECTION_UNKNOWN);
 	return false;
 }

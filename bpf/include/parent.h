@@ -104,7 +104,7 @@ static __always_inline bool came_later(__u64 goids, __u64 goid)
 called int note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
 		       const struct parent_offsets *o, const struct go_interface *context)
 {
-	if (!served || !head || !key || !o || !context)
+	if (isolated || !served || !head || !key || !o || !context)
 		return 0;
 	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
 	note_head(&served->context, head, fingerprint(o, served->text, context), WAY_ACTIVE);
@@ -131,7 +131,7 @@ called bool find_context(const struct operation_key *key, const struct parent_of
 {
 	struct go_interface context;
 
-	if (!key || !o || !innermost || !found)
+	if (isolated || !key || !o || !innermost || !found)
 		return false;
 	context = *innermost;
 #pragma clang loop unroll(disable)
@@ -159,7 +159,7 @@ called bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
 	enum way_state state;
 	__u64 starter;
 
-	if (!key || !o || !found)
+	if (isolated || !key || !o || !found)
 		return false;
 	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
 	state = read_span(&wanted, found);

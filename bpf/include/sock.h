@@ -67,8 +67,30 @@ struct sock_common {
 
 struct socket;
 
+typedef struct {
+	int counter;
+} KERNEL_STRUCT atomic_t;
+
+typedef struct qspinlock {
+	atomic_t val;
+} KERNEL_STRUCT arch_spinlock_t;
+
+typedef struct raw_spinlock {
+	arch_spinlock_t raw_lock;
+} KERNEL_STRUCT raw_spinlock_t;
+
+typedef struct spinlock {
+	struct raw_spinlock rlock;
+} KERNEL_STRUCT spinlock_t;
+
+typedef struct {
+	spinlock_t slock;
+	int owned;
+} KERNEL_STRUCT socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
 } KERNEL_STRUCT;
@@ -111,32 +133,42 @@ enum connection_end {
 	END_SERVER,
 };
 
-/* Times that numbers are read which the kernel updates one after the other. */
-#define TRIES 8
+/* Whether anything of the kernel's may be at work on a socket. */
+static __always_inline bool in_use(struct sock *sk)
+{
+	if (BPF_CORE_READ(sk, sk_lock.owned))
+		return true;
+	return bpf_core_field_exists(sk->sk_lock.slock.rlock.raw_lock.val.counter) &&
+	       BPF_CORE_READ(sk, sk_lock.slock.rlock.raw_lock.val.counter);
+}
+
+/* Times that the numbers are read of a socket that is in use: some microseconds, in which the
+ * kernel is through with a packet, unless it is interrupted. */
+#define TRIES 64
 
 /* The sequence numbers of the first byte in each direction, the client's above the
- * server's; 0: the kernel was updating them all the time. */
+ * server's, which never change; 0: they cannot be told. Each is told by two numbers, which the kernel
+ * updates one after the other, and may be interrupted in between for long. */
 static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_end end)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-	__u32 sent = 0, received = 0, again;
-	bool have_sent = false, have_received = false;
+	__u32 sent = 0, received = 0, last_sent, last_received;
+	bool certain = false;
 
-	/* What follows from the two never changes, so that what comes out twice is right. */
-	for (__u32 i = 0; i < TRIES && !(have_sent && have_received); i++) {
-		if (!have_sent) {
-			again = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
-			have_sent = i && again == sent;
-			sent = again;
-		}
-		if (!have_received) {
-			again = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
-			have_received = i && again == received;
-			received = again;
-		}
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < TRIES && !certain; i++) {
+		last_sent = sent;
+		last_received = received;
+		certain = !in_use(sk);
+		sent = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
+		received = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
+		certain = certain && !in_use(sk);
 	}
-	if (!have_sent || !have_received)
-		return 0;
+	if (!certain) {
+		if (sent != last_sent || received != last_received)
+			return 0;
+		count(COUNTER_CONNECTION_UNKNOWN);
+	}
 	/* Who has opened the connection has its own SYN among the bytes acknowledged. */
 	sent += end == END_CLIENT;
 	return end == END_CLIENT ? (__u64)sent << 32 | received : (__u64)received << 32 | sent;

@@ -59,6 +59,10 @@ const volatile __u64 hash_seed[2];
  * Set by the loader. */
 const volatile __u8 injects;
 
+/* Whether operations know nothing of each other, so that each begins a trace unless a header
+ * says otherwise. Set by the loader, to measure what that they do costs. */
+const volatile __u8 isolated;
+
 /* What an entry is known by, 128 bits of it: the low ones of tag choose the set. */
 struct span_key {
 	__u64 tag, key;
@@ -158,7 +162,7 @@ __noinline int read_span(struct span_key *key, struct span_way *copy)
 	__u64 before;
 	__u32 i;
 
-	if (!key || !copy)
+	if (isolated || !key || !copy)
 		return WAY_EMPTY;
 	set = set_of(key);
 	if (!set)
@@ -184,7 +188,7 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 	struct span_set *set;
 	__u32 i;
 
-	if (!key)
+	if (isolated || !key)
 		return false;
 	set = set_of(key);
 	if (!set)
@@ -198,9 +202,10 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
  * announcement, of a request that is under way, and a request that is not sampled. */
 #define UNDER_WAY 1000
 
-static __always_inline bool replaceable(const struct span_way *way, __u32 now)
+/* Whether nobody waits for a way's entry, which had that state when it was looked at. */
+static __always_inline bool replaceable(const struct span_way *way, __u64 before, __u32 now)
 {
-	enum way_state state = state_of(way->state);
+	enum way_state state = state_of(before);
 
 	if (state == WAY_LOCKED)
 		return false;
@@ -209,60 +214,93 @@ static __always_inline bool replaceable(const struct span_way *way, __u32 now)
 	return state != WAY_ACTIVE;
 }
 
+/* A place to write to. */
+struct span_place {
+	__u64 before; /* the state that it was chosen for */
+	__u32 at;
+	bool evicts; /* an entry that somebody may be waiting for */
+};
+
+/* A way's state, which is looked at before what it is the state of: a place that changes hands
+ * meanwhile does not have it any more. */
+static __always_inline __u64 look_at(const struct span_set *set, __u32 at)
+{
+	return *(const volatile __u64 *)&set->ways[at].state;
+}
+
 /* The place for a key that is written: its own, else any whose entry nobody is waiting
  * for, else the one that has been there longest. Which is looked at first is left to chance. */
-static __always_inline __u32 choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
+static __always_inline struct span_place choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
 {
-	__u32 first = key->key & (WAYS - 1), i = place_of(set, key), oldest = first;
-	__s32 longest = 0;
+	__u32 first = key->key & (WAYS - 1), i;
+	struct span_place place = { .at = first };
+	__s32 longest = -1;
 
-	if (i < WAYS)
-		return i;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < WAYS; i++) {
+		place.before = look_at(set, i);
+		if (set->tags[i] == key->tag && set->ways[i].key == key->key) {
+			place.at = i;
+			return place;
+		}
+	}
 #pragma clang loop unroll(disable)
 	for (i = 0; i < WAYS; i++) {
 		__u32 at = (first + i) & (WAYS - 1);
+		__u64 before = look_at(set, at);
 		__s32 age = now - set->ways[at].time;
 
-		if (replaceable(&set->ways[at], now))
-			return at;
+		if (replaceable(&set->ways[at], before, now)) {
+			place.before = before;
+			place.at = at;
+			place.evicts = false;
+			return place;
+		}
 		if (age > longest) {
 			longest = age;
-			oldest = at;
+			place.before = before;
+			place.at = at;
+			place.evicts = true;
 		}
 	}
-	return oldest;
+	return place;
 }
 
+/* Times that a place is chosen, where others write to the same. */
+#define ATTEMPTS 4
+
 /* Notes a span's context under a key. Several programs may write at the same time, and
- * preempt each other: whoever comes second goes without. */
+ * preempt each other. */
 __noinline int note_span(struct span_key *key, struct span_note *note)
 {
-	__u32 now = bpf_ktime_get_boot_ns() >> 20, i;
+	__u32 now = bpf_ktime_get_boot_ns() >> 20, at = WAYS;
+	struct span_place place;
 	struct span_set *set;
 	struct span_way *way;
-	__u64 before, mine;
-	bool waited_for;
+	__u64 mine;
 
-	if (!key || !note)
+	if (isolated || !key || !note)
 		return 0;
 	set = set_of(key);
 	if (!set)
 		return 0;
-	i = choose_place(set, key, now);
-	bounded(i);
-	if (i >= WAYS)
-		return 0;
-	way = &set->ways[i];
-	waited_for = !replaceable(way, now);
-	before = way->state;
 	mine = *(__u64 *)note->span_id & ~(__u64)(WAY_STATES - 1);
-	if (state_of(before) == WAY_LOCKED || __sync_val_compare_and_swap(&way->state, before, mine | WAY_LOCKED) != before) {
-		count(COUNTER_PARENT_EVICTED);
-		return 0;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < ATTEMPTS; i++) {
+		place = choose_place(set, key, now);
+		at = place.at;
+		bounded(at);
+		if (at < WAYS && state_of(place.before) != WAY_LOCKED &&
+		    __sync_val_compare_and_swap(&set->ways[at].state, place.before, mine | WAY_LOCKED) == place.before)
+			break;
+		at = WAYS;
 	}
-	if (waited_for && way->key != key->key)
+	if (at >= WAYS || place.evicts)
 		count(COUNTER_PARENT_EVICTED);
-	set->tags[i] = key->tag;
+	if (at >= WAYS)
+		return 0;
+	way = &set->ways[at];
+	set->tags[at] = key->tag;
 	way->key = key->key;
 	__builtin_memcpy(way->trace_id, note->trace_id, sizeof(way->trace_id));
 	__builtin_memcpy(way->span_id, note->span_id, sizeof(way->span_id));

@@ -15,7 +15,7 @@ import (
 
 type injectCounts struct {
 	_ structs.HostLayout
-	N [18]uint64
+	N [19]uint64
 }
 
 type injectInjectOffsets struct {
@@ -89,6 +89,7 @@ const (
 	injectProgInjectNetField      = "inject_net_field"
 	injectVarHashSeed             = "hash_seed"
 	injectVarInjects              = "injects"
+	injectVarIsolated             = "isolated"
 	injectVarLastSet              = "last_set"
 	injectVarLibrary              = "library"
 	injectVarNever                = "never"
@@ -163,6 +164,7 @@ type injectMapSpecs struct {
 type injectVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
@@ -216,6 +218,7 @@ func (m *injectMaps) Close() error {
 type injectVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
 	Injects           *ebpf.Variable `ebpf:"injects"`
+	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`

@@ -206,7 +206,7 @@ type clientClientSpan struct {
 
 type clientCounts struct {
 	_ structs.HostLayout
-	N [18]uint64
+	N [19]uint64
 }
 
 type clientOperationKey struct {
@@ -262,6 +262,7 @@ const (
 	clientProgStartNetCall           = "start_net_call"
 	clientVarHashSeed                = "hash_seed"
 	clientVarInjects                 = "injects"
+	clientVarIsolated                = "isolated"
 	clientVarLastSet                 = "last_set"
 	clientVarLibrary                 = "library"
 	clientVarNever                   = "never"
@@ -345,6 +346,7 @@ type clientMapSpecs struct {
 type clientVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
@@ -401,6 +403,7 @@ func (m *clientMaps) Close() error {
 type clientVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
 	Injects           *ebpf.Variable `ebpf:"injects"`
+	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`

@@ -48,28 +48,26 @@ static __always_inline __u64 text_of(struct pt_regs *ctx, const struct server_of
 	return site == ABSENT ? 0 : GO_PC(ctx) - site;
 }
 
-/* Finds the net.Conn that a request of HTTP/1 came on. */
-static __always_inline bool find_conn(const struct server_offsets *o, __u64 response, __u64 *at)
+/* Finds where the net.Conn is that a request of HTTP/1 came on. 0: it is not known. */
+static __always_inline __u64 find_conn(const struct server_offsets *o, __u64 response)
 {
 	__u64 conn;
 
 	if (o->response_conn == ABSENT || o->conn_rwc == ABSENT || go_read(&conn, response, o->response_conn))
-		return false;
-	*at = conn + o->conn_rwc;
-	return true;
+		return 0;
+	return conn + o->conn_rwc;
 }
 
 /* The same of a stream, and which one it is. */
-static __always_inline bool find_stream(const struct stream_offsets *o, __u64 writer, __u64 *at, __u32 *id)
+static __always_inline __u64 find_stream(const struct stream_offsets *o, __u64 writer, __u32 *id)
 {
 	__u64 state, stream, server;
 
 	if (o->writer == ABSENT || o->stream == ABSENT || o->id == ABSENT || o->server == ABSENT || o->conn == ABSENT ||
 	    go_read(&state, writer, o->writer) || go_read(&stream, state, o->stream) || go_read(id, stream, o->id) ||
 	    go_read(&server, stream, o->server))
-		return false;
-	*at = server + o->conn;
-	return true;
+		return 0;
+	return server + o->conn;
 }
 
 /* Looks for the call that is the request's parent, at the other end of its
@@ -81,18 +79,17 @@ static __noinline int inherit_peer(struct server_span *span, const struct server
 	__u32 id = 0;
 	__u64 at;
 
-	if (!span || !o || !text || !writer)
+	if (isolated || !span || !o || !text || !writer)
 		return INHERITED_NOTHING;
 	if (((struct work *)(span->texts + WORK_AT))->arrived.proto_major == 1) {
 		if (!span->connection.key.key &&
-		    (!find_conn(o, writer, &at) ||
-		     !read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection)))
+		    !read_connection(&o->conn, fd_of(&o->conn, text, find_conn(o, writer)), END_SERVER, &span->connection))
 			return INHERITED_NOTHING;
 		return inherit_announced(&span->head, &span->connection, 0);
 	}
 	streams = server == SERVER_NET ? &o->net : o->internal.status != ABSENT ? &o->internal : &o->bundled;
-	if (!find_stream(streams, writer, &at, &id) ||
-	    !read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection))
+	at = find_stream(streams, writer, &id);
+	if (!read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection))
 		return INHERITED_NOTHING;
 	return inherit_announced(&span->head, &span->connection, id);
 }

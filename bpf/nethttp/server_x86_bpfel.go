@@ -15,7 +15,7 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [18]uint64
+	N [19]uint64
 }
 
 type serverEnding uint32
@@ -297,6 +297,7 @@ const (
 	serverVarEndingLayout      = "ending_layout"
 	serverVarHashSeed          = "hash_seed"
 	serverVarInjects           = "injects"
+	serverVarIsolated          = "isolated"
 	serverVarLastSet           = "last_set"
 	serverVarLibrary           = "library"
 	serverVarMaxKept           = "max_kept"
@@ -382,6 +383,7 @@ type serverVariableSpecs struct {
 	EndingLayout      *ebpf.VariableSpec `ebpf:"ending_layout"`
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Injects           *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	MaxKept           *ebpf.VariableSpec `ebpf:"max_kept"`
@@ -442,6 +444,7 @@ type serverVariables struct {
 	EndingLayout      *ebpf.Variable `ebpf:"ending_layout"`
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
 	Injects           *ebpf.Variable `ebpf:"injects"`
+	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	MaxKept           *ebpf.Variable `ebpf:"max_kept"`

@@ -50,6 +50,7 @@ const (
 	CounterPartialHeaders    = sharedCounterCOUNTER_PARTIAL_HEADERS
 	CounterParentAmbiguous   = sharedCounterCOUNTER_PARENT_AMBIGUOUS
 	CounterParentEvicted     = sharedCounterCOUNTER_PARENT_EVICTED
+	CounterConnectionUnknown = sharedCounterCOUNTER_CONNECTION_UNKNOWN
 	CounterInjected          = sharedCounterCOUNTER_INJECTED
 	CounterNotInjected       = sharedCounterCOUNTER_NOT_INJECTED
 	CounterEventsLost        = sharedCounterCOUNTER_EVENTS_LOST

@@ -37,16 +37,17 @@ const (
 	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 11
 	sharedCounterCOUNTER_PARENT_AMBIGUOUS   sharedCounter = 12
 	sharedCounterCOUNTER_PARENT_EVICTED     sharedCounter = 13
-	sharedCounterCOUNTER_INJECTED           sharedCounter = 14
-	sharedCounterCOUNTER_NOT_INJECTED       sharedCounter = 15
-	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 16
-	sharedCounterCOUNTER_HITS               sharedCounter = 17
-	sharedCounterCOUNTERS                   sharedCounter = 18
+	sharedCounterCOUNTER_CONNECTION_UNKNOWN sharedCounter = 14
+	sharedCounterCOUNTER_INJECTED           sharedCounter = 15
+	sharedCounterCOUNTER_NOT_INJECTED       sharedCounter = 16
+	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 17
+	sharedCounterCOUNTER_HITS               sharedCounter = 18
+	sharedCounterCOUNTERS                   sharedCounter = 19
 )
 
 type sharedCounts struct {
 	_ structs.HostLayout
-	N [18]uint64
+	N [19]uint64
 }
 
 type sharedEvent struct {
@@ -144,6 +145,7 @@ const (
 	sharedVarEventLayout        = "event_layout"
 	sharedVarHashSeed           = "hash_seed"
 	sharedVarInjects            = "injects"
+	sharedVarIsolated           = "isolated"
 	sharedVarKeepingLayout      = "keeping_layout"
 	sharedVarLastSet            = "last_set"
 	sharedVarLibrary            = "library"
@@ -224,6 +226,7 @@ type sharedVariableSpecs struct {
 	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
 	HashSeed           *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Injects            *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated           *ebpf.VariableSpec `ebpf:"isolated"`
 	KeepingLayout      *ebpf.VariableSpec `ebpf:"keeping_layout"`
 	LastSet            *ebpf.VariableSpec `ebpf:"last_set"`
 	Library            *ebpf.VariableSpec `ebpf:"library"`
@@ -285,6 +288,7 @@ type sharedVariables struct {
 	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
 	HashSeed           *ebpf.Variable `ebpf:"hash_seed"`
 	Injects            *ebpf.Variable `ebpf:"injects"`
+	Isolated           *ebpf.Variable `ebpf:"isolated"`
 	KeepingLayout      *ebpf.Variable `ebpf:"keeping_layout"`
 	LastSet            *ebpf.Variable `ebpf:"last_set"`
 	Library            *ebpf.Variable `ebpf:"library"`

@@ -43,6 +43,7 @@ const (
 	variableHashSeed    = "hash_seed"
 	variableReadsKernel = "reads_kernel"
 	variableInjects     = "injects"
+	variableIsolated    = "isolated"
 	variableThreshold   = "sampling_threshold"
 	variableParentBased = "parent_based"
 )
@@ -56,6 +57,8 @@ type Options struct {
 	// SamplingThreshold is what the last 56 bits of a trace's id must not be below
 	// for it to be sampled: 0 for all, 2^56 for none.
 	SamplingThreshold uint64
+	// Isolated has no operation know of another.
+	Isolated bool
 	// IgnoreParent applies it to operations with a remote parent, too.
 	IgnoreParent bool
 }
@@ -136,6 +139,7 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 		variableHashSeed:    seed,
 		variableReadsKernel: truth(err == nil),
 		variableInjects:     truth(slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Option == probe.Inject })),
+		variableIsolated:    truth(options.Isolated),
 		variableThreshold:   options.SamplingThreshold,
 		variableParentBased: truth(!options.IgnoreParent),
 	}, nil

@@ -70,6 +70,9 @@ type Config struct {
 	// GoroutineAncestry has a call find the request that it is for also where goroutines
 	// started it through others, with nothing passed along.
 	GoroutineAncestry bool
+	// Isolated has no operation look for another that it is for: each begins a trace unless
+	// a header says otherwise. That is for measuring what the search costs.
+	Isolated bool
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.
 	RingBufferSize int

@@ -97,6 +97,7 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 		MaxBinaries:       maxBinaries,
 		Listen:            selectsByPort(e.config),
 		SamplingThreshold: uint64(e.config.Sampler.Threshold),
+		Isolated:          e.config.Isolated,
 		IgnoreParent:      e.config.Sampler.IgnoreParent,
 	})
 	if err != nil {
@@ -263,6 +264,7 @@ func (e *Engine) snapshot() (Stats, error) {
 	stats.Degraded[DegradedHeaders] = kernel[process.CounterPartialHeaders]
 	stats.Degraded[DegradedAmbiguousParent] = kernel[process.CounterParentAmbiguous]
 	stats.Degraded[DegradedEvictedParent] = kernel[process.CounterParentEvicted]
+	stats.Degraded[DegradedUnknownConnection] = kernel[process.CounterConnectionUnknown]
 	stats.EventsLost = kernel[process.CounterEventsLost]
 	// The counters are read one after the other while they move.
 	stats.Active = int(max(int64(stats.Operations)-int64(ended), 0))

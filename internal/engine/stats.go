@@ -70,10 +70,11 @@ type DegradedReason string
 
 // The reasons for a span that lacks something.
 const (
-	DegradedUnreadable      DegradedReason = "unreadable"       // memory of the target was not resident: attributes are missing
-	DegradedHeaders         DegradedReason = "headers"          // headers were too many to be searched, or not found: parent or user agent may be missing
-	DegradedAmbiguousParent DegradedReason = "ambiguous_parent" // it could not be told whose child a span is: it has no parent
-	DegradedEvictedParent   DegradedReason = "evicted_parent"   // there was no room to note a span's context: its children may have no parent
+	DegradedUnreadable        DegradedReason = "unreadable"         // memory of the target was not resident: attributes are missing
+	DegradedHeaders           DegradedReason = "headers"            // headers were too many to be searched, or not found: parent or user agent may be missing
+	DegradedUnknownConnection DegradedReason = "unknown_connection" // a request's connection could not be told, or not for certain: the span of who serves it may have no parent
+	DegradedAmbiguousParent   DegradedReason = "ambiguous_parent"   // it could not be told whose child a span is: it has no parent
+	DegradedEvictedParent     DegradedReason = "evicted_parent"     // there was no room to note a span's context: its children may have no parent
 )
 
 // counts are the counters that the engine keeps itself. Safe for concurrent use.

@@ -3,6 +3,7 @@ package chain
 import (
 	"testing"
 
+	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/testbed/internal/netns"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 )
@@ -36,7 +37,7 @@ func TestServicesThatAreRestartedGiveNoWrongParent(t *testing.T) {
 }
 
 // expectWhole expects that all requests were answered well, and each is a whole trace, but
-// for spans that were counted as lost.
+// for spans that were counted as lost, and parents that were counted as not found.
 func (c *chain) expectWhole(t *testing.T, answered []bool) {
 	t.Helper()
 	for id, ok := range answered {
@@ -45,12 +46,13 @@ func (c *chain) expectWhole(t *testing.T, answered []bool) {
 		}
 	}
 	a := c.account(t, answered)
-	missing, lost := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t)
+	missing, lost, unknown := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t), c.unknownConnections(t)
 	if missing != lost {
 		t.Errorf("%d spans are missing, %d were counted as lost", missing, lost)
 	}
-	if incomplete := len(answered) - a.complete; incomplete > missing {
-		t.Errorf("%d of %d requests are not one whole trace, although only %d spans are missing", incomplete, len(answered), missing)
+	if incomplete := len(answered) - a.complete; incomplete > missing+unknown {
+		t.Errorf("%d of %d requests are not one whole trace, although only %d spans are missing, and %d connections were not told for certain",
+			incomplete, len(answered), missing, unknown)
 	}
 	if dangling := a.sum(func(s stepAccount) int { return s.dangling }); dangling > missing*messages {
 		t.Errorf("%d spans have a parent that did not come, although only %d spans are missing", dangling, missing)
@@ -74,8 +76,8 @@ func (c *chain) account(t *testing.T, answered []bool) *account {
 	if n := a.wrong(); n != 0 {
 		t.Errorf("%d spans or traces are wrong", n)
 	}
-	if n := a.sum(func(s stepAccount) int { return s.orphans }); n != 0 {
-		t.Errorf("%d spans have no parent", n)
+	if n, counted := a.sum(func(s stepAccount) int { return s.orphans }), c.unknownConnections(t); n > counted {
+		t.Errorf("%d spans have no parent, only %d connections were not told for certain", n, counted)
 	}
 	cut := 0
 	for _, ok := range answered {
@@ -94,4 +96,9 @@ func (c *chain) account(t *testing.T, answered []bool) *account {
 func (c *chain) lost(t *testing.T) int {
 	t.Helper()
 	return int(tracing.Lost(c.MustStats(t)))
+}
+
+func (c *chain) unknownConnections(t *testing.T) int {
+	t.Helper()
+	return int(c.MustStats(t).Degraded[engine.DegradedUnknownConnection])
 }

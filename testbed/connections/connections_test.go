@@ -146,10 +146,17 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 			client, server := startPeer(t, e.client), startPeer(t, e.server)
 			tracer := trace(t, client, server)
 			list := links(e)
+			wrapped := 0
 			for _, l := range list {
 				client.follow(t, l, server)
+				if l.expect == ifKnown {
+					wrapped += l.Requests
+				}
 			}
 			compare(t, tracer, list)
+			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(n) < wrapped {
+				t.Errorf("%d requests came over connections that are wrapped, %d are counted", wrapped, n)
+			}
 		})
 	}
 }
