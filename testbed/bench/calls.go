@@ -153,8 +153,12 @@ type callResult struct {
 }
 
 // call has the caller make calls, each of which must be answered.
-func (c *callStage) call(kind report.Mode, o callOrder) (m report.Measurement, err error) {
-	o.Kind = callOrders[kind]
+func (c *callStage) call(kind report.Mode, o callOrder) (report.Measurement, error) {
+	return c.order(callOrders[kind], o)
+}
+
+func (c *callStage) order(kind string, o callOrder) (m report.Measurement, err error) {
+	o.Kind = kind
 	line, err := json.Marshal(o)
 	if err != nil {
 		return m, err

@@ -37,13 +37,13 @@ type runs struct {
 
 func (r runs) minus(other runs) runs { return runs{r.n - other.n, r.time - other.time, r.uprobe} }
 
-// operationsMap is the name of the map that the programs of a library share, and
+// offsetsMap is the name of the map that the programs of a library share, and
 // no others do.
-const operationsMap = "operations"
+const offsetsMap = "offsets"
 
 // programRuns finds the runs of the programs that a process has open. Libraries may
 // have programs of one name: which library a program is of is told by the names
-// of all that share its map of operations.
+// of all that share its map of offsets.
 func programRuns(pid int) (map[programID]runs, error) {
 	libraries, err := librariesByPrograms()
 	if err != nil {
@@ -58,19 +58,19 @@ func programRuns(pid int) (map[programID]runs, error) {
 		if !object.program {
 			continue
 		}
-		name, kind, operations, err := describeProgram(object.id)
+		name, kind, offsets, err := describeProgram(object.id)
 		if err != nil {
 			return nil, err
 		}
-		if byMap[operations] == nil {
-			byMap[operations] = map[string]runs{}
+		if byMap[offsets] == nil {
+			byMap[offsets] = map[string]runs{}
 		}
-		byMap[operations][kernelName(name)] = runs{object.hits, object.time, kind == ebpf.Kprobe}
+		byMap[offsets][kernelName(name)] = runs{object.hits, object.time, kind == ebpf.Kprobe}
 	}
 	all := map[programID]runs{}
-	for operations, programs := range byMap {
+	for offsets, programs := range byMap {
 		library := ""
-		if operations != 0 {
+		if offsets != 0 {
 			var names []string
 			for name := range programs {
 				names = append(names, name)
@@ -110,8 +110,8 @@ func joined(names []string) string {
 }
 
 // describeProgram asks the kernel for a program's name and type (uprobes are of the
-// type of kprobes), and for the map of operations that it uses, 0 if there is none.
-func describeProgram(id uint32) (name string, kind ebpf.ProgramType, operations ebpf.MapID, err error) {
+// type of kprobes), and for the map of offsets that it uses, 0 if there is none.
+func describeProgram(id uint32) (name string, kind ebpf.ProgramType, offsets ebpf.MapID, err error) {
 	fail := func(err error) (string, ebpf.ProgramType, ebpf.MapID, error) {
 		return "", 0, 0, fmt.Errorf("BPF program %d: %w", id, err)
 	}
@@ -130,11 +130,11 @@ func describeProgram(id uint32) (name string, kind ebpf.ProgramType, operations 
 		if err != nil {
 			return fail(err)
 		}
-		if name == operationsMap {
-			operations = m
+		if name == offsetsMap {
+			offsets = m
 		}
 	}
-	return strings.TrimSpace(info.Name), info.Type, operations, nil
+	return strings.TrimSpace(info.Name), info.Type, offsets, nil
 }
 
 func mapName(id ebpf.MapID) (string, error) {

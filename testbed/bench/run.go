@@ -84,6 +84,9 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 		if run.CallHits, err = countCallHits(ctx, b, &run.Settings); err != nil {
 			return nil, err
 		}
+		if run.Context, err = measureContext(ctx, b, &run.Settings, progress); err != nil {
+			return nil, err
+		}
 	}
 	return run, nil
 }

@@ -25,6 +25,7 @@ func (r *Run) Markdown() string {
 	r.writeFootprint(&b)
 	r.Hits.write(&b, ofRequests)
 	r.CallHits.write(&b, ofCalls)
+	r.Context.write(&b)
 	r.writeConditions(&b)
 	return b.String()
 }

@@ -76,6 +76,13 @@ func passing() *Run {
 				{Library: "gRPC client", Program: "end_call", Symbols: []string{"google.golang.org/grpc.(*clientStream).finish"}, Sites: 1, Class: "emulated", Counts: []Count{{}, {2, 700}}},
 			},
 		},
+		Context: &ContextCost{
+			Calls: map[Mode]map[Context]Count{
+				HTTPClient:  {Isolated: {4, 8 * time.Microsecond}, Joined: {4, 9500}, Ancestry: {7, 10200}},
+				UnaryClient: {Isolated: {5, 9 * time.Microsecond}, Joined: {6, 12400}, Ancestry: {6, 12500}},
+			},
+			Starts: map[Context][]time.Duration{Untraced: {300, 310}, Isolated: {300, 320}, Joined: {310, 300}, Ancestry: {1500, 1700}},
+		},
 		Unseen: []ShortLived{{20, 100, 0}, {20, 100, 10}, {20, 100, 5}},
 		AtOnce: []AtOnce{
 			{Processes: 100, Serving: 500 * time.Millisecond, Traced: 600 * time.Millisecond, Requests: 100, Spans: 100},
@@ -236,11 +243,11 @@ func TestARateOverHTTP2ThatACaseDidNotHoldIsTold(t *testing.T) {
 
 func TestWhatWasNotMeasuredHasNoSection(t *testing.T) {
 	run := passing()
-	run.Cases, run.Hits, run.CallHits, run.Unseen, run.AtOnce, run.Inspected = run.Cases[1:2], nil, nil, nil, nil, nil
+	run.Cases, run.Hits, run.CallHits, run.Unseen, run.AtOnce, run.Inspected, run.Context = run.Cases[1:2], nil, nil, nil, nil, nil, nil
 	delete(run.Cases[0].Rounds, HTTPClient)
 	delete(run.Cases[0].Rounds, StreamServer)
 	text := run.Markdown()
-	for _, heading := range []string{"### While processes come and go", "### 100 processes", "### Calls", "of calls", "### Probe hits"} {
+	for _, heading := range []string{"### While processes come and go", "### 100 processes", "### Calls", "of calls", "### Probe hits", "### What it takes"} {
 		if strings.Contains(text, heading) {
 			t.Errorf("%s:\n%s", heading, text)
 		}

@@ -13,6 +13,7 @@ type Run struct {
 	Hits *Hits
 	// CallHits are the same of the kinds of calls.
 	CallHits *Hits
+	Context  *ContextCost
 	// Unseen are the first processes of binaries that nobody has run before, of
 	// each round; AtOnce are those that were started together.
 	Unseen []ShortLived

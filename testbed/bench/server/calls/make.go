@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -21,7 +22,7 @@ const answerTimeout = 10 * time.Second
 
 // order is a load, one JSON object a line.
 type order struct {
-	Kind     string        // "http", "unary" or "stream"
+	Kind     string        // "http", "unary", "stream" or "goroutines"
 	Rate     float64       // calls a second that are due; 0: each as soon as the last one was answered
 	Duration time.Duration // nanoseconds; or
 	Calls    int           // how many, if not 0
@@ -67,7 +68,18 @@ func (p Program) kinds(i Instrumentation) (map[string]func(context.Context) erro
 		"http":   func(ctx context.Context) error { return get(ctx, client, p.web) },
 		"unary":  func(ctx context.Context) error { return greetOnce(ctx, conn) },
 		"stream": func(ctx context.Context) error { return greetOften(ctx, conn) },
+		// No call, but what a call may be made in.
+		"goroutines": func(context.Context) error { startGoroutines(); return nil },
 	}, nil
+}
+
+// startGoroutines starts a hundred, which do nothing.
+func startGoroutines() {
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {})
+	}
+	wg.Wait()
 }
 
 func get(ctx context.Context, client *http.Client, url string) error {
