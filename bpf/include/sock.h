@@ -156,13 +156,17 @@ static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_e
 	bool certain = false;
 
 #pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < TRIES && !certain; i++) {
+	for (__u32 i = 0; i < TRIES; i++) {
+		bool used = in_use(sk);
+
 		last_sent = sent;
 		last_received = received;
-		certain = !in_use(sk);
 		sent = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
 		received = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
-		certain = certain && !in_use(sk);
+		if (!used && !in_use(sk)) {
+			certain = true;
+			break;
+		}
 	}
 	if (!certain) {
 		if (sent != last_sent || received != last_received)
