@@ -23,7 +23,7 @@ enum counter {
 	COUNTER_PARTIAL_HEADERS,   /* a span's headers were too many to be searched, or not found */
 	COUNTER_PARENT_AMBIGUOUS,  /* a span has no parent: it could not be told which */
 	COUNTER_PARENT_EVICTED,	   /* spans may lack a parent: there was no room to note theirs */
-	COUNTER_CONNECTION_UNKNOWN,/* a span may lack a parent: its connection could not be told, or not for certain */
+	COUNTER_CONNECTION_UNKNOWN,/* a span may lack a parent: its connection could not be told */
 	COUNTER_INJECTED,	   /* a request carries the context of its span */
 	COUNTER_NOT_INJECTED,	   /* there was no room for it, or its place was not found */
 	COUNTER_EVENTS_LOST,       /* exec, exit and listen events that found no room */

@@ -101,15 +101,19 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
  * `connection` has no key. */
 called int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
 {
+	struct finding finding = {};
 	__u64 sysfd, state;
 
 	if (!connection || isolated)
 		return false;
 	if (o && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
 	    o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
-	    connection_of(connection, sysfd, end) &&
-	    !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED))
+	    connection_of(connection, sysfd, end, &finding) &&
+	    !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED)) {
+		if (finding.numbers)
+			note_id(&finding.key, finding.numbers);
 		return true;
+	}
 	connection->key.key = 0;
 	count(COUNTER_CONNECTION_UNKNOWN);
 	return false;

@@ -241,8 +241,11 @@ called int inherit_announced(struct span_head *head, const struct connection *co
 	if (!head || !connection)
 		return INHERITED_NOTHING;
 	key = request_key(connection, stream);
-	if (read_span(&key, &found) != WAY_ANNOUNCED)
+	if (read_span(&key, &found) != WAY_ANNOUNCED) {
+		if (connection->uncertain)
+			count(COUNTER_CONNECTION_UNKNOWN);
 		return INHERITED_NOTHING;
+	}
 	if (!move_span(&key, found.state, WAY_ENDED))
 		return INHERITED_NOTHING;
 	head->context |= CONTEXT_REMOTE_PARENT;

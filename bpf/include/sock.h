@@ -125,6 +125,8 @@ const volatile __u8 reads_kernel;
 /* A connection as both of its ends name it. */
 struct connection {
 	struct span_key key; /* 0: it is not known */
+	__u8 uncertain;	     /* whether it may have another key */
+	__u8 reserved[7];
 };
 
 /* Which end of a connection a process is. */
@@ -142,52 +144,73 @@ static __always_inline bool in_use(struct sock *sk)
 	       BPF_CORE_READ(sk, sk_lock.slock.rlock.raw_lock.val.counter);
 }
 
-/* Times that the numbers are read of a socket that is in use: some microseconds, in which the
- * kernel is through with a packet, unless it is interrupted. */
-#define TRIES 64
-
 /* The sequence numbers of the first byte in each direction, the client's above the
- * server's, which never change; 0: they cannot be told. Each is told by two numbers, which the kernel
- * updates one after the other, and may be interrupted in between for long. */
-static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_end end)
+ * server's. They never change. */
+static __always_inline __u64 read_numbers(struct sock *sk, enum connection_end end)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-	__u32 sent = 0, received = 0, last_sent, last_received;
-	bool certain = false;
+	__u32 sent = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
+	__u32 received = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
 
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < TRIES; i++) {
-		bool used = in_use(sk);
-
-		last_sent = sent;
-		last_received = received;
-		sent = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
-		received = BPF_CORE_READ(tcp, rcv_nxt) - (__u32)BPF_CORE_READ(tcp, bytes_received);
-		if (!used && !in_use(sk)) {
-			certain = true;
-			break;
-		}
-	}
-	if (!certain) {
-		if (sent != last_sent || received != last_received)
-			return 0;
-		count(COUNTER_CONNECTION_UNKNOWN);
-	}
 	/* Who has opened the connection has its own SYN among the bytes acknowledged. */
 	sent += end == END_CLIENT;
 	return end == END_CLIENT ? (__u64)sent << 32 | received : (__u64)received << 32 | sent;
 }
 
+/* Times that the numbers are read of a socket that is in use: some microseconds, in which the
+ * kernel is through with a packet, unless it is interrupted. */
+#define TRIES 64
+
+/* What was found out about a socket, and is to be kept: by a key, as the id of a span. 0: nothing
+ * that was not known. */
+struct finding {
+	struct span_key key;
+	__u64 numbers;
+};
+
+/* Finds the sequence numbers of a socket, of which `key` has the addresses; 0: they cannot be
+ * told. Each follows from two, which the kernel updates one after the other, and may be
+ * interrupted in between for long. So what was read while nobody used the socket is kept,
+ * for when somebody does. */
+static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_end end, struct connection *connection,
+					      struct finding *finding)
+{
+	__u64 kept, numbers = 0, last;
+	bool in_between = true;
+
+	finding->key = connection->key;
+	add_to_key(&finding->key, (__u64)sk);
+	kept = read_id(&finding->key);
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < TRIES; i++) {
+		in_between = in_use(sk);
+		last = numbers;
+		numbers = read_numbers(sk, end);
+		if (numbers == kept)
+			return numbers;
+		if (!in_between && !in_use(sk))
+			break;
+		in_between = true;
+	}
+	if (!in_between)
+		finding->numbers = numbers;
+	else if (kept)
+		return kept;
+	else
+		connection->uncertain = true;
+	return !in_between || numbers == last ? numbers : 0;
+}
+
 /* Adds what identifies a TCP connection: the client's address and port, then the
  * server's. Addresses of IPv4 are the same whichever socket has them. */
-static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end)
+static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end, struct finding *finding)
 {
 	unsigned short family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	struct in6_addr local, remote;
 	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	__u16 remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	__u64 numbers = sequence_numbers(sk, end);
 	bool client = end == END_CLIENT;
+	__u64 numbers;
 
 	if (family == FAMILY_INET6) {
 		BPF_CORE_READ_INTO(&local, sk, __sk_common.skc_v6_rcv_saddr);
@@ -199,13 +222,16 @@ static __always_inline bool add_tcp(struct connection *connection, struct sock *
 	} else {
 		return false;
 	}
-	if (!remote_port || !numbers)
-		return false; /* not connected any more, or cannot be told */
+	if (!remote_port)
+		return false; /* not connected any more */
 	add_to_key(&connection->key, client ? local.words[0] : remote.words[0]);
 	add_to_key(&connection->key, client ? local.words[1] : remote.words[1]);
 	add_to_key(&connection->key, client ? remote.words[0] : local.words[0]);
 	add_to_key(&connection->key, client ? remote.words[1] : local.words[1]);
 	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port : (__u32)remote_port << 16 | local_port);
+	numbers = sequence_numbers(sk, end, connection, finding);
+	if (!numbers)
+		return false;
 	add_to_key(&connection->key, numbers);
 	/* Both ends are at one address: in one namespace, then. */
 	if (local.words[0] == remote.words[0] && local.words[1] == remote.words[1])
@@ -233,18 +259,18 @@ static __always_inline bool add_unix(struct connection *connection, struct sock 
 }
 
 /* Finds out which connection a file descriptor of the current process is an end of
- * (enum connection_end). What it is told to fill in stays as it is where it cannot be told. */
-__noinline int connection_of(struct connection *connection, __u32 fd, __u32 end)
+ * (enum connection_end). What it fills in has no meaning where it cannot be told. The finding is for
+ * the caller to keep, who has more room on the stack. */
+__noinline int connection_of(struct connection *connection, __u32 fd, __u32 end, struct finding *finding)
 {
 	struct task_struct *task;
 	struct fdtable *table;
 	struct file **files, *file;
-	struct connection named;
 	struct socket *socket;
 	struct sock *sk;
 	unsigned short family;
 
-	if (!connection || !reads_kernel)
+	if (!connection || !finding || !reads_kernel)
 		return false;
 	task = (struct task_struct *)bpf_get_current_task();
 	table = BPF_CORE_READ(task, files, fdt);
@@ -257,11 +283,10 @@ __noinline int connection_of(struct connection *connection, __u32 fd, __u32 end)
 	sk = BPF_CORE_READ(socket, sk);
 	if (!sk)
 		return false;
-	named.key = new_key(KEY_REQUEST);
+	connection->key = new_key(KEY_REQUEST);
+	connection->uncertain = false;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (family == FAMILY_UNIX ? !add_unix(&named, sk, end)
-				  : BPF_CORE_READ(sk, sk_protocol) != PROTOCOL_TCP || !add_tcp(&named, sk, end))
-		return false;
-	*connection = named;
-	return true;
+	if (family == FAMILY_UNIX)
+		return add_unix(connection, sk, end);
+	return BPF_CORE_READ(sk, sk_protocol) == PROTOCOL_TCP && add_tcp(connection, sk, end, finding);
 }

@@ -153,6 +153,13 @@ static __always_inline __u32 place_of(const struct span_set *set, const struct s
 	return i;
 }
 
+/* A way's state, which is looked at before what it is the state of: a place that changes hands
+ * meanwhile does not have it any more. */
+static __always_inline __u64 look_at(const struct span_set *set, __u32 at)
+{
+	return *(const volatile __u64 *)&set->ways[at].state;
+}
+
 /* Takes a copy of what a key stands for. Returns its state, WAY_EMPTY if it stands for
  * nothing, or is just being written. The functions that are not static are verified once,
  * not for each who calls them. */
@@ -171,13 +178,36 @@ __noinline int read_span(struct span_key *key, struct span_way *copy)
 	bounded(i);
 	if (i >= WAYS)
 		return WAY_EMPTY;
-	before = *(volatile __u64 *)&set->ways[i].state;
+	before = look_at(set, i);
 	*copy = set->ways[i];
 	/* The addition of nothing is a barrier. */
 	if (state_of(before) <= WAY_LOCKED || __sync_fetch_and_add(&set->ways[i].state, 0) != before || copy->key != key->key)
 		return WAY_EMPTY;
 	copy->state = before;
 	return state_of(before);
+}
+
+/* The span's id alone; 0: the key stands for nothing. */
+__noinline __u64 read_id(struct span_key *key)
+{
+	struct span_set *set;
+	__u64 before, id;
+	__u32 i;
+
+	if (isolated || !key)
+		return 0;
+	set = set_of(key);
+	if (!set)
+		return 0;
+	i = place_of(set, key);
+	bounded(i);
+	if (i >= WAYS)
+		return 0;
+	before = look_at(set, i);
+	id = *(__u64 *)set->ways[i].span_id;
+	if (state_of(before) <= WAY_LOCKED || set->ways[i].key != key->key || __sync_fetch_and_add(&set->ways[i].state, 0) != before)
+		return 0;
+	return id;
 }
 
 /* Whether the caller is the one to bring a key's entry from one state, in a whole word,
@@ -220,13 +250,6 @@ struct span_place {
 	__u32 at;
 	bool evicts; /* an entry that somebody may be waiting for */
 };
-
-/* A way's state, which is looked at before what it is the state of: a place that changes hands
- * meanwhile does not have it any more. */
-static __always_inline __u64 look_at(const struct span_set *set, __u32 at)
-{
-	return *(const volatile __u64 *)&set->ways[at].state;
-}
 
 /* The place for a key that is written: its own, else any whose entry nobody is waiting
  * for, else the one that has been there longest. Which is looked at first is left to chance. */
@@ -319,6 +342,18 @@ static __always_inline void note_ids(struct span_key *key, const __u8 *trace_id,
 	__builtin_memcpy(note.trace_id, trace_id, sizeof(note.trace_id));
 	__builtin_memcpy(note.span_id, span_id, sizeof(note.span_id));
 	note_span(key, &note);
+}
+
+/* Notes an id alone, which nobody waits for. */
+__noinline int note_id(struct span_key *key, __u64 id)
+{
+	struct span_note note = { .state = WAY_ENDED };
+
+	if (!key)
+		return 0;
+	*(__u64 *)note.span_id = id;
+	note_span(key, &note);
+	return 0;
 }
 
 /* The same of a span whose operation is kept. */

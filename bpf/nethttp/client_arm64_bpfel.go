@@ -201,6 +201,8 @@ type clientClientSpan struct {
 			Tag uint64
 			Key uint64
 		}
+		Uncertain uint8
+		Reserved  [7]uint8
 	}
 }
 

@@ -253,6 +253,8 @@ type serverServerSpan struct {
 			Tag uint64
 			Key uint64
 		}
+		Uncertain uint8
+		Reserved  [7]uint8
 	}
 }
 
