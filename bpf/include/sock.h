@@ -176,29 +176,32 @@ static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_e
 					      struct finding *finding)
 {
 	__u64 kept, numbers = 0, last;
-	bool in_between = true;
+	bool certain = false;
 
 	finding->key = connection->key;
 	add_to_key(&finding->key, (__u64)sk);
 	kept = read_id(&finding->key);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < TRIES; i++) {
-		in_between = in_use(sk);
+		bool used = in_use(sk);
+
 		last = numbers;
 		numbers = read_numbers(sk, end);
 		if (numbers == kept)
 			return numbers;
-		if (!in_between && !in_use(sk))
+		/* Twice, since a packet may have come and gone in between. */
+		if (numbers == last && !used && !in_use(sk)) {
+			certain = true;
 			break;
-		in_between = true;
+		}
 	}
-	if (!in_between)
+	if (certain)
 		finding->numbers = numbers;
 	else if (kept)
 		return kept;
 	else
 		connection->uncertain = true;
-	return !in_between || numbers == last ? numbers : 0;
+	return numbers == last ? numbers : 0;
 }
 
 /* Adds what identifies a TCP connection: the client's address and port, then the
