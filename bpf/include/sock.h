@@ -172,12 +172,14 @@ struct finding {
  * told. Each follows from two, which the kernel updates one after the other, and may be
  * interrupted in between for long. So what was read while nobody used the socket is kept,
  * for when somebody does. */
-static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_end end, struct connection *connection,
-					      struct finding *finding)
+called __u64 sequence_numbers(struct sock *sk, enum connection_end end, struct connection *connection,
+			      struct finding *finding)
 {
 	__u64 kept, numbers = 0, last;
 	bool certain = false;
 
+	if (!connection || !finding)
+		return 0;
 	finding->key = connection->key;
 	add_to_key(&finding->key, (__u64)sk);
 	kept = read_id(&finding->key);
@@ -204,17 +206,18 @@ static __always_inline __u64 sequence_numbers(struct sock *sk, enum connection_e
 	return numbers == last ? numbers : 0;
 }
 
-/* Adds what identifies a TCP connection: the client's address and port, then the
- * server's. Addresses of IPv4 are the same whichever socket has them. */
-static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end, struct finding *finding)
+/* Adds the addresses of a TCP connection, and its ports: the client's, then the
+ * server's. They identify it together with its numbers. Addresses of IPv4 are the same whichever socket has them. */
+called int add_addresses(struct connection *connection, struct sock *sk, __u32 end)
 {
 	unsigned short family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	struct in6_addr local, remote;
 	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	__u16 remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	bool client = end == END_CLIENT;
-	__u64 numbers;
 
+	if (!connection)
+		return false;
 	if (family == FAMILY_INET6) {
 		BPF_CORE_READ_INTO(&local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&remote, sk, __sk_common.skc_v6_daddr);
@@ -232,23 +235,32 @@ static __always_inline bool add_tcp(struct connection *connection, struct sock *
 	add_to_key(&connection->key, client ? remote.words[0] : local.words[0]);
 	add_to_key(&connection->key, client ? remote.words[1] : local.words[1]);
 	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port : (__u32)remote_port << 16 | local_port);
-	numbers = sequence_numbers(sk, end, connection, finding);
-	if (!numbers)
-		return false;
-	add_to_key(&connection->key, numbers);
 	/* Both ends are at one address: in one namespace, then. */
 	if (local.words[0] == remote.words[0] && local.words[1] == remote.words[1])
 		add_to_key(&connection->key, BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum));
 	return true;
 }
 
+static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end, struct finding *finding)
+{
+	__u64 numbers;
+
+	if (!add_addresses(connection, sk, end))
+		return false;
+	numbers = sequence_numbers(sk, end, connection, finding);
+	add_to_key(&connection->key, numbers);
+	return numbers != 0;
+}
+
 /* The same of unix sockets: the two are at addresses of their own, and the client's
  * has a number. */
-static __always_inline bool add_unix(struct connection *connection, struct sock *sk, __u32 end)
+called int add_unix(struct connection *connection, struct sock *sk, __u32 end)
 {
 	struct sock *peer;
 	struct sock *client;
 
+	if (!connection)
+		return false;
 	if (!bpf_core_field_exists(struct unix_sock, peer))
 		return false;
 	peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
@@ -261,29 +273,34 @@ static __always_inline bool add_unix(struct connection *connection, struct sock 
 	return true;
 }
 
+/* Finds the socket that a file descriptor of the current process is. 0: it is none. What is
+ * read of the kernel's takes room on the stack, so each part is a function of its own. */
+called struct sock *socket_of(__u32 fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file;
+	struct socket *socket;
+
+	if (fd >= BPF_CORE_READ(table, max_fds) || bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
+		return NULL;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & MODE_FORMAT) != MODE_SOCKET)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
 /* Finds out which connection a file descriptor of the current process is an end of
  * (enum connection_end). What it fills in has no meaning where it cannot be told. The finding is for
  * the caller to keep, who has more room on the stack. */
 __noinline int connection_of(struct connection *connection, __u32 fd, __u32 end, struct finding *finding)
 {
-	struct task_struct *task;
-	struct fdtable *table;
-	struct file **files, *file;
-	struct socket *socket;
-	struct sock *sk;
 	unsigned short family;
+	struct sock *sk;
 
 	if (!connection || !finding || !reads_kernel)
 		return false;
-	task = (struct task_struct *)bpf_get_current_task();
-	table = BPF_CORE_READ(task, files, fdt);
-	files = BPF_CORE_READ(table, fd);
-	if (fd >= BPF_CORE_READ(table, max_fds) || bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
-		return false;
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & MODE_FORMAT) != MODE_SOCKET)
-		return false;
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
+	sk = socket_of(fd);
 	if (!sk)
 		return false;
 	connection->key = new_key(KEY_REQUEST);

@@ -1,6 +1,7 @@
 package all
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
@@ -96,4 +97,58 @@ func functionAt(instructions asm.Instructions, at int) string {
 		}
 	}
 	return name
+}
+
+// All frames of a chain of calls share one stack, of which Linux 6.1 gives each a multiple of 32
+// bytes (kernel/bpf/verifier.c, check_max_stack_depth).
+func TestEveryChainOfCallsFitsOnTheStack(t *testing.T) {
+	const stack, frame = 512, 32
+	for _, library := range Libraries() {
+		spec, err := library.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, program := range spec.Programs {
+			frames, calls := framesOf(program.Instructions)
+			var deepest func(function string) (int, string)
+			deepest = func(function string) (depth int, chain string) {
+				for _, callee := range calls[function] {
+					if d, c := deepest(callee); d > depth {
+						depth, chain = d, c
+					}
+				}
+				rounded := (max(frames[function], 1) + frame - 1) / frame * frame
+				return depth + rounded, fmt.Sprintf("%s (%d) %s", function, rounded, chain)
+			}
+			if depth, chain := deepest(program.Instructions.Name()); depth > stack {
+				t.Errorf("%s, %s: %d bytes: %s", library.Name, name, depth, chain)
+			}
+		}
+	}
+}
+
+// framesOf finds how much of the stack each function uses, and which it calls.
+func framesOf(instructions asm.Instructions) (frames map[string]int, calls map[string][]string) {
+	frames, calls = map[string]int{}, map[string][]string{}
+	function := ""
+	onStack := map[asm.Register]bool{} // registers that hold the address of the frame's end
+	for _, ins := range instructions {
+		if symbol := ins.Symbol(); symbol != "" {
+			function = symbol
+		}
+		lowest := 0
+		switch class := ins.OpCode.Class(); {
+		case class == asm.LdXClass && ins.Src == asm.R10, class.IsStore() && ins.Dst == asm.R10:
+			lowest = int(ins.Offset)
+		case class == asm.ALU64Class && ins.OpCode.ALUOp() == asm.Mov:
+			onStack[ins.Dst] = ins.OpCode.Source() == asm.RegSource && ins.Src == asm.R10
+		case class == asm.ALU64Class && ins.OpCode.ALUOp() == asm.Add && ins.OpCode.Source() == asm.ImmSource && onStack[ins.Dst]:
+			lowest = int(ins.Constant)
+			onStack[ins.Dst] = false
+		case ins.IsFunctionCall():
+			calls[function] = append(calls[function], ins.Reference())
+		}
+		frames[function] = max(frames[function], -lowest)
+	}
+	return frames, calls
 }
