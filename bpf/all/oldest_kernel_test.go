@@ -45,6 +45,12 @@ func fallsIntoLoop(t *testing.T, instructions asm.Instructions) int {
 		next := at + int(ins.Width())
 		op := ins.OpCode.JumpOp()
 		switch {
+		case ins.IsLoadOfFunctionPointer(): // for bpf_loop to call
+			function, ok := functions[ins.Reference()]
+			if !ok {
+				t.Fatalf("no function %q", ins.Reference())
+			}
+			edges[at] = []edge{{next, false}, {function, false}}
 		case !ins.OpCode.Class().IsJump():
 			edges[at] = []edge{{next, false}}
 		case op == asm.Exit:
@@ -145,7 +151,7 @@ func framesOf(instructions asm.Instructions) (frames map[string]int, calls map[s
 		case class == asm.ALU64Class && ins.OpCode.ALUOp() == asm.Add && ins.OpCode.Source() == asm.ImmSource && onStack[ins.Dst]:
 			lowest = int(ins.Constant)
 			onStack[ins.Dst] = false
-		case ins.IsFunctionCall():
+		case ins.IsFunctionReference():
 			calls[function] = append(calls[function], ins.Reference())
 		}
 		frames[function] = max(frames[function], -lowest)

@@ -81,7 +81,7 @@ SEC("uprobe")
 int announce_call(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
-	struct connection connection;
+	struct connection connection = {};
 	__u64 captured, transport = 0, stream = 0, framer, fd = 0;
 	struct go_interface context = {};
 	struct span_key frame;
@@ -108,7 +108,8 @@ int announce_call(struct pt_regs *ctx)
 		return 0;
 	}
 	if (!fd || go_read(&id, transport, o->transport_next_id)) {
-		count(COUNTER_CONNECTION_UNKNOWN);
+		if (!isolated)
+			count(COUNTER_CONNECTION_UNKNOWN);
 		if (injects)
 			count(COUNTER_NOT_INJECTED);
 		return 0;

@@ -97,14 +97,17 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
 #define MUTEX_CLOSED 1 /* mutexClosed: src/internal/poll/fd_mutex.go */
 
 /* Finds out which connection it is. A descriptor that was closed may be another
- * connection's by now; it is closed only after that was noted. False: it cannot be told, and
- * `connection` has no key. */
+ * connection's by now; it is closed only after that was noted. False: it cannot be told, or nobody
+ * wants to know, and `connection` has no key. */
 called int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
 {
 	struct finding finding = {};
 	__u64 sysfd, state;
 
-	if (!connection || isolated)
+	if (!connection)
+		return false;
+	connection->key.key = 0;
+	if (isolated)
 		return false;
 	if (o && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
 	    o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
@@ -114,7 +117,7 @@ called int read_connection(const struct conn_offsets *o, __u64 fd, enum connecti
 			note_id(&finding.key, finding.numbers);
 		return true;
 	}
-	connection->key.key = 0;
+	connection->key.key = 0; /* it may be half a key */
 	count(COUNTER_CONNECTION_UNKNOWN);
 	return false;
 }

@@ -220,6 +220,8 @@ static __always_inline void announce(const struct connection *connection, __u32 
 {
 	struct span_key key = request_key(connection, stream);
 
+	if (connection->uncertain)
+		count(COUNTER_CONNECTION_UNKNOWN);
 	note_ids(&key, trace_id, span_id, flags, 0, WAY_ANNOUNCED);
 }
 

@@ -168,7 +168,7 @@ struct finding {
 	__u64 numbers;
 };
 
-/* Finds the sequence numbers of a socket, of which `key` has the addresses; 0: they cannot be
+/* Finds the sequence numbers of a socket, of which the connection's key has the addresses; 0: they cannot be
  * told. Each follows from two, which the kernel updates one after the other, and may be
  * interrupted in between for long. So what was read while nobody used the socket is kept,
  * for when somebody does. */
@@ -199,7 +199,8 @@ called __u64 sequence_numbers(struct sock *sk, enum connection_end end, struct c
 	}
 	if (certain)
 		finding->numbers = numbers;
-	else if (kept)
+	/* Not those of an earlier connection that had the same addresses and lay in the same place. */
+	else if (kept && ((__u32)kept == (__u32)numbers || kept >> 32 == numbers >> 32))
 		return kept;
 	else
 		connection->uncertain = true;

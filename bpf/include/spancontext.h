@@ -279,7 +279,7 @@ static __always_inline struct span_place choose_place(const struct span_set *set
 			place.evicts = false;
 			return place;
 		}
-		if (age > longest) {
+		if (age > longest && state_of(before) != WAY_LOCKED) {
 			longest = age;
 			place.before = before;
 			place.at = at;

@@ -194,7 +194,7 @@ static __always_inline int announce_stream(struct pt_regs *ctx, const struct ope
 {
 	struct span_key message = key_in(key->tgid, key->generation, KEY_MESSAGE, GO_ARG1(ctx), 0);
 	struct span_way found = {};
-	struct connection connection;
+	struct connection connection = {};
 	__u64 client, framer;
 	__u32 id;
 

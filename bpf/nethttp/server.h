@@ -82,7 +82,7 @@ static __noinline int inherit_peer(struct server_span *span, const struct server
 	if (isolated || !span || !o || !text || !writer)
 		return INHERITED_NOTHING;
 	if (((struct work *)(span->texts + WORK_AT))->arrived.proto_major == 1) {
-		if (!span->connection.key.key &&
+		if ((!span->connection.key.key || span->connection.uncertain) &&
 		    !read_connection(&o->conn, fd_of(&o->conn, text, find_conn(o, writer)), END_SERVER, &span->connection))
 			return INHERITED_NOTHING;
 		return inherit_announced(&span->head, &span->connection, 0);

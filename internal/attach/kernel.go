@@ -95,8 +95,9 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 		return nil, fmt.Errorf("read the object of bpf/process: %w", err)
 	}
 	spec.Maps[mapSpans].MaxEntries = uint32(options.RingBufferSize)
-	// A set has eight places, of which an operation takes three at the most: four for each.
-	sets := uint32(1) << bits.Len(uint(options.MaxActive-1)/2)
+	// A set has eight places, of which an operation takes three at the most. With one set for each
+	// hardly any is ever full: operations are spread over sets at random.
+	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
 	spec.Maps[mapSpanContexts].MaxEntries = sets
 	if k.constants, err = constants(sets, libraries, options); err != nil {
 		return nil, err

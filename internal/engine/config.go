@@ -71,7 +71,7 @@ type Config struct {
 	// started it through others, with nothing passed along.
 	GoroutineAncestry bool
 	// Isolated has no operation look for another that it is for: each begins a trace unless
-	// a header says otherwise. That is for measuring what the search costs.
+	// a header says otherwise, and nothing is injected. That is for measuring what the search costs.
 	Isolated bool
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.

@@ -72,7 +72,7 @@ type DegradedReason string
 const (
 	DegradedUnreadable        DegradedReason = "unreadable"         // memory of the target was not resident: attributes are missing
 	DegradedHeaders           DegradedReason = "headers"            // headers were too many to be searched, or not found: parent or user agent may be missing
-	DegradedUnknownConnection DegradedReason = "unknown_connection" // a request's connection could not be told: the span of who serves it may have no parent
+	DegradedUnknownConnection DegradedReason = "unknown_connection" // an end of a request's connection could not be told: the span of who serves it may have no parent
 	DegradedAmbiguousParent   DegradedReason = "ambiguous_parent"   // it could not be told whose child a span is: it has no parent
 	DegradedEvictedParent     DegradedReason = "evicted_parent"     // there was no room to note a span's context: its children may have no parent
 )

@@ -47,12 +47,12 @@ func measureContext(ctx context.Context, b binaries, settings *report.Settings, 
 	}
 	for round := range contextRounds {
 		fmt.Fprintf(progress, "what it takes to find parents, round %d of %d\n", round+1, contextRounds)
-		if err := measureStarts(ctx, b, settings, report.Untraced, nil, cost); err != nil {
+		if err := measureWay(ctx, b, settings, report.Untraced, nil, cost); err != nil {
 			return nil, err
 		}
 		for i := range contexts {
 			way := contexts[(round+i)%len(contexts)]
-			if err := measureStarts(ctx, b, settings, way.Context, &way.Config, cost); err != nil {
+			if err := measureWay(ctx, b, settings, way.Context, &way.Config, cost); err != nil {
 				return nil, fmt.Errorf("%s: %w", way.Context, err)
 			}
 		}
@@ -60,17 +60,17 @@ func measureContext(ctx context.Context, b binaries, settings *report.Settings, 
 	return cost, nil
 }
 
-// measureStarts measures one way, or the programs with no tracing if there is no configuration.
-func measureStarts(ctx context.Context, b binaries, settings *report.Settings, way report.Context, config *engine.Config, cost *report.ContextCost) (err error) {
+// measureWay measures one way, or the programs with no tracing if there is no configuration.
+func measureWay(ctx context.Context, b binaries, settings *report.Settings, way report.Context, config *engine.Config, cost *report.ContextCost) (err error) {
 	c, err := startCalls(ctx, b, report.Bare, roles[0], settings.Connections)
 	defer func() { err = errors.Join(err, c.stop()) }()
 	if err != nil {
 		return err
 	}
 	if config != nil {
-		tracer, err := traceHere(ctx, *config, b.bare, b.peer, b.bareCalls)
-		if err != nil {
-			return err
+		tracer, startErr := traceHere(ctx, *config, b.bare, b.peer, b.bareCalls)
+		if startErr != nil {
+			return startErr
 		}
 		defer func() { err = errors.Join(err, tracer.Shutdown(ctx)) }()
 	}
@@ -115,7 +115,7 @@ func (c *callStage) addContext(ctx context.Context, kind report.Mode, rate float
 	var count report.Count
 	for id, r := range after {
 		ran := r.minus(before[id])
-		// These serve nothing else.
+		// They see to it that parents are found, above all.
 		if way == report.Isolated && strings.HasPrefix(id.name, "announce_") {
 			continue
 		}

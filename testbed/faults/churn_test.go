@@ -78,7 +78,8 @@ func TestProcessesThatComeAndGoLoseNoRequest(t *testing.T) {
 func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 	folder := t.TempDir()
 	paths := binaries(t, folder, manyBinaries)
-	first, died := make(chan *target.Server), make(chan error)
+	first, died := make(chan *target.Server), make(chan error, 1)
+	noMore := sync.OnceFunc(func() { close(first) })
 	logger := zaptest.NewLogger(t, zaptest.WrapOptions(zap.Hooks(func(entry zapcore.Entry) error {
 		if entry.Message == "Examining the file of a target" {
 			if server := <-first; server != nil {
@@ -88,17 +89,22 @@ func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 		return nil
 	})))
 	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}}, logger)
+	defer noMore() // whatever ends the test: nobody is left waiting
 	for _, path := range paths {
 		server, err := target.Run(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		first <- server
+		select {
+		case first <- server:
+		case <-time.After(tracing.Patience):
+			t.Fatalf("%s is not examined", path)
+		}
 		if err := <-died; err != nil {
 			t.Fatal(err)
 		}
 	}
-	close(first)
+	noMore()
 	const requests = 5
 	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Binaries == len(paths) }, "all binaries being attached")
 	for _, path := range paths {

@@ -32,7 +32,7 @@ func (c *ContextCost) write(b *strings.Builder) {
 		return
 	}
 	b.WriteString("### What it takes to find parents\n\nOf a call whose two ends are both traced: hits, and the time in programs, by the kernel's count, of all hits at both ends. " +
-		"\"Without\" is with the search for parents\nturned off, and without the hooks that serve nothing else.\n\n")
+		"\"Without\" is with the search for parents\nturned off, and without the hooks that announce calls (gRPC's also tells whether the program traces itself).\n\n")
 	t := table{head: []string{"", "without", "with parents", "that adds", "with `goroutine_ancestry`, too"}, numbers: true}
 	for _, kind := range kindsOfCalls {
 		ways := c.Calls[kind]
