@@ -143,6 +143,8 @@ type callOrder struct {
 	Rate     float64
 	Duration time.Duration
 	Calls    int
+	// Goroutines are how many are started for each call of the kind "goroutines".
+	Goroutines int
 }
 
 // callResult is what came of one.

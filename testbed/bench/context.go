@@ -21,9 +21,7 @@ import (
 
 const (
 	contextRounds = 3
-	// startsAtOnce is how many goroutines the program in server/calls starts for one call
-	// of the kind "goroutines".
-	startsAtOnce = 100
+	startsAtOnce  = 100 // goroutines, for each call of the kind "goroutines"
 )
 
 // contexts are the ways in which spans find their parents.
@@ -75,7 +73,7 @@ func measureWay(ctx context.Context, b binaries, settings *report.Settings, way 
 		defer func() { err = errors.Join(err, tracer.Shutdown(ctx)) }()
 	}
 	m, err := c.observe(ctx, func() (report.Measurement, error) {
-		return c.order("goroutines", callOrder{Duration: settings.Duration / 2})
+		return c.order("goroutines", callOrder{Duration: settings.Duration / 2, Goroutines: startsAtOnce})
 	})
 	if err != nil {
 		return err

@@ -46,13 +46,13 @@ func (c *chain) expectWhole(t *testing.T, answered []bool) {
 		}
 	}
 	a := c.account(t, answered)
-	missing, lost, unknown := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t), c.unknownConnections(t)
+	missing, lost := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t)
 	if missing != lost {
 		t.Errorf("%d spans are missing, %d were counted as lost", missing, lost)
 	}
-	if incomplete := len(answered) - a.complete; incomplete > missing+unknown {
-		t.Errorf("%d of %d requests are not one whole trace, although only %d spans are missing, and %d connections were not told for certain",
-			incomplete, len(answered), missing, unknown)
+	orphans := a.sum(func(s stepAccount) int { return s.orphans })
+	if incomplete := len(answered) - a.complete; incomplete > missing+orphans {
+		t.Errorf("%d of %d requests are not one whole trace, although only %d spans are missing and %d have no parent", incomplete, len(answered), missing, orphans)
 	}
 	if dangling := a.sum(func(s stepAccount) int { return s.dangling }); dangling > missing*messages {
 		t.Errorf("%d spans have a parent that did not come, although only %d spans are missing", dangling, missing)

@@ -154,8 +154,9 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 				}
 			}
 			compare(t, tracer, list)
-			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(n) < wrapped {
-				t.Errorf("%d requests came over connections that are wrapped, %d are counted", wrapped, n)
+			// One end of each or both.
+			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(n) < wrapped || int(n) > 2*wrapped {
+				t.Errorf("%d requests came over connections that are wrapped, %d ends are counted", wrapped, n)
 			}
 		})
 	}

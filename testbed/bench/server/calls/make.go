@@ -26,6 +26,8 @@ type order struct {
 	Rate     float64       // calls a second that are due; 0: each as soon as the last one was answered
 	Duration time.Duration // nanoseconds; or
 	Calls    int           // how many, if not 0
+	// Goroutines are how many are started for each "call" of goroutines.
+	Goroutines int
 }
 
 // follow follows the orders on standard input, and answers each with what came of
@@ -43,6 +45,9 @@ func (p Program) follow(i Instrumentation) error {
 			return err
 		}
 		call := kinds[o.Kind]
+		if o.Kind == "goroutines" { // no call, but what calls are made in
+			call = func(context.Context) error { startGoroutines(o.Goroutines); return nil }
+		}
 		if call == nil {
 			return fmt.Errorf("no kind of call: %q", o.Kind)
 		}
@@ -68,15 +73,13 @@ func (p Program) kinds(i Instrumentation) (map[string]func(context.Context) erro
 		"http":   func(ctx context.Context) error { return get(ctx, client, p.web) },
 		"unary":  func(ctx context.Context) error { return greetOnce(ctx, conn) },
 		"stream": func(ctx context.Context) error { return greetOften(ctx, conn) },
-		// No call, but what a call may be made in.
-		"goroutines": func(context.Context) error { startGoroutines(); return nil },
 	}, nil
 }
 
-// startGoroutines starts a hundred, which do nothing.
-func startGoroutines() {
+// startGoroutines starts so many, which do nothing.
+func startGoroutines(number int) {
 	var wg sync.WaitGroup
-	for range 100 {
+	for range number {
 		wg.Go(func() {})
 	}
 	wg.Wait()
