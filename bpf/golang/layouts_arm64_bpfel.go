@@ -44,7 +44,7 @@ type layoutsContextOffsets struct {
 
 type layoutsCounts struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
 }
 
 type layoutsMapOffsets struct {
@@ -112,7 +112,8 @@ type layoutsSpanSet struct {
 		Extra    uint64
 		Time     uint32
 		Flags    uint8
-		Reserved [3]uint8
+		Writer   uint8
+		Reserved [2]uint8
 	}
 }
 

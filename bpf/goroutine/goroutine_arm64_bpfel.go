@@ -15,7 +15,7 @@ import (
 
 type goroutineCounts struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
 }
 
 type goroutineGoroutineOffsets struct {
@@ -42,7 +42,8 @@ type goroutineSpanSet struct {
 		Extra    uint64
 		Time     uint32
 		Flags    uint8
-		Reserved [3]uint8
+		Writer   uint8
+		Reserved [2]uint8
 	}
 }
 

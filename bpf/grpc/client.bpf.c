@@ -117,7 +117,8 @@ int announce_call(struct pt_regs *ctx)
 	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
 	    !go_read(&framer, transport, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
 		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);
-		note_head(&frame, &span->head, WRITER_GRPC, WAY_ANNOUNCED);
+		note_frame(&frame, span->head.trace_id, span->head.span_id, span->head.flags,
+			   *(const __u64 *)span->head.parent_id, WRITER_GRPC);
 	}
 	if (read_connection(&o->conn, fd, END_CLIENT, &connection))
 		announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);

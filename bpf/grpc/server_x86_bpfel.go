@@ -15,7 +15,13 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
+}
+
+type serverKeptState struct {
+	_      structs.HostLayout
+	Text   [512]int8
+	Length uint16
 }
 
 type serverOperationKey struct {
@@ -43,8 +49,15 @@ type serverSpanSet struct {
 		Extra    uint64
 		Time     uint32
 		Flags    uint8
-		Reserved [3]uint8
+		Writer   uint8
+		Reserved [2]uint8
 	}
+}
+
+type serverStateKey struct {
+	_       structs.HostLayout
+	TraceId [16]uint8
+	SpanId  [8]uint8
 }
 
 type serverStreamOffsets struct {
@@ -226,6 +239,7 @@ const (
 	serverMapProcesses         = "processes"
 	serverMapSpanContexts      = "span_contexts"
 	serverMapSpans             = "spans"
+	serverMapTracestates       = "tracestates"
 	serverProgEndStream        = "end_stream"
 	serverProgStartStream      = "start_stream"
 	serverVarHashSeed          = "hash_seed"
@@ -234,6 +248,7 @@ const (
 	serverVarLastSet           = "last_set"
 	serverVarLibrary           = "library"
 	serverVarNever             = "never"
+	serverVarOwnState          = "own_state"
 	serverVarParentBased       = "parent_based"
 	serverVarReadsKernel       = "reads_kernel"
 	serverVarSamplingThreshold = "sampling_threshold"
@@ -297,6 +312,7 @@ type serverMapSpecs struct {
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
+	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
 }
 
 // serverVariableSpecs contains global variables before they are loaded into the kernel.
@@ -309,6 +325,7 @@ type serverVariableSpecs struct {
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
+	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
@@ -342,6 +359,7 @@ type serverMaps struct {
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
+	Tracestates  *ebpf.Map `ebpf:"tracestates"`
 }
 
 func (m *serverMaps) Close() error {
@@ -353,6 +371,7 @@ func (m *serverMaps) Close() error {
 		m.Processes,
 		m.SpanContexts,
 		m.Spans,
+		m.Tracestates,
 	)
 }
 
@@ -366,6 +385,7 @@ type serverVariables struct {
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`
+	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`

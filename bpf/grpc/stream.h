@@ -185,8 +185,8 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 		note_served(&span->served, &span->head, key, &o->parent, &work->context);
 	if (inherited == INHERITED_NOT_SAMPLED)
 		return NOTED_NOT_SAMPLED;
-	if (inherited == INHERITED_PARENT)
-		complete &= copy_tracestate(&span->tracestate, span->texts, &span->used, &work->wanted.tracestate);
+	complete &= note_tracestate(inherited, &span->head, &span->tracestate, span->texts, &span->used,
+				    &work->wanted.tracestate);
 	if (!COPY(span, method, &work->method, METHOD_LIMIT))
 		return NOTED_NOTHING;
 	complete &= COPY_FIRST(span, authority, &work->wanted.authority, AUTHORITY_LIMIT);

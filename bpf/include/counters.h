@@ -26,6 +26,7 @@ enum counter {
 	COUNTER_CONNECTION_UNKNOWN,/* a span may lack a parent: its connection could not be told */
 	COUNTER_INJECTED,	   /* a request carries the context of its span */
 	COUNTER_NOT_INJECTED,	   /* there was no room for it, or its place was not found */
+	COUNTER_STATE_NOT_INJECTED,/* it carries that, but not the tracestate of its trace */
 	COUNTER_EVENTS_LOST,       /* exec, exit and listen events that found no room */
 	COUNTER_HITS,              /* times a program ran for a traced process */
 	COUNTERS,

@@ -8,8 +8,8 @@
 #include "gomap.h"
 #include "span.h"
 #include "traceparent.h"
+#include "tracestate.h"
 
-#define TRACESTATE_LIMIT 512 /* bytes that are kept */
 #define TRACESTATE_LINES 4   /* a request may bring it in several lines */
 
 /* Looks for the wanted headers in the map at an address. False: it could not be
@@ -31,22 +31,28 @@ called bool search_headers(__u64 map, const struct map_offsets *o, struct map_gr
 
 /* Fills in the trace of a request that says whose it is. `scratch` is that of
  * parse_traceparent; `complete` becomes false if the header is there and could not
- * be read. */
-called int inherit_header(struct span_head *head, __u8 *scratch, const struct wanted_headers *wanted, bool *complete)
+ * be read. A tracestate is nothing without it: W3C Trace Context, section 3.3. */
+called int inherit_header(struct span_head *head, __u8 *scratch, struct wanted_headers *wanted, bool *complete)
 {
 	enum traceparent found = TRACEPARENT_UNREADABLE;
 	struct go_string traceparent;
+	__u64 tracestate;
 
 	if (!head || !scratch || !wanted || !complete)
 		return INHERITED_NOTHING;
 
+	tracestate = wanted->tracestate.length;
+	wanted->tracestate.length = 0;
 	/* Two of them are none: W3C Trace Context, section 3.2. */
 	if (wanted->traceparent.length != 1)
 		return INHERITED_NOTHING;
 	if (!go_read(&traceparent, wanted->traceparent.data, 0))
 		found = parse_traceparent(head, scratch, &traceparent);
 	*complete &= found != TRACEPARENT_UNREADABLE;
-	return found == TRACEPARENT_VALID ? follow_parent(head) : INHERITED_NOTHING;
+	if (found != TRACEPARENT_VALID)
+		return INHERITED_NOTHING;
+	wanted->tracestate.length = tracestate;
+	return follow_parent(head);
 }
 
 /* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
@@ -95,6 +101,22 @@ called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const s
 	if (!complete || lines->length > TRACESTATE_LINES || whole > 0xffff)
 		whole = 0xffff;
 	text->whole = whole;
+	return complete;
+}
+
+/* Copies it behind the record, whose first text it is, and keeps what the requests are to say that are
+ * made for this one. */
+static __always_inline bool note_tracestate(enum inherited inherited, const struct span_head *head, struct text *text,
+					    __u8 *texts, __u16 *used, const struct header_values *lines)
+{
+	bool complete = inherited != INHERITED_PARENT || copy_tracestate(text, texts, used, lines);
+
+	if (!injects)
+		return complete;
+	if (text->whole)
+		keep_state(head, text, texts);
+	else if (inherited != INHERITED_PARENT || !parent_based)
+		keep_own_state(head);
 	return complete;
 }
 

@@ -35,7 +35,8 @@ struct span_way {
 	__u64 extra; /* by kind */
 	__u32 time;  /* ms since boot, when it was written */
 	__u8 flags;  /* W3C trace flags */
-	__u8 reserved[3];
+	__u8 writer; /* enum frame_writer */
+	__u8 reserved[2];
 };
 
 struct span_set {
@@ -75,9 +76,10 @@ enum span_key_kind {
 	KEY_MESSAGE,	 /* address of what a client's transport makes of a request */
 	KEY_WRITER,	 /* address of the bufio.Writer of a client's connection */
 	KEY_FRAME,	 /* address of an HTTP/2 framer, and stream */
+	/* The last three have the id of the span's parent as extra. */
 };
 
-/* What a framer writes to, as extra of KEY_FRAME. */
+/* What a framer of KEY_FRAME writes to. */
 enum frame_writer {
 	WRITER_BUFIO, /* a bufio.Writer */
 	WRITER_GRPC,  /* gRPC's own bufWriter */
@@ -137,7 +139,8 @@ struct span_note {
 	__u64 extra;
 	__u32 state; /* enum way_state */
 	__u8 flags;
-	__u8 reserved[3];
+	__u8 writer;
+	__u8 reserved[2];
 };
 
 /* The place of a key's entry in its set; WAYS: it has none. */
@@ -330,6 +333,7 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 	way->extra = note->extra;
 	way->time = now;
 	way->flags = note->flags;
+	way->writer = note->writer;
 	__sync_lock_test_and_set(&way->state, mine | note->state);
 	return 0;
 }
@@ -338,6 +342,17 @@ static __always_inline void note_ids(struct span_key *key, const __u8 *trace_id,
 				     __u64 extra, enum way_state state)
 {
 	struct span_note note = { .extra = extra, .state = state, .flags = flags };
+
+	__builtin_memcpy(note.trace_id, trace_id, sizeof(note.trace_id));
+	__builtin_memcpy(note.span_id, span_id, sizeof(note.span_id));
+	note_span(key, &note);
+}
+
+/* Notes for whom a framer is about to write the headers of a stream. */
+static __always_inline void note_frame(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
+				       __u64 parent, enum frame_writer writer)
+{
+	struct span_note note = { .extra = parent, .state = WAY_ANNOUNCED, .flags = flags, .writer = writer };
 
 	__builtin_memcpy(note.trace_id, trace_id, sizeof(note.trace_id));
 	__builtin_memcpy(note.span_id, span_id, sizeof(note.span_id));

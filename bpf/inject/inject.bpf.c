@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "go.h"
 #include "spancontext.h"
+#include "tracestate.h"
 
 struct inject_offsets {
 	__u32 writer_buf, writer_n; /* bufio.Writer.buf and .n */
@@ -24,10 +25,35 @@ struct inject_offsets {
 #include "offsets.h"
 
 #define NAME_LENGTH 11	/* traceparent */
+#define STATE_LENGTH 10 /* tracestate */
 #define VALUE_LENGTH 55 /* of version 00 */
 
 /* Frames of this size are always allowed: RFC 9113, section 4.2. */
 #define FRAME_LIMIT 16384
+
+/* How long a state is, as the verifier can see. */
+static __always_inline __u32 state_length(const struct kept_state *state)
+{
+	__u32 length = state->length;
+
+	bounded(length);
+	return length <= TRACESTATE_LIMIT ? length : 0;
+}
+
+static __always_inline bool write_state(__u64 to, const struct kept_state *state)
+{
+	__u32 length = state_length(state);
+
+	return length && !bpf_probe_write_user((void *)to, state->text, length);
+}
+
+/* Counts a request that carries its span's context, or not, and that with its trace's state, or not. */
+static __always_inline void count_written(bool context, bool state, const struct kept_state *wanted)
+{
+	count(context ? COUNTER_INJECTED : COUNTER_NOT_INJECTED);
+	if (context && wanted && !state)
+		count(COUNTER_STATE_NOT_INJECTED);
+}
 
 static const char digits[16] = "0123456789abcdef";
 
@@ -57,6 +83,22 @@ struct header_line {
 	char end[2];
 };
 
+/* Writes a line for the state behind that of the context, if there are so many bytes left. Returns how
+ * many it took. */
+called __u32 write_state_line(__u64 to, __u64 room, const struct kept_state *state)
+{
+	const char start[STATE_LENGTH + 2] = "Tracestate: ", end[2] = "\r\n";
+	__u32 size;
+
+	if (!state)
+		return 0;
+	size = sizeof(start) + state_length(state) + sizeof(end);
+	if (room < size || bpf_probe_write_user((void *)to, start, sizeof(start)) || !write_state(to + sizeof(start), state) ||
+	    bpf_probe_write_user((void *)(to + size - sizeof(end)), end, sizeof(end)))
+		return 0;
+	return size;
+}
+
 /* func (t *transferWriter) writeHeader(w io.Writer, trace *httptrace.ClientTrace) error
  *
  * It writes the next of the header lines of a request, whose first ones are in the
@@ -67,25 +109,30 @@ int inject_line(struct pt_regs *ctx)
 	__u64 writer = GO_ARG2(ctx), n;
 	struct header_line line = { "Traceparent: ", {}, "\r\n" };
 	struct operation_key key = {};
+	const struct kept_state *state;
 	struct inject_offsets *o;
 	struct span_key wanted;
 	struct span_way way = {};
 	struct go_slice buf;
+	__u32 added;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_WRITER, writer, 0);
 	if (!take_span(&wanted, &way))
 		return 0;
+	state = find_state(way.trace_id, way.extra);
 	write_value(line.value, &way);
 	if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&buf, writer, o->writer_buf) ||
 	    go_read(&n, writer, o->writer_n) || n == 0 || n > (__u64)buf.length || buf.length - n < sizeof(line) ||
 	    bpf_probe_write_user((void *)(buf.data + n), &line, sizeof(line)))
 		goto without;
 	n += sizeof(line);
+	added = write_state_line(buf.data + n, buf.length - n, state);
+	n += added;
 	if (bpf_probe_write_user((void *)(writer + o->writer_n), &n, sizeof(n)))
 		goto without;
-	count(COUNTER_INJECTED);
+	count_written(true, added, state);
 	return 0;
 without:
 	count(COUNTER_NOT_INJECTED);
@@ -109,20 +156,79 @@ static __always_inline bool write_field(const struct span_way *way, __u64 to)
 	return !bpf_probe_write_user((void *)to, &field, sizeof(field));
 }
 
+/* The same of a state, up to where its text begins. */
+struct state_field {
+	__u8 kind, name_length;
+	char name[STATE_LENGTH];
+	__u8 value_length[3]; /* as many as there must be: RFC 7541, section 5.1 */
+};
+
+#define FULL 127 /* of the first byte of a length */
+
+/* Writes a field for the state, if there are so many bytes left. Returns how many it took. */
+called __u32 write_state_field(__u64 to, __u64 room, const struct kept_state *state)
+{
+	struct state_field field = { 0, STATE_LENGTH, "", {} };
+	__u32 length, rest, start = sizeof(field) - 2;
+
+	if (!state)
+		return 0;
+	length = state_length(state);
+	__builtin_memcpy(field.name, "tracestate", STATE_LENGTH);
+	field.value_length[0] = length;
+	if (length >= FULL) {
+		rest = length - FULL;
+		field.value_length[0] = FULL;
+		field.value_length[1] = rest;
+		start++;
+		if (rest > FULL) {
+			field.value_length[1] = rest | 0x80;
+			field.value_length[2] = rest >> 7;
+			start++;
+		}
+	}
+	bounded(start);
+	if (start > sizeof(field) || room < start + length || bpf_probe_write_user((void *)to, &field, start) ||
+	    !write_state(to + start, state))
+		return 0;
+	return start + length;
+}
+
 static __always_inline const struct frame_offsets *frames_of(const struct inject_offsets *o, bool net, bool internal)
 {
 	return net ? &o->net : internal ? &o->internal : &o->bundled;
 }
 
-/* Adds the field of a stream's span behind the header block, which is the end of a slice, if the
- * slice has room for it, and has the slice end behind it. */
-static __always_inline bool inject_behind(const struct span_way *way, const struct go_slice *slice, __u64 slice_at)
+/* Writes the fields of a stream's span, if there are so many bytes left. Returns how many it took. */
+called __u32 write_fields(__u64 to, __s64 room, const struct span_way *way, const struct kept_state *state)
 {
-	__u64 length = slice->length + sizeof(struct header_field);
+	const __u32 first = sizeof(struct header_field);
 
-	return slice->length > 0 && slice->capacity - slice->length >= (__s64)sizeof(struct header_field) &&
-	       write_field(way, slice->data + slice->length) &&
-	       !bpf_probe_write_user((void *)(slice_at + __builtin_offsetof(struct go_slice, length)), &length, sizeof(length));
+	if (!way || room < first || !write_field(way, to))
+		return 0;
+	return first + write_state_field(to + first, room - first, state);
+}
+
+static __always_inline __s64 least(__s64 a, __s64 b)
+{
+	return a < b ? a : b;
+}
+
+/* Adds the fields behind the header block, which is the end of a slice, if the slice has room for them,
+ * and has the slice end behind them. Returns how many bytes that took, of `limit` at the most. */
+static __always_inline __u32 inject_behind(const struct span_way *way, const struct kept_state *state, __s64 limit,
+					   const struct go_slice *slice, __u64 slice_at)
+{
+	__u64 length;
+	__u32 added;
+
+	if (slice->length <= 0)
+		return 0;
+	added = write_fields(slice->data + slice->length, least(limit, slice->capacity - slice->length), way, state);
+	length = slice->length + added;
+	if (!added || bpf_probe_write_user((void *)(slice_at + __builtin_offsetof(struct go_slice, length)), &length, sizeof(length)))
+		return 0;
+	return added;
 }
 
 #if defined(__TARGET_ARCH_x86)
@@ -137,7 +243,7 @@ static __always_inline __u64 unused_buffer(const struct inject_offsets *o, const
 	if (go_read(&writer, writer_at, 0) || !writer.data)
 		return 0;
 	at = writer.data + o->writer_buf;
-	if (way->extra == WRITER_BUFIO) {
+	if (way->writer == WRITER_BUFIO) {
 		if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&n, writer.data, o->writer_n))
 			return 0;
 	} else {
@@ -157,7 +263,7 @@ static __always_inline __u64 unused_buffer(const struct inject_offsets *o, const
 #define PIECE 64
 #define MOVED_LIMIT 1024 /* bytes of a header block that is moved */
 
-called bool copy(__u64 to, __u64 from, __u64 length)
+called bool copy_block(__u64 to, __u64 from, __u64 length)
 {
 	__u8 piece[PIECE];
 
@@ -182,18 +288,24 @@ called bool copy(__u64 to, __u64 from, __u64 length)
 /* A buffer that few requests have used is a small one. Then the block is moved to where the
  * frame will be written in a moment, which is after it was put together elsewhere. The parameters are on the
  * stack, and what they point to is held by the writer, so that Go's garbage collector need not know. */
-static __always_inline bool inject_elsewhere(const struct inject_offsets *o, const struct span_way *way, __u64 writer_at,
-					     struct go_slice *block, __u64 block_at)
+static __always_inline __u32 inject_elsewhere(const struct inject_offsets *o, const struct span_way *way,
+					      const struct kept_state *state, __s64 limit, __u64 writer_at,
+					      struct go_slice *block, __u64 block_at)
 {
-	__u64 room, to = unused_buffer(o, way, writer_at, &room);
+	__u64 room = 0, to = unused_buffer(o, way, writer_at, &room);
+	__u32 added;
 
-	if (!to || block->length <= 0 || block->length > MOVED_LIMIT || room < block->length + sizeof(struct header_field) ||
-	    !copy(to, block->data, block->length) || !write_field(way, to + block->length))
-		return false;
+	if (!to || block->length <= 0 || block->length > MOVED_LIMIT ||
+	    (__s64)room < block->length + (__s64)sizeof(struct header_field) ||
+	    !copy_block(to, block->data, block->length))
+		return 0;
+	added = write_fields(to + block->length, least(limit, room - block->length), way, state);
 	block->data = to;
-	block->length += sizeof(struct header_field);
+	block->length += added;
 	block->capacity = block->length;
-	return !bpf_probe_write_user((void *)block_at, block, sizeof(*block));
+	if (!added || bpf_probe_write_user((void *)block_at, block, sizeof(*block)))
+		return 0;
+	return added;
 }
 
 /* func (f *Framer) WriteHeaders(p HeadersFrameParam) error
@@ -209,9 +321,11 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	struct inject_offsets *o;
 	struct span_way way = {};
 	struct span_key wanted;
+	const struct kept_state *state = NULL;
 	struct go_slice block;
+	__u32 stream, added = 0;
 	__u8 end_headers;
-	__u32 stream;
+	__s64 limit;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
@@ -221,14 +335,14 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, GO_ARG0(ctx), stream);
 	if (!take_span(&wanted, &way))
 		return 0;
-	if (!go_read(&block, parameters, at->block) && !go_read(&end_headers, parameters, at->end_headers) && end_headers &&
-	    block.length <= FRAME_LIMIT - (__s64)sizeof(struct header_field) &&
-	    (inject_behind(&way, &block, parameters + at->block) ||
-	     (at->writer != ABSENT &&
-	      inject_elsewhere(o, &way, GO_ARG0(ctx) + at->writer, &block, parameters + at->block))))
-		count(COUNTER_INJECTED);
-	else
-		count(COUNTER_NOT_INJECTED);
+	if (!go_read(&block, parameters, at->block) && !go_read(&end_headers, parameters, at->end_headers) && end_headers) {
+		state = find_state(way.trace_id, way.extra);
+		limit = FRAME_LIMIT - block.length;
+		added = inject_behind(&way, state, limit, &block, parameters + at->block);
+		if (!added && at->writer != ABSENT)
+			added = inject_elsewhere(o, &way, state, limit, GO_ARG0(ctx) + at->writer, &block, parameters + at->block);
+	}
+	count_written(added, added > sizeof(struct header_field), state);
 	return 0;
 }
 #else
@@ -250,8 +364,9 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	__u8 head[FRAME_HEADER];
 	struct span_way way = {};
 	struct span_key wanted;
+	const struct kept_state *state = NULL;
 	struct go_slice frame;
-	__u32 stream;
+	__u32 stream, added = 0;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
@@ -263,12 +378,11 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, framer, stream);
 	if (!take_span(&wanted, &way))
 		return 0;
-	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED) &&
-	    frame.length <= FRAME_HEADER + FRAME_LIMIT - (__s64)sizeof(struct header_field) &&
-	    inject_behind(&way, &frame, framer + at->buffer))
-		count(COUNTER_INJECTED);
-	else
-		count(COUNTER_NOT_INJECTED);
+	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED)) {
+		state = find_state(way.trace_id, way.extra);
+		added = inject_behind(&way, state, FRAME_HEADER + FRAME_LIMIT - frame.length, &frame, framer + at->buffer);
+	}
+	count_written(added, added > sizeof(struct header_field), state);
 	return 0;
 }
 #endif

@@ -15,7 +15,7 @@ import (
 
 type injectCounts struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
 }
 
 type injectInjectOffsets struct {
@@ -51,6 +51,12 @@ type injectInjectOffsets struct {
 	GrpcN          uint32
 }
 
+type injectKeptState struct {
+	_      structs.HostLayout
+	Text   [512]int8
+	Length uint16
+}
+
 type injectProcess struct {
 	_          structs.HostLayout
 	Generation uint32
@@ -69,8 +75,15 @@ type injectSpanSet struct {
 		Extra    uint64
 		Time     uint32
 		Flags    uint8
-		Reserved [3]uint8
+		Writer   uint8
+		Reserved [2]uint8
 	}
+}
+
+type injectStateKey struct {
+	_       structs.HostLayout
+	TraceId [16]uint8
+	SpanId  [8]uint8
 }
 
 // Names of all BPF objects in the ELF.
@@ -83,6 +96,7 @@ const (
 	injectMapProcesses            = "processes"
 	injectMapSpanContexts         = "span_contexts"
 	injectMapSpans                = "spans"
+	injectMapTracestates          = "tracestates"
 	injectProgInjectBundledField  = "inject_bundled_field"
 	injectProgInjectInternalField = "inject_internal_field"
 	injectProgInjectLine          = "inject_line"
@@ -93,6 +107,7 @@ const (
 	injectVarLastSet              = "last_set"
 	injectVarLibrary              = "library"
 	injectVarNever                = "never"
+	injectVarOwnState             = "own_state"
 	injectVarParentBased          = "parent_based"
 	injectVarSamplingThreshold    = "sampling_threshold"
 	injectVarWakeupBytes          = "wakeup_bytes"
@@ -156,6 +171,7 @@ type injectMapSpecs struct {
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
+	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
 }
 
 // injectVariableSpecs contains global variables before they are loaded into the kernel.
@@ -168,6 +184,7 @@ type injectVariableSpecs struct {
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
+	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -199,6 +216,7 @@ type injectMaps struct {
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
+	Tracestates  *ebpf.Map `ebpf:"tracestates"`
 }
 
 func (m *injectMaps) Close() error {
@@ -209,6 +227,7 @@ func (m *injectMaps) Close() error {
 		m.Processes,
 		m.SpanContexts,
 		m.Spans,
+		m.Tracestates,
 	)
 }
 
@@ -222,6 +241,7 @@ type injectVariables struct {
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`
+	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
 	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`

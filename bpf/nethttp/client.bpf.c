@@ -119,7 +119,7 @@ static __always_inline void hand_over_request(struct pt_regs *ctx, const struct 
 		return;
 	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, 0);
 	if (span)
-		note_head(&written, &span->head, 0, WAY_ANNOUNCED);
+		note_head(&written, &span->head, *(const __u64 *)span->head.parent_id, WAY_ANNOUNCED);
 	else
 		forget_span(&written);
 }
@@ -150,7 +150,7 @@ static __always_inline int note_stream(struct pt_regs *ctx, struct operation_key
 
 	if (span) {
 		connected(ctx, span, o, sent->conn);
-		note_head(&message, &span->head, 0, WAY_ANNOUNCED);
+		note_head(&message, &span->head, *(const __u64 *)span->head.parent_id, WAY_ANNOUNCED);
 	} else if (o) {
 		forget_span(&message);
 	}
@@ -204,7 +204,7 @@ static __always_inline int announce_stream(struct pt_regs *ctx, const struct ope
 		return 0;
 	if (injects && sent->framer != ABSENT && !go_read(&framer, client, sent->framer)) {
 		message = key_in(key->tgid, key->generation, KEY_FRAME, framer, id);
-		note_ids(&message, found.trace_id, found.span_id, found.flags, WRITER_BUFIO, WAY_ANNOUNCED);
+		note_frame(&message, found.trace_id, found.span_id, found.flags, found.extra, WRITER_BUFIO);
 	}
 	if (read_connection(&o->conn, fd_of(&o->conn, GO_PC(ctx) - site, client + sent->conn), END_CLIENT, &connection))
 		announce(&connection, id, found.trace_id, found.span_id, found.flags);

@@ -208,7 +208,13 @@ type clientClientSpan struct {
 
 type clientCounts struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
+}
+
+type clientKeptState struct {
+	_      structs.HostLayout
+	Text   [512]int8
+	Length uint16
 }
 
 type clientOperationKey struct {
@@ -236,8 +242,15 @@ type clientSpanSet struct {
 		Extra    uint64
 		Time     uint32
 		Flags    uint8
-		Reserved [3]uint8
+		Writer   uint8
+		Reserved [2]uint8
 	}
+}
+
+type clientStateKey struct {
+	_       structs.HostLayout
+	TraceId [16]uint8
+	SpanId  [8]uint8
 }
 
 // Names of all BPF objects in the ELF.
@@ -251,6 +264,7 @@ const (
 	clientMapProcesses               = "processes"
 	clientMapSpanContexts            = "span_contexts"
 	clientMapSpans                   = "spans"
+	clientMapTracestates             = "tracestates"
 	clientProgAnnounceBundledStream  = "announce_bundled_stream"
 	clientProgAnnounceInternalStream = "announce_internal_stream"
 	clientProgAnnounceNetStream      = "announce_net_stream"
@@ -268,6 +282,7 @@ const (
 	clientVarLastSet                 = "last_set"
 	clientVarLibrary                 = "library"
 	clientVarNever                   = "never"
+	clientVarOwnState                = "own_state"
 	clientVarParentBased             = "parent_based"
 	clientVarReadsKernel             = "reads_kernel"
 	clientVarSamplingThreshold       = "sampling_threshold"
@@ -340,6 +355,7 @@ type clientMapSpecs struct {
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
+	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
 }
 
 // clientVariableSpecs contains global variables before they are loaded into the kernel.
@@ -352,6 +368,7 @@ type clientVariableSpecs struct {
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
+	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
@@ -385,6 +402,7 @@ type clientMaps struct {
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
+	Tracestates  *ebpf.Map `ebpf:"tracestates"`
 }
 
 func (m *clientMaps) Close() error {
@@ -396,6 +414,7 @@ func (m *clientMaps) Close() error {
 		m.Processes,
 		m.SpanContexts,
 		m.Spans,
+		m.Tracestates,
 	)
 }
 
@@ -409,6 +428,7 @@ type clientVariables struct {
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`
+	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`

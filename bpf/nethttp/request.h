@@ -187,8 +187,8 @@ static __always_inline void note_request(struct server_span *span, const struct 
 	struct wanted_headers *wanted = &work->wanted;
 	bool complete = !span->partial;
 
-	if (span->inherited == INHERITED_PARENT)
-		complete &= copy_tracestate(&span->tracestate, span->texts, &span->used, &wanted->tracestate);
+	complete &= note_tracestate(span->inherited, &span->head, &span->tracestate,
+				    span->texts, &span->used, &wanted->tracestate);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
 	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);

@@ -15,7 +15,7 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
 }
 
 type serverEnding uint32
@@ -27,6 +27,12 @@ const (
 	serverEndingENDING_EXITED   serverEnding = 3
 	serverEndingENDING_HIJACKED serverEnding = 4
 )
+
+type serverKeptState struct {
+	_      structs.HostLayout
+	Text   [512]int8
+	Length uint16
+}
 
 type serverOperationKey struct {
 	_          structs.HostLayout
@@ -270,8 +276,15 @@ type serverSpanSet struct {
 		Extra    uint64
 		Time     uint32
 		Flags    uint8
-		Reserved [3]uint8
+		Writer   uint8
+		Reserved [2]uint8
 	}
+}
+
+type serverStateKey struct {
+	_       structs.HostLayout
+	TraceId [16]uint8
+	SpanId  [8]uint8
 }
 
 // Names of all BPF objects in the ELF.
@@ -286,6 +299,7 @@ const (
 	serverMapProcesses         = "processes"
 	serverMapSpanContexts      = "span_contexts"
 	serverMapSpans             = "spans"
+	serverMapTracestates       = "tracestates"
 	serverProgDiscardRequest   = "discard_request"
 	serverProgEndConnection    = "end_connection"
 	serverProgEndNetStream     = "end_net_stream"
@@ -304,6 +318,7 @@ const (
 	serverVarLibrary           = "library"
 	serverVarMaxKept           = "max_kept"
 	serverVarNever             = "never"
+	serverVarOwnState          = "own_state"
 	serverVarParentBased       = "parent_based"
 	serverVarReadsKernel       = "reads_kernel"
 	serverVarSamplingThreshold = "sampling_threshold"
@@ -376,6 +391,7 @@ type serverMapSpecs struct {
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
+	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
 }
 
 // serverVariableSpecs contains global variables before they are loaded into the kernel.
@@ -390,6 +406,7 @@ type serverVariableSpecs struct {
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	MaxKept           *ebpf.VariableSpec `ebpf:"max_kept"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
+	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
@@ -424,6 +441,7 @@ type serverMaps struct {
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
+	Tracestates  *ebpf.Map `ebpf:"tracestates"`
 }
 
 func (m *serverMaps) Close() error {
@@ -436,6 +454,7 @@ func (m *serverMaps) Close() error {
 		m.Processes,
 		m.SpanContexts,
 		m.Spans,
+		m.Tracestates,
 	)
 }
 
@@ -451,6 +470,7 @@ type serverVariables struct {
 	Library           *ebpf.Variable `ebpf:"library"`
 	MaxKept           *ebpf.Variable `ebpf:"max_kept"`
 	Never             *ebpf.Variable `ebpf:"never"`
+	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`

@@ -11,6 +11,7 @@
 #include "process.h"
 #include "span.h"
 #include "spancontext.h"
+#include "tracestate.h"
 
 /* The parts of the kernel's structs that are read here, found by name in the
  * running kernel's BTF. include/linux/{sched,sched/signal,mm_types,fs}.h and

@@ -53,6 +53,7 @@ const (
 	CounterConnectionUnknown = sharedCounterCOUNTER_CONNECTION_UNKNOWN
 	CounterInjected          = sharedCounterCOUNTER_INJECTED
 	CounterNotInjected       = sharedCounterCOUNTER_NOT_INJECTED
+	CounterStateNotInjected  = sharedCounterCOUNTER_STATE_NOT_INJECTED
 	CounterEventsLost        = sharedCounterCOUNTER_EVENTS_LOST
 	CounterHits              = sharedCounterCOUNTER_HITS
 	Counters                 = sharedCounterCOUNTERS

@@ -40,14 +40,15 @@ const (
 	sharedCounterCOUNTER_CONNECTION_UNKNOWN sharedCounter = 14
 	sharedCounterCOUNTER_INJECTED           sharedCounter = 15
 	sharedCounterCOUNTER_NOT_INJECTED       sharedCounter = 16
-	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 17
-	sharedCounterCOUNTER_HITS               sharedCounter = 18
-	sharedCounterCOUNTERS                   sharedCounter = 19
+	sharedCounterCOUNTER_STATE_NOT_INJECTED sharedCounter = 17
+	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 18
+	sharedCounterCOUNTER_HITS               sharedCounter = 19
+	sharedCounterCOUNTERS                   sharedCounter = 20
 )
 
 type sharedCounts struct {
 	_ structs.HostLayout
-	N [19]uint64
+	N [20]uint64
 }
 
 type sharedEvent struct {
@@ -79,6 +80,12 @@ const (
 	sharedKeepingKEEPING_BUSY sharedKeeping = 1
 	sharedKeepingKEEPING_IDLE sharedKeeping = 2
 )
+
+type sharedKeptState struct {
+	_      structs.HostLayout
+	Text   [512]int8
+	Length uint16
+}
 
 type sharedOperationKey struct {
 	_          structs.HostLayout
@@ -122,8 +129,15 @@ type sharedSpanSet struct {
 		Extra    uint64
 		Time     uint32
 		Flags    uint8
-		Reserved [3]uint8
+		Writer   uint8
+		Reserved [2]uint8
 	}
+}
+
+type sharedStateKey struct {
+	_       structs.HostLayout
+	TraceId [16]uint8
+	SpanId  [8]uint8
 }
 
 // Names of all BPF objects in the ELF.
@@ -137,6 +151,7 @@ const (
 	sharedMapProcesses          = "processes"
 	sharedMapSpanContexts       = "span_contexts"
 	sharedMapSpans              = "spans"
+	sharedMapTracestates        = "tracestates"
 	sharedProgProcessExec       = "process_exec"
 	sharedProgProcessExit       = "process_exit"
 	sharedProgProcessListen     = "process_listen"
@@ -151,6 +166,7 @@ const (
 	sharedVarLibrary            = "library"
 	sharedVarNever              = "never"
 	sharedVarOperationKeyLayout = "operation_key_layout"
+	sharedVarOwnState           = "own_state"
 	sharedVarParentBased        = "parent_based"
 	sharedVarSamplingThreshold  = "sampling_threshold"
 	sharedVarSpanHeadLayout     = "span_head_layout"
@@ -215,6 +231,7 @@ type sharedMapSpecs struct {
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
+	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
 }
 
 // sharedVariableSpecs contains global variables before they are loaded into the kernel.
@@ -232,6 +249,7 @@ type sharedVariableSpecs struct {
 	Library            *ebpf.VariableSpec `ebpf:"library"`
 	Never              *ebpf.VariableSpec `ebpf:"never"`
 	OperationKeyLayout *ebpf.VariableSpec `ebpf:"operation_key_layout"`
+	OwnState           *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased        *ebpf.VariableSpec `ebpf:"parent_based"`
 	SamplingThreshold  *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	SpanHeadLayout     *ebpf.VariableSpec `ebpf:"span_head_layout"`
@@ -265,6 +283,7 @@ type sharedMaps struct {
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
+	Tracestates  *ebpf.Map `ebpf:"tracestates"`
 }
 
 func (m *sharedMaps) Close() error {
@@ -276,6 +295,7 @@ func (m *sharedMaps) Close() error {
 		m.Processes,
 		m.SpanContexts,
 		m.Spans,
+		m.Tracestates,
 	)
 }
 
@@ -294,6 +314,7 @@ type sharedVariables struct {
 	Library            *ebpf.Variable `ebpf:"library"`
 	Never              *ebpf.Variable `ebpf:"never"`
 	OperationKeyLayout *ebpf.Variable `ebpf:"operation_key_layout"`
+	OwnState           *ebpf.Variable `ebpf:"own_state"`
 	ParentBased        *ebpf.Variable `ebpf:"parent_based"`
 	SamplingThreshold  *ebpf.Variable `ebpf:"sampling_threshold"`
 	SpanHeadLayout     *ebpf.Variable `ebpf:"span_head_layout"`

@@ -35,6 +35,8 @@ const (
 	mapKept       = "kept"
 	// Of bpf/include/spancontext.h.
 	mapSpanContexts = "span_contexts"
+	// Of bpf/include/tracestate.h.
+	mapTracestates = "tracestates"
 
 	variableLibrary     = "library"
 	variableWakeupBytes = "wakeup_bytes"
@@ -46,6 +48,7 @@ const (
 	variableIsolated    = "isolated"
 	variableThreshold   = "sampling_threshold"
 	variableParentBased = "parent_based"
+	variableOwnState    = "own_state"
 )
 
 // Options sizes the maps, and is what the programs are told.
@@ -57,6 +60,8 @@ type Options struct {
 	// SamplingThreshold is what the last 56 bits of a trace's id must not be below
 	// for it to be sampled: 0 for all, 2^56 for none.
 	SamplingThreshold uint64
+	// OwnState is the tracestate of a trace that was begun at that threshold, if it is not 0.
+	OwnState string
 	// Isolated has no operation know of another.
 	Isolated bool
 	// IgnoreParent applies it to operations with a remote parent, too.
@@ -99,6 +104,9 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	// hardly any is ever full: operations are spread over sets at random.
 	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
 	spec.Maps[mapSpanContexts].MaxEntries = sets
+	if injects(libraries) {
+		spec.Maps[mapTracestates].MaxEntries = uint32(options.MaxActive)
+	}
 	if k.constants, err = constants(sets, libraries, options); err != nil {
 		return nil, err
 	}
@@ -125,6 +133,10 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	return k, nil
 }
 
+func injects(libraries []probe.Library) bool {
+	return slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Option == probe.Inject })
+}
+
 func constants(sets uint32, libraries []probe.Library, options Options) (map[string]any, error) {
 	var seed [2]uint64
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
@@ -135,15 +147,26 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 	if err != nil && !errors.Is(err, ebpf.ErrNotSupported) {
 		return nil, fmt.Errorf("ask whether programs may read the kernel's memory: %w", err)
 	}
+	var own ownState
+	if own.Length = uint16(copy(own.Text[:], options.OwnState)); int(own.Length) != len(options.OwnState) {
+		return nil, fmt.Errorf("a tracestate of %d bytes is too long", len(options.OwnState))
+	}
 	return map[string]any{
+		variableOwnState:    own,
 		variableLastSet:     sets - 1,
 		variableHashSeed:    seed,
 		variableReadsKernel: truth(err == nil),
-		variableInjects:     truth(slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Option == probe.Inject })),
+		variableInjects:     truth(injects(libraries)),
 		variableIsolated:    truth(options.Isolated),
 		variableThreshold:   options.SamplingThreshold,
 		variableParentBased: truth(!options.IgnoreParent),
 	}, nil
+}
+
+// ownState is struct kept_state of bpf/include/tracestate.h.
+type ownState struct {
+	Text   [512]byte
+	Length uint16
 }
 
 // truth is how C has a bool.
@@ -160,7 +183,7 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 		return nil, fmt.Errorf("read the object: %w", err)
 	}
 	replacements := map[string]*ebpf.Map{}
-	for _, name := range []string{mapProcesses, mapCounters, mapSpans, mapSpanContexts} {
+	for _, name := range []string{mapProcesses, mapCounters, mapSpans, mapSpanContexts, mapTracestates} {
 		if spec.Maps[name] != nil {
 			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()
 			replacements[name] = k.process.Maps[name]

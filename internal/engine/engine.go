@@ -97,6 +97,7 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 		MaxBinaries:       maxBinaries,
 		Listen:            selectsByPort(e.config),
 		SamplingThreshold: uint64(e.config.Sampler.Threshold),
+		OwnState:          e.config.Sampler.RootState(),
 		Isolated:          e.config.Isolated,
 		IgnoreParent:      e.config.Sampler.IgnoreParent,
 	})
@@ -248,6 +249,7 @@ func (e *Engine) snapshot() (Stats, error) {
 	stats.SelfTraced = kernel[process.CounterSelfTraced]
 	stats.Discarded = kernel[process.CounterDiscarded] + stats.SelfTraced
 	stats.Injected, stats.NotInjected = kernel[process.CounterInjected], kernel[process.CounterNotInjected]
+	stats.StateNotInjected = kernel[process.CounterStateNotInjected]
 	stats.ProbeHits = kernel[process.CounterHits]
 	ended := kernel[process.CounterSubmitted] + stats.NotSampled + stats.Discarded + stats.Lost[LostUnfinished] + stats.Lost[LostShutdown]
 	for reason, counter := range map[LostReason]process.Counter{

@@ -28,6 +28,9 @@ type Stats struct {
 	// Injected counts the requests of clients that carry the context of their span, and
 	// NotInjected those in which there was no room for it.
 	Injected, NotInjected uint64
+	// StateNotInjected counts the requests that were injected without the tracestate of their trace, and
+	// those that were served and whose tracestate cannot be passed on.
+	StateNotInjected uint64
 	// Lost counts the operations that gave no span, by reason.
 	Lost map[LostReason]uint64
 	// Degraded counts the spans that lack something that was there, by reason.

@@ -32,6 +32,14 @@ func (s Sampler) TraceState(traceID [16]byte, state string) string {
 	return strings.Join(members[:min(len(members), maxMembers)], ",")
 }
 
+// RootState is the tracestate of a root: "" if all are sampled.
+func (s Sampler) RootState() string {
+	if s.Threshold == Always {
+		return ""
+	}
+	return "ot=th:" + s.Threshold.String()
+}
+
 // cut takes a tracestate apart: the value of OpenTelemetry's member, and all others.
 func cut(state string) (ot string, others []string) {
 	for _, member := range strings.Split(state, ",") {

@@ -30,6 +30,7 @@ func observe(t *metadata.TelemetryBuilder, read func() (engine.Stats, error), lo
 		single(s, t.RegisterReceiverSpanprobeDiscardedCallback, func(s *engine.Stats) uint64 { return s.Discarded }),
 		single(s, t.RegisterReceiverSpanprobeSelfTracedCallback, func(s *engine.Stats) uint64 { return s.SelfTraced }),
 		single(s, t.RegisterReceiverSpanprobeInjectedCallback, func(s *engine.Stats) uint64 { return s.Injected }),
+		single(s, t.RegisterReceiverSpanprobeTracestatesNotInjectedCallback, func(s *engine.Stats) uint64 { return s.StateNotInjected }),
 		single(s, t.RegisterReceiverSpanprobeNotInjectedCallback, func(s *engine.Stats) uint64 { return s.NotInjected }),
 		single(s, t.RegisterReceiverSpanprobeAttachFailuresCallback, func(s *engine.Stats) uint64 { return s.AttachFailures }),
 		single(s, t.RegisterReceiverSpanprobeExecutablesLeftAloneCallback, func(s *engine.Stats) uint64 { return s.LeftAlone }),

@@ -47,7 +47,7 @@ func reason(value string) attribute.Set {
 func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	tel, _ := observed(t, func() (engine.Stats, error) {
 		return engine.Stats{
-			Operations: 100, Emitted: 80, NotSampled: 10, Discarded: 4, SelfTraced: 1, Injected: 11, NotInjected: 12, AttachFailures: 2, LeftAlone: 8, EventsLost: 3, ProbeHits: 200,
+			Operations: 100, Emitted: 80, NotSampled: 10, Discarded: 4, SelfTraced: 1, Injected: 11, NotInjected: 12, StateNotInjected: 13, AttachFailures: 2, LeftAlone: 8, EventsLost: 3, ProbeHits: 200,
 			Lost:      map[engine.LostReason]uint64{engine.LostRingFull: 6, engine.LostUnfinished: 1},
 			Degraded:  map[engine.DegradedReason]uint64{engine.DegradedHeaders: 4},
 			Processes: 5, Binaries: 7, Active: 9,
@@ -62,6 +62,7 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	metadatatest.AssertEqualReceiverSpanprobeSelfTraced(t, tel, one(1), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeInjected(t, tel, one(11), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeNotInjected(t, tel, one(12), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeTracestatesNotInjected(t, tel, one(13), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeAttachFailures(t, tel, one(2), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeExecutablesLeftAlone(t, tel, one(8), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeEventsLost(t, tel, one(3), ignore)

@@ -82,12 +82,13 @@ func calls() Suite {
 }
 
 // injection is what requests of some forms carry, by what the kernel lets programs do: "allowed"
-// or "refused".
+// or "refused". One more test has requests that are made for others.
 func injection(kernel string, build target.Build, forms ...string) []Suite {
 	suite := Suite{Package: "inject"}
 	for _, form := range forms {
 		suite.Tests = append(suite.Tests, with("TestRequestsCarryTheContextOfTheirSpan", build)+"_"+kernel+"/"+form)
 	}
+	suite.Tests = append(suite.Tests, with("TestRequestsCarryTheTracestateOfTheirTrace", build)+"_"+kernel)
 	return []Suite{suite}
 }
 

@@ -1,5 +1,5 @@
 // Command caller makes HTTP requests and gRPC calls of many forms on demand: it reads one order a
-// line, and answers with the errors that it had. It knows nothing of tracing.
+// line, or gets it by HTTP or gRPC, and answers with the errors that it had. It knows nothing of tracing.
 package main
 
 import (
@@ -42,17 +42,31 @@ const patience = time.Minute // on a machine that is emulated, too
 // client makes the request of a number, of an order that is for its connections.
 type client func(ctx context.Context, o order, number int) error
 
-var clients = map[string]client{}
+var (
+	mu      sync.Mutex
+	clients = map[string]client{}
+)
+
+// clientFor returns the one whose connections an order is for.
+func clientFor(o order) client {
+	mu.Lock()
+	defer mu.Unlock()
+	key := fmt.Sprint(o.Protocol, o.Address, o.TLS, o.Close, o.Age)
+	if clients[key] == nil {
+		clients[key] = newClient(o)
+	}
+	return clients[key]
+}
 
 func main() {
-	fmt.Println("ready")
+	fmt.Println(listen())
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var o order
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			panic(err)
 		}
-		text, err := json.Marshal(follow(o))
+		text, err := json.Marshal(follow(context.Background(), o))
 		if err != nil {
 			panic(err)
 		}
@@ -61,11 +75,8 @@ func main() {
 }
 
 // follow makes the requests of an order, and returns the errors.
-func follow(o order) []string {
-	key := fmt.Sprint(o.Protocol, o.Address, o.TLS, o.Close, o.Age)
-	if clients[key] == nil {
-		clients[key] = newClient(o)
-	}
+func follow(parent context.Context, o order) []string {
+	send := clientFor(o)
 	numbers := make(chan int, o.Requests)
 	for i := 0; i < o.Requests; i++ {
 		numbers <- i
@@ -79,8 +90,8 @@ func follow(o order) []string {
 		go func() {
 			defer wg.Done()
 			for i := range numbers {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				if err := clients[key](ctx, o, i); err != nil {
+				ctx, cancel := context.WithTimeout(parent, patience)
+				if err := send(ctx, o, i); err != nil {
 					mu.Lock()
 					errs = append(errs, fmt.Sprintf("%s: %v", o.path(i), err))
 					mu.Unlock()

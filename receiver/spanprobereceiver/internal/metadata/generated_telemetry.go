@@ -25,26 +25,27 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                 metric.Meter
-	mu                                    sync.Mutex
-	registrations                         []metric.Registration
-	ReceiverSpanprobeActive               metric.Int64ObservableGauge
-	ReceiverSpanprobeAttachFailures       metric.Int64ObservableCounter
-	ReceiverSpanprobeDiscarded            metric.Int64ObservableCounter
-	ReceiverSpanprobeEventsLost           metric.Int64ObservableCounter
-	ReceiverSpanprobeExecutables          metric.Int64ObservableGauge
-	ReceiverSpanprobeExecutablesLeftAlone metric.Int64ObservableCounter
-	ReceiverSpanprobeInjected             metric.Int64ObservableCounter
-	ReceiverSpanprobeNotInjected          metric.Int64ObservableCounter
-	ReceiverSpanprobeNotSampled           metric.Int64ObservableCounter
-	ReceiverSpanprobeOperations           metric.Int64ObservableCounter
-	ReceiverSpanprobeProbeHits            metric.Int64ObservableCounter
-	ReceiverSpanprobeProcesses            metric.Int64ObservableGauge
-	ReceiverSpanprobeSelfTraced           metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansDegraded        metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansEmitted         metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansLost            metric.Int64ObservableCounter
-	ReceiverSpanprobeSpansRefused         metric.Int64Counter
+	meter                                   metric.Meter
+	mu                                      sync.Mutex
+	registrations                           []metric.Registration
+	ReceiverSpanprobeActive                 metric.Int64ObservableGauge
+	ReceiverSpanprobeAttachFailures         metric.Int64ObservableCounter
+	ReceiverSpanprobeDiscarded              metric.Int64ObservableCounter
+	ReceiverSpanprobeEventsLost             metric.Int64ObservableCounter
+	ReceiverSpanprobeExecutables            metric.Int64ObservableGauge
+	ReceiverSpanprobeExecutablesLeftAlone   metric.Int64ObservableCounter
+	ReceiverSpanprobeInjected               metric.Int64ObservableCounter
+	ReceiverSpanprobeNotInjected            metric.Int64ObservableCounter
+	ReceiverSpanprobeNotSampled             metric.Int64ObservableCounter
+	ReceiverSpanprobeOperations             metric.Int64ObservableCounter
+	ReceiverSpanprobeProbeHits              metric.Int64ObservableCounter
+	ReceiverSpanprobeProcesses              metric.Int64ObservableGauge
+	ReceiverSpanprobeSelfTraced             metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansDegraded          metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansEmitted           metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansLost              metric.Int64ObservableCounter
+	ReceiverSpanprobeSpansRefused           metric.Int64Counter
+	ReceiverSpanprobeTracestatesNotInjected metric.Int64ObservableCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -298,6 +299,21 @@ func (builder *TelemetryBuilder) RegisterReceiverSpanprobeSpansLostCallback(cb m
 	return nil
 }
 
+// RegisterReceiverSpanprobeTracestatesNotInjectedCallback sets callback for observable ReceiverSpanprobeTracestatesNotInjected metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobeTracestatesNotInjectedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeTracestatesNotInjected, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobeTracestatesNotInjected)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -426,6 +442,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_spanprobe_spans_refused",
 		metric.WithDescription("Spans that the next consumer refused; they are among the lost ones. [Development]"),
 		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobeTracestatesNotInjected, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_tracestates_not_injected",
+		metric.WithDescription("Requests that carry a traceparent header which the receiver has written, and not the tracestate of their trace, and requests that came with one that cannot be passed on. [Development]"),
+		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs
