@@ -264,8 +264,11 @@ static __always_inline struct span_place choose_place(const struct span_set *set
 
 #pragma clang loop unroll(disable)
 	for (i = 0; i < WAYS; i++) {
+		/* Each way is a line of the cache: most of them are left where they are. */
+		if (set->tags[i] != key->tag)
+			continue;
 		place.before = look_at(set, i);
-		if (set->tags[i] == key->tag && set->ways[i].key == key->key) {
+		if (set->ways[i].key == key->key) {
 			place.at = i;
 			return place;
 		}
