@@ -26,11 +26,13 @@ func Server() probe.Library {
 		Types: []probe.Type{
 			{Name: "metadata.mdIncomingKey", Slot: unsafe.Offsetof(o.MetadataKey)},
 		},
-		Fields:      serverFields(),
-		Marks:       marks(),
-		OffsetsSize: unsafe.Sizeof(o),
-		Load:        loadServer,
-		Decode:      decodeStream,
+		Fields:       serverFields(),
+		Marks:        marks(),
+		Children:     []string{"net/http/client", module + "/client"},
+		ChildrenSlot: unsafe.Offsetof(o.Parent) + unsafe.Offsetof(o.Parent.Children),
+		OffsetsSize:  unsafe.Sizeof(o),
+		Load:         loadServer,
+		Decode:       decodeStream,
 	}
 }
 

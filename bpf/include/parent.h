@@ -20,6 +20,7 @@ struct parent_offsets {
 	__u32 timer_deadline; /* function: the first method of *timerCtx */
 	__u32 timer_timer;
 	__u32 itab_fun;
+	__u32 children; /* of what is served: 1: the binary may make calls, 0: nobody looks for it */
 };
 
 /* What a request is known by, as long as it is served. */
@@ -104,7 +105,7 @@ static __always_inline bool came_later(__u64 goids, __u64 goid)
 called int note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
 		       const struct parent_offsets *o, const struct go_interface *context)
 {
-	if (isolated || !served || !head || !key || !o || !context)
+	if (isolated || !served || !head || !key || !o || !context || !o->children)
 		return 0;
 	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
 	note_head(&served->context, head, fingerprint(o, served->text, context), WAY_ACTIVE);
@@ -115,6 +116,8 @@ called int note_served(struct served *served, const struct span_head *head, cons
 
 static __always_inline void end_served(struct served *served, const struct span_head *head)
 {
+	if (!served->context.key)
+		return; /* it was not noted */
 	end_span(&served->context, head);
 	end_span(&served->goroutine, head);
 }

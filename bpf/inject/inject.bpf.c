@@ -40,11 +40,19 @@ static __always_inline __u32 state_length(const struct kept_state *state)
 	return length <= TRACESTATE_LIMIT ? length : 0;
 }
 
+/* A length of 1 to `limit`, a power of two, as kernels before 6.8 see that it is not zero. */
+static __always_inline __u64 positive(__u64 length, const __u64 limit)
+{
+	length--;
+	bounded(length);
+	return (length & (limit - 1)) + 1;
+}
+
 static __always_inline bool write_state(__u64 to, const struct kept_state *state)
 {
 	__u32 length = state_length(state);
 
-	return length && !bpf_probe_write_user((void *)to, state->text, length);
+	return length && !bpf_probe_write_user((void *)to, state->text, positive(length, TRACESTATE_LIMIT));
 }
 
 /* Counts a request that carries its span's context, or not, and that with its trace's state, or not. */
@@ -160,8 +168,9 @@ static __always_inline bool write_field(const struct span_way *way, __u64 to)
 struct state_field {
 	__u8 kind, name_length;
 	char name[STATE_LENGTH];
-	__u8 value_length[3]; /* as many as there must be: RFC 7541, section 5.1 */
+	__u8 value_length[4]; /* one to three, as there must be: RFC 7541, section 5.1 */
 };
+_Static_assert(sizeof(struct state_field) == 16, "its size is no power of two");
 
 #define FULL 127 /* of the first byte of a length */
 
@@ -169,7 +178,7 @@ struct state_field {
 called __u32 write_state_field(__u64 to, __u64 room, const struct kept_state *state)
 {
 	struct state_field field = { 0, STATE_LENGTH, "", {} };
-	__u32 length, rest, start = sizeof(field) - 2;
+	__u32 length, rest, start = sizeof(field) - 3;
 
 	if (!state)
 		return 0;
@@ -187,8 +196,7 @@ called __u32 write_state_field(__u64 to, __u64 room, const struct kept_state *st
 			start++;
 		}
 	}
-	bounded(start);
-	if (start > sizeof(field) || room < start + length || bpf_probe_write_user((void *)to, &field, start) ||
+	if (room < start + length || bpf_probe_write_user((void *)to, &field, positive(start, sizeof(field))) ||
 	    !write_state(to + start, state))
 		return 0;
 	return start + length;
@@ -275,9 +283,7 @@ called bool copy_block(__u64 to, __u64 from, __u64 length)
 			return true;
 		if (n > PIECE)
 			n = PIECE;
-		n--; /* kernels before 6.8 do not see otherwise that it is not zero */
-		bounded(n);
-		n = (n & (PIECE - 1)) + 1;
+		n = positive(n, PIECE);
 		if (bpf_probe_read_user(piece, n, (const void *)(from + at)) ||
 		    bpf_probe_write_user((void *)(to + at), piece, n))
 			return false;

@@ -8,9 +8,13 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// moduleNet has HTTP/2 servers and clients of its own, which programs put beside
-// or in place of those that come with Go.
-const moduleNet = "golang.org/x/net"
+const (
+	// moduleNet has HTTP/2 servers and clients of its own, which programs put beside
+	// or in place of those that come with Go.
+	moduleNet = "golang.org/x/net"
+	// moduleGRPC has servers that net/http's may give requests to.
+	moduleGRPC = "google.golang.org/grpc"
+)
 
 func ofNet(structName, name string, slot uintptr) probe.Field {
 	f := golang.FieldOf(moduleNet, moduleNet+"/http2", structName, name, slot)

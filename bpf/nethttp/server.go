@@ -20,10 +20,13 @@ func Server() probe.Library {
 			{Symbol: "net/http.(*http2responseWriter).Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 			{Symbol: "net/http.http2ResponseWriter.Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 		}, append(golang.ConnFunctions(unsafe.Offsetof(o.Conn)), golang.ParentFunctions(unsafe.Offsetof(o.Parent))...)...),
-		Fields:      append(serverFields(), golang.MapFields(unsafe.Offsetof(o.Map))...),
-		OffsetsSize: unsafe.Sizeof(o),
-		Load:        loadServer,
-		Decode:      decodeRequest,
+		Fields: append(serverFields(), golang.MapFields(unsafe.Offsetof(o.Map))...),
+		// A gRPC server that is given its streams by net/http's looks for the request.
+		Children:     []string{"net/http/client", moduleGRPC + "/client", moduleGRPC},
+		ChildrenSlot: unsafe.Offsetof(o.Parent) + unsafe.Offsetof(o.Parent.Children),
+		OffsetsSize:  unsafe.Sizeof(o),
+		Load:         loadServer,
+		Decode:       decodeRequest,
 	}
 }
 
@@ -60,7 +63,7 @@ func serverHooks() []probe.Hook {
 		{Symbol: serveConn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		{Symbol: serveConnIn, Event: probe.Enter, Program: "discard_request", Optional: true},
 		// The server of grpc is the handler, and the request becomes one of its calls.
-		{Symbol: "google.golang.org/grpc/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: []string{"google.golang.org/grpc"}},
+		{Symbol: moduleGRPC + "/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: []string{moduleGRPC}},
 		// A request that a middleware has copied has its route on the copy.
 		{Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy", Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes)},
 	}

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -215,7 +216,7 @@ func TestAddressesAreDistancesFromTheCode(t *testing.T) {
 	}
 }
 
-func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
+func TestWhatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 	code, err := hex.DecodeString("493b6610760555")
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +225,7 @@ func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 		{Name: "one", Hooks: []probe.Hook{
 			{Symbol: "p.begin", Program: "begin"},
 			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: []string{"two"}},
-		}},
+		}, Children: []string{"two"}, ChildrenSlot: 4, OffsetsSize: 8},
 		{
 			Name: "two", Hooks: []probe.Hook{{Symbol: "p.start", Program: "start"}}, OffsetsSize: 4,
 			Fields: []probe.Field{{Field: model.Field{Package: "p", Struct: "s", Field: "name"}}},
@@ -234,11 +235,12 @@ func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 		functions []string
 		known     bool
 		sites     int
+		children  byte
 	}{
-		"both are used":           {[]string{"p.begin", "p.other", "p.start"}, true, 2},
-		"the other is left out":   {[]string{"p.begin", "p.other", "p.start"}, false, 1},
-		"the other is not used":   {[]string{"p.begin", "p.other"}, true, 1},
-		"there is no such symbol": {[]string{"p.begin", "p.start"}, true, 1},
+		"both are used":           {[]string{"p.begin", "p.other", "p.start"}, true, 2, 1},
+		"the other is left out":   {[]string{"p.begin", "p.other", "p.start"}, false, 1, 0},
+		"the other is not used":   {[]string{"p.begin", "p.other"}, true, 1, 0},
+		"there is no such symbol": {[]string{"p.begin", "p.start"}, true, 1, 1},
 	} {
 		b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{}}
 		for _, function := range c.functions {
@@ -252,6 +254,9 @@ func TestAHookThatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 		}, nil).Libraries[0]
 		if len(l.Sites) != c.sites {
 			t.Errorf("%s: %+v", name, l.Sites)
+		}
+		if want := []byte{0, 0, 0, 0, c.children, 0, 0, 0}; !bytes.Equal(l.Offsets, want) {
+			t.Errorf("%s: offsets %v, want %v", name, l.Offsets, want)
 		}
 	}
 }

@@ -99,18 +99,23 @@ func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup,
 	return p
 }
 
-// addDependent adds the sites of the hooks that depend on another library.
+// traces tells whether one of these libraries is traced.
+func (p *Plan) traces(names []string) bool {
+	return slices.ContainsFunc(p.Libraries, func(l Library) bool { return slices.Contains(names, l.Library) && l.Traced() })
+}
+
+// addDependent adds what depends on other libraries: sites of hooks, and whether operations have children.
 func (p *Plan) addDependent(b *model.Binary, library *probe.Library, index int) {
 	l := &p.Libraries[index]
 	if !l.Traced() {
 		return
 	}
+	if library.ChildrenSlot != 0 && p.traces(library.Children) {
+		l.set(library.ChildrenSlot, 1)
+	}
 	var notes reasons
 	for _, hook := range library.Hooks {
-		traced := slices.ContainsFunc(p.Libraries, func(other Library) bool {
-			return slices.Contains(hook.IfTraced, other.Library) && other.Traced()
-		})
-		if traced && wanted(b, library, &hook) {
+		if p.traces(hook.IfTraced) && wanted(b, library, &hook) {
 			if err := l.add(b, &hook); err != nil {
 				notes.add(hook.Symbol, err.Error())
 			}

@@ -257,6 +257,12 @@ type Library struct {
 	Option Option
 	Hooks  []Hook
 	Fields []Field
+	// Children names the libraries whose operations look for their parents among this one's, in the
+	// same process.
+	Children []string
+	// ChildrenSlot is where the offsets struct says whether one of them is traced in the binary: 1 or
+	// 0. 0: nowhere.
+	ChildrenSlot uintptr
 	// Functions are what types are known by; nothing is attached to them.
 	Functions []Function
 	// Types are those that are known by their own address.
