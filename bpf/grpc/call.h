@@ -51,6 +51,9 @@ struct call_offsets {
 	struct parent_offsets parent;
 	struct context_offsets context;
 	struct map_offsets map;
+	/* Which of the variables that announce_call finds captured are the transport and the stream, once that
+	 * was found out. */
+	__u32 captured_transport, captured_stream;
 	__u32 announce_site; /* where announce_call is, as the next */
 	__u32 site; /* where start_call is, as a distance from the start of the binary's code */
 };

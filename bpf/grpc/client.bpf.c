@@ -73,6 +73,57 @@ int start_call(struct pt_regs *ctx)
 /* Words of a closure that are looked at. */
 #define MAX_CAPTURED 12
 
+/* What announce_call looks for. */
+struct captured {
+	__u64 transport, stream; /* addresses; 0: not found */
+	__u64 fd;
+	struct go_interface context;
+};
+
+/* Looks at a variable that was captured. False: there is none. */
+called bool look_at_captured(const struct call_offsets *o, __u64 text, __u64 closure, __u32 i, struct captured *captured)
+{
+	__u64 word;
+
+	if (!o || !captured || go_read(&word, closure, i * sizeof(word)))
+		return false;
+	if (!captured->stream && is_stream(o, text, word, &captured->context))
+		captured->stream = word;
+	if (!captured->fd) {
+		captured->fd = fd_of(&o->conn, text, word + o->transport_conn);
+		captured->transport = word;
+	}
+	return true;
+}
+
+/* Finds the transport and the stream. They are captured in the same places each time, as the compiler has
+ * laid them out: those come first where they were found before. */
+called int find_captured(struct call_offsets *o, __u64 text, __u64 closure, struct captured *found)
+{
+	bool transport, stream;
+
+	if (!o || !found)
+		return 0;
+	if (o->captured_transport)
+		look_at_captured(o, text, closure, o->captured_transport, found);
+	if (o->captured_stream && o->captured_stream != o->captured_transport)
+		look_at_captured(o, text, closure, o->captured_stream, found);
+#pragma clang loop unroll(disable)
+	for (__u32 i = 1; i < MAX_CAPTURED; i++) {
+		if (found->fd && found->stream)
+			break;
+		transport = found->fd;
+		stream = found->stream;
+		if (!look_at_captured(o, text, closure, i, found))
+			break;
+		if (!transport && found->fd)
+			o->captured_transport = i;
+		if (!stream && found->stream)
+			o->captured_stream = i;
+	}
+	return 0;
+}
+
 /* The first function that (*http2Client).NewStream makes to be called under a lock: it gives the
  * stream its id, the next of the transport, or finds that there is none to be had
  * now. The transport and the stream are among the variables that it has captured. What the transport sends
@@ -82,8 +133,8 @@ int announce_call(struct pt_regs *ctx)
 {
 	struct operation_key key = {};
 	struct connection connection = {};
-	__u64 captured, transport = 0, stream = 0, framer, fd = 0;
-	struct go_interface context = {};
+	struct captured found = {};
+	__u64 framer;
 	struct span_key frame;
 	struct call_offsets *o;
 	struct call_span *span = running(ctx, &key, &o);
@@ -91,23 +142,13 @@ int announce_call(struct pt_regs *ctx)
 
 	if (!span || o->announce_site == ABSENT || o->transport_conn == ABSENT || o->transport_next_id == ABSENT)
 		return 0;
-#pragma clang loop unroll(disable)
-	for (__u32 i = 1; i < MAX_CAPTURED; i++) {
-		if (go_read(&captured, GO_CLOSURE(ctx), i * sizeof(captured)))
-			break;
-		if (!stream && is_stream(o, span->text, captured, &context))
-			stream = captured;
-		if (!fd) {
-			fd = fd_of(&o->conn, GO_PC(ctx) - o->announce_site, captured + o->transport_conn);
-			transport = captured;
-		}
-	}
+	find_captured(o, GO_PC(ctx) - o->announce_site, GO_CLOSURE(ctx), &found);
 	/* What watches calls, such as a stats handler, may have added to the context by now. */
-	if (stream && says_parent(span, o, &context, span->context)) {
+	if (found.stream && says_parent(span, o, &found.context, span->context)) {
 		remove(&key, COUNTER_SELF_TRACED);
 		return 0;
 	}
-	if (!fd || go_read(&id, transport, o->transport_next_id)) {
+	if (!found.fd || go_read(&id, found.transport, o->transport_next_id)) {
 		if (!isolated)
 			count(COUNTER_CONNECTION_UNKNOWN);
 		if (injects)
@@ -115,12 +156,12 @@ int announce_call(struct pt_regs *ctx)
 		return 0;
 	}
 	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
-	    !go_read(&framer, transport, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
+	    !go_read(&framer, found.transport, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
 		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);
 		note_frame(&frame, span->head.trace_id, span->head.span_id, span->head.flags,
 			   *(const __u64 *)span->head.parent_id, WRITER_GRPC);
 	}
-	if (read_connection(&o->conn, fd, END_CLIENT, &connection))
+	if (read_connection(&o->conn, found.fd, END_CLIENT, &connection))
 		announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);
 	return 0;
 }

@@ -109,8 +109,10 @@ type clientCallOffsets struct {
 		GroupsData       uint32
 		GroupsLengthMask uint32
 	}
-	AnnounceSite uint32
-	Site         uint32
+	CapturedTransport uint32
+	CapturedStream    uint32
+	AnnounceSite      uint32
+	Site              uint32
 }
 
 type clientCallSpan struct {

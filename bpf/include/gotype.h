@@ -6,15 +6,23 @@
 #include "types.h"
 #include "go.h"
 
-/* Whether a non-empty interface holds the type that `function` is the first method
- * of. The itab has the addresses of the methods, in the order of their names, and
- * a stripped binary still tells where functions are. `text` is where the binary's
- * code is in the process, `function` a distance from there. */
-static __always_inline bool holds(__u32 itab_fun, __u64 text, const struct go_interface *value, __u32 function)
+/* The first method of the type that a non-empty interface holds, by which that is known. The itab has the
+ * addresses of the methods, in the order of their names, and a stripped binary still tells where functions
+ * are. `text` is where the binary's code is in the process, what is returned a distance from there. ABSENT: it
+ * could not be read, or is elsewhere. */
+static __always_inline __u32 first_method(__u32 itab_fun, __u64 text, const struct go_interface *value)
 {
 	__u64 first;
 
-	return function != ABSENT && value->type && !go_read(&first, value->type, itab_fun) && first == text + function;
+	if (!value->type || go_read(&first, value->type, itab_fun) || first - text >= ABSENT)
+		return ABSENT;
+	return first - text;
+}
+
+/* Whether an interface holds the type that `function` is the first method of. */
+static __always_inline bool holds(__u32 itab_fun, __u64 text, const struct go_interface *value, __u32 function)
+{
+	return function != ABSENT && first_method(itab_fun, text, value) == function;
 }
 
 struct type_offsets {

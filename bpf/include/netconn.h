@@ -45,10 +45,13 @@ struct peer {
 static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, const struct go_interface *addr,
 				      struct peer *peer, struct go_string *name)
 {
+	__u32 network = first_method(o->itab_fun, text, addr);
 	struct go_slice ip;
 	__u64 port;
 
-	if (holds(o->itab_fun, text, addr, o->tcp_network)) {
+	if (network == ABSENT)
+		return;
+	if (network == o->tcp_network) {
 		if (go_read(&ip, addr->data, o->tcp_ip) || go_read(&port, addr->data, o->tcp_port))
 			return;
 		if (ip.length != 4 && ip.length != 16)
@@ -58,7 +61,7 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, 
 			return;
 		peer->port = port;
 		peer->kind = ip.length == 4 ? PEER_IPV4 : PEER_IPV6;
-	} else if (holds(o->itab_fun, text, addr, o->unix_network)) {
+	} else if (network == o->unix_network) {
 		if (!go_read(name, addr->data, o->unix_name))
 			peer->kind = PEER_UNIX;
 	}
@@ -69,16 +72,24 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, 
 called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 {
 	struct go_interface conn;
+	__u32 close;
 	__u64 fd;
 
 	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
 		return 0;
+	close = first_method(o->itab_fun, text, &conn);
 	/* gRPC's, around TLS, begins with it: internal/credentials/syscallconn.go. */
-	if (holds(o->itab_fun, text, &conn, o->grpc_close) && go_read(&conn, conn.data, 0))
-		return 0;
-	if (o->tls_conn != ABSENT && holds(o->itab_fun, text, &conn, o->tls_close) && go_read(&conn, conn.data, o->tls_conn))
-		return 0;
-	if (!holds(o->itab_fun, text, &conn, o->tcp_close) && !holds(o->itab_fun, text, &conn, o->unix_close))
+	if (close != ABSENT && close == o->grpc_close) {
+		if (go_read(&conn, conn.data, 0))
+			return 0;
+		close = first_method(o->itab_fun, text, &conn);
+	}
+	if (close != ABSENT && close == o->tls_close && o->tls_conn != ABSENT) {
+		if (go_read(&conn, conn.data, o->tls_conn))
+			return 0;
+		close = first_method(o->itab_fun, text, &conn);
+	}
+	if (close == ABSENT || (close != o->tcp_close && close != o->unix_close))
 		return 0;
 	return go_read(&fd, conn.data, o->conn_fd) ? 0 : fd;
 }
