@@ -6,11 +6,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// cache keeps what was found in each release of one module.
+// cache keeps what was found in each release of one module: in its sources, and in
+// what compilers made of them.
 type cache struct {
 	folder string
 	module string
@@ -49,8 +52,10 @@ func (c cache) load(version string) (layout, error) {
 	}
 	found := decode(content)
 	for _, field := range c.wanted {
-		if found[field.String()] == nil {
-			return nil, nil
+		for _, arch := range architectures {
+			if at, there := found[field.String()][arch]; !there || at.Exists && at.Kind == "" {
+				return nil, nil
+			}
 		}
 	}
 	return found, nil
@@ -74,13 +79,60 @@ func (c cache) store(version string, found layout) error {
 		maps.Copy(both, found)
 		found = both
 	}
-	content, err := json.MarshalIndent(found, "", "\t")
+	return write(c.path(version), found)
+}
+
+// compiled is what compilers made of structs in one release.
+type compiled struct {
+	Program string   // that was compiled
+	Structs []string // that were looked for in its debug information
+	Found   map[model.Arch]structs
+}
+
+func (c cache) compiledPath(version string) string {
+	return strings.TrimSuffix(c.path(version), ".json") + ".compiled.json"
+}
+
+// loadCompiled returns nil for a release with which the program was not compiled
+// yet, or in which not all of the structs were looked for that are wanted now.
+func (c cache) loadCompiled(version, program string) (*compiled, error) {
+	content, err := os.ReadFile(c.compiledPath(version))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var found compiled
+	if err := json.Unmarshal(content, &found); err != nil {
+		return nil, nil // damaged: it can be made again
+	}
+	for _, name := range structsOf(c.wanted) {
+		if !slices.Contains(found.Structs, name) {
+			return nil, nil
+		}
+	}
+	for _, arch := range architectures {
+		if found.Program != program || found.Found[arch] == nil {
+			return nil, nil
+		}
+	}
+	return &found, nil
+}
+
+func (c cache) storeCompiled(version string, found *compiled) error {
+	return write(c.compiledPath(version), found)
+}
+
+// write never leaves half a file.
+func write(path string, content any) error {
+	encoded, err := json.MarshalIndent(content, "", "\t")
 	if err != nil {
 		return err
 	}
-	temporary := c.path(version) + ".new"
-	if err := os.WriteFile(temporary, content, 0o644); err != nil {
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, encoded, 0o644); err != nil {
 		return err
 	}
-	return os.Rename(temporary, c.path(version))
+	return os.Rename(temporary, path)
 }

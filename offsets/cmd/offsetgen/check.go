@@ -5,30 +5,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
-// check compares a module's part of the table with what compilers made of the
-// same structs.
-func check(ctx context.Context, module string, text []byte, examined []release, wanted []model.Field) error {
-	table, err := offsets.Parse(bytes.NewReader(text))
+// check compares the part of the table with what compilers made of the same structs.
+func (t task) check(ctx context.Context, part []byte, examined []release) error {
+	table, err := offsets.Parse(bytes.NewReader(part))
 	if err != nil {
 		return err
 	}
 	var errs []error
-	versions := besideChanges(examined, wanted)
+	versions := besideChanges(examined, t.wanted)
 	for i, version := range versions {
-		fmt.Fprintf(os.Stderr, "[%d/%d] compile with %s\n", i+1, len(versions), nameOf(module, version))
-		if err := checkRelease(ctx, table, originOf(module, rules[module]), version, wanted); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", nameOf(module, version), err))
+		found, err := t.cache.loadCompiled(version, t.rule.program)
+		if err == nil && found == nil {
+			fmt.Fprintf(t.progress, "[%d/%d] compile with %s\n", i+1, len(versions), nameOf(t.module, version))
+			found, err = t.compile(ctx, version)
+			if err == nil {
+				err = t.cache.storeCompiled(version, found)
+			}
+		}
+		if err == nil {
+			err = agree(table, version, t.wanted, found.Found)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", nameOf(t.module, version), err))
 		}
 		if ctx.Err() != nil {
 			break
 		}
+	}
+	if errs == nil {
+		fmt.Fprintf(t.progress, "%s: compilers agree, with the %d of %d releases that are beside changes\n", t.module, len(versions), len(examined))
 	}
 	return errors.Join(errs...)
 }
@@ -54,50 +65,39 @@ func differ(a, b release, wanted []model.Field) bool {
 	return false
 }
 
-func checkRelease(ctx context.Context, table *offsets.Table, from origin, version string, wanted []model.Field) (err error) {
-	work, err := os.MkdirTemp("", "offsetgen-check-")
+// compile reads what compilers make of the wanted structs in one release.
+func (t task) compile(ctx context.Context, version string) (*compiled, error) {
+	names := structsOf(t.wanted)
+	found, err := t.from.compile(ctx, version, names)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, removeAll(work)) }()
-	executables, err := from.compile(ctx, work, version)
-	if err != nil {
-		return err
-	}
+	return &compiled{t.rule.program, names, found}, nil
+}
+
+// agree compares every field. A struct that the debug information does not describe
+// is one that does not exist.
+func agree(table *offsets.Table, version string, wanted []model.Field, found map[model.Arch]structs) error {
 	var errs []error
-	for _, arch := range architectures {
-		found, err := readStructs(executables[arch], wanted)
-		if err != nil {
-			return fmt.Errorf("debug information for %s: %w", arch, err)
+	for _, field := range wanted {
+		if isFunction(field) {
+			continue // debug information has no functions that were inlined, or are not called
 		}
-		agreed, err := agree(table, version, arch, wanted, found)
-		fmt.Fprintf(os.Stderr, "  %s: %d of %d fields are there and agree\n", arch, agreed, len(wanted))
-		errs = append(errs, err)
+		for _, arch := range architectures {
+			offset, exists, known := table.Lookup(field.Module, version, arch, field)
+			compiled, there := found[arch][structOf(field)][field.Field]
+			switch {
+			case !known:
+				errs = append(errs, fmt.Errorf("%s on %s: the table does not know it", field, arch))
+			case exists != there:
+				errs = append(errs, fmt.Errorf("%s on %s: it exists in the table: %v, in the compiled program: %v", field, arch, exists, there))
+			case exists && offset != uint64(compiled):
+				errs = append(errs, fmt.Errorf("%s on %s: the table says %d, the compiler %d", field, arch, offset, compiled))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// agree compares every field, and counts those that exist and agree. A struct
-// that the debug information does not describe is one that does not exist.
-func agree(table *offsets.Table, version string, arch model.Arch, wanted []model.Field, found structs) (int, error) {
-	var errs []error
-	agreed := 0
-	for _, field := range wanted {
-		if strings.HasSuffix(field.Field, "()") {
-			continue // debug information has no functions that were inlined, or are not called
-		}
-		offset, exists, known := table.Lookup(field.Module, version, arch, field)
-		compiled, there := found[field.Package+"."+field.Struct][field.Field]
-		switch {
-		case !known:
-			errs = append(errs, fmt.Errorf("%s on %s: the table does not know it", field, arch))
-		case exists != there:
-			errs = append(errs, fmt.Errorf("%s on %s: it exists in the table: %v, in the compiled program: %v", field, arch, exists, there))
-		case exists && offset != uint64(compiled):
-			errs = append(errs, fmt.Errorf("%s on %s: the table says %d, the compiler %d", field, arch, offset, compiled))
-		case exists:
-			agreed++
-		}
-	}
-	return agreed, errors.Join(errs...)
-}
+// isFunction tells a function of a module from a field of a struct.
+func isFunction(field model.Field) bool { return strings.HasSuffix(field.Field, "()") }

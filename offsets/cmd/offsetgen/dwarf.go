@@ -3,7 +3,11 @@ package main
 import (
 	"debug/dwarf"
 	"debug/elf"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -11,10 +15,45 @@ import (
 // structs holds offsets in bytes, by "package.Struct" and field.
 type structs map[string]map[string]int64
 
-// readStructs reads the wanted structs from a program's debug information. It
+// compiledStructs builds a program in a folder of its own, for each architecture, and
+// reads structs from its debug information.
+func compiledStructs(names []string, build func(work string, arch model.Arch, executable string) error) (found map[model.Arch]structs, err error) {
+	work, err := os.MkdirTemp("", "offsetgen-check-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, removeAll(work)) }()
+	found = map[model.Arch]structs{}
+	for _, arch := range architectures {
+		executable := filepath.Join(work, string(arch))
+		if err := build(work, arch, executable); err != nil {
+			return nil, fmt.Errorf("compile for %s: %w", arch, err)
+		}
+		found[arch], err = readStructs(executable, names)
+		if err != nil {
+			return nil, fmt.Errorf("debug information for %s: %w", arch, err)
+		}
+	}
+	return found, nil
+}
+
+// structsOf names the structs of fields.
+func structsOf(fields []model.Field) []string {
+	var names []string
+	for _, field := range fields {
+		if name := structOf(field); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func structOf(field model.Field) string { return field.Package + "." + field.Struct }
+
+// readStructs reads structs from a program's debug information. It
 // reads it with the standard library alone: what it is compared with must not
 // share the mistakes of the inspection.
-func readStructs(executable string, wanted []model.Field) (structs, error) {
+func readStructs(executable string, names []string) (structs, error) {
 	file, err := elf.Open(executable)
 	if err != nil {
 		return nil, err
@@ -23,10 +62,6 @@ func readStructs(executable string, wanted []model.Field) (structs, error) {
 	data, err := file.DWARF()
 	if err != nil {
 		return nil, err
-	}
-	names := map[string]bool{}
-	for _, field := range wanted {
-		names[field.Package+"."+field.Struct] = true
 	}
 	found := structs{}
 	entries := data.Reader()
@@ -37,7 +72,7 @@ func readStructs(executable string, wanted []model.Field) (structs, error) {
 		}
 		switch name, _ := entry.Val(dwarf.AttrName).(string); {
 		case entry.Tag == dwarf.TagCompileUnit:
-		case entry.Tag == dwarf.TagStructType && names[name]:
+		case entry.Tag == dwarf.TagStructType && slices.Contains(names, name):
 			t, err := data.Type(entry.Offset)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)

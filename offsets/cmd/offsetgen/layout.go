@@ -13,12 +13,12 @@ import (
 // layout is what was found in one release, by field and architecture.
 type layout map[string]map[model.Arch]place
 
-// place is where a field is. Kind is its type's kind: an offset is of no use if
-// what lies there has become something else.
+// place is where a field is. Kind is that of kindOf: an offset is of no use if what
+// lies there has become something else.
 type place struct {
 	Exists bool
 	Offset int64  `json:",omitempty"`
-	Kind   string `json:",omitempty"`
+	Kind   string `json:"Type,omitempty"` // what it was called once did not say all of it
 }
 
 // checker computes struct layouts from the sources of one release, of Go or of a
@@ -100,7 +100,7 @@ func (c *checker) field(field model.Field) (place, error) {
 			index = i
 		}
 	}
-	if index < 0 || pointer && kind(fields[index].Type()) != kindPointer {
+	if index < 0 || pointer && !isPointer(fields[index].Type()) {
 		return place{}, nil
 	}
 	for _, f := range fields[:index+1] {
@@ -108,7 +108,7 @@ func (c *checker) field(field model.Field) (place, error) {
 			return place{}, fmt.Errorf("because of the field %s: %w", f.Name(), err)
 		}
 	}
-	return place{Exists: true, Offset: c.sizes.Offsetsof(fields)[index], Kind: kind(fields[index].Type())}, nil
+	return place{Exists: true, Offset: c.sizes.Offsetsof(fields)[index], Kind: kindOf(fields[index].Type())}, nil
 }
 
 // hasFunction tells whether a package declares a function, if receiver is "func", or
@@ -213,53 +213,4 @@ func (c *checker) steady(name *types.TypeName) error {
 		return fmt.Errorf("%s was of %d bytes in all releases of Go, and is of %d", full, size, now)
 	}
 	return nil
-}
-
-const kindPointer = "pointer"
-
-// kind names what a program reads at a field.
-func kind(t types.Type) string {
-	switch u := t.Underlying().(type) {
-	case *types.Basic:
-		return u.Name()
-	case *types.Pointer:
-		return kindPointer
-	case *types.Map:
-		return "map"
-	case *types.Slice:
-		return "slice"
-	case *types.Interface:
-		return "interface"
-	case *types.Struct:
-		// The types of sync/atomic hold one number, and nothing else that has a size.
-		if only := onlyField(u); only != nil {
-			return kind(only)
-		}
-		return "struct"
-	default:
-		return fmt.Sprintf("%T", u)
-	}
-}
-
-// onlyField is the type of the one field of a struct that has a size, or nil. A
-// struct of another's that is empty has none, and neither does an array of none.
-func onlyField(s *types.Struct) types.Type {
-	var only types.Type
-	for f := range s.Fields() {
-		switch u := f.Type().Underlying().(type) {
-		case *types.Struct:
-			if u.NumFields() == 0 {
-				continue
-			}
-		case *types.Array:
-			if u.Len() == 0 {
-				continue
-			}
-		}
-		if only != nil {
-			return nil
-		}
-		only = f.Type()
-	}
-	return only
 }

@@ -55,11 +55,11 @@ func TestAFieldIsFoundWhereTheReleaseAndTheArchitectureHaveIt(t *testing.T) {
 	}{
 		{"1.26.0", nil, model.AMD64, "response.status", place{true, 24, "int"}},
 		{"1.26.0", nil, model.ARM64, "response.status", place{true, 32, "int"}},
-		{"1.26.0", nil, model.AMD64, "response.header", place{true, 8, "map"}},
+		{"1.26.0", nil, model.AMD64, "response.header", place{true, 8, "map[string][]string"}},
 		{"1.26.0", nil, model.AMD64, "response.request", place{}},
 		{"1.26.0", nil, model.AMD64, "request.status", place{}},
-		{"1.25.0", nil, model.AMD64, "conn.rwc", place{true, 0, "interface"}},
-		{"1.26.0", nil, model.AMD64, "conn.rwc", place{true, 8, "interface"}},
+		{"1.25.0", nil, model.AMD64, "conn.rwc", place{true, 0, "any"}},
+		{"1.26.0", nil, model.AMD64, "conn.rwc", place{true, 8, "any"}},
 		{"1.26.0", nil, model.AMD64, "experiment.on", place{}},
 		{"1.26.0", []string{"goexperiment.test"}, model.AMD64, "experiment.on", place{true, 0, "int"}},
 	} {
@@ -119,10 +119,10 @@ func TestWhatIsWantedMayBeAPointerAFunctionOrAMethod(t *testing.T) {
 		"sync/atomic/type.go": "package atomic\ntype noCopy struct{}\ntype align struct{}\ntype Uint32 struct { _ noCopy; _ [0]align; v uint32 }",
 	})
 	for name, want := range map[string]place{
-		"s.*inner":      {true, 0, "pointer"},
-		"s.inner":       {true, 0, "pointer"},
+		"s.*inner":      {true, 0, "*p.inner"},
+		"s.inner":       {true, 0, "*p.inner"},
 		"s.*kept":       {},
-		"s.kept":        {true, 8, "struct"},
+		"s.kept":        {true, 8, "struct p.inner"},
 		"s.state":       {true, 24, "uint32"}, // which is all that there is of it
 		"s.end":         {true, 32, "int"},
 		"s.stop()":      {Exists: true, Kind: "function"},
@@ -136,6 +136,65 @@ func TestWhatIsWantedMayBeAPointerAFunctionOrAMethod(t *testing.T) {
 		got, err := newChecker(root, "1.26.0", model.AMD64, nil).field(wantedOf("p", structName, field))
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
+		}
+	}
+}
+
+func TestAKindSaysWhatPointersAndListsLeadTo(t *testing.T) {
+	root := newRelease(t, map[string]string{
+		"p/p.go": `package p
+		import ("q"; "sync/atomic")
+		type inner struct { a, b int }
+		type number uint16
+		type list []*list
+		type alias = q.T
+		type wrapped struct { _ [0]int; to *inner }
+		type s struct {
+			bytes []byte
+			texts []string
+			numbers []number
+			pointers []*inner
+			moved **alias
+			atomic atomic.Pointer[inner]
+			loop list
+			header map[string][]inner
+			fixed [4]uint8
+			empty interface{}
+			full interface { M() }
+			error error
+			to *interface { M() }
+			generic *q.G[int]
+			call func(int)
+			ends chan struct{}
+			wrapped wrapped
+			nameless struct { a, b *inner }
+		}`,
+		"q/q.go":              "package q\ntype T struct { a, b int }\ntype G[E any] struct { a, b E }",
+		"sync/atomic/type.go": "package atomic\nimport \"unsafe\"\ntype Pointer[T any] struct { _ [0]*T; v unsafe.Pointer }",
+	})
+	for name, want := range map[string]string{
+		"bytes":    "[]byte",
+		"texts":    "[]string",
+		"numbers":  "[]uint16",
+		"pointers": "[]*p.inner",
+		"moved":    "**q.T",
+		"atomic":   "*p.inner",
+		"loop":     "[]*p.list",
+		"header":   "map[string][]p.inner",
+		"fixed":    "[4]uint8",
+		"empty":    "any",
+		"full":     "interface",
+		"error":    "interface",
+		"to":       "*interface",
+		"generic":  "*q.G",
+		"call":     "func",
+		"ends":     "chan struct",
+		"wrapped":  "*p.inner",
+		"nameless": "struct",
+	} {
+		got, err := newChecker(root, "1.26.0", model.AMD64, nil).field(wantedOf("p", "s", name))
+		if err != nil || got.Kind != want {
+			t.Errorf("%s: %q, %v; want %q", name, got.Kind, err, want)
 		}
 	}
 }

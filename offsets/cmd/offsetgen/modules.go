@@ -59,7 +59,7 @@ func (m moduleReleases) versions(ctx context.Context) ([]string, error) {
 		}
 		versions = append(versions, required...)
 	}
-	return offsets.Releases(versions, m.rule.oldest)
+	return offsets.Releases(append(versions, m.rule.also...), m.rule.oldest)
 }
 
 // listVersions lists the versions of a module that have a tag.
@@ -201,21 +201,16 @@ func (m moduleReleases) require(folder, version string) error {
 
 // compile builds the module's program with the toolchain that runs this, and with
 // the user's build cache: all versions have the same standard library.
-func (m moduleReleases) compile(ctx context.Context, work, version string) (map[model.Arch]string, error) {
-	if err := m.require(work, version); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(work, "main.go"), []byte(m.rule.program), 0o644); err != nil {
-		return nil, err
-	}
-	executables := map[model.Arch]string{}
-	for _, arch := range architectures {
-		executable := filepath.Join(work, string(arch))
-		environment := []string{"GOMODCACHE=" + filepath.Join(work, "modules"), "GOEXPERIMENT=", "GOOS=linux", "GOARCH=" + string(arch), "CGO_ENABLED=0"}
-		if _, err := goCommand(ctx, environment, "build", "-C", work, "-o", executable, "."); err != nil {
-			return nil, fmt.Errorf("compile for %s: %w", arch, err)
+func (m moduleReleases) compile(ctx context.Context, version string, names []string) (map[model.Arch]structs, error) {
+	return compiledStructs(names, func(work string, arch model.Arch, executable string) error {
+		if err := m.require(work, version); err != nil {
+			return err
 		}
-		executables[arch] = executable
-	}
-	return executables, nil
+		if err := os.WriteFile(filepath.Join(work, "main.go"), []byte(m.rule.program), 0o644); err != nil {
+			return err
+		}
+		environment := []string{"GOMODCACHE=" + filepath.Join(work, "modules"), "GOEXPERIMENT=", "GOOS=linux", "GOARCH=" + string(arch), "CGO_ENABLED=0"}
+		_, err := goCommand(ctx, environment, "build", "-C", work, "-o", executable, ".")
+		return err
+	})
 }

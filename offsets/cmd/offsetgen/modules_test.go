@@ -1,9 +1,15 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,7 +68,7 @@ func TestAFieldOfAModuleIsFoundWithWhatTheModuleImports(t *testing.T) {
 	}{
 		{"/internal/transport", "Stream", "code", place{true, 0, "uint8"}},
 		{"/internal/transport", "Stream", "ctx", place{true, 8, "interface"}},
-		{"/internal/transport", "Stream", "names", place{true, 24, "slice"}},
+		{"/internal/transport", "Stream", "names", place{true, 24, "[]string"}},
 		{"/internal/transport", "Stream", "number", place{true, 48, "int16"}},
 		{"/internal/transport", "Stream", "inner", place{true, 68, "struct"}},
 		{"/internal/transport", "Stream", "method", place{true, 72, "string"}},
@@ -154,7 +160,34 @@ func TestEachModuleThatLibrariesReadHasARule(t *testing.T) {
 			t.Errorf("%s: %v, oldest version %q (%v), and a program of %d bytes", module, ok, r.oldest, err, len(r.program))
 		}
 	}
-	if _, err := examineAll(t.Context(), "example.com/unknown", nil); err == nil || !strings.Contains(err.Error(), "example.com/unknown") {
+	unknown := "example.com/unknown"
+	g := generator{map[string][]model.Field{unknown: {status}}, rules, originOf, t.TempDir(), io.Discard}
+	if _, err := g.task(unknown); err == nil || !strings.Contains(err.Error(), unknown) {
 		t.Errorf("a module without a rule: %v", err)
+	}
+}
+
+// A version that is nowhere is a hole in the table; what a network does for a while
+// must not become one.
+func TestOnlyWhatAProxyRefusesIsNotToBeHad(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"+library+"/@v/v1.0."), ".info"))
+		if err != nil {
+			t.Errorf("%s: %v", r.URL, err)
+		}
+		w.WriteHeader(status)
+	}))
+	defer proxy.Close()
+	for status, refused := range map[int]bool{403: true, 404: true, 410: true, 429: false, 500: false, 503: false} {
+		environment := []string{"GOPROXY=" + proxy.URL, "GOMODCACHE=" + t.TempDir()}
+		folder, err := download(t.Context(), environment, fmt.Sprintf("%s@v1.0.%d", library, status))
+		if err == nil || errors.Is(err, errUnavailable) != refused {
+			t.Errorf("%d: %q, %v", status, folder, err)
+		}
+	}
+	proxy.Close()
+	_, err := download(t.Context(), []string{"GOPROXY=" + proxy.URL, "GOMODCACHE=" + t.TempDir()}, library+"@v1.0.404")
+	if err == nil || errors.Is(err, errUnavailable) {
+		t.Errorf("without a proxy: %v", err)
 	}
 }

@@ -17,8 +17,8 @@ type origin interface {
 	// examine finds fields in the sources of one; errUnavailable says that it
 	// is listed and not to be had.
 	examine(ctx context.Context, version string, wanted []model.Field) (layout, error)
-	// compile builds a program with one, for each architecture, in a folder.
-	compile(ctx context.Context, work, version string) (map[model.Arch]string, error)
+	// compile says what compilers make of structs in one.
+	compile(ctx context.Context, version string, names []string) (map[model.Arch]structs, error)
 }
 
 // originOf is the origin of a module for which there is a rule.

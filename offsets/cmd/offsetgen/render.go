@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -15,25 +17,23 @@ type release struct {
 	layout  layout
 }
 
-// versionsPerLine keeps the list of examined versions readable.
+// versionsPerLine keeps lists of versions readable.
 const versionsPerLine = 12
 
 // render writes a module's part of the table, from releases in ascending order,
-// in the format of offsets.Parse. A field that no release has, or whose kind is
-// not the same in all of them, is an error: the programs would read something
-// else.
-func render(module string, releases []release, wanted []model.Field) ([]byte, error) {
+// in the format of offsets.Parse; comments say of which releases there are no
+// sources. A field that no release has, or whose kind is not the same in all of them,
+// is an error: the programs would read something else.
+func render(module string, releases []release, missing []string, wanted []model.Field) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, "module", module)
-	for i, r := range releases {
-		if i%versionsPerLine == 0 {
-			b.WriteString("examined")
-		}
-		b.WriteString(" " + r.version)
-		if i%versionsPerLine == versionsPerLine-1 || i == len(releases)-1 {
-			b.WriteByte('\n')
-		}
+	var examined []string
+	for _, r := range releases {
+		examined = append(examined, r.version)
 	}
+	writeVersions(&b, "examined", examined)
+	writeVersions(&b, "# not to be had:", missing)
+	writeVersions(&b, "# not listed by the proxy:", gaps(slices.Concat(examined, missing)))
 	var errs []error
 	for _, field := range wanted {
 		name := field.String()
@@ -48,6 +48,54 @@ func render(module string, releases []release, wanted []model.Field) ([]byte, er
 		errs = append(errs, sameKind(module, releases, name, hasPointerTwin(field, wanted)))
 	}
 	return b.Bytes(), errors.Join(errs...)
+}
+
+func writeVersions(b *bytes.Buffer, what string, versions []string) {
+	for line := range slices.Chunk(versions, versionsPerLine) {
+		fmt.Fprintln(b, what, strings.Join(line, " "))
+	}
+}
+
+// gaps are the versions that are not among some whose numbers go on: what is between
+// two patch releases, and the first of each minor. A proxy may not list them; or they
+// were never released, or taken back.
+func gaps(versions []string) []string {
+	newest := map[[2]int]int{} // patch release of each minor
+	there := map[[3]int]bool{}
+	prefix := ""
+	for _, version := range versions {
+		numbers, isRelease := numbersOf(version)
+		if !isRelease {
+			continue
+		}
+		if strings.HasPrefix(version, "v") {
+			prefix = "v" // all of a module, none of Go
+		}
+		there[numbers] = true
+		minor := [2]int(numbers[:2])
+		newest[minor] = max(newest[minor], numbers[2])
+	}
+	var missing []string
+	for _, minor := range slices.SortedFunc(maps.Keys(newest), func(a, b [2]int) int { return slices.Compare(a[:], b[:]) }) {
+		for patch := range newest[minor] {
+			if !there[[3]int{minor[0], minor[1], patch}] {
+				missing = append(missing, fmt.Sprintf("%s%d.%d.%d", prefix, minor[0], minor[1], patch))
+			}
+		}
+	}
+	return missing
+}
+
+// numbersOf are those of a release, of which commits have none.
+func numbersOf(version string) (numbers [3]int, isRelease bool) {
+	if strings.Contains(version, "-") {
+		return numbers, false
+	}
+	version = strings.TrimPrefix(version, "v")
+	for i := range numbers {
+		numbers[i] = max(number(version, i), 0) // Go 1.20 was the last whose first releases had two
+	}
+	return numbers, true
 }
 
 // hasPointerTwin tells whether it is asked for apart whether a field is a pointer:
@@ -76,40 +124,6 @@ func sameKind(module string, releases []release, name string, anyKind bool) erro
 		return fmt.Errorf("%s is in none of the releases: is its name right?", name)
 	}
 	return nil
-}
-
-// asRead makes integers of one size equal: a program copies their bytes, and
-// runtime.g.goid became a uint64 in Go 1.20 (src/runtime/runtime2.go). Both
-// architectures have words of 64 bits.
-func asRead(kind string) string {
-	switch kind {
-	case "int", "int64", "uint", "uint64", "uintptr":
-		return "integer of 8 bytes"
-	case "int32", "uint32", "rune":
-		return "integer of 4 bytes"
-	case "int16", "uint16":
-		return "integer of 2 bytes"
-	case "int8", "uint8", "byte":
-		return "integer of 1 byte"
-	}
-	return kind
-}
-
-// disappearances names the fields that a release no longer has. That may be
-// right (maps changed in Go 1.24), and somebody must have seen it.
-func disappearances(module string, releases []release, wanted []model.Field) []string {
-	var gone []string
-	for _, field := range wanted {
-		name := field.String()
-		for i := 1; i < len(releases); i++ {
-			for _, arch := range architectures {
-				if releases[i-1].layout[name][arch].Exists && !releases[i].layout[name][arch].Exists {
-					gone = append(gone, fmt.Sprintf("%s is gone from %s on %s", name, nameOf(module, releases[i].version), arch))
-				}
-			}
-		}
-	}
-	return gone
 }
 
 // describe writes where a field is in one release.

@@ -10,16 +10,38 @@ type rule struct {
 	// require. So commits are found that programs used before the module had
 	// releases: the go command takes the newest version that any go.mod requires.
 	requirers []string
+	// also are versions that a proxy may have and not list.
+	also []string
+	// gone are fields that only older versions have: any other that disappears is an
+	// error.
+	gone []gone
 	// program links what the fields of the module are declared in: the compiler
 	// describes no type that a program does not use.
 	program string
 }
 
-// rules has a rule for each module of which libraries declare fields. What is older than the oldest version is traced
-// with the program's own debug information only.
+// rules has a rule for each module of which libraries declare fields. What is older
+// than the oldest version is traced with the program's own debug information only.
 var rules = map[string]rule{
 	model.ModuleStd: {
 		oldest: "1.17", // arguments are in registers since then
+		// First of their minors, or beside a change.
+		also: []string{"1.17", "1.17.2", "1.19"},
+		gone: []gone{
+			{"1.21.0", []string{"runtime._type"}, "it is internal/abi.Type"},
+			{"1.23.0", []string{"runtime.itab"}, "it is internal/abi.ITab"},
+			{"1.24.0", []string{"runtime.hmap"}, "maps are internal/runtime/maps.Map"},
+			{"1.27.0", []string{
+				"net/http.http2ClientConn",
+				"net/http.http2Framer",
+				"net/http.http2HeadersFrameParam",
+				"net/http.http2clientStream",
+				"net/http.http2responseWriter",
+				"net/http.http2responseWriterState",
+				"net/http.http2serverConn",
+				"net/http.http2stream",
+			}, "HTTP/2 is in net/http/internal/http2"},
+		},
 		program: `package main
 
 import (
@@ -69,6 +91,17 @@ func main() {
 	"google.golang.org/grpc": {
 		// Of October 2020: what distributions of the years after have.
 		oldest: "v1.33.0",
+		also:   []string{"v1.33.0"},
+		gone: []gone{
+			{"v1.40.0", []string{"google.golang.org/grpc/internal/status.Error.e"}, "Error.s, a Status, has the message"},
+			{"v1.60.0", []string{"google.golang.org/grpc/internal/transport.http2Server.remoteAddr"}, "the address is in http2Server.peer"},
+			{"v1.71.0", []string{"google.golang.org/grpc.csAttempt.t"}, "it is csAttempt.transport"},
+			{"v1.77.0", []string{
+				"google.golang.org/grpc/internal/transport.ClientStream.*Stream",
+				"google.golang.org/grpc/internal/transport.ServerStream.*Stream",
+			}, "Stream lies in them"},
+			{"v1.84.0", []string{"google.golang.org/grpc/internal/transport.bufWriter.buf"}, "bufWriter.bufHandle points to it"},
+		},
 		program: `package main
 
 import (
@@ -113,7 +146,10 @@ func main() {
 		// with it, in which the code is elsewhere.
 		oldest:    "v0.0.0-20190801000000-000000000000",
 		requirers: []string{"google.golang.org/grpc"},
-		program:   statusProgram,
+		gone: []gone{
+			{"v0.0.0-20230525000000-000000000000", []string{"google.golang.org/genproto/googleapis/rpc/status.Status"}, "the package is in a module of its own"},
+		},
+		program: statusProgram,
 	},
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +70,63 @@ func TestTheCommittedTableIsWhatItsPartsMake(t *testing.T) {
 	for module := range wantedFields() {
 		if read[module] == nil {
 			t.Errorf("the committed table has no part for %s", module)
+		}
+	}
+}
+
+// committed are the releases in the committed table, without the kinds of fields.
+func committed(t *testing.T, module string, wanted []model.Field) []release {
+	t.Helper()
+	read, err := readParts("../../table.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var releases []release
+	for line := range strings.Lines(string(read[module])) {
+		versions, examined := strings.CutPrefix(line, "examined ")
+		if !examined {
+			continue
+		}
+		for version := range strings.FieldsSeq(versions) {
+			found := layout{}
+			for _, field := range wanted {
+				found[field.String()] = map[model.Arch]place{}
+				for _, arch := range architectures {
+					offset, exists, known := offsets.Default().Lookup(module, version, arch, field)
+					if !known {
+						t.Errorf("%s of %s on %s is not known", field, nameOf(module, version), arch)
+					}
+					found[field.String()][arch] = place{Exists: exists, Offset: int64(offset)}
+				}
+			}
+			releases = append(releases, release{version, found})
+		}
+	}
+	return releases
+}
+
+func TestRulesAcceptWhatTheCommittedTableLosesAndNothingElse(t *testing.T) {
+	for module, wanted := range wantedFields() {
+		releases := committed(t, module, wanted)
+		withRule := func(r rule) error { return task{module: module, rule: r, wanted: wanted}.disappearances(releases) }
+		r := rules[module]
+		if err := withRule(r); err != nil || len(releases) == 0 {
+			t.Errorf("%s, %d releases: %v", module, len(releases), err)
+		}
+		for i, accepted := range r.gone {
+			if accepted.reason == "" {
+				t.Errorf("no reason why %s lacks %s", nameOf(module, accepted.since), accepted.fields)
+			}
+			for j, field := range accepted.fields {
+				less := accepted
+				less.fields = slices.Delete(slices.Clone(accepted.fields), j, j+1)
+				without := r
+				without.gone = slices.Clone(r.gone)
+				without.gone[i] = less
+				if err := withRule(without); err == nil || !strings.Contains(err.Error(), field) {
+					t.Errorf("%s is accepted to be gone from %s, and that is not needed: %v", field, nameOf(module, accepted.since), err)
+				}
+			}
 		}
 	}
 }

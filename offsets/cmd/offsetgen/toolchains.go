@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func (t toolchains) versions(ctx context.Context) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	return offsets.Releases(names, t.rule.oldest)
+	return offsets.Releases(append(names, t.rule.also...), t.rule.oldest)
 }
 
 func (t toolchains) examine(ctx context.Context, version string, wanted []model.Field) (found layout, err error) {
@@ -60,30 +61,27 @@ func (t toolchains) examine(ctx context.Context, version string, wanted []model.
 }
 
 // compile builds the program with the release itself.
-func (t toolchains) compile(ctx context.Context, work, version string) (_ map[model.Arch]string, err error) {
+func (t toolchains) compile(ctx context.Context, version string, names []string) (_ map[model.Arch]structs, err error) {
 	root, done, err := fetch(ctx, version)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	for name, content := range map[string]string{"main.go": t.rule.program, "go.mod": "module program\n\ngo " + languageOf(version) + "\n"} {
-		if err := os.WriteFile(filepath.Join(work, name), []byte(content), 0o644); err != nil {
-			return nil, err
+	return compiledStructs(names, func(work string, arch model.Arch, executable string) error {
+		for name, content := range map[string]string{"main.go": t.rule.program, "go.mod": "module program\n\ngo " + languageOf(version) + "\n"} {
+			if err := os.WriteFile(filepath.Join(work, name), []byte(content), 0o644); err != nil {
+				return err
+			}
 		}
-	}
-	executables := map[model.Arch]string{}
-	for _, arch := range architectures {
-		executable := filepath.Join(work, string(arch))
 		command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "build", "-o", executable, ".")
 		command.Dir = work
 		// Its own build cache, so that a check leaves nothing behind.
 		command.Env = append(toolchainEnvironment(root, arch), "GOCACHE="+filepath.Join(work, "cache"))
 		if output, err := command.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("compile for %s: %w\n%s", arch, err, strings.TrimSpace(string(output)))
+			return fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(output)))
 		}
-		executables[arch] = executable
-	}
-	return executables, nil
+		return nil
+	})
 }
 
 // languageOf is the version of Go as a go.mod file of Go up to 1.20 wants it.
@@ -135,12 +133,19 @@ func fetch(ctx context.Context, version string) (root string, done func() error,
 	return root, done, nil
 }
 
+// notToBeHad is in what the go command says of a version that the proxy refuses, or
+// that is nowhere. Anything else may be over tomorrow.
+var notToBeHad = regexp.MustCompile(`: (403 Forbidden|404 Not Found|410 Gone)\b|unknown revision`)
+
 // download downloads one module, "path@version", and returns its folder.
 func download(ctx context.Context, environment []string, path string) (string, error) {
 	output, err := goCommand(ctx, environment, "mod", "download", "-json", path)
 	var module struct{ Dir, Error string }
 	if parseErr := json.Unmarshal(output, &module); parseErr == nil && module.Error != "" {
-		return "", fmt.Errorf("%w: %s", errUnavailable, module.Error)
+		if notToBeHad.MatchString(module.Error) {
+			return "", fmt.Errorf("%w: %s", errUnavailable, module.Error)
+		}
+		return "", errors.New(module.Error)
 	}
 	return module.Dir, err
 }
