@@ -87,7 +87,7 @@ generate: ## BPF objects, and the code that mdatagen and protoc make
 	cd testbed && go generate ./shop/...
 
 .PHONY: offsets
-offsets: ## The offset tables, from the sources of every release
+offsets: ## The offset tables, from the sources of every release, checked with compilers
 	go generate ./offsets/...
 
 .PHONY: check-generated

@@ -15,7 +15,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-//go:generate go run ./cmd/offsetgen -o table.txt
+//go:generate go run ./cmd/offsetgen -check -o table.txt
 
 //go:embed table.txt
 var embedded string
