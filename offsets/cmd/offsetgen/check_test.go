@@ -13,8 +13,12 @@ func TestBothSidesOfEveryChangeAreCompiled(t *testing.T) {
 	old, moved := place{true, 120, "int"}, place{true, 128, "int"}
 	releases := releasesOf([]string{"1.21.0", "1.21.6", "1.21.13", "1.22.0", "1.22.2", "1.23.0", "1.24.0"},
 		both(old), both(old), both(old), both(moved), both(moved), both(moved), both(moved))
+	function := wantedOf("net/http", "response", "write()")
+	for i, r := range releases {
+		r.layout[function.String()] = map[model.Arch]place{model.AMD64: {Exists: i < 1}, model.ARM64: {Exists: i < 1}}
+	}
 	want := []string{"1.21.0", "1.21.13", "1.22.0", "1.24.0"}
-	if got := besideChanges(releases, []model.Field{status}); !slices.Equal(got, want) {
+	if got := besideChanges(releases, []model.Field{status, function}); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

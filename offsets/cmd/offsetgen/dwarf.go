@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 )
@@ -49,6 +50,9 @@ func structsOf(fields []model.Field) []string {
 }
 
 func structOf(field model.Field) string { return field.Package + "." + field.Struct }
+
+// packageOf is the package of such a name.
+func packageOf(name string) string { return name[:strings.LastIndexByte(name, '.')] }
 
 // readStructs reads structs from a program's debug information. It
 // reads it with the standard library alone: what it is compared with must not

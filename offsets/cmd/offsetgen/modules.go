@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	pathpkg "path"
 	"path/filepath"
@@ -202,7 +203,8 @@ func (m moduleReleases) require(folder, version string) error {
 // compile builds the module's program with the toolchain that runs this, and with
 // the user's build cache: all versions have the same standard library.
 func (m moduleReleases) compile(ctx context.Context, version string, names []string) (map[model.Arch]structs, error) {
-	return compiledStructs(names, func(work string, arch model.Arch, executable string) error {
+	own := map[string]bool{}
+	found, err := compiledStructs(names, func(work string, arch model.Arch, executable string) error {
 		if err := m.require(work, version); err != nil {
 			return err
 		}
@@ -210,7 +212,21 @@ func (m moduleReleases) compile(ctx context.Context, version string, names []str
 			return err
 		}
 		environment := []string{"GOMODCACHE=" + filepath.Join(work, "modules"), "GOEXPERIMENT=", "GOOS=linux", "GOARCH=" + string(arch), "CGO_ENABLED=0"}
-		_, err := goCommand(ctx, environment, "build", "-C", work, "-o", executable, ".")
+		if _, err := goCommand(ctx, environment, "build", "-C", work, "-o", executable, "."); err != nil {
+			return err
+		}
+		const form = "{{with .Module}}{{.Path}}{{end}} {{.ImportPath}}"
+		listed, err := goCommand(ctx, environment, "list", "-C", work, "-deps", "-f", form, ".")
+		for line := range strings.Lines(string(listed)) {
+			if path, pkg, _ := strings.Cut(strings.TrimSpace(line), " "); path == m.path {
+				own[pkg] = true
+			}
+		}
 		return err
 	})
+	for _, structs := range found {
+		// A package may have moved to another module, and have kept its path.
+		maps.DeleteFunc(structs, func(name string, _ map[string]int64) bool { return !own[packageOf(name)] })
+	}
+	return found, err
 }

@@ -75,11 +75,15 @@ func main() {
 import (
 	"log"
 	"net"
+	"net/http"
 
 	"golang.org/x/net/http2"
 )
 
 func main() {
+	if _, err := new(http2.Transport).RoundTrip(new(http.Request)); err != nil {
+		log.Print(err)
+	}
 	connection, err := net.Dial("tcp", "localhost:0")
 	if err != nil {
 		log.Fatal(err)
