@@ -102,29 +102,34 @@ func onlyField(s *types.Struct) types.Type {
 	return only
 }
 
-var (
-	packagePath = regexp.MustCompile(`[^\s*\[\]]+\.`)
-	word        = regexp.MustCompile(`\w+`)
-)
+// typeName is a name in a kind, with its package if it has one.
+var typeName = regexp.MustCompile(`[\w./~-]+`)
+
+// renamed are types that have another name in newer releases, and are the same.
+var renamed = map[string]string{
+	"runtime._type": "internal/abi.Type", // Go 1.21
+}
 
 // asRead makes kinds equal that a program reads in the same way. Integers of one
 // size are: it copies their bytes, and runtime.g.goid became a uint64 in Go 1.20
 // (src/runtime/runtime2.go). Both architectures have words of 64 bits. So are types
-// that only moved to another package, which may have to export them: runtime._type
-// became internal/abi.Type in Go 1.21.
+// that only moved to another package.
 func asRead(kind string) string {
-	return word.ReplaceAllStringFunc(packagePath.ReplaceAllString(kind, ""), func(name string) string {
+	return typeName.ReplaceAllStringFunc(kind, func(name string) string {
+		if now, ok := renamed[name]; ok {
+			name = now
+		}
 		switch name {
 		case "int", "int64", "uint", "uint64", "uintptr":
-			return "8-byte-integer"
+			return "integer of 8 bytes"
 		case "int32", "uint32", "rune":
-			return "4-byte-integer"
+			return "integer of 4 bytes"
 		case "int16", "uint16":
-			return "2-byte-integer"
+			return "integer of 2 bytes"
 		case "int8", "uint8", "byte":
-			return "1-byte-integer"
+			return "integer of 1 byte"
 		}
-		return strings.ToLower(strings.TrimLeft(name, "_"))
+		return name[strings.LastIndexByte(name, '.')+1:]
 	})
 }
 

@@ -113,7 +113,7 @@ func sameKind(module string, releases []release, name string, anyKind bool) erro
 		for _, arch := range architectures {
 			at := r.layout[name][arch]
 			if at.Exists && kind != "" && !anyKind && asRead(at.Kind) != asRead(kind) {
-				return fmt.Errorf("%s was a %s and is a %s in %s on %s: its readers must know both", name, kind, at.Kind, nameOf(module, r.version), arch)
+				return fmt.Errorf("%s was a %s and is a %s in %s on %s: its readers must know both, unless it is only renamed (kind.go)", name, kind, at.Kind, nameOf(module, r.version), arch)
 			}
 			if at.Exists {
 				kind = at.Kind

@@ -105,7 +105,8 @@ func TestWhatLiesBehindAPointerOrInAListMayMoveButNotChange(t *testing.T) {
 		{"*net/http.conn", "*net/http.conn", true},
 		{"*net/http.conn", "*net/http/internal.conn", true},
 		{"*net/http.conn", "*net/http.other", false},
-		{"*runtime._type", "*internal/abi.Type", true},
+		{"*runtime._type", "*internal/abi.Type", true}, // which is renamed
+		{"*runtime.type_", "*internal/abi.Type", false},
 		{"*net/http.conn", "struct net/http.conn", false},
 		{"[]uint8", "[]byte", true},
 		{"[]uint8", "[]string", false},
