@@ -10,7 +10,7 @@ func pairs() []pair {
 		{"1.33.1", "1.17.13", []string{target.Stripped}},
 		{"1.58.0", "1.20.14", nil},
 		{"1.69.4", "1.22.12", []string{target.Stripped}},
-		{"1.75.0", "1.26.8", []string{"-buildmode=pie", target.Stripped}},
+		{"1.75.0", "1.26.11", []string{"-buildmode=pie", target.Stripped}},
 		newest,
 	}
 }

@@ -205,7 +205,7 @@ func send(t *testing.T, client *http.Client, base string, c call) {
 // hasPatterns tells whether the ServeMux of a build has them.
 func hasPatterns(b target.Build) bool {
 	for _, without := range []string{"1.17.", "1.18.", "1.19.", "1.20.", "1.21."} {
-		if strings.HasPrefix(b.Go, without) {
+		if strings.HasPrefix(b.Go+".", without) {
 			return false
 		}
 	}

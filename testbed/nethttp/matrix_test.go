@@ -4,16 +4,18 @@ package nethttp
 
 import "github.com/spanprobe/spanprobe/testbed/internal/target"
 
-// versions are all that are supported, in every form that changes what the
-// compiler or the linker makes of a function.
+// versions are the first and the last release of every minor that is supported, plain
+// and stripped, and some in every form that changes what the compiler or the linker
+// makes of a function. Of Go 1.26 there is one more, before a field moved.
 func versions() []target.Build {
 	var list []target.Build
 	for _, version := range []string{
-		"1.17.13", "1.18.10", "1.20.14", "1.21.0", "1.21.13", "1.22.0", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.27.4",
+		"1.17.1", "1.17.13", "1.18", "1.18.10", "1.19.2", "1.19.13", "1.20", "1.20.14", "1.21.0", "1.21.13", "1.22.0", "1.22.12",
+		"1.23.0", "1.23.12", "1.24.0", "1.24.13", "1.25.0", "1.25.14", "1.26.0", "1.26.8", "1.26.11", "1.27.0", "1.27.4",
 	} {
 		list = append(list, target.Build{Source: source, Go: version}, target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
 	}
-	for _, version := range []string{"1.17.13", "1.20.14", "1.23.12", "1.26.8", "1.27.4"} {
+	for _, version := range []string{"1.17.13", "1.20.14", "1.23.12", "1.26.11", "1.27.4"} {
 		for _, flags := range [][]string{
 			{"-buildmode=pie", target.Stripped},
 			{"-ldflags=-linkmode external"},
@@ -25,12 +27,12 @@ func versions() []target.Build {
 		}
 	}
 	// Programs that older releases link as static PIE do not start.
-	for _, version := range []string{"1.23.12", "1.26.8", "1.27.4"} {
+	for _, version := range []string{"1.23.12", "1.26.11", "1.27.4"} {
 		list = append(list, target.Build{Source: source, Go: version, Flags: []string{
 			"-ldflags=-s -w -linkmode external -extldflags -static-pie", "-buildmode=pie", "-tags=netgo,osusergo",
 		}})
 	}
-	for _, version := range []string{"1.20.14", "1.26.8", "1.27.4"} {
+	for _, version := range []string{"1.20.14", "1.26.11", "1.27.4"} {
 		list = append(list, target.Build{Source: source, Go: version, Flags: []string{"-cover"}})
 	}
 	return list

@@ -24,7 +24,7 @@ var users = map[string]string{
 }
 
 func TestTheTableAgreesWithTheDebugInformationOfCompiledBinaries(t *testing.T) {
-	for _, version := range []string{"1.17.13", "1.18.10", "1.20.14", "1.21.13", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.27.4"} {
+	for _, version := range []string{"1.17.13", "1.18.10", "1.19.13", "1.20.14", "1.21.13", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.26.11", "1.27.4"} {
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
 			if version == "1.17.13" && arch == model.ARM64 {
 				continue // has no register ABI, and is not traced
@@ -54,6 +54,7 @@ func TestTheTableAgreesWithModulesHoweverTheyAreCompiled(t *testing.T) {
 		{"v0.17.0", "1.18.10"},
 		{"v0.17.0", "1.26.8"},
 		{"v0.59.0", "1.26.8"},
+		{"v0.62.0", "1.26.11"},
 	} {
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
 			t.Run(fmt.Sprintf("%s with go%s on %s", build.version, build.goVersion, arch), func(t *testing.T) {
