@@ -136,9 +136,9 @@ func compile(b Build, files []string, executable string) error {
 	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)
 	command.Dir = work
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, flags, "GOWORK=off")
-	if b.olderThan(20) && !b.olderThan(19) {
-		// With its index of packages that release does not find its own in the module cache
-		// (cmd/go/internal/modindex of Go 1.19).
+	if b.olderThan(21) && !b.olderThan(19) {
+		// With their index of packages such releases do not find their own in the module
+		// cache: cmd/go/internal/modindex, of Go 1.19.13 and 1.20.
 		command.Env = append(command.Env, "GODEBUG=goindex=0")
 	}
 	if b.Arch != "" {
