@@ -2,9 +2,12 @@ package nethttp
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -136,8 +139,9 @@ func compareStreams(t *testing.T, server *target.Server, client *http.Client, sc
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 	tracer.AwaitTracing(t, 1)
 	all := calls()
-	for _, call := range all {
-		send(t, client, scheme+"://"+server.Address, call)
+	ports := make([]int64, len(all))
+	for i, call := range all {
+		ports[i] = send(t, client, scheme+"://"+server.Address, call)
 	}
 	spans := tracer.Await(t, len(all))
 	if len(spans) != len(all) {
@@ -146,20 +150,7 @@ func compareStreams(t *testing.T, server *target.Server, client *http.Client, sc
 	for i, call := range all {
 		want := call.want
 		want.Kind = ptrace.SpanKindServer
-		want.Attributes = attributes(map[string]any{
-			"url.scheme": scheme, "network.protocol.version": "2", "user_agent.original": "Go-http-client/2.0",
-			"server.port": int64(8080), "network.peer.port": spans[i].Values()["network.peer.port"],
-		})
-		for key, value := range attributes(call.changes) {
-			if _, changed := call.changes[key]; changed {
-				want.Attributes[key] = value
-			}
-		}
-		for key, value := range call.changes {
-			if value == nil {
-				delete(want.Attributes, key)
-			}
-		}
+		want.Attributes = streamed(scheme, ports[i], call.changes)
 		// From Go 1.27 on it cannot be told from one that was collected.
 		unknown := call.path == "/mutate/it" && strings.HasPrefix(build.Go, "1.27.")
 		if call.route != "" && hasPatterns(build) && !unknown {
@@ -177,10 +168,21 @@ func compareStreams(t *testing.T, server *target.Server, client *http.Client, sc
 	}
 }
 
-// send makes a call, and checks that it went over HTTP/2.
-func send(t *testing.T, client *http.Client, base string, c call) {
+// streamed are the attributes of a span of a call that was made with send, from a port.
+func streamed(scheme string, port int64, changes map[string]any) map[string]any {
+	return attributes(merged(map[string]any{
+		"url.scheme": scheme, "network.protocol.version": "2", "user_agent.original": "Go-http-client/2.0",
+		"server.port": int64(8080), "network.peer.port": port,
+	}, changes))
+}
+
+// send makes a call, checks that it went over HTTP/2, and returns the client's port.
+func send(t *testing.T, client *http.Client, base string, c call) (port int64) {
 	t.Helper()
-	request, err := http.NewRequest(c.method, base+c.path, bytes.NewReader([]byte(c.body)))
+	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { port = int64(got.Conn.LocalAddr().(*net.TCPAddr).Port) },
+	})
+	request, err := http.NewRequestWithContext(ctx, c.method, base+c.path, bytes.NewReader([]byte(c.body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,13 +195,14 @@ func send(t *testing.T, client *http.Client, base string, c call) {
 		if !c.breaks {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		return
+		return port
 	}
 	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)
 	if err == nil == c.breaks || response.ProtoMajor != 2 {
 		t.Fatalf("%s: answered over %s, %v", c.name, response.Proto, err)
 	}
+	return port
 }
 
 // hasPatterns tells whether the ServeMux of a build has them.

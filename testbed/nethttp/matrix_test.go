@@ -37,3 +37,24 @@ func versions() []target.Build {
 	}
 	return list
 }
+
+// pairs are the oldest and the newest version of golang.org/x/net that there are offsets
+// of, and one of each shape between, with releases of Go that compile them.
+func pairs() []pair {
+	stripped := []string{target.Stripped}
+	return []pair{
+		{"1.17.13", "v0.0.0-20210224082022-3d97a244fca7", stripped},
+		{"1.17.13", "v0.0.0-20210224082022-3d97a244fca7", nil},
+		{"1.26.11", "v0.0.0-20211209124913-491a49abca63", stripped},
+		{"1.20.14", "v0.1.0", stripped},
+		{"1.19.13", "v0.10.0", stripped},
+		{"1.21.13", "v0.17.0", stripped},
+		{"1.24.13", "v0.34.0", stripped},
+		{"1.24.13", "v0.34.0", nil},
+		{"1.26.8", "v0.47.0", stripped},
+		{"1.27.4", "v0.59.0", stripped},
+		{"1.26.11", "v0.62.0", stripped},
+		{"1.27.4", "v0.62.0", stripped},
+		{"1.27.4", "v0.62.0", nil},
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -19,28 +21,35 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 )
 
-// buildsWithNet are programs that serve HTTP/2 with golang.org/x/net, old and
-// new.
-func buildsWithNet() []target.Build {
+// pair is a release of Go, and one of golang.org/x/net that it compiles.
+type pair struct {
+	goVersion, net string
+	flags          []string
+}
+
+// buildsWithNet are programs that have HTTP/2 of golang.org/x/net, old and new.
+func buildsWithNet(source string) []target.Build {
 	var list []target.Build
-	for _, pair := range []struct{ goVersion, net string }{
-		{"1.20.14", "v0.1.0"}, {"1.21.13", "v0.17.0"}, {"1.24.13", "v0.34.0"}, {"1.26.8", "v0.47.0"}, {"1.27.4", "v0.59.0"},
-	} {
-		list = append(list, target.Build{
-			Source: "testbed/nethttp/nettarget", Go: pair.goVersion,
-			Flags: []string{target.Stripped}, Modules: []string{"golang.org/x/net@" + pair.net},
-		})
+	for _, p := range pairs() {
+		list = append(list, target.Build{Source: source, Go: p.goVersion, Flags: p.flags, Modules: []string{"golang.org/x/net@" + p.net}})
 	}
 	return list
 }
 
+// tagged is a build with a tag, which says how the program is written.
+func tagged(build target.Build, tag string) target.Build {
+	build.Flags = append(slices.Clone(build.Flags), "-tags="+tag)
+	return build
+}
+
+const netServer = "testbed/nethttp/nettarget"
+
 func TestServersOfNetGiveOneSpanForEachRequest(t *testing.T) {
-	for _, build := range buildsWithNet() {
+	for _, build := range buildsWithNet(netServer) {
 		t.Run(build.String(), func(t *testing.T) {
 			for _, mode := range []string{"h2c", "direct", "tls"} {
 				t.Run(mode, func(t *testing.T) {
-					build := build
-					build.Flags = append(slices.Clone(build.Flags), "-tags="+mode)
+					build := tagged(build, mode)
 					var server *target.Server
 					client, scheme := clientOfHTTP2(t), "http"
 					if mode == "tls" {
@@ -68,9 +77,11 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 	}{
 		{"", int64(200), nil}, {"code=201", int64(201), nil}, {"code=500", int64(500), "500"}, {"code=0", nil, "panic"},
 	}
-	for _, e := range expected {
-		send(t, client, scheme+"://"+server.Address, call{
-			name: e.query, method: "GET", path: "/some/path?" + e.query, breaks: e.errorType == "panic", header: map[string]string{"traceparent": sampled},
+	ports := make([]int64, len(expected))
+	for i, e := range expected {
+		ports[i] = send(t, client, scheme+"://"+server.Address, call{
+			name: e.query, method: "GET", path: "/some/path?" + e.query, breaks: e.errorType == "panic",
+			header: map[string]string{"traceparent": sampled, "tracestate": "a=1"},
 		})
 	}
 	spans := tracer.Await(t, len(expected))
@@ -78,18 +89,18 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 		t.Fatalf("%d spans of %d requests", len(spans), len(expected))
 	}
 	for i, e := range expected {
-		got := spans[i].Values()
-		for key, want := range map[string]any{
-			"http.response.status_code": e.status, "error.type": e.errorType,
-			"url.path": "/some/path", "url.scheme": scheme, "http.request.method": "GET", "network.protocol.version": "2",
-			"server.address": "shop.example", "server.port": int64(8080), "client.address": "127.0.0.1",
-		} {
-			if got[key] != want {
-				t.Errorf("request %q: %s is %v, not %v", e.query, key, got[key], want)
-			}
+		want := span{Name: "GET", Kind: ptrace.SpanKindServer, TraceID: traceID, ParentID: parentID, TraceState: "a=1"}
+		want.Attributes = streamed(scheme, ports[i], map[string]any{
+			"url.path": "/some/path", "http.response.status_code": e.status, "error.type": e.errorType,
+		})
+		if key, _, ok := strings.Cut(e.query, "="); ok {
+			want.Attributes["url.query"] = key + "=REDACTED"
 		}
-		if spans[i].ParentSpanID().String() != parentID {
-			t.Errorf("request %q: parent %s", e.query, spans[i].ParentSpanID())
+		if e.errorType != nil {
+			want.Status = ptrace.StatusCodeError
+		}
+		if diff := cmp.Diff(want, compared(spans[i], want)); diff != "" {
+			t.Errorf("request %q: the span is not what was sent (-want +got):\n%s", e.query, diff)
 		}
 	}
 	stats := tracer.MustStats(t)
@@ -102,7 +113,7 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 // RFC 7540, section 3.2: the request that asks for the upgrade is the first
 // stream of the connection.
 func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
-	for _, build := range buildsWithNet() {
+	for _, build := range buildsWithNet(netServer) {
 		t.Run(build.String(), func(t *testing.T) {
 			server := target.Start(t, target.MustCompile(t, build))
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
@@ -127,7 +138,7 @@ func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 			defer response.Body.Close()
 			if response.StatusCode != http.StatusSwitchingProtocols {
 				// Without the upgrade it is a request of HTTP/1 as any other.
-				compareOne(t, tracer, "1.1")
+				compareOne(t, tracer, connection, "1.1")
 				return
 			}
 			if _, err := io.WriteString(connection, http2.ClientPreface); err != nil {
@@ -139,14 +150,14 @@ func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 			}
 			awaitEndOfStream(t, framer)
 			connection.Close()
-			compareOne(t, tracer, "2")
+			compareOne(t, tracer, connection, "2")
 		})
 	}
 }
 
-// compareOne expects one span, of the request for /upgraded, which was answered
-// by that version.
-func compareOne(t *testing.T, tracer *tracing.Tracer, version string) {
+// compareOne expects one span, of the request for /upgraded, which came over a
+// connection and was answered by that version.
+func compareOne(t *testing.T, tracer *tracing.Tracer, connection net.Conn, version string) {
 	t.Helper()
 	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Active == 0 }, "the connection to end")
 	spans := tracer.Await(t, 1)
@@ -154,10 +165,12 @@ func compareOne(t *testing.T, tracer *tracing.Tracer, version string) {
 	if len(spans) != 1 || stats.Operations != stats.Emitted+stats.Discarded {
 		t.Fatalf("%d spans of one request: %+v", len(spans), stats)
 	}
-	for key, want := range map[string]any{"url.path": "/upgraded", "network.protocol.version": version, "http.response.status_code": int64(204)} {
-		if got := spans[0].Values()[key]; got != want {
-			t.Errorf("%s is %v, not %v", key, got, want)
-		}
+	want := span{Name: "GET", Kind: ptrace.SpanKindServer, Attributes: attributes(map[string]any{
+		"url.path": "/upgraded", "url.query": "code=REDACTED", "http.response.status_code": int64(204),
+		"network.protocol.version": version, "network.peer.port": int64(connection.LocalAddr().(*net.TCPAddr).Port),
+	})}
+	if diff := cmp.Diff(want, compared(spans[0], want)); diff != "" {
+		t.Errorf("the span is not what was sent (-want +got):\n%s", diff)
 	}
 }
 
@@ -176,7 +189,7 @@ func awaitEndOfStream(t *testing.T, framer *http2.Framer) {
 
 // What the server refuses by itself reaches no handler.
 func TestStreamsThatTheServerRefusesGiveNoSpan(t *testing.T) {
-	for _, build := range buildsWithNet() {
+	for _, build := range buildsWithNet(netServer) {
 		t.Run(build.String(), func(t *testing.T) {
 			server := target.Start(t, target.MustCompile(t, build))
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})

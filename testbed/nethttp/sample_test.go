@@ -13,3 +13,15 @@ func versions() []target.Build {
 	}
 	return append(list, target.Build{Source: source, Go: "1.27.4", Flags: []string{"-buildmode=pie", target.Stripped}})
 }
+
+// pairs are a sample in the same way.
+func pairs() []pair {
+	stripped := []string{target.Stripped}
+	return []pair{
+		{"1.17.13", "v0.0.0-20210224082022-3d97a244fca7", stripped},
+		{"1.21.13", "v0.17.0", stripped},
+		{"1.24.13", "v0.34.0", nil},
+		{"1.26.11", "v0.62.0", stripped},
+		{"1.27.4", "v0.62.0", stripped},
+	}
+}
