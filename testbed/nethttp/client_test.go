@@ -24,24 +24,27 @@ import (
 
 const callerSource = "testbed/nethttp/caller"
 
-// order and answer are those of the caller.
+// order and outcome are those of the caller.
 type order struct {
 	Method  string
 	URL     string
+	Way     string
 	Timeout int
 	Cancel  int
 	Trust   bool
 	HTTP2   bool
 	Socket  string
 	Many    int
+	Over    int
 	Panic   bool
 	Apart   bool
 }
 
-type answer struct {
-	Status int
-	Errors []string
-	Failed int
+type outcome struct {
+	Start, End int64
+	Status     int
+	Error      string
+	Local      string
 }
 
 func callers() []target.Build {
@@ -52,24 +55,34 @@ func callers() []target.Build {
 	return list
 }
 
-func place(t *testing.T, caller *target.Server, o order) answer {
-	t.Helper()
+// ask has a caller make the requests of an order, and returns what came of each.
+func ask(caller *target.Server, o order) ([]outcome, error) {
 	question, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := caller.Say(string(question))
+	if err != nil {
+		return nil, err
+	}
+	var outcomes []outcome
+	return outcomes, json.Unmarshal([]byte(answer), &outcomes)
+}
+
+func place(t *testing.T, caller *target.Server, o order) []outcome {
+	t.Helper()
+	outcomes, err := ask(caller, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var a answer
-	if err := json.Unmarshal([]byte(caller.Ask(t, string(question))), &a); err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return outcomes
 }
 
 // upstreams are the servers that a caller is sent to.
 type upstreams struct {
-	plain, tls, v6, unix *httptest.Server
-	socket               string
-	refusing             string // host:port where nobody listens
+	plain, tls, http2, v6, unix *httptest.Server
+	socket                      string
+	refusing                    string // host:port where nobody listens
 }
 
 func startUpstreams(t *testing.T) *upstreams {
@@ -96,7 +109,7 @@ func startUpstreams(t *testing.T) *upstreams {
 	u.tls = httptest.NewUnstartedServer(mux)
 	u.tls.EnableHTTP2 = true
 	u.tls.StartTLS()
-	u.v6, u.unix = serveOn(t, mux, "tcp6", "[::1]:0"), serveOn(t, mux, "unix", u.socket)
+	u.http2, u.v6, u.unix = serveHTTP2(t, mux), serveOn(t, mux, "tcp6", "[::1]:0"), serveOn(t, mux, "unix", u.socket)
 	for _, server := range []*httptest.Server{u.plain, u.tls, u.v6, u.unix} {
 		t.Cleanup(server.Close)
 	}
@@ -214,55 +227,68 @@ func merged(a, b map[string]any) map[string]any {
 func TestEveryCallGivesASpanThatSaysWhatCameOfIt(t *testing.T) {
 	u := startUpstreams(t)
 	for _, build := range callers() {
-		t.Run(build.String(), func(t *testing.T) {
-			caller := target.Start(t, target.MustCompile(t, build))
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: caller.PID}}})
-			tracer.AwaitTracing(t, 1)
-			seen, unread := 0, uint64(0)
-			for _, e := range errands(u) {
-				a := place(t, caller, e.order)
-				spans := tracer.Await(t, seen+len(e.spans))[seen:]
-				seen += len(spans)
-				if len(spans) != len(e.spans) {
-					t.Errorf("%s: %d spans, want %d", e.name, len(spans), len(e.spans))
-					continue
+		t.Run(build.String(), func(t *testing.T) { compareErrands(t, build, errands(u)) })
+	}
+}
+
+// compareErrands has a caller run errands, and compares the spans of each.
+func compareErrands(t *testing.T, build target.Build, all []errand) {
+	t.Helper()
+	caller := target.Start(t, target.MustCompile(t, build))
+	tracer := trace(t, caller)
+	seen, unread := 0, uint64(0)
+	for _, e := range all {
+		outcomes := place(t, caller, e.order)
+		spans := tracer.Await(t, seen+len(e.spans))[seen:]
+		seen += len(spans)
+		if len(spans) != len(e.spans) || len(outcomes) != len(e.spans) {
+			t.Errorf("%s: %d spans of %d requests, want %d", e.name, len(spans), len(outcomes), len(e.spans))
+			continue
+		}
+		for i, s := range spans {
+			wantURL := e.order.URL
+			if e.urls != nil {
+				wantURL = e.urls[i]
+			}
+			want := requested(t, wantURL, e.spans[i])
+			if e.failed {
+				if outcomes[i].Error == "" {
+					t.Fatalf("%s: the transport returned no error", e.name)
 				}
-				for i, s := range spans {
-					wantURL := e.order.URL
-					if e.urls != nil {
-						wantURL = e.urls[i]
-					}
-					want := requested(t, wantURL, e.spans[i])
-					if e.failed {
-						if len(a.Errors) != 1 {
-							t.Fatalf("%s: the transport returned the errors %v", e.name, a.Errors)
-						}
-						want["error.type"] = a.Errors[0]
-						if s.Values()["error.type"] == "_OTHER" {
-							want["error.type"] = "_OTHER" // its name was not resident
-							unread++
-						}
-					}
-					if diff := cmp.Diff(want, s.Values()); diff != "" {
-						t.Errorf("%s, request %d:\n-want +got:\n%s", e.name, i, diff)
-					}
-					status := ptrace.StatusCodeUnset
-					if want["error.type"] != nil {
-						status = ptrace.StatusCodeError
-					}
-					if s.Kind() != ptrace.SpanKindClient || s.Status().Code() != status || !s.ParentSpanID().IsEmpty() || s.Span.Name() != name(want) {
-						t.Errorf("%s: %s %q with status %s and parent %q", e.name, s.Kind(), s.Span.Name(), s.Status().Code(), s.ParentSpanID())
-					}
+				want["error.type"] = outcomes[i].Error
+				if s.Values()["error.type"] == "_OTHER" {
+					want["error.type"] = "_OTHER" // its name was not resident
+					unread++
 				}
 			}
-			stats := tracer.MustStats(t)
-			if tracing.Lost(stats) != 0 || stats.Degraded[engine.DegradedUnreadable] != unread {
-				t.Errorf("lost: %v; degraded: %v, of which %d have an error whose type could not be read", stats.Lost, stats.Degraded, unread)
-			}
-			if unread > 2 {
-				t.Errorf("%d types of errors could not be read", unread)
-			}
-		})
+			compareCall(t, fmt.Sprintf("%s, request %d", e.name, i), want, outcomes[i], s)
+		}
+	}
+	stats := tracer.MustStats(t)
+	if stats.Operations != uint64(seen) || stats.Active != 0 || tracing.Lost(stats) != 0 || stats.Degraded[engine.DegradedUnreadable] != unread {
+		t.Errorf("%d operations, %d in flight, lost: %v; degraded: %v, of which %d have an error whose type could not be read",
+			stats.Operations, stats.Active, stats.Lost, stats.Degraded, unread)
+	}
+	if unread > 2 {
+		t.Errorf("%d types of errors could not be read", unread)
+	}
+}
+
+// compareCall compares a span with the attributes that it must have, and with when the
+// request was made.
+func compareCall(t *testing.T, call string, attributes map[string]any, came outcome, got tracing.Span) {
+	t.Helper()
+	want := span{Name: name(attributes), Kind: ptrace.SpanKindClient, Attributes: attributes}
+	if attributes["error.type"] != nil {
+		want.Status = ptrace.StatusCodeError
+	}
+	if diff := cmp.Diff(want, compared(got, want)); diff != "" {
+		t.Errorf("%s: the span is not what happened (-want +got):\n%s", call, diff)
+	}
+	start, end := got.StartTimestamp().AsTime(), got.EndTimestamp().AsTime()
+	from, to := time.Unix(0, came.Start), time.Unix(0, came.End)
+	if start.Before(from.Add(-clockError)) || end.After(to.Add(clockError)) || end.Before(start) {
+		t.Errorf("%s: from %v to %v, while the call took from %v to %v", call, start, end, from, to)
 	}
 }
 
@@ -271,38 +297,6 @@ func name(attributes map[string]any) string {
 		return "HTTP"
 	}
 	return attributes["http.request.method"].(string)
-}
-
-func TestCallsAtATimeAreNotCrossed(t *testing.T) {
-	const calls = 500
-	u := startUpstreams(t)
-	for _, build := range callers() {
-		t.Run(build.String(), func(t *testing.T) {
-			caller := target.Start(t, target.MustCompile(t, build))
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: caller.PID}}})
-			tracer.AwaitTracing(t, 1)
-			for _, o := range []order{{URL: u.plain.URL + "/many"}, {URL: u.tls.URL + "/many", Trust: true, HTTP2: true}} {
-				before := len(tracer.Spans())
-				o.Many = calls
-				if a := place(t, caller, o); a.Failed > 0 {
-					t.Fatalf("%d calls failed", a.Failed)
-				}
-				spans := tracer.Await(t, before+calls)[before:]
-				urls := map[any]int{}
-				for _, s := range spans {
-					urls[s.Values()["url.full"]]++
-					if s.Values()["http.response.status_code"] != int64(200) {
-						t.Errorf("%v", s.Values())
-					}
-				}
-				for i := range calls {
-					if n := urls[fmt.Sprintf("%s/%d", o.URL, i)]; n != 1 {
-						t.Errorf("%d spans of call %d to %s", n, i, o.URL)
-					}
-				}
-			}
-		})
-	}
 }
 
 func TestACallThatPanicsIsCountedAndTheNextOneHasItsSpan(t *testing.T) {

@@ -1,5 +1,5 @@
 // Command caller makes HTTP requests on demand: it reads one order a line, and
-// answers with what the transport returned. It knows nothing of tracing.
+// answers with what came of each request. It knows nothing of tracing.
 package main
 
 import (
@@ -11,7 +11,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,55 +22,59 @@ import (
 type order struct {
 	Method  string
 	URL     string
+	Way     string // whose Transport makes the requests: see newTransport
 	Timeout int    // milliseconds; 0: none
 	Cancel  int    // milliseconds after which the request is cancelled; 0: never
 	Trust   bool   // any certificate
 	HTTP2   bool   // where the server can
 	Socket  string // path of a unix socket to connect to
-	Many    int    // send so many, "/0" and so on behind the URL, all at a time
+	Many    int    // send so many, each with its number behind the URL, all at a time
+	Over    int    // by so many Transports, which have a part of them each; 0: one
 	Panic   bool   // panic within RoundTrip, and recover
 	Apart   bool   // do that in a goroutine of its own, which ends then
 }
 
-// answer is what came of it.
-type answer struct {
-	Status int
-	Errors []string // the type of each error that RoundTrip returned
-	Failed int      // of many
+// outcome is what came of a request, in the order of their numbers.
+type outcome struct {
+	Start, End int64  // when RoundTrip was called, and returned: nanoseconds since 1970
+	Status     int    // 0: it failed
+	Error      string // the type of the error that RoundTrip returned
+	Local      string // this end of the connection; "": none was found
 }
 
 // recorder notes what a transport returns.
 type recorder struct {
 	http.RoundTripper
-
-	mu     sync.Mutex
-	errors []string
+	outcomes []outcome
 }
 
 func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
+	var o outcome
+	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { o.Local = got.Conn.LocalAddr().String() },
+	}))
+	o.Start = time.Now().UnixNano()
 	response, err := r.RoundTripper.RoundTrip(request)
+	o.End = time.Now().UnixNano()
 	if err != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.errors = append(r.errors, fmt.Sprintf("%T", err))
+		o.Error = fmt.Sprintf("%T", err)
+	} else {
+		o.Status = response.StatusCode
 	}
+	r.outcomes = append(r.outcomes, o)
 	return response, err
 }
 
 func main() {
 	fmt.Println("ready")
-	transports := map[string]*http.Transport{}
+	all := transports{}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var o order
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			panic(err)
 		}
-		key := fmt.Sprint(o.Trust, o.HTTP2, o.Socket)
-		if transports[key] == nil {
-			transports[key] = newTransport(o)
-		}
-		text, err := json.Marshal(do(o, transports[key]))
+		text, err := json.Marshal(do(o, all))
 		if err != nil {
 			panic(err)
 		}
@@ -76,7 +82,21 @@ func main() {
 	}
 }
 
-func newTransport(o order) *http.Transport {
+type transports map[string]http.RoundTripper
+
+// of is the Transport of a number for orders of this kind.
+func (t transports) of(o order, number int) http.RoundTripper {
+	key := fmt.Sprint(o.Way, o.withoutTLS(), o.Trust, o.HTTP2, o.Socket, number)
+	if t[key] == nil {
+		t[key] = newTransport(o)
+	}
+	return t[key]
+}
+
+func (o order) withoutTLS() bool { return strings.HasPrefix(o.URL, "http:") }
+
+// newTransport makes a Transport of net/http's, or another.
+func newTransport(o order) http.RoundTripper {
 	t := &http.Transport{
 		TLSClientConfig:     &tls.Config{InsecureSkipVerify: o.Trust},
 		ForceAttemptHTTP2:   o.HTTP2,
@@ -87,48 +107,55 @@ func newTransport(o order) *http.Transport {
 			return new(net.Dialer).DialContext(ctx, "unix", o.Socket)
 		}
 	}
+	switch o.Way {
+	case "net": // that of golang.org/x/net/http2, by itself
+		return transportOfNet(o, t.TLSClientConfig)
+	case "below": // that, below net/http's
+		configureForNet(t)
+	}
 	return t
 }
 
-func do(o order, transport *http.Transport) answer {
-	r := &recorder{RoundTripper: transport}
-	client := &http.Client{Transport: r, Timeout: time.Duration(o.Timeout) * time.Millisecond}
-	var a answer
+func do(o order, all transports) []outcome {
 	switch {
 	case o.Panic && o.Apart:
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			panicked(transport)
+			panicked(all.of(o, 0).(*http.Transport))
 		}()
 		<-ended
 	case o.Panic:
-		panicked(transport)
+		panicked(all.of(o, 0).(*http.Transport))
 	}
 	if o.Many == 0 {
-		a.Status = send(client, o, o.URL)
-	} else {
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		for i := 0; i < o.Many; i++ {
-			url := fmt.Sprintf("%s/%d", o.URL, i)
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				if send(client, o, url) != 200 {
-					mu.Lock()
-					a.Failed++
-					mu.Unlock()
-				}
-			}()
-		}
-		wg.Wait()
+		return send(all.of(o, 0), o, o.URL)
 	}
-	a.Errors = r.errors
-	return a
+	over := o.Over
+	if over == 0 {
+		over = 1
+	}
+	made := make([][]outcome, o.Many)
+	var wg sync.WaitGroup
+	for i := 0; i < o.Many; i++ {
+		i, transport := i, all.of(o, i*over/o.Many)
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			made[i] = send(transport, o, fmt.Sprint(o.URL, i))
+		}()
+	}
+	wg.Wait()
+	var outcomes []outcome
+	for _, m := range made {
+		outcomes = append(outcomes, m...)
+	}
+	return outcomes
 }
 
-func send(client *http.Client, o order, url string) int {
+func send(transport http.RoundTripper, o order, url string) []outcome {
+	r := &recorder{RoundTripper: transport}
+	client := &http.Client{Transport: r, Timeout: time.Duration(o.Timeout) * time.Millisecond}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if o.Cancel > 0 {
@@ -141,13 +168,13 @@ func send(client *http.Client, o order, url string) int {
 	request.Method = o.Method
 	response, err := client.Do(request)
 	if err != nil {
-		return 0
+		return r.outcomes
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		panic(err)
 	}
-	return response.StatusCode
+	return r.outcomes
 }
 
 // panicked has a RoundTrip that never returns.
