@@ -16,6 +16,7 @@ const (
 	tagCompileUnit = 0x11
 
 	attrName     = 0x03
+	attrProducer = 0x25
 	attrLocation = 0x38 // DW_AT_data_member_location
 	attrType     = 0x49
 
@@ -34,6 +35,7 @@ type debugInfo struct {
 	abbrevs []byte // .debug_abbrev
 
 	unitName string
+	producer string // of the current unit: who compiled it
 	left     uint64 // bytes of the current unit that are not read yet
 	end      uint64 // where it ends, from the beginning of the section
 	address  int    // bytes of an address in it
@@ -63,6 +65,7 @@ type entry struct {
 	tag      uint64
 	children bool
 	name     string
+	producer string // of a unit
 	location int64  // -1: none
 	at       uint64 // from the beginning of the section
 	refers   uint64 // to the entry of its type; 0: it has none that is known
@@ -74,7 +77,7 @@ func (d *debugInfo) nextUnit() (more bool, err error) {
 	if err := d.skip(d.left); err != nil {
 		return false, err
 	}
-	d.unitName = ""
+	d.unitName, d.producer = "", ""
 	if _, err := d.reader.Peek(1); errors.Is(err, io.EOF) {
 		return false, nil
 	}
@@ -129,7 +132,7 @@ func (d *debugInfo) nextUnit() (more bool, err error) {
 		return false, err
 	}
 	if e.tag == tagCompileUnit && e.children {
-		d.unitName = e.name
+		d.unitName, d.producer = e.name, e.producer
 	}
 	return true, nil
 }
@@ -151,6 +154,8 @@ func (d *debugInfo) nextEntry() (entry, error) {
 		switch {
 		case a.name == attrName && a.form == formString:
 			e.name, err = d.text()
+		case a.name == attrProducer && a.form == formString:
+			e.producer, err = d.text()
 		case a.name == attrLocation:
 			e.location, err = d.constant(a)
 		case a.name == attrType && a.form == formRefAddr && d.version > 2:

@@ -60,6 +60,14 @@ func (f *File) FieldOffset(field model.Field, wanted map[string]bool) (offset ui
 // of package runtime: src/cmd/link/internal/ld/dwarf.go, dwarfGenerateDebugInfo
 // (Go 1.17 to 1.27). The units before it are skipped unread.
 func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[string]bool) error {
+	return f.eachUnit(unitWithTypes, func(d *debugInfo) (more bool, err error) {
+		err = d.findStructs(structs, wanted)
+		return len(structs) == 0, err // there is one such unit, and what follows need not be decompressed
+	})
+}
+
+// eachUnit visits the units of a package, until visit returns false.
+func (f *File) eachUnit(name string, visit func(*debugInfo) (more bool, err error)) error {
 	info, abbrev, err := f.debugSections()
 	if err != nil {
 		return err
@@ -67,20 +75,14 @@ func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[stri
 	d := &debugInfo{reader: bufio.NewReaderSize(io.LimitReader(info, maxDebugInfo), 64<<10), abbrevs: abbrev}
 	for range maxUnits {
 		more, err := d.nextUnit()
+		if more && err == nil && d.unitName == name {
+			more, err = visit(d)
+		}
 		if err != nil {
 			return fmt.Errorf("read the debug information: %w", err)
 		}
 		if !more {
 			return nil
-		}
-		if d.unitName != unitWithTypes {
-			continue
-		}
-		if err := d.findStructs(structs, wanted); err != nil {
-			return fmt.Errorf("read the debug information: %w", err)
-		}
-		if len(structs) > 0 {
-			return nil // there is one such unit, and what follows need not be decompressed
 		}
 	}
 	return fmt.Errorf("%w: debug information of more than %d packages", ErrUnsupported, maxUnits)

@@ -41,7 +41,7 @@ func FuzzInspect(f *testing.F) {
 }
 
 // FuzzDebugInfo changes debug information alone, which would else be behind all
-// the rest.
+// the rest, of an executable of which nothing else tells the version of Go, too.
 func FuzzDebugInfo(f *testing.F) {
 	var info, abbrev []byte
 	for _, p := range (tiny{}).parts() {
@@ -55,8 +55,10 @@ func FuzzDebugInfo(f *testing.F) {
 	f.Add(info, abbrev)
 	f.Add(append(words32(0xffffffff), append(words64(uint64(len(info))), info...)...), abbrev)
 	f.Fuzz(func(t *testing.T, info, abbrev []byte) {
-		data := (tiny{}).with(map[string][]byte{".debug_info": info, ".debug_abbrev": abbrev})
-		inspectBounded(t, bytes.NewReader(data), int64(len(data)))
+		for _, kind := range []tiny{{}, {unsaid: true}} {
+			data := kind.with(map[string][]byte{".debug_info": info, ".debug_abbrev": abbrev})
+			inspectBounded(t, bytes.NewReader(data), int64(len(data)))
+		}
 	})
 }
 

@@ -7,7 +7,6 @@ package inspect
 
 import (
 	"bytes"
-	"debug/buildinfo"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -127,7 +126,7 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		return nil, err
 	}
 	f.functionTable = table.address
-	info, err := f.buildInfo()
+	info, recorded, err := f.build()
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +139,8 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		Stripped:  f.section(".symtab") == nil,
 		DWARF:     f.section(".debug_info", ".zdebug_info") != nil,
 		PIE:       f.elf.Type == elf.ET_DYN,
+
+		NoBuildInfo: !recorded,
 	}
 	if info.Path != "" && b.Main.Path == "" {
 		b.Main.Path = text(info.Path)
@@ -177,20 +178,6 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		b.Text, b.Moduledata = data.text(), data[:]
 	}
 	return b, nil
-}
-
-// buildInfo reads what the go command wrote down about the build.
-func (f *File) buildInfo() (*buildinfo.BuildInfo, error) {
-	info, err := buildinfo.Read(&meter{reader: f.reader, left: maxBuildInfo, largest: maxString})
-	if err != nil {
-		// Some linkers leave it to the relocations of a position-independent
-		// executable of Go 1.17, where it consists of pointers.
-		return nil, fmt.Errorf("%w: a Go executable whose build information cannot be read: %w", ErrUnsupported, err)
-	}
-	if len(info.GoVersion) > maxVersion || strings.ContainsFunc(info.GoVersion, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return nil, fmt.Errorf("%w: what its build information has is no version of Go: %.40q", ErrUnsupported, info.GoVersion)
-	}
-	return info, nil
 }
 
 // text makes what comes from a file fit for logs and spans.

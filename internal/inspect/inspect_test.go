@@ -219,7 +219,6 @@ func TestWhatIsNoGoExecutableIsRefusedByName(t *testing.T) {
 		"big-endian":   {changed(func(b []byte) { b[elf.EI_DATA] = byte(elf.ELFDATA2MSB) }), inspect.ErrUnsupported, "64-bit little-endian"},
 		"object file":  {changed(func(b []byte) { b[16] = byte(elf.ET_REL) }), inspect.ErrNotGo, "ET_REL"},
 		"no functions": {bytes.ReplaceAll(data, []byte(".gopclntab\x00"), []byte(".something\x00")), inspect.ErrUnsupported, "without a function table"},
-		"no version":   {bytes.ReplaceAll(data, []byte("\xff Go buildinf:"), []byte("\xff No buildinf:")), inspect.ErrUnsupported, "build information"},
 		"packed":       {changed(func(b []byte) { copy(b[0x2f0:], "UPX!") }), inspect.ErrUnsupported, "upx -d"},
 		"65535 tables": {changed(func(b []byte) { b[60], b[61] = 0xff, 0xff }), inspect.ErrUnsupported, "65535 sections"},
 	} {

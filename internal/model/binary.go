@@ -50,6 +50,9 @@ type Binary struct {
 	Stripped  bool              `json:"stripped"`           // no symbol table (the pclntab is always there)
 	DWARF     bool              `json:"dwarf"`              // has .debug_info
 	PIE       bool              `json:"pie"`
+	// NoBuildInfo: it has no build information. GoVersion is what the debug information
+	// says, without experiments; Main, Modules and Settings are not known.
+	NoBuildInfo bool `json:"no_build_info,omitempty"`
 	// Plugins: it can load plugins (-buildmode=plugin), whose code is not looked at.
 	Plugins bool `json:"plugins,omitempty"`
 	// TracerProvider is the function that makes tracer providers of OpenTelemetry's

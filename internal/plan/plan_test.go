@@ -246,6 +246,33 @@ func TestTheLayoutOfMapsOfANewerGoIsThatWhichItsDebugInformationDescribes(t *tes
 	}
 }
 
+func TestTheLayoutOfMapsIsNotTakenFromAVersionWhoseExperimentsNobodyWroteDown(t *testing.T) {
+	for _, test := range []struct {
+		version   string
+		described bool
+		layout    uint32
+	}{
+		{"1.23.12", false, 1},
+		{"1.25.1", false, probe.Absent}, // it may be noswissmap's
+		{"1.25.1", true, 2},
+		{"1.27.4", false, probe.Absent}, // or mapsplitgroup's
+		{"1.27.4", true, 2},
+	} {
+		lookup := func(field model.Field) (model.FieldOffset, error) {
+			if field == probe.HeaderSlots {
+				return model.FieldOffset{Exists: test.described, Source: model.SourceDWARF}, nil
+			}
+			return known(120)(field)
+		}
+		b := serverBinary(test.version)
+		b.NoBuildInfo = true
+		l := plan.Build(b, []probe.Library{server}, lookup, nil).Libraries[0]
+		if got := binary.LittleEndian.Uint32(l.Offsets); got != test.layout {
+			t.Errorf("Go %s, whose slots are described: %t, has layout %#x", test.version, test.described, got)
+		}
+	}
+}
+
 func TestAReasonThatManyFieldsShareIsGivenOnce(t *testing.T) {
 	library := server
 	library.Fields = nil

@@ -53,10 +53,11 @@ const (
 
 // mapLayout follows from the version of Go and its experiments
 // (src/internal/buildcfg/exp.go, src/internal/goexperiment/flags.go). Of a Go that is
-// newer than those that were looked at, the debug information must describe it.
+// newer than those that were looked at, or whose experiments nobody has written down,
+// the debug information must describe it.
 func mapLayout(b *model.Binary, lookup model.FieldLookup) (uint64, error) {
 	minor, ok := goMinor(b.GoVersion)
-	if !ok || minor > lastKnownMap {
+	if !ok || minor > lastKnownMap || b.NoBuildInfo && minor >= firstSwiss {
 		if answer, err := lookup(probe.HeaderSlots); err == nil && answer.Exists {
 			return mapSwiss, nil
 		}

@@ -17,9 +17,7 @@ func binaries() map[string]binary {
 	all := sample()
 	maps.Copy(all, map[string]binary{
 		"with debug information that is not compressed": {
-			make: func(t *testing.T) string {
-				return called(t, build(t, program{source: serverSource, args: []string{"-ldflags=-compressdwarf=false"}}), "go1.28.0")
-			},
+			make:   func(t *testing.T) string { return called(t, uncompressed(t), "go1.28.0") },
 			source: model.SourceDWARF,
 		},
 		"with DWARF 4": {
@@ -63,8 +61,13 @@ func binaries() map[string]binary {
 			},
 			refused: "the tables do not cover std " + candidate,
 		},
-		"without build information": {
-			make:    func(t *testing.T) string { return objcopy(t, plain(t), "--remove-section=.go.buildinfo") },
+		"without build information": {make: func(t *testing.T) string { return unsaid(t, plain(t)) }},
+		"without build information, of a Go that does not exist yet": {
+			make:   func(t *testing.T) string { return unsaid(t, called(t, uncompressed(t), "go1.28.0")) },
+			source: model.SourceDWARF,
+		},
+		"without build information, stripped": {
+			make:    func(t *testing.T) string { return unsaid(t, stripped(t)) },
 			refused: "a Go executable whose build information cannot be read",
 		},
 		"packed by UPX": {
@@ -108,6 +111,18 @@ func binaries() map[string]binary {
 
 // candidate is a release candidate that can be had.
 const candidate = "1.26rc1"
+
+// uncompressed has debug information that is not compressed.
+func uncompressed(t *testing.T) string {
+	t.Helper()
+	return build(t, program{source: serverSource, args: []string{"-ldflags=-compressdwarf=false"}})
+}
+
+// unsaid takes the build information out of a program.
+func unsaid(t *testing.T, executable string) string {
+	t.Helper()
+	return objcopy(t, executable, "--remove-section=.go.buildinfo")
+}
 
 // large has 210 MB of data before what is read of it.
 func large(t *testing.T) string {
