@@ -158,6 +158,10 @@ func (t *Table) Newest(modulePath string) string {
 	return m.examined[len(m.examined)-1].String()
 }
 
+// Extent is how far the table goes: the newest version of a module that it covers, ""
+// if it covers none, and the day on which it was made.
+func (t *Table) Extent(modulePath string) (newest, made string) { return t.Newest(modulePath), t.Made }
+
 // Parse reads a table. Its lines, in order:
 //
 //	made 2026-11-23

@@ -27,7 +27,14 @@ type inspector struct {
 type report struct {
 	PID    int           `json:"pid,omitempty"` // of the process that was asked for
 	Binary *model.Binary `json:"binary"`
+	Tables tables        `json:"tables"`
 	*plan.Plan
+}
+
+// tables is how far those of offsets go.
+type tables struct {
+	Made string `json:"made"` // the day, YYYY-MM-DD
+	Go   string `json:"go"`   // the newest version that they know
 }
 
 // inspect looks at a file, or at the executable of a process.
@@ -97,7 +104,9 @@ func (i *inspector) read(file io.ReaderAt, size int64, path string) (*report, er
 	if err != nil {
 		return nil, err
 	}
-	return &report{Binary: binary, Plan: planned}, nil
+	r := &report{Binary: binary, Plan: planned}
+	r.Tables.Go, r.Tables.Made = i.table.Extent(model.ModuleStd)
+	return r, nil
 }
 
 func (r *report) writeJSON(w io.Writer) error {

@@ -25,6 +25,7 @@ func TestThePageShowsEachHookItsCostAndEachOffsetItsOrigin(t *testing.T) {
 		"net/http.response.status  120     table of this version",
 		"net/http.response.req     8       DWARF of this binary",
 		"runtime.map.layout        2       follows from the version of Go",
+		"tables        of 2026-11-25; they know Go up to 1.27.4",
 		"\n  traced    http\n  not used  grpc\n",
 	} {
 		if !strings.Contains(out, want) {
@@ -39,7 +40,7 @@ func TestThePageShowsEachHookItsCostAndEachOffsetItsOrigin(t *testing.T) {
 func TestThePageSaysWhatIsLeftOutAndWhy(t *testing.T) {
 	out, _ := runOK(t, "inspect", server(t, testbinary.Stripped))
 	for _, want := range []string{
-		"http: NOT TRACED\n  because net/http.response.req: the tables do not cover std 1.26.8, and the binary has no debug information",
+		"http: NOT TRACED\n  because net/http.response.req: the tables do not cover Go 1.26.8: those of 2026-11-25 know it up to 1.27.4, and the binary has no debug information",
 		"stripped; functions come from Go's own table",
 		"\n  NOT TRACED  http\n  not used    grpc\n  Nothing in this program would be traced.\n",
 	} {
@@ -52,7 +53,7 @@ func TestThePageSaysWhatIsLeftOutAndWhy(t *testing.T) {
 func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
 	r := &report{
 		Binary: &model.Binary{
-			Path: "/srv/shop", GoVersion: "1.26.8", Arch: model.AMD64, Plugins: true,
+			Path: "/srv/shop", GoVersion: "1.26.8", Arch: model.AMD64, Plugins: true, NoBuildInfo: true,
 			Settings: map[string]string{"-pgo": "default.pgo", "GOFIPS140": "v1.0.0-c2097c7c", "GOEXPERIMENT": "nodwarf5"},
 		},
 		Plan: &plan.Plan{Libraries: []plan.Library{{
@@ -66,7 +67,7 @@ func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"  experiments   nodwarf5\n", "  profile       optimized by one (-pgo)", "  FIPS 140-3    v1.0.0-c2097c7c;", "  plugins       it can load them;",
+		"  build info    none; the version of Go is that of the DWARF,", "  experiments   nodwarf5\n", "  profile       optimized by one (-pgo)", "  FIPS 140-3    v1.0.0-c2097c7c;", "  plugins       it can load them;",
 		"On demand: ", "1 of 2 are single-stepped", "2 more are of other versions; --json lists them.", "all versions that it may be",
 	} {
 		if !strings.Contains(page.String(), want) {
@@ -99,6 +100,7 @@ func TestJSONHoldsTheWholePlan(t *testing.T) {
 			GoVersion string `json:"go_version"`
 			DWARF     bool   `json:"dwarf"`
 		} `json:"binary"`
+		Tables    tables `json:"tables"`
 		Libraries []struct {
 			Library string `json:"library"`
 			Unused  bool   `json:"unused"`
@@ -119,6 +121,9 @@ func TestJSONHoldsTheWholePlan(t *testing.T) {
 	}
 	if got.Binary.GoVersion != "1.26.8" || !got.Binary.DWARF || len(got.Libraries) != 2 || !got.Libraries[1].Unused {
 		t.Fatalf("it says %+v", got)
+	}
+	if want := (tables{"2026-11-25", "1.27.4"}); got.Tables != want {
+		t.Errorf("the tables are %+v", got.Tables)
 	}
 	http := got.Libraries[0]
 	if len(http.Sites) != 1 || http.Sites[0].Class != "emulated" || http.Sites[0].FileOffset == 0 {
@@ -230,6 +235,8 @@ type onlyField struct {
 func (o onlyField) Lookup(_, _ string, _ model.Arch, field model.Field) (uint64, bool, bool) {
 	return o.offset, true, field == o.field
 }
+
+func (onlyField) Extent(string) (newest, made string) { return "1.27.4", "2026-11-25" }
 
 func (onlyField) Candidates(string, model.Arch, model.Field, []model.Field) (uint64, bool, bool) {
 	return 0, false, false

@@ -14,7 +14,7 @@ import (
 // it, then each library.
 func (r *report) writePage(w io.Writer) error {
 	var page strings.Builder
-	writeBinary(&page, r.Binary, r.PID)
+	r.writeBinary(&page)
 	r.writeVerdict(&page)
 	for i := range r.Libraries {
 		if r.Libraries[i].Unused {
@@ -59,10 +59,11 @@ func (r *report) writeVerdict(page *strings.Builder) {
 	}
 }
 
-func writeBinary(page *strings.Builder, b *model.Binary, pid int) {
+func (r *report) writeBinary(page *strings.Builder) {
+	b := r.Binary
 	page.WriteString(b.Path)
-	if pid != 0 {
-		fmt.Fprintf(page, " (pid %d)", pid)
+	if r.PID != 0 {
+		fmt.Fprintf(page, " (pid %d)", r.PID)
 	}
 	page.WriteByte('\n')
 	lines := tabwriter.NewWriter(page, 0, 0, 2, ' ', 0)
@@ -71,6 +72,9 @@ func writeBinary(page *strings.Builder, b *model.Binary, pid int) {
 		form = "position-independent (PIE)"
 	}
 	fmt.Fprintf(lines, "  built with\tGo %s for %s, %s\n", b.GoVersion, b.Arch, form)
+	if b.NoBuildInfo {
+		fmt.Fprintf(lines, "  build info\tnone; the version of Go is that of the DWARF, and those of modules are not known\n")
+	}
 	if experiments := b.Settings["GOEXPERIMENT"]; experiments != "" {
 		fmt.Fprintf(lines, "  experiments\t%s\n", experiments)
 	}
@@ -91,6 +95,7 @@ func writeBinary(page *strings.Builder, b *model.Binary, pid int) {
 	}
 	fmt.Fprintf(lines, "  symbol table\t%s\n", presence(!b.Stripped, "stripped; functions come from Go's own table"))
 	fmt.Fprintf(lines, "  DWARF\t%s\n", presence(b.DWARF, "none; offsets come from the tables of released versions"))
+	fmt.Fprintf(lines, "  tables\tof %s; they know Go up to %s\n", r.Tables.Made, r.Tables.Go)
 	flush(lines)
 }
 

@@ -18,6 +18,9 @@ type Table interface {
 	// Candidates answers for all versions of a module that have what is present.
 	// agreed is false if there are none, or if they do not say the same.
 	Candidates(module string, arch model.Arch, field model.Field, present []model.Field) (offset uint64, exists, agreed bool)
+	// Extent is the newest version of a module that the table covers, "" if it covers
+	// none, and the day on which it was made.
+	Extent(module string) (newest, made string)
 }
 
 // DWARF answers from the debug information of one binary.
@@ -40,7 +43,10 @@ func Lookup(b *model.Binary, marks []probe.Mark, table Table, dwarf DWARF) model
 			if offset, exists, known := table.Lookup(field.Module, version, b.Arch, field); known {
 				return model.FieldOffset{Offset: offset, Exists: exists, Source: model.SourceTable}, nil
 			}
-			err = fmt.Errorf("the tables do not cover %s %s", field.Module, version)
+			err = notCovered(table, field.Module, version)
+		} else if errors.Is(err, errNoRelease) {
+			newest, made := table.Extent(model.ModuleStd)
+			err = fmt.Errorf("the tables of %s know the releases of Go up to %s, and %w", made, newest, err)
 		}
 		offset, exists, dwarfErr := dwarf(field)
 		if dwarfErr == nil {
@@ -56,9 +62,25 @@ func Lookup(b *model.Binary, marks []probe.Mark, table Table, dwarf DWARF) model
 	}
 }
 
-// errUnsaid says that nobody has written down which version of a module a binary
-// has: distributions build without.
-var errUnsaid = errors.New("the build information has no version of it")
+// notCovered says of which version of what the table knows nothing, and how far it goes.
+func notCovered(table Table, module, version string) error {
+	name := module
+	if module == model.ModuleStd {
+		name = "Go"
+	}
+	newest, made := table.Extent(module)
+	if newest == "" {
+		return fmt.Errorf("the tables do not cover %s", name)
+	}
+	return fmt.Errorf("the tables do not cover %s %s: those of %s know it up to %s", name, version, made, newest)
+}
+
+var (
+	// errUnsaid says that nobody has written down which version of a module a binary
+	// has: distributions build without.
+	errUnsaid    = errors.New("the build information has no version of it")
+	errNoRelease = errors.New("is none")
+)
 
 // moduleVersion says which version of a module was compiled into a binary, if
 // it is one that its authors released. A module that was replaced is another one.
@@ -66,7 +88,7 @@ func moduleVersion(b *model.Binary, module string) (string, error) {
 	if module == model.ModuleStd {
 		version, _ := splitExperiments(b.GoVersion)
 		if !released(version) {
-			return "", fmt.Errorf("the tables know the releases of Go, and %q is none", b.GoVersion)
+			return "", fmt.Errorf("%q %w", b.GoVersion, errNoRelease)
 		}
 		return version, nil
 	}

@@ -3,7 +3,6 @@ package plan_test
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -27,6 +26,10 @@ func (t *table) Lookup(_, version string, _ model.Arch, _ model.Field) (uint64, 
 func (t *table) Candidates(_ string, _ model.Arch, _ model.Field, present []model.Field) (uint64, bool, bool) {
 	t.present = present
 	return 24, true, t.candidates
+}
+
+func (t *table) Extent(module string) (newest, made string) {
+	return map[string]string{model.ModuleStd: "1.27.4", "google.golang.org/grpc": "v1.85.0"}[module], "2026-11-25"
 }
 
 func TestTheTableIsAskedForExactVersionsOnly(t *testing.T) {
@@ -70,9 +73,20 @@ func TestAFieldThatNobodyKnowsSaysWhomItAsked(t *testing.T) {
 	dwarf := func(model.Field) (uint64, bool, error) {
 		return 0, false, errors.New("the binary has no debug information")
 	}
-	_, err := plan.Lookup(&model.Binary{GoVersion: "1.99.0"}, nil, &table{}, dwarf)(model.Field{Module: model.ModuleStd})
-	if err == nil || !strings.Contains(err.Error(), "std 1.99.0") || !strings.Contains(err.Error(), "no debug information") {
-		t.Errorf("the error is %v", err)
+	const grpc = "google.golang.org/grpc"
+	for _, test := range []struct {
+		goVersion, module, says string
+	}{
+		{"1.99.0", model.ModuleStd, "the tables do not cover Go 1.99.0: those of 2026-11-25 know it up to 1.27.4, and the binary has no debug information"},
+		{"devel go1.99", model.ModuleStd, `the tables of 2026-11-25 know the releases of Go up to 1.27.4, and "devel go1.99" is none, and the binary has no debug information`},
+		{"1.26.8", grpc, "the tables do not cover " + grpc + " v1.99.0: those of 2026-11-25 know it up to v1.85.0, and the binary has no debug information"},
+		{"1.26.8", "example.com/other", "the tables do not cover example.com/other, and the binary has no debug information"},
+	} {
+		b := &model.Binary{GoVersion: test.goVersion, Modules: []model.Module{{Path: grpc, Version: "v1.99.0"}, {Path: "example.com/other", Version: "v1.0.0"}}}
+		_, err := plan.Lookup(b, nil, &table{}, dwarf)(model.Field{Module: test.module})
+		if err == nil || err.Error() != test.says {
+			t.Errorf("%s of Go %s: %v", test.module, test.goVersion, err)
+		}
 	}
 }
 

@@ -99,6 +99,12 @@ func planned(t *testing.T, executable, library string) plan.Library {
 	return plan.Library{}
 }
 
+// extent is what is said of how far the tables go.
+func extent(module string) string {
+	newest, made := offsets.Default().Extent(module)
+	return "those of " + made + " know it up to " + newest
+}
+
 const (
 	traceID  = "0af7651916cd43dd8448eb211c80319c"
 	parentID = "b7ad6b7169203331"
@@ -229,7 +235,7 @@ func sample() map[string]binary {
 		},
 		"of a Go that does not exist yet, stripped": {
 			make:    func(t *testing.T) string { return called(t, stripped(t), "go1.28.0") },
-			refused: "the tables do not cover std 1.28.0, and the binary has no debug information",
+			refused: "the tables do not cover Go 1.28.0: " + extent(model.ModuleStd) + ", and the binary has no debug information",
 		},
 		"optimized by a profile, which inlined what ends a request": {
 			make: func(t *testing.T) string {

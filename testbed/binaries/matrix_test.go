@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/offsets"
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
 )
 
@@ -49,7 +50,7 @@ func binaries() map[string]binary {
 		},
 		"of a development version, stripped": {
 			make:    func(t *testing.T) string { return called(t, stripped(t), "devel go") },
-			refused: "the tables know the releases of Go",
+			refused: "the tables of " + offsets.Default().Made + " know the releases of Go up to " + offsets.Default().Newest(model.ModuleStd),
 		},
 		"of a release candidate": {
 			make:   func(t *testing.T) string { return build(t, program{source: serverSource, goes: candidate}) },
@@ -59,7 +60,7 @@ func binaries() map[string]binary {
 			make: func(t *testing.T) string {
 				return build(t, program{source: serverSource, goes: candidate, args: []string{target.Stripped}})
 			},
-			refused: "the tables do not cover std " + candidate,
+			refused: "the tables do not cover Go " + candidate + ": " + extent(model.ModuleStd),
 		},
 		"without build information": {make: func(t *testing.T) string { return unsaid(t, plain(t)) }},
 		"without build information, of a Go that does not exist yet": {
