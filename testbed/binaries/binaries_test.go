@@ -6,7 +6,6 @@
 package binaries
 
 import (
-	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -108,12 +107,33 @@ func extent(module string) string {
 const (
 	traceID  = "0af7651916cd43dd8448eb211c80319c"
 	parentID = "b7ad6b7169203331"
+	scope    = "github.com/spanprobe/spanprobe/" // and the library
 )
 
 // span is all of a span but its own id, its times, and the port of whoever called.
 type span struct {
-	Name, Kind, Trace, Parent string
-	Attributes                map[string]any
+	Scope, Name, Kind, Status, Trace, Parent string
+	Attributes                               map[string]any
+}
+
+// awaited waits for the one span that comes after others, and compares it.
+func awaited(t *testing.T, tracer *tracing.Tracer, before int, want span) {
+	t.Helper()
+	spans := tracer.Await(t, before+1)
+	if len(spans) != before+1 {
+		t.Fatalf("%d spans of one request", len(spans)-before)
+	}
+	s := spans[before]
+	got := span{s.Scope, s.Name(), s.Kind().String(), s.Status().Code().String(), s.TraceID().String(), s.ParentSpanID().String(), s.Values()}
+	delete(got.Attributes, "network.peer.port")
+	delete(got.Attributes, "client.port")
+	want.Kind, want.Status, want.Trace, want.Parent = ptrace.SpanKindServer.String(), ptrace.StatusCodeUnset.String(), traceID, parentID
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the span is not what was sent (-want +got):\n%s", diff)
+	}
+	if stats := tracer.MustStats(t); tracing.Lost(stats) != 0 {
+		t.Errorf("spans were lost: %+v", stats)
+	}
 }
 
 // traced makes a request of a traced server, and compares the span.
@@ -135,51 +155,50 @@ func traced(t *testing.T, tracer *tracing.Tracer, server *target.Server) {
 		t.Error(err)
 	}
 	response.Body.Close()
-	spans := tracer.Await(t, before+1)
-	if len(spans) != before+1 {
-		t.Fatalf("%d spans of one request", len(spans)-before)
-	}
-	s := spans[before]
-	got := span{s.Name(), s.Kind().String(), s.TraceID().String(), s.ParentSpanID().String(), s.Values()}
-	delete(got.Attributes, "network.peer.port")
-	want := span{"GET /hello/{name}", ptrace.SpanKindServer.String(), traceID, parentID, map[string]any{
+	awaited(t, tracer, before, span{Scope: scope + "net/http", Name: "GET /hello/{name}", Attributes: map[string]any{
 		"http.request.method": "GET", "http.response.status_code": int64(200), "http.route": "/hello/{name}",
 		"url.path": "/hello/bob", "url.query": "token=REDACTED", "url.scheme": "http",
 		"server.address": "shop.example", "client.address": "127.0.0.1", "network.peer.address": "127.0.0.1",
 		"network.protocol.version": "1.1", "user_agent.original": "test/1",
-	}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the span is not what was sent (-want +got):\n%s", diff)
-	}
-	if stats := tracer.MustStats(t); tracing.Lost(stats) != 0 {
-		t.Errorf("spans were lost: %+v", stats)
+	}})
+}
+
+// refused waits until the log says why a program is not traced, which serves all the same.
+func refused(t *testing.T, executable string, b binary) {
+	t.Helper()
+	server := target.Start(t, executable)
+	leftAlone(t, server, b.refused)
+	if err := server.Get("/hello/bob"); err != nil {
+		t.Errorf("the program does not serve: %v", err)
 	}
 }
 
-// refused waits until the log says why a running program is not traced.
-func refused(t *testing.T, executable string, b binary, args ...string) {
+// leftAlone waits until the log says why a running program is not traced.
+func leftAlone(t *testing.T, server *target.Server, why string) *tracing.Tracer {
 	t.Helper()
+	logger, log := recorded()
+	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}}, logger)
+	tracing.Eventually(t, func() bool { return strings.Contains(log(), "A target ") }, "the log to speak of the program")
+	t.Attr("why", why) // for docs/support.md
+	if !strings.Contains(log(), why) {
+		t.Errorf("it does not say %q:\n%s", why, log())
+	}
+	return tracer
+}
+
+// recorded is a logger, and what was written to it so far.
+func recorded() (logger *zap.Logger, log func() string) {
 	var mu sync.Mutex
 	var said []string
-	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "message"}), zapcore.AddSync(writer(func(line string) {
+	logger = zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "message"}), zapcore.AddSync(writer(func(line string) {
 		mu.Lock()
 		defer mu.Unlock()
 		said = append(said, line)
 	})), zapcore.InfoLevel))
-	server := target.Start(t, executable, args...)
-	tracing.StartWith(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}}, logger, func(context.Context, ptrace.Traces) error { return nil })
-	log := func() string {
+	return logger, func() string {
 		mu.Lock()
 		defer mu.Unlock()
 		return strings.Join(said, "\n")
-	}
-	tracing.Eventually(t, func() bool { return strings.Contains(log(), "A target ") }, "the log to speak of the program")
-	t.Attr("why", b.refused) // for docs/support.md
-	if !strings.Contains(log(), b.refused) {
-		t.Errorf("it does not say %q:\n%s", b.refused, log())
-	}
-	if err := server.Get("/hello/bob"); err != nil {
-		t.Errorf("the program does not serve: %v", err)
 	}
 }
 

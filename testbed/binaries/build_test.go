@@ -21,9 +21,10 @@ type program struct {
 	goes     string            // toolchain; "": release
 	files    map[string]string // more of them, and what is in them
 	env      []string
-	args     []string // of go build
-	module   string   // lines of go.mod, behind the version of the language
-	vendored bool     // what it requires is in its folder
+	args     []string                          // of go build
+	module   string                            // lines of go.mod, behind the version of the language
+	vendored bool                              // what it requires is in its folder
+	fork     func(t *testing.T, folder string) // changes what was vendored
 }
 
 // build compiles a program, and returns the executable's path.
@@ -56,6 +57,9 @@ func build(t *testing.T, p program) string {
 	if p.vendored {
 		run(t, work, env, "go", "mod", "tidy")
 		run(t, work, env, "go", "mod", "vendor")
+		if p.fork != nil {
+			p.fork(t, work)
+		}
 		p.args = append(p.args, "-mod=vendor")
 	}
 	run(t, work, env, "go", append(append([]string{"build", "-o", executable}, p.args...), ".")...)
@@ -91,15 +95,20 @@ func changed(t *testing.T, executable string, change func([]byte) []byte) string
 // that nothing moves.
 func called(t *testing.T, executable, version string) string {
 	t.Helper()
-	const is = "go" + release
-	if len(version) != len(is) {
-		t.Fatalf("%q has not the length of %q", version, is)
+	return renamed(t, executable, "go"+release, version)
+}
+
+// renamed puts a text of the same length in the place of one that an executable has.
+func renamed(t *testing.T, executable, is, becomes string) string {
+	t.Helper()
+	if len(becomes) != len(is) {
+		t.Fatalf("%q has not the length of %q", becomes, is)
 	}
 	return changed(t, executable, func(content []byte) []byte {
 		if !bytes.Contains(content, []byte(is)) {
-			t.Fatalf("%s is not of %s", executable, is)
+			t.Fatalf("%s does not have %q", executable, is)
 		}
-		return bytes.ReplaceAll(content, []byte(is), []byte(version))
+		return bytes.ReplaceAll(content, []byte(is), []byte(becomes))
 	})
 }
 

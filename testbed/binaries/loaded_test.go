@@ -3,7 +3,10 @@
 package binaries
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
@@ -19,15 +22,54 @@ const (
 
 func TestAHandlerInAPluginIsTraced(t *testing.T) {
 	needs(t, "gcc")
-	server := target.Start(t, build(t, program{source: hostSource, env: cgo, args: []string{"-tags=serves"}}), plugin(t))
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}})
-	tracer.AwaitTracing(t, 1)
-	traced(t, tracer, server)
+	host, plugin := build(t, program{source: hostSource, env: cgo, args: []string{"-tags=serves"}}), plugin(t)
+	for name, later := range map[string]bool{"of a plugin that was loaded before": false, "of a plugin that is loaded while the program is traced": true} {
+		t.Run(name, func(t *testing.T) {
+			server := target.Start(t, host, plugin)
+			if !later {
+				load(t, server, plugin)
+			}
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}})
+			tracer.AwaitTracing(t, 1)
+			if later {
+				load(t, server, plugin)
+			}
+			traced(t, tracer, server)
+		})
+	}
 }
 
 func TestWhatOnlyAPluginHasIsRefusedInWords(t *testing.T) {
 	needs(t, "gcc")
-	refused(t, build(t, program{source: hostSource, env: cgo}), binary{refused: "it loads plugins, and what only those have is not traced"}, plugin(t))
+	plugin := plugin(t)
+	server := target.Start(t, build(t, program{source: hostSource, env: cgo}), plugin)
+	tracer := leftAlone(t, server, "it loads plugins, and what only those have is not traced")
+	load(t, server, plugin)
+	if err := server.Get("/hello/bob"); err != nil {
+		t.Errorf("the plugin does not serve: %v", err)
+	}
+	if stats := tracer.MustStats(t); stats.Processes != 0 || stats.Operations != 0 {
+		t.Errorf("it is traced since it has loaded a plugin: %+v", stats)
+	}
+}
+
+// load has a program load its plugin, which it did not have so far.
+func load(t *testing.T, server *target.Server, plugin string) {
+	t.Helper()
+	mapped := func() bool {
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", server.PID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(maps), plugin)
+	}
+	if mapped() {
+		t.Fatal("the plugin was loaded before it was to be")
+	}
+	server.Address = server.Ask(t, "load")
+	if !mapped() {
+		t.Fatal("the plugin was not loaded")
+	}
 }
 
 func TestAProgramInCThatServesInGoIsTraced(t *testing.T) {

@@ -4,4 +4,6 @@ package main
 
 import "plugin"
 
-func serve(loaded *plugin.Plugin) string { return find(loaded, "Serve").(func() string)() }
+func listen() string { return "" }
+
+func use(loaded *plugin.Plugin) string { return find(loaded, "Serve").(func() string)() }
