@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
+	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
@@ -63,7 +64,7 @@ func TestWhereNothingSaysWhichGoCompiledItIsRefused(t *testing.T) {
 		"to a terminal":         {saying("Go cmd/compile go1\x1b[2J.; regabi"), "is no version of Go"},
 		"arguments on a stack":  {saying("Go cmd/compile go1.26.8; -race "), "go1.26.8 passed arguments on the stack"},
 		"in another way":        {saying("Go cmd/compile go1.26.8; regabX"), "go1.26.8 passed arguments on the stack"},
-		"debug information cut": {tiny{unsaid: true}.with(map[string][]byte{".debug_info": words32(64, 4)}), "debug information"},
+		"debug information cut": {(tiny.Program{Unsaid: true}).With(map[string][]byte{".debug_info": tiny.Words32(64, 4)}), "debug information"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := inspectBytes(test.data)

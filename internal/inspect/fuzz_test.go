@@ -11,10 +11,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// What an inspection may take, whatever the file says.
+// What an inspection may take, whatever the file says: of a small file little.
 const (
 	memoryBound = 128 << 20 // bytes that are allocated in all
 	readBound   = 640 << 20
@@ -22,9 +23,16 @@ const (
 	timeBound   = time.Minute
 )
 
+// boundsOf are those of a file of size bytes. debug/elf allocates 10 MB before it reads a
+// section that claims so many; what is compressed expands, and sections may overlap.
+func boundsOf(size int64) (memory, read, calls int64) {
+	size = min(size, 1<<30)
+	return min(memoryBound, 32<<20+64*size), min(readBound, 16<<20+2048*size), min(callsBound, 64<<10+size)
+}
+
 func FuzzInspect(f *testing.F) {
-	for _, kind := range tinies() {
-		whole := kind.bytes()
+	for _, kind := range tiny.Kinds() {
+		whole := kind.Bytes()
 		f.Add(whole)
 		f.Add(whole[:len(whole)/2])
 		f.Add(whole[:65])
@@ -43,20 +51,18 @@ func FuzzInspect(f *testing.F) {
 // FuzzDebugInfo changes debug information alone, which would else be behind all
 // the rest, of an executable of which nothing else tells the version of Go, too.
 func FuzzDebugInfo(f *testing.F) {
-	var info, abbrev []byte
-	for _, p := range (tiny{}).parts() {
-		switch p.name {
-		case ".debug_info":
-			info = p.data
-		case ".debug_abbrev":
-			abbrev = p.data
-		}
+	for _, version5 := range []bool{false, true} {
+		info, abbrev := tiny.Program{DWARF5: version5}.DebugInfo()
+		f.Add(info, abbrev)
+		f.Add(append(tiny.Words32(0xffffffff), append(tiny.Words64(uint64(len(info))), info...)...), abbrev)
 	}
-	f.Add(info, abbrev)
-	f.Add(append(words32(0xffffffff), append(words64(uint64(len(info))), info...)...), abbrev)
+	// Units of a kind that is not read, and of a version that is not known, before the types.
+	info, abbrev := tiny.Program{DWARF5: true}.DebugInfo()
+	f.Add(append(append(tiny.Words32(12), "\x05\x00\x02\x08\x00\x00\x00\x00\x00\x00\x00\x00"...), info...), abbrev)
+	f.Add(append(append(tiny.Words32(2), 6, 0), info...), abbrev)
 	f.Fuzz(func(t *testing.T, info, abbrev []byte) {
-		for _, kind := range []tiny{{}, {unsaid: true}} {
-			data := kind.with(map[string][]byte{".debug_info": info, ".debug_abbrev": abbrev})
+		for _, kind := range []tiny.Program{{}, {Unsaid: true}} {
+			data := kind.With(map[string][]byte{".debug_info": info, ".debug_abbrev": abbrev})
 			inspectBounded(t, bytes.NewReader(data), int64(len(data)))
 		}
 	})
@@ -65,40 +71,40 @@ func FuzzDebugInfo(f *testing.F) {
 // FuzzFunctionTable changes the function table alone, in either layout.
 func FuzzFunctionTable(f *testing.F) {
 	for _, old := range []bool{false, true} {
-		f.Add(tiny{old: old}.pclntab(), old)
+		f.Add(tiny.Program{Old: old}.FunctionTable(), old)
 	}
 	f.Fuzz(func(t *testing.T, table []byte, old bool) {
-		data := (tiny{old: old}).with(map[string][]byte{".gopclntab": table})
+		data := (tiny.Program{Old: old}).With(map[string][]byte{".gopclntab": table})
 		inspectBounded(t, bytes.NewReader(data), int64(len(data)))
 	})
 }
 
 // FuzzModuledata changes runtime.moduledata, or the relocations of which it is made.
 func FuzzModuledata(f *testing.F) {
-	fixed, moved := tiny{}.bytes(), tiny{pie: true}.bytes()
-	f.Add(contents(fixed, ".go.module"), false)
-	f.Add(contents(moved, ".rela.dyn"), true)
+	fixed, moved := tiny.Program{}.Bytes(), tiny.Program{PIE: true}.Bytes()
+	f.Add(tiny.Contents(fixed, ".go.module"), false)
+	f.Add(tiny.Contents(moved, ".rela.dyn"), true)
 	f.Fuzz(func(t *testing.T, words []byte, pie bool) {
 		whole, section := fixed, ".go.module"
 		if pie {
 			whole, section = moved, ".rela.dyn"
 		}
-		data := changed(whole, section, func(b []byte) { copy(b, words) })
+		data := tiny.Changed(whole, section, func(b []byte) { copy(b, words) })
 		inspectBounded(t, bytes.NewReader(data), int64(len(data)))
 	})
 }
 
 // FuzzBuildInfo changes the build information alone, in either form.
 func FuzzBuildInfo(f *testing.F) {
-	fixed, old := tiny{}, tiny{old: true}.bytes()
-	f.Add(fixed.buildInfo(), false)
-	f.Add(contents(old, ".go.buildinfo"), true)
+	fixed, old := tiny.Program{}, tiny.Program{Old: true}.Bytes()
+	f.Add(fixed.BuildInfo(), false)
+	f.Add(tiny.Contents(old, ".go.buildinfo"), true)
 	mod := "\x30" + strings.Repeat("s", 16) + "path\ta.b/c\nmod\t" + strings.Repeat("e", 16)
 	f.Add(slices.Concat([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16), []byte("\x08go1.26.8"), []byte(mod)), false)
 	f.Fuzz(func(t *testing.T, info []byte, pointers bool) {
-		data := fixed.with(map[string][]byte{".go.buildinfo": info})
+		data := fixed.With(map[string][]byte{".go.buildinfo": info})
 		if pointers {
-			data = changed(old, ".go.buildinfo", func(b []byte) { copy(b, info) })
+			data = tiny.Changed(old, ".go.buildinfo", func(b []byte) { copy(b, info) })
 		}
 		b, err := inspectBounded(t, bytes.NewReader(data), int64(len(data)))
 		if err == nil && (len(b.GoVersion) > 256 || !utf8.ValidString(b.GoVersion+b.Main.Path+b.Main.Version)) {
@@ -114,14 +120,14 @@ func FuzzTypes(f *testing.F) {
 	description[0], description[20], description[21], description[23], description[40] = 8, 1<<2, 8, 25, 48
 	f.Add(append(description, "\x00\x0d"+name...))
 	f.Fuzz(func(t *testing.T, types []byte) {
-		data := (tiny{}).with(map[string][]byte{".text": types})
+		data := (tiny.Program{}).With(map[string][]byte{".text": types})
 		file, err := inspect.Open(bytes.NewReader(data), int64(len(data)), "fuzz")
 		if err != nil {
 			t.Fatal(err)
 		}
-		address, err := file.TypeAddress(tinyMain, name)
-		if err == nil && (address < tinyMain || address >= tinyText+uint64(len(data))) {
-			t.Errorf("it is at %#x, in a file of %d bytes at %#x", address, len(data), tinyText)
+		address, err := file.TypeAddress(tiny.Main, name)
+		if err == nil && (address < tiny.Main || address >= tiny.Text+uint64(len(data))) {
+			t.Errorf("it is at %#x, in a file of %d bytes at %#x", address, len(data), tiny.Text)
 		}
 	})
 }
@@ -137,10 +143,11 @@ func inspectBounded(t *testing.T, reader io.ReaderAt, size int64) (*model.Binary
 	b, err := inspectAll(counting, size)
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > memoryBound {
+	memory, read, calls := boundsOf(size)
+	if grown := int64(after.TotalAlloc - before.TotalAlloc); grown > memory {
 		t.Errorf("%d bytes were allocated for a file of %d", grown, size)
 	}
-	if counting.bytes > readBound || counting.calls > callsBound || took > timeBound {
+	if counting.bytes > read || counting.calls > calls || took > timeBound {
 		t.Errorf("%d bytes were read in %d reads and %s, of a file of %d", counting.bytes, counting.calls, took, size)
 	}
 	if (b == nil) == (err == nil) {

@@ -14,26 +14,27 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
+	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
 func TestTinyExecutablesAreUnderstood(t *testing.T) {
-	for name, kind := range tinies() {
+	for name, kind := range tiny.Kinds() {
 		t.Run(name, func(t *testing.T) {
-			data := kind.bytes()
+			data := kind.Bytes()
 			b, err := inspectBytes(data)
 			if err != nil {
 				t.Fatal(err)
 			}
 			version := "1.26.8"
-			if kind.old {
+			if kind.Old {
 				version = "1.17.13"
 			}
 			main := b.Functions["main.main"]
-			if b.GoVersion != version || main.Address != tinyMain || main.FileOffset != tinyOffset || !bytes.Equal(main.Code, []byte{0x55, 0xc3}) {
+			if b.GoVersion != version || main.Address != tiny.Main || main.FileOffset != tiny.Offset || !bytes.Equal(main.Code, []byte{0x55, 0xc3}) {
 				t.Errorf("Go %q, %+v", b.GoVersion, main)
 			}
-			if kind.bare {
+			if kind.Bare {
 				return // it has no debug information
 			}
 			f, err := inspect.Open(bytes.NewReader(data), int64(len(data)), "tiny")
@@ -67,13 +68,13 @@ func TestAFileOfATerabyteOfZerosIsBounded(t *testing.T) {
 		return executable
 	}
 	for name, head := range map[string][]byte{
-		"function table":            enlarged(tiny{}.bytes(), ".gopclntab", 1<<39),
-		"function table of Go 1.17": enlarged(tiny{old: true}.bytes(), ".gopclntab", 1<<39),
-		"moduledata":                enlarged(changed(tiny{}.bytes(), ".go.module", func(b []byte) { clear(b) }), ".go.module", 1<<39),
-		"relocations":               enlarged(tiny{pie: true}.bytes(), ".rela.dyn", 1<<39),
-		"debug information":         enlarged(tiny{}.bytes(), ".debug_info", 1<<39),
-		"segments":                  segments(tiny{bare: true}.bytes()),
-		"segments without a table":  segments((tiny{bare: true}).with(map[string][]byte{".gopclntab": make([]byte, 128)})),
+		"function table":            enlarged(tiny.Program{}.Bytes(), ".gopclntab", 1<<39),
+		"function table of Go 1.17": enlarged(tiny.Program{Old: true}.Bytes(), ".gopclntab", 1<<39),
+		"moduledata":                enlarged(tiny.Changed(tiny.Program{}.Bytes(), ".go.module", func(b []byte) { clear(b) }), ".go.module", 1<<39),
+		"relocations":               enlarged(tiny.Program{PIE: true}.Bytes(), ".rela.dyn", 1<<39),
+		"debug information":         enlarged(tiny.Program{}.Bytes(), ".debug_info", 1<<39),
+		"segments":                  segments(tiny.Program{Bare: true}.Bytes()),
+		"segments without a table":  segments((tiny.Program{Bare: true}).With(map[string][]byte{".gopclntab": make([]byte, 128)})),
 	} {
 		t.Run(name, func(t *testing.T) { inspectBounded(t, sparse{head, size}, size) })
 	}
@@ -81,17 +82,45 @@ func TestAFileOfATerabyteOfZerosIsBounded(t *testing.T) {
 
 func TestDebugInformationThatIsABombIsRefused(t *testing.T) {
 	bomb := make([]byte, 4<<20)
-	for _, compress := range []string{"elf", "zdebug"} {
-		kind := tiny{compress: compress}
-		p := kind.debug("info", bomb)
-		data := kind.with(map[string][]byte{p.name: p.data})
+	for _, compress := range []string{"zlib", "zstd", "zdebug"} {
+		compressed := tiny.Compress(bomb, compress)
+		section := ".debug_info"
+		if compress == "zdebug" {
+			section = ".zdebug_info"
+		}
+		data := (tiny.Program{Compress: compress}).With(map[string][]byte{section: compressed})
 		f, err := inspect.Open(bytes.NewReader(data), int64(len(data)), "bomb")
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _, err = f.FieldOffset(status, map[string]bool{"net/http.response": true})
 		if !errors.Is(err, inspect.ErrUnsupported) {
-			t.Errorf("%d bytes in %d, compressed as %s: %v", len(bomb), len(p.data), compress, err)
+			t.Errorf("%d bytes in %d, compressed as %s: %v", len(bomb), len(compressed), compress, err)
+		}
+	}
+}
+
+func TestABombThatItsHeaderConcealsIsReadAsFarAsTheHeaderSays(t *testing.T) {
+	info, _ := tiny.Program{}.DebugInfo()
+	skeleton := append(tiny.Words32(12), "\x05\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00"...) // a unit that is not read
+	bomb := slices.Concat(skeleton, info, make([]byte, 64<<20))
+	for _, compress := range []string{"zlib", "zstd", "zdebug"} {
+		compressed := tiny.Compress(bomb, compress)
+		section := ".debug_info"
+		if compress == "zdebug" {
+			section = ".zdebug_info"
+			binary.BigEndian.PutUint64(compressed[len("ZLIB"):], uint64(len(skeleton)))
+		} else {
+			binary.LittleEndian.PutUint64(compressed[8:], uint64(len(skeleton))) // Elf64_Chdr.ch_size
+		}
+		data := (tiny.Program{Compress: compress}).With(map[string][]byte{section: compressed})
+		f, err := inspect.Open(bytes.NewReader(data), int64(len(data)), "bomb")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = f.FieldOffset(status, map[string]bool{"net/http.response": true})
+		if !errors.Is(err, inspect.ErrNotDescribed) {
+			t.Errorf("compressed as %s: %v", compress, err)
 		}
 	}
 }
@@ -105,7 +134,7 @@ func TestWhatIsNoVersionOfGoIsRefused(t *testing.T) {
 	} {
 		info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
 		info = append(append(binary.AppendUvarint(info, uint64(len(version))), version...), 0)
-		if _, err := inspectBytes((tiny{}).with(map[string][]byte{".go.buildinfo": info})); !errors.Is(err, inspect.ErrUnsupported) {
+		if _, err := inspectBytes((tiny.Program{}).With(map[string][]byte{".go.buildinfo": info})); !errors.Is(err, inspect.ErrUnsupported) {
 			t.Errorf("a version that is %s: %v", name, err)
 		}
 	}
@@ -116,7 +145,7 @@ func TestModulesThatAreNoTextBecomeOne(t *testing.T) {
 	info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
 	info = append(info, "\x08go1.26.8"...)
 	info = append(binary.AppendUvarint(info, uint64(len(mod))), mod...)
-	b, err := inspectBytes((tiny{}).with(map[string][]byte{".go.buildinfo": info}))
+	b, err := inspectBytes((tiny.Program{}).With(map[string][]byte{".go.buildinfo": info}))
 	if err != nil || b.Main.Path != "example.com/\uFFFD" || b.Main.Version != "v1.0.0\uFFFD" {
 		t.Errorf("the main module is %+v, %v", b.Main, err)
 	}
@@ -143,29 +172,29 @@ func TestDamagedExecutablesAreErrorsOrAnswersNeverPanics(t *testing.T) {
 
 // lies are tiny executables, one part of which lies.
 func lies() map[string][]byte {
-	whole, old, pie := tiny{}.bytes(), tiny{old: true}.bytes(), tiny{pie: true}.bytes()
+	whole, old, pie := tiny.Program{}.Bytes(), tiny.Program{Old: true}.Bytes(), tiny.Program{PIE: true}.Bytes()
 	word := binary.LittleEndian.PutUint64
-	many := append(words32(0xfffffff1, 8<<24|1<<16), words64(1<<17, 0, 0, 72, 72+16, 0, 72+16, 72+16)...)
+	many := append(tiny.Words32(0xfffffff1, 8<<24|1<<16), tiny.Words64(1<<17, 0, 0, 72, 72+16, 0, 72+16, 72+16)...)
 	many = append(many, "main.main\x00......"...)
 	for range 1 << 17 { // entry, _func
-		many = append(many, words32(0, 8<<17+4)...)
+		many = append(many, tiny.Words32(0, 8<<17+4)...)
 	}
-	many = append(many, words32(2, 0, 0)...)
+	many = append(many, tiny.Words32(2, 0, 0)...)
 	return map[string][]byte{
-		"a table of functions that all have one name": (tiny{}).with(map[string][]byte{".gopclntab": many}),
-		"a table of magic numbers":                    (tiny{bare: true}).with(map[string][]byte{".gopclntab": bytes.Repeat(words32(0xfffffff1, 8<<24|1<<16), 1<<17)}),
-		"more functions than the table holds":         changed(whole, ".gopclntab", func(b []byte) { word(b[8:], 4<<20) }),
-		"no functions":                                changed(whole, ".gopclntab", func(b []byte) { word(b[8:], 0) }),
-		"names beyond the table":                      changed(whole, ".gopclntab", func(b []byte) { word(b[32:], 1<<63) }),
-		"entries that wrap around":                    changed(whole, ".gopclntab", func(b []byte) { word(b[64:], 1<<64-8) }),
-		"a text in the middle of nowhere":             changed(whole, ".gopclntab", func(b []byte) { word(b[24:], 1<<63-1) }),
-		"an entry outside of the text":                changed(old, ".gopclntab", func(b []byte) { word(b[88:], 1<<63) }),
-		"a _func beyond the table":                    changed(old, ".gopclntab", func(b []byte) { word(b[96:], 1<<63-89) }),
-		"moduledata of another text":                  changed(whole, ".go.module", func(b []byte) { word(b[176:], 1<<63) }),
-		"relocations of nothing":                      changed(pie, ".rela.dyn", func(b []byte) { word(b, 1<<64-1) }),
-		"a version of four gigabytes":                 changed(whole, ".go.buildinfo", func(b []byte) { copy(b[32:], "\x80\x80\x80\x80\x10") }),
-		"a version at no address":                     changed(old, ".go.buildinfo", func(b []byte) { word(b[16:], 1<<64-1) }),
-		"a version of 2^63 bytes":                     changed(old, ".go.buildinfo", func(b []byte) { word(b[40:], 1<<63) }),
+		"a table of functions that all have one name": (tiny.Program{}).With(map[string][]byte{".gopclntab": many}),
+		"a table of magic numbers":                    (tiny.Program{Bare: true}).With(map[string][]byte{".gopclntab": bytes.Repeat(tiny.Words32(0xfffffff1, 8<<24|1<<16), 1<<17)}),
+		"more functions than the table holds":         tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[8:], 4<<20) }),
+		"no functions":                                tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[8:], 0) }),
+		"names beyond the table":                      tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[32:], 1<<63) }),
+		"entries that wrap around":                    tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[64:], 1<<64-8) }),
+		"a text in the middle of nowhere":             tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[24:], 1<<63-1) }),
+		"an entry outside of the text":                tiny.Changed(old, ".gopclntab", func(b []byte) { word(b[88:], 1<<63) }),
+		"a _func beyond the table":                    tiny.Changed(old, ".gopclntab", func(b []byte) { word(b[96:], 1<<63-89) }),
+		"moduledata of another text":                  tiny.Changed(whole, ".go.module", func(b []byte) { word(b[176:], 1<<63) }),
+		"relocations of nothing":                      tiny.Changed(pie, ".rela.dyn", func(b []byte) { word(b, 1<<64-1) }),
+		"a version of four gigabytes":                 tiny.Changed(whole, ".go.buildinfo", func(b []byte) { copy(b[32:], "\x80\x80\x80\x80\x10") }),
+		"a version at no address":                     tiny.Changed(old, ".go.buildinfo", func(b []byte) { word(b[16:], 1<<64-1) }),
+		"a version of 2^63 bytes":                     tiny.Changed(old, ".go.buildinfo", func(b []byte) { word(b[40:], 1<<63) }),
 		"a table of 2^63 bytes":                       enlarged(whole, ".gopclntab", 1<<63-1),
 		"debug information of 2^63 bytes":             enlarged(whole, ".debug_info", 1<<63-1),
 		"moduledata of 2^63 bytes":                    enlarged(whole, ".go.module", 1<<63-1),
@@ -196,8 +225,8 @@ func liesOfAServer(t testing.TB) map[string][]byte {
 		"every section has 2^62 bytes":    sections(func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 1<<62) }),
 		"every section begins near 2^63":  sections(func(b []byte) { binary.LittleEndian.PutUint64(b[24:], 1<<63-8) }),
 		"every section has relocations":   sections(func(b []byte) { b[4] = byte(elf.SHT_RELA) }),
-		"a server of four million pieces": changed(whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[8:], 4<<20) }),
-		"a server whose names are one":    changed(whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 0) }),
+		"a server of four million pieces": tiny.Changed(whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[8:], 4<<20) }),
+		"a server whose names are one":    tiny.Changed(whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 0) }),
 	}
 }
 
