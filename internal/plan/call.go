@@ -38,6 +38,9 @@ func findCall(b *model.Binary, function model.Function, callee string) (found []
 	return found, err
 }
 
+// callAMD64 is the opcode of a direct call.
+const callAMD64 = 0xe8
+
 func callsAMD64(code []byte, distance int64) ([]instruction, error) {
 	var calls []instruction
 	for offset := 0; offset < len(code); {
@@ -47,7 +50,15 @@ func callsAMD64(code []byte, distance int64) ([]instruction, error) {
 		}
 		at := offset
 		offset += i.Len
-		if to, ok := i.Args[0].(x86asm.Rel); ok && i.Op == x86asm.CALL && int64(offset)+int64(to) == distance {
+		to, ok := i.Args[0].(x86asm.Rel)
+		if !ok || i.Op != x86asm.CALL {
+			continue
+		}
+		// Behind 0x66, processors do not agree on how long it is, and the kernel refuses it.
+		if code[at] != callAMD64 {
+			return nil, fmt.Errorf("a call at +%d has a prefix, which no compiler of Go's gives it", at)
+		}
+		if int64(offset)+int64(to) == distance {
 			calls = append(calls, instruction{at, x86asm.GNUSyntax(i, 0, nil), Emulated})
 		}
 	}

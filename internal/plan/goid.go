@@ -61,10 +61,10 @@ func addedToAMD64(code []byte, address uint64) (uint64, error) {
 		switch {
 		case i.Op == x86asm.XADD && i.DataSize == 64 && batch != 0 && i.Args[1] == batch && base != 0 && baseOf(i.Args[0]) == base:
 			return target, nil
-		case i.Op == x86asm.MOV && i.Args[1] == x86asm.Imm(goidBatch):
+		case i.Op == x86asm.MOV && i.DataSize >= 32 && i.Args[1] == x86asm.Imm(goidBatch):
 			batch = to
 			continue
-		case i.Op == x86asm.LEA && baseOf(i.Args[1]) == x86asm.RIP:
+		case i.Op == x86asm.LEA && i.DataSize == 64 && baseOf(i.Args[1]) == x86asm.RIP:
 			base, target = to, address+uint64(offset)+uint64(i.Args[1].(x86asm.Mem).Disp)
 			continue
 		}
@@ -81,6 +81,14 @@ func addedToAMD64(code []byte, address uint64) (uint64, error) {
 // wide is the register of 64 bits that a register is a part of; 0: it is none of general use.
 func wide(a x86asm.Arg) x86asm.Reg {
 	switch r, _ := a.(x86asm.Reg); {
+	case r >= x86asm.AL && r <= x86asm.BL:
+		return r - x86asm.AL + x86asm.RAX
+	case r >= x86asm.AH && r <= x86asm.BH:
+		return r - x86asm.AH + x86asm.RAX
+	case r >= x86asm.SPB && r <= x86asm.R15B:
+		return r - x86asm.SPB + x86asm.RSP
+	case r >= x86asm.AX && r <= x86asm.R15W:
+		return r - x86asm.AX + x86asm.RAX
 	case r >= x86asm.EAX && r <= x86asm.R15L:
 		return r - x86asm.EAX + x86asm.RAX
 	case r >= x86asm.RAX && r <= x86asm.R15:

@@ -54,12 +54,14 @@ func TestTheCallThatStartsAGoroutineIsFoundInEveryForm(t *testing.T) {
 // Code that only looks like it has no answer.
 func TestOtherCodeShowsNoSourceOfIds(t *testing.T) {
 	for name, code := range map[string]string{
-		"another number": "ba08000000 488d35aa01a800 f0480fc116", // mov $8,%edx; lea …(%rip),%rsi; lock xadd %rdx,(%rsi)
-		"32 bits":        "ba10000000 488d35aa01a800 f00fc116",
-		"another base":   "ba10000000 488d35aa01a800 f0480fc117",
-		"changed since":  "ba10000000 488d35aa01a800 488d15aa01a800 f0480fc116",
-		"nothing":        "c3",
-		"no instruction": "06",
+		"another number":  "ba08000000 488d35aa01a800 f0480fc116", // mov $8,%edx; lea …(%rip),%rsi; lock xadd %rdx,(%rsi)
+		"32 bits":         "ba10000000 488d35aa01a800 f00fc116",
+		"another base":    "ba10000000 488d35aa01a800 f0480fc117",
+		"changed since":   "ba10000000 488d35aa01a800 488d15aa01a800 f0480fc116",
+		"changed in part": "ba10000000 488d35aa01a800 b208 f0480fc116",
+		"half an address": "ba10000000 8d35aa01a800 f0480fc116",
+		"nothing":         "c3",
+		"no instruction":  "06",
 	} {
 		b := &model.Binary{Arch: model.AMD64, Text: 0x401000, Moduledata: []uint64{0}, Functions: map[string]model.Function{
 			probe.NewGoroutine: {Address: 0x402000, Code: bytesOf(t, code)},
@@ -95,7 +97,7 @@ func symbolOf(t *testing.T, path, name string) uint64 {
 	return 0
 }
 
-func bytesOf(t *testing.T, digits string) []byte {
+func bytesOf(t testing.TB, digits string) []byte {
 	t.Helper()
 	code, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
 	if err != nil {
