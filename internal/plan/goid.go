@@ -65,7 +65,8 @@ func addedToAMD64(code []byte, address uint64) (uint64, error) {
 			batch = to
 			continue
 		case i.Op == x86asm.LEA && i.DataSize == 64 && baseOf(i.Args[1]) == x86asm.RIP:
-			base, target = to, address+uint64(offset)+uint64(i.Args[1].(x86asm.Mem).Disp)
+			distance := int32(i.Args[1].(x86asm.Mem).Disp) // the decoder gives it without its sign
+			base, target = to, address+uint64(offset)+uint64(distance)
 			continue
 		}
 		if to == batch {
