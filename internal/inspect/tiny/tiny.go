@@ -29,6 +29,7 @@ type Program struct {
 	PIE      bool   // moduledata is in the relocations
 	Bare     bool   // without section headers
 	Unsaid   bool   // without build information
+	ARM64    bool   // of that machine
 	DWARF5   bool   // debug information as Go 1.25 and later make it
 	Compress string // debug information: "", "zlib", "zstd", or "zdebug", the older way of zlib
 
@@ -266,6 +267,9 @@ func (p Program) With(contents map[string][]byte) []byte {
 	if p.PIE {
 		header.Type = uint16(elf.ET_DYN)
 	}
+	if p.ARM64 {
+		header.Machine = uint16(elf.EM_AARCH64)
+	}
 	if !p.Bare {
 		header.Shoff, header.Shnum, header.Shstrndx = uint64(len(body)), uint16(len(parts)+1), uint16(len(parts))
 		body = append(body, headers...)
@@ -284,12 +288,16 @@ func (p Program) With(contents map[string][]byte) []byte {
 // address fills in what depends on where the sections are.
 func (p Program) address(sections map[string]*part) {
 	const minpc, textStart = 8 + 6*24 + 8, 8 + 6*24 + 8 + 2*8
+	relative := uint64(elf.R_X86_64_RELATIVE)
+	if p.ARM64 {
+		relative = uint64(elf.R_AARCH64_RELATIVE)
+	}
 	module, table := sections[".go.module"], sections[".gopclntab"]
 	pointers := map[uint64]uint64{0: table.Addr, minpc: Main, textStart: Main}
 	var relocations []byte
 	for _, at := range []uint64{0, minpc, textStart} {
 		if p.PIE {
-			relocations = append(relocations, Words64(module.Addr+at, uint64(elf.R_X86_64_RELATIVE), pointers[at])...)
+			relocations = append(relocations, Words64(module.Addr+at, relative, pointers[at])...)
 		} else {
 			binary.LittleEndian.PutUint64(module.data[at:], pointers[at])
 		}
