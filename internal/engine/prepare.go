@@ -5,6 +5,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
-	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/offsets"
@@ -97,10 +97,10 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 		p.err = err
 		return p
 	}
-	binary, planned, err := PlanFile(file, id.Size, exe, c.settings.Libraries, offsets.Default())
+	contents := &readable{file: file}
+	binary, planned, err := PlanFile(contents, id.Size, exe, c.settings.Libraries, offsets.Default())
 	if err != nil {
-		p.err = err
-		p.settled = errors.Is(err, inspect.ErrNotGo) || errors.Is(err, inspect.ErrUnsupported)
+		p.err, p.settled = err, contents.whole()
 		return p
 	}
 	p.plugins = binary.Plugins
@@ -112,7 +112,7 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 		return p
 	}
 	if !planned.Traced() {
-		p.settled = true
+		p.settled = contents.whole()
 		return p
 	}
 	if p.attachment, err = c.kernel.Attach(file, index, planned); err != nil {
@@ -125,6 +125,23 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 	}
 	return p
 }
+
+// readable is a file of which it is noted whether it could be read: what was found out
+// without some of it does not follow from the file alone.
+type readable struct {
+	file   io.ReaderAt
+	failed bool
+}
+
+func (r *readable) ReadAt(p []byte, at int64) (int, error) {
+	n, err := r.file.ReadAt(p, at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.failed = true
+	}
+	return n, err
+}
+
+func (r *readable) whole() bool { return !r.failed }
 
 // openExecutable opens the executable of a process; of one that has ended by now,
 // the file at its path, if that is the same: it may run again.

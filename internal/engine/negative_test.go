@@ -1,0 +1,159 @@
+//go:build linux && (amd64 || arm64)
+
+package engine
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/spanprobe/spanprobe/bpf/all"
+	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
+)
+
+// waits is the code of a program that waits for a signal: pause, or ppoll of nothing.
+var waits = map[string]string{
+	"amd64": "b822000000 0f05 ebf7",
+	"arm64": "e80980d2 000080d2 010080d2 020080d2 030080d2 010000d4 faffff17",
+}
+
+func TestAFileThatIsRefusedIsInspectedOnceForAllOfItsProcesses(t *testing.T) {
+	code, err := hex.DecodeString(string(bytes.ReplaceAll([]byte(waits[runtime.GOARCH]), []byte(" "), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := tiny.Program{ARM64: runtime.GOARCH == "arm64", Functions: []tiny.Function{{Name: "main.main", Code: code}}}
+	bare := program
+	bare.Bare = true
+	table := program.FunctionTable()
+	clear(table[8:16]) // the number of functions
+	for name, test := range map[string]struct {
+		contents []byte
+		refused  func(error) bool
+	}{
+		"not of Go":       {bare.With(map[string][]byte{".gopclntab": make([]byte, 128)}), isNil},
+		"with no library": {program.Bytes(), isNil},
+		"not supported":   {program.With(map[string][]byte{".go.buildinfo": make([]byte, 128)}), isUnsupported},
+		"malformed":       {program.With(map[string][]byte{".gopclntab": table}), func(err error) bool { return !isNil(err) && !isUnsupported(err) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			contents := test.contents
+			path := filepath.Join(t.TempDir(), "program")
+			c := controllerFor(t, path)
+			if err := os.WriteFile(path, contents, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			first, second := c.start(path), c.start(path)
+			if err := c.processes[first.Process.Pid].binary.failure; !test.refused(err) {
+				t.Errorf("it is refused for another reason: %v", err)
+			}
+			c.end(first)
+			c.end(second)
+			c.end(c.start(path))
+			if n := c.inspections(); n != 1 {
+				t.Errorf("%d inspections", n)
+			}
+			// Who repairs a file makes another one of it.
+			if err := os.WriteFile(path, append(contents, 0), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			c.end(c.start(path))
+			if n := c.inspections(); n != 2 {
+				t.Errorf("%d inspections of the file and of what became of it", n)
+			}
+		})
+	}
+}
+
+func isNil(err error) bool         { return err == nil }
+func isUnsupported(err error) bool { return errors.Is(err, inspect.ErrUnsupported) }
+
+func TestWhatCouldNotBeReadIsLookedAtAgain(t *testing.T) {
+	data := tiny.Program{}.Bytes()
+	whole := &readable{file: bytes.NewReader(data)}
+	if _, err := whole.ReadAt(make([]byte, 1), int64(len(data))); !errors.Is(err, io.EOF) || !whole.whole() {
+		t.Errorf("behind its end: %v, whole: %t", err, whole.whole())
+	}
+	closed, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	failing := &readable{file: closed}
+	if _, _, err := PlanFile(failing, 4096, "closed", all.Libraries(), nil); err == nil || failing.whole() {
+		t.Errorf("a file that cannot be read: %v, whole: %t", err, failing.whole())
+	}
+}
+
+// refusing is a controller without a kernel, which inspects real processes.
+type refusing struct {
+	*controller
+	t    *testing.T
+	logs *observer.ObservedLogs
+}
+
+func controllerFor(t *testing.T, path string) refusing {
+	t.Helper()
+	config := Config{Targets: []Target{{Exe: path}}}
+	finder, err := discover.New(discover.Config{Targets: config.Targets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.DebugLevel)
+	settings := Settings{Logger: zap.New(core), Libraries: all.Libraries(), Status: func(error) {}}
+	c := newController(config, settings, nil, finder, newRegistry(), newCounts(), nil)
+	return refusing{c, t, logs}
+}
+
+func (c refusing) inspections() int {
+	return c.logs.FilterMessage("Examining the file of a target").Len()
+}
+
+// start starts a program, and has the controller hear of it.
+func (c refusing) start(path string) *exec.Cmd {
+	c.t.Helper()
+	command := exec.Command(path)
+	if err := command.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = command.Process.Kill() })
+	pid := command.Process.Pid
+	c.heed(process.Event{Kind: process.EventExec, Tgid: uint32(pid)})
+	r := c.processes[pid]
+	if r == nil {
+		c.t.Fatal("the process is no target")
+	}
+	if r.binary.state == statePreparing {
+		c.finishPreparing(<-c.prepared)
+	}
+	if r.binary.state != stateFailed {
+		c.t.Fatalf("its state is %d", r.binary.state)
+	}
+	return command
+}
+
+// end ends a program, and has the controller hear of it.
+func (c refusing) end(command *exec.Cmd) {
+	c.t.Helper()
+	if err := command.Process.Kill(); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := command.Wait(); command.ProcessState.Exited() {
+		c.t.Fatalf("it ended by itself: %v", err)
+	}
+	c.heed(process.Event{Kind: process.EventExit, Tgid: uint32(command.Process.Pid)})
+}
