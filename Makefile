@@ -61,6 +61,17 @@ test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and f
 support: ## docs/support.md, from what the last test-matrix has shown
 	cd testbed && go run ./support -o ../docs/support.md ../dist/matrix.json
 
+# Every fuzz target, as folder:target, and how long each is run: an hour for all of them.
+FUZZ_TARGETS = $(shell grep -rHo '^func Fuzz[A-Za-z]*' --include='*_test.go' bpf internal | sed 's|/[^/]*:func |:|' | sort)
+FUZZTIME ?= $(shell expr 3600 / $(words $(FUZZ_TARGETS)))s
+
+.PHONY: fuzz
+fuzz: ## An hour of fuzzing, until something is found; FUZZTIME=10s is for each target
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		echo "$$target"; \
+		go test -run='^$$' -fuzz="^$${target#*:}\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=100x "./$${target%:*}"; \
+	done
+
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines
 	cd testbed && go test -tags=vm -count=1 -timeout=2h -v -run=TestKernels ./vm

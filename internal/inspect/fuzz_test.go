@@ -30,7 +30,9 @@ func FuzzInspect(f *testing.F) {
 		}
 	}
 	for _, data := range lies() {
-		f.Add(data)
+		if len(data) < 64<<10 { // others are changed too slowly
+			f.Add(data)
+		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) })
 }
