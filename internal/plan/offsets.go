@@ -44,7 +44,7 @@ func distance(b *model.Binary, address uint64) uint32 {
 
 // addFields finds out where the fields are. Of fields that share a slot, one that is
 // found is enough.
-func (l *Library) addFields(b *model.Binary, library *probe.Library, lookup model.FieldLookup, failures, notes *reasons) {
+func (l *Library) addFields(b *model.Binary, library *probe.Library, all []probe.Library, lookup model.FieldLookup, failures, notes *reasons) {
 	found := map[uintptr]bool{}
 	type unknown struct {
 		field probe.Field
@@ -52,7 +52,7 @@ func (l *Library) addFields(b *model.Binary, library *probe.Library, lookup mode
 	}
 	var missing []unknown
 	for _, field := range library.Fields {
-		if field.Optional && !linked(b, library, field.Module) {
+		if field.Optional && !linked(b, library, all, field.Module) {
 			continue
 		}
 		answer, err := resolve(b, field.Field, lookup)
@@ -80,19 +80,32 @@ func (l *Library) addFields(b *model.Binary, library *probe.Library, lookup mode
 	}
 }
 
-// linked tells whether a binary may have a module: not if the library hooks
-// functions of it, and the binary has none of those. Nothing of it is read then.
-func linked(b *model.Binary, library *probe.Library, module string) bool {
-	hooked := false
+// linked tells whether a binary may have a module: not if the library hooks functions of it,
+// or any library does where this one hooks none, and the binary has none of those. Nothing of
+// it is read then.
+func linked(b *model.Binary, library *probe.Library, all []probe.Library, module string) bool {
+	hooked, linked := hooks(b, library, module)
+	if hooked {
+		return linked
+	}
+	for i := range all {
+		h, l := hooks(b, &all[i], module)
+		hooked, linked = hooked || h, linked || l
+	}
+	return !hooked || linked
+}
+
+// hooks tells whether a library hooks functions of a module, and a binary has any of those.
+func hooks(b *model.Binary, library *probe.Library, module string) (hooked, linked bool) {
 	for _, hook := range library.Hooks {
-		if strings.HasPrefix(hook.Symbol, module+"/") {
+		if strings.HasPrefix(hook.Symbol, module+"/") || strings.HasPrefix(hook.Symbol, module+".") {
 			hooked = true
 			if _, ok := b.Functions[hook.Symbol]; ok {
-				return true
+				return true, true
 			}
 		}
 	}
-	return !hooked
+	return hooked, false
 }
 
 // resolve answers for the fields that follow from the version of Go, and asks

@@ -86,7 +86,7 @@ type Field struct {
 func Build(b *model.Binary, libraries []probe.Library, lookup model.FieldLookup, types model.TypeLookup) *Plan {
 	p := &Plan{}
 	for i := range libraries {
-		p.Libraries = append(p.Libraries, buildLibrary(b, &libraries[i], lookup, types))
+		p.Libraries = append(p.Libraries, buildLibrary(b, &libraries[i], libraries, lookup, types))
 	}
 	for i := range libraries {
 		p.addDependent(b, &libraries[i], i)
@@ -143,7 +143,7 @@ func (l *Library) add(b *model.Binary, hook *probe.Hook) error {
 	return nil
 }
 
-func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLookup, types model.TypeLookup) Library {
+func buildLibrary(b *model.Binary, library *probe.Library, all []probe.Library, lookup model.FieldLookup, types model.TypeLookup) Library {
 	l := Library{Library: library.Name}
 	if !uses(b, library) {
 		l.Unused = true
@@ -185,7 +185,7 @@ func buildLibrary(b *model.Binary, library *probe.Library, lookup model.FieldLoo
 	if b.InlinedUnknown && profiled(b) {
 		notes.add("what was inlined because of the profile that it was built with", "this version of Go writes it down in a way that is not known; such calls would not be seen")
 	}
-	l.addFields(b, library, lookup, &failures, &notes)
+	l.addFields(b, library, all, lookup, &failures, &notes)
 	for _, t := range library.Types {
 		address, err := typeAddress(b, t.Name, lookup, types)
 		if err != nil {
