@@ -22,6 +22,8 @@ type binaries struct {
 	peer        string // a copy of bareCalls, which nobody traces
 
 	inspector string // cmd/spanprobe
+	large     string // which is only inspected
+	ofNoGo    string // the same, as if built by a release of Go that no table has
 	goVersion string // that built the servers
 }
 
@@ -51,6 +53,7 @@ func build(ctx context.Context, root, dir string, o *options) (binaries, error) 
 		byHand:    filepath.Join(dir, "byhand"),
 		bareCalls: filepath.Join(dir, "barecalls"), byHandCalls: filepath.Join(dir, "byhandcalls"), peer: filepath.Join(dir, "peer"),
 		inspector: filepath.Join(dir, "spanprobe"),
+		large:     filepath.Join(dir, "large"), ofNoGo: filepath.Join(dir, "large, by an unknown Go"),
 	}
 	if b.collector == "" {
 		b.collector = filepath.Join(root, "dist", "otelcol-spanprobe")
@@ -78,8 +81,15 @@ func build(ctx context.Context, root, dir string, o *options) (binaries, error) 
 		return b, err
 	}
 	version, err := goCommand(ctx, servers, "env", "GOVERSION")
+	if err != nil {
+		return b, err
+	}
 	b.goVersion = strings.TrimSpace(version)
-	return b, err
+	sources := filepath.Join(dir, "sources")
+	if err := asLargeAsTheyCome.build(ctx, sources, b.large); err != nil {
+		return b, err
+	}
+	return b, errors.Join(ofNoRelease(b.large, b.ofNoGo, b.goVersion), os.RemoveAll(sources))
 }
 
 func goCommand(ctx context.Context, dir string, arguments ...string) (string, error) {

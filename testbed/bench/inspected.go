@@ -5,6 +5,7 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,8 @@ import (
 // inspections is how often each binary is inspected.
 const inspections = 5
 
-// inspectBinaries has the inspector look at the programs of this run, at those that
+// inspectBinaries has the inspector look at the programs of this run, one of which is
+// made as large as they come for that, at those that
 // other targets of make have left in dist, at Go's own, and at Debian's as far as the
 // tests have fetched them: the largest first.
 func inspectBinaries(ctx context.Context, b binaries, root string) ([]report.Inspected, error) {
@@ -32,7 +34,13 @@ func inspectBinaries(ctx context.Context, b binaries, root string) ([]report.Ins
 	if err != nil {
 		return nil, err
 	}
-	paths := []string{b.collector, b.bare, b.byHand, b.bareCalls, b.byHandCalls, b.inspector}
+	for _, path := range []string{b.large, b.ofNoGo} {
+		// What is not planned whole takes no time.
+		if probes, err := plannedProbes(ctx, b.inspector, path); err != nil || len(probes) == 0 {
+			return nil, errors.Join(err, fmt.Errorf("%s: nothing of it would be traced", filepath.Base(path)))
+		}
+	}
+	paths := []string{b.collector, b.bare, b.byHand, b.bareCalls, b.byHandCalls, b.inspector, b.large, b.ofNoGo}
 	for _, pattern := range []string{
 		filepath.Join(root, "dist", "*"), filepath.Join(root, "dist", "tools", "*"), filepath.Join(root, "dist", "programs", "*"),
 		filepath.Join(strings.TrimSpace(goroot), "bin", "go*"),

@@ -38,6 +38,7 @@ type options struct {
 	collector   string // path; "" for dist/otelcol-spanprobe
 	page        string // path; "" for docs/benchmarks.md, "-" for none
 	check       bool
+	inspect     bool // and nothing else
 }
 
 func main() {
@@ -56,6 +57,7 @@ func main() {
 	flag.StringVar(&o.collector, "collector", "", "the collector's `path` (default: dist/otelcol-spanprobe)")
 	flag.StringVar(&o.page, "out", "", "the `path` of the page that the report is written into, - for none (default: docs/benchmarks.md)")
 	flag.BoolVar(&o.check, "check", false, "exit with 1 if a target is missed")
+	flag.BoolVar(&o.inspect, "inspect", false, "only inspect binaries, and print what that takes")
 	flag.Parse()
 	if err := o.validate(flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -98,8 +100,10 @@ func (o *options) validate(arguments []string) error {
 
 // publish writes the report into the page, and the outcome for who waits for it.
 func publish(run *report.Run, o *options, w io.Writer) error {
-	section := run.Markdown()
-	if o.page != "-" {
+	section, checks := run.Markdown(), run.Checks()
+	if o.inspect {
+		section, checks = run.Inspections()
+	} else if o.page != "-" {
 		page, err := os.ReadFile(o.page)
 		if err != nil {
 			return err
@@ -114,7 +118,6 @@ func publish(run *report.Run, o *options, w io.Writer) error {
 		fmt.Fprintf(w, "The report is in %s.\n\n", o.page)
 	}
 	fmt.Fprintln(w, section)
-	checks := run.Checks()
 	for _, check := range checks {
 		fmt.Fprintf(w, "%-9s  %s: %s\n", check.Outcome, check.Target, check.Measured)
 	}

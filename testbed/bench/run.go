@@ -17,7 +17,7 @@ import (
 // measure is the benchmark from its first check to the end. What it starts and
 // writes is gone when it returns, whatever it returns.
 func measure(ctx context.Context, o *options, progress io.Writer) (run *report.Run, err error) {
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && !o.inspect {
 		return nil, errors.New("attaching probes, and counting their hits, needs root")
 	}
 	root, err := findRoot()
@@ -37,6 +37,11 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 	b, err := build(ctx, root, dir, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.inspect {
+		fmt.Fprintln(progress, "inspecting binaries")
+		inspected, err := inspectBinaries(ctx, b, root)
+		return &report.Run{Inspected: inspected}, err
 	}
 	run = &report.Run{Settings: report.Settings{
 		Date: time.Now(), Rounds: o.rounds, Duration: o.duration,
