@@ -22,7 +22,7 @@ type large struct {
 }
 
 // asLargeAsTheyCome is larger than any program that the tests know.
-var asLargeAsTheyCome = large{packages: 200, functions: 1000, types: 50, data: 24 << 20}
+var asLargeAsTheyCome = large{packages: 200, functions: 1000, types: 50, data: 42 << 20}
 
 // build makes the program, from sources in dir.
 func (l large) build(ctx context.Context, dir, output string) error {
