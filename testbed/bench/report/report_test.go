@@ -255,6 +255,13 @@ func TestWhatWasNotMeasuredHasNoSection(t *testing.T) {
 	}
 }
 
+func TestInspectionsAreReportedAlone(t *testing.T) {
+	section, checks := (&Run{Inspected: passing().Inspected}).Inspections()
+	if len(checks) != 1 || checks[0].Outcome != Pass || !strings.HasPrefix(section, "### Inspecting a binary") || strings.Count(section, "###") != 1 || !strings.Contains(section, "jaeger") {
+		t.Errorf("%+v\n%s", checks, section)
+	}
+}
+
 func TestOnlyWhatStandsBetweenTheMarksIsReplaced(t *testing.T) {
 	page := "# Title\n\n" + beginMark + "\n\nold\n\n" + endMark + "\n\nbehind\n"
 	got, err := Replace(page, "new\n\n")
