@@ -2,6 +2,7 @@ package connections
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,7 +15,13 @@ import (
 // A trace is sampled as a whole, by its id: where a call has no span, neither has the request at
 // the other end of its connection.
 func TestATraceIsSampledAsAWhole(t *testing.T) {
-	sampler, err := engine.NewSampler(0.25, true)
+	for _, parentBased := range []bool{true, false} {
+		t.Run(fmt.Sprintf("parent_based %t", parentBased), func(t *testing.T) { compareSampled(t, parentBased) })
+	}
+}
+
+func compareSampled(t *testing.T, parentBased bool) {
+	sampler, err := engine.NewSampler(0.25, parentBased)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +46,15 @@ func TestATraceIsSampledAsAWhole(t *testing.T) {
 	for _, s := range tracer.Spans() {
 		id := [16]byte(s.TraceID())
 		ends[id] = append(ends[id], s.Kind())
-		if random := binary.BigEndian.Uint64(id[8:]) & (1<<56 - 1); random < uint64(sampler.Threshold) {
+		if random := binary.BigEndian.Uint64(id[8:]) & (1<<56 - 1); !sampler.Threshold.Samples(random) {
 			t.Errorf("trace %x is below the threshold of %x", id, sampler.Threshold)
 		}
-		if state := s.TraceState().AsRaw(); s.ParentSpanID().IsEmpty() && state != "ot=th:c" {
-			t.Errorf("the root of trace %x has the tracestate %q", id, state)
+		state := ""
+		if root := s.ParentSpanID().IsEmpty(); sampler.Decides(root, !root) {
+			state = "ot=th:c"
+		}
+		if got := s.TraceState().AsRaw(); got != state {
+			t.Errorf("a span of kind %v of trace %x has the tracestate %q, want %q", s.Kind(), id, got, state)
 		}
 	}
 	for id, kinds := range ends {

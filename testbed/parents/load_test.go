@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
@@ -26,9 +27,9 @@ const (
 	atATime     = 12
 )
 
-// client sends requests over a side.
+// client sends requests over a side, with a header that says whose trace they belong to, or none.
 type client interface {
-	send(path string) error
+	send(path, traceparent string) error
 }
 
 // newClients makes one for each side. They are in the test's process, which is not traced.
@@ -63,8 +64,15 @@ func newWeb(t *testing.T, url string, connections int) web {
 	return web{&http.Client{Transport: transport, Timeout: tracing.Patience}, url}
 }
 
-func (w web) send(path string) error {
-	response, err := w.Get(w.url + path)
+func (w web) send(path, traceparent string) error {
+	request, err := http.NewRequest(http.MethodGet, w.url+path, nil)
+	if err != nil {
+		return err
+	}
+	if traceparent != "" {
+		request.Header.Set("traceparent", traceparent)
+	}
+	response, err := w.Do(request)
 	if err != nil {
 		return err
 	}
@@ -92,9 +100,12 @@ func newRPC(t *testing.T, address string, call func(context.Context, *grpc.Clien
 	return rpc{c, call}
 }
 
-func (r rpc) send(path string) error {
+func (r rpc) send(path, traceparent string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), tracing.Patience)
 	defer cancel()
+	if traceparent != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", traceparent)
+	}
 	return r.call(ctx, r.ClientConn, path, grpc.CallAuthority(strings.ReplaceAll(path[1:], "/", ".")))
 }
 
@@ -131,6 +142,12 @@ func stream(ctx context.Context, c *grpc.ClientConn, path string, authority grpc
 // load sends the requests of all ways in no order, several at a time.
 func (p *program) load(t *testing.T, side, via string, all []way) {
 	t.Helper()
+	p.loadWith(t, side, via, all, func(string) string { return "" })
+}
+
+// loadWith is load with the header that each request has.
+func (p *program) loadWith(t *testing.T, side, via string, all []way, traceparent func(path string) string) {
+	t.Helper()
 	var paths []string
 	for _, w := range all {
 		for i := range w.count() {
@@ -147,7 +164,7 @@ func (p *program) load(t *testing.T, side, via string, all []way) {
 	for range atATime {
 		wg.Go(func() {
 			for path := range next {
-				if err := p.clients[side].send(path); err != nil {
+				if err := p.clients[side].send(path, traceparent(path)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -166,7 +183,7 @@ func (p *program) leaveBehind(t *testing.T, side, via string, w way) {
 	}
 	for i := range w.count() {
 		for _, name := range []string{w.name, w.releasing().name} {
-			if err := c.send(path(side, via, name, fmt.Sprint(i))); err != nil {
+			if err := c.send(path(side, via, name, fmt.Sprint(i)), ""); err != nil {
 				t.Fatal(err)
 			}
 		}

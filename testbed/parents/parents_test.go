@@ -36,16 +36,22 @@ type program struct {
 
 func start(t *testing.T, build target.Build, config engine.Config) *program {
 	t.Helper()
-	certificate, key := target.Certificate(t)
 	web, rpc := startCalled(t)
+	return startCalling(t, build, config, web, rpc)
+}
+
+// startCalling starts a server that calls these.
+func startCalling(t *testing.T, build target.Build, config engine.Config, web, rpc string) *program {
+	t.Helper()
+	certificate, key := target.Certificate(t)
 	p := &program{
 		Server: target.Start(t, target.MustCompile(t, build), "-http", web, "-grpc", rpc, "-cert", certificate, "-key", key),
 		build:  build,
 	}
 	p.clients = newClients(t, p.Address)
-	config.Targets = []engine.Target{{PID: p.PID}}
+	config.Targets = append(config.Targets, engine.Target{PID: p.PID})
 	p.tracer = tracing.Start(t, config)
-	p.tracer.AwaitTracing(t, 1)
+	p.tracer.AwaitTracing(t, len(config.Targets))
 	return p
 }
 
@@ -102,7 +108,7 @@ var firstWays = []string{"refreshed", "sql", "lazy-pool"}
 func (p *program) sendFirst(t *testing.T) {
 	t.Helper()
 	for _, name := range firstWays {
-		if err := p.clients["http1"].send(path(first, "http", name, "0")); err != nil {
+		if err := p.clients["http1"].send(path(first, "http", name, "0"), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
