@@ -45,18 +45,22 @@ func CheckRequirements() error {
 
 // CheckWrites says why programs may not write to the memory of targets here; "": they may.
 func CheckWrites() (refusal string, err error) {
-	err = features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser)
-	if err == nil {
-		return "", nil
-	}
-	if !errors.Is(err, ebpf.ErrNotSupported) && !errors.Is(err, unix.EPERM) {
-		return "", fmt.Errorf("ask whether programs may write to other processes: %w", err)
-	}
 	held, err := ownCapabilities()
 	if err != nil {
 		return "", err
 	}
-	if held&(1<<unix.CAP_SYS_ADMIN) == 0 {
+	return refusalOfWrites(features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser), held)
+}
+
+// refusalOfWrites makes a reason of what came of the attempt to load a program that writes, and
+// of the capabilities that this process has.
+func refusalOfWrites(attempt error, held uint64) (refusal string, err error) {
+	switch {
+	case attempt == nil:
+		return "", nil
+	case !errors.Is(attempt, ebpf.ErrNotSupported) && !errors.Is(attempt, unix.EPERM):
+		return "", fmt.Errorf("ask whether programs may write to other processes: %w", attempt)
+	case held&(1<<unix.CAP_SYS_ADMIN) == 0:
 		return "writing it takes CAP_SYS_ADMIN, which the collector does not have", nil
 	}
 	return "the kernel is locked down, as it is where Secure Boot is on, and refuses every write to another process", nil

@@ -69,6 +69,12 @@ service:
 // run starts a collector. It ends with the test at the latest.
 func run(t *testing.T, configuration string) *collector {
 	t.Helper()
+	return runBy(t, configuration, (*exec.Cmd).Start)
+}
+
+// runBy is run with a way to start it.
+func runBy(t *testing.T, configuration string, start func(*exec.Cmd) error) *collector {
+	t.Helper()
 	root, err := target.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +85,7 @@ func run(t *testing.T, configuration string) *collector {
 	}
 	c := &collector{command: exec.Command(filepath.Join(root, "dist", "otelcol-spanprobe"), "--config", file), ended: make(chan error, 1)}
 	c.command.Stdout, c.command.Stderr = &c.log, &c.log
-	if err := c.command.Start(); err != nil {
+	if err := start(c.command); err != nil {
 		t.Fatalf("start the collector that `make build` makes: %v", err)
 	}
 	go func() { c.ended <- c.command.Wait() }()

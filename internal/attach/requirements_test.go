@@ -1,0 +1,56 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+func TestWhyProgramsMayNotWriteIsTold(t *testing.T) {
+	const (
+		all          = ^uint64(0)
+		withoutAdmin = all &^ (1 << unix.CAP_SYS_ADMIN)
+	)
+	for name, c := range map[string]struct {
+		attempt error
+		held    uint64
+		refusal string // part of it; "": there is none
+		fails   bool
+	}{
+		"it was loaded": {nil, all, "", false},
+		"it was loaded, whatever the capabilities":  {nil, withoutAdmin, "", false},
+		"the helper is refused":                     {ebpf.ErrNotSupported, all, "locked down", false},
+		"the helper is refused, with more words":    {fmt.Errorf("helper: %w", ebpf.ErrNotSupported), all, "locked down", false},
+		"the program is refused":                    {unix.EPERM, all, "locked down", false},
+		"the helper is refused without privileges":  {ebpf.ErrNotSupported, withoutAdmin, "CAP_SYS_ADMIN", false},
+		"the program is refused without privileges": {fmt.Errorf("load: %w", unix.EPERM), withoutAdmin, "CAP_SYS_ADMIN", false},
+		"nobody can tell":                           {errors.New("out of memory"), all, "", true},
+		"nobody can tell, without privileges":       {unix.ENOMEM, withoutAdmin, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusal, err := refusalOfWrites(c.attempt, c.held)
+			if (err != nil) != c.fails || c.fails && !errors.Is(err, c.attempt) {
+				t.Errorf("error %v", err)
+			}
+			if (refusal == "") != (c.refusal == "") || !strings.Contains(refusal, c.refusal) {
+				t.Errorf("the refusal is %q, want one that says %q", refusal, c.refusal)
+			}
+		})
+	}
+}
+
+func TestWhatACapabilitySetHoldsIsReadFromTheStatus(t *testing.T) {
+	const admin = "Name:\tcollector\nCapPrm:\t0000000000000000\nCapEff:\t0000000000200000\nCapBnd:\tffffffffffffffff\n"
+	if held, err := effectiveCapabilities(admin); err != nil || held != 1<<unix.CAP_SYS_ADMIN {
+		t.Errorf("%#x, %v", held, err)
+	}
+	for _, status := range []string{"", "CapPrm:\t0000000000200000\n", "CapEff:\tnone\n"} {
+		if held, err := effectiveCapabilities(status); err == nil {
+			t.Errorf("%q holds %#x", status, held)
+		}
+	}
+}
