@@ -106,8 +106,9 @@ func trace(t *testing.T, peers ...*peer) *tracing.Tracer {
 	return tracer
 }
 
-// compare compares all spans of links with what is expected of them.
-func compare(t *testing.T, tracer *tracing.Tracer, list []link) {
+// compare compares all spans of links with what is expected of them. It returns how many have no
+// parent of those that may have none.
+func compare(t *testing.T, tracer *tracing.Tracer, list []link) (without int) {
 	t.Helper()
 	stats := tracer.Settle(t)
 	if n := tracing.Lost(stats); n != 0 {
@@ -117,6 +118,8 @@ func compare(t *testing.T, tracer *tracing.Tracer, list []link) {
 	for _, l := range list {
 		t.Run(l.Name, func(t *testing.T) {
 			report := forest.Compare("/"+l.Name+"/", l.wants())
+			_, spared := report.WithoutParent()
+			without += spared
 			if report.OK() {
 				t.Log(report.Summary())
 			} else {
@@ -127,6 +130,7 @@ func compare(t *testing.T, tracer *tracing.Tracer, list []link) {
 			}
 		})
 	}
+	return without
 }
 
 // connectionsOf is how many connections the requests of a link came over.
@@ -153,7 +157,7 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 					wrapped += l.Requests
 				}
 			}
-			compare(t, tracer, list)
+			expectCounted(t, tracer, compare(t, tracer, list))
 			// One end of each or both.
 			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(n) < wrapped || int(n) > 2*wrapped {
 				t.Errorf("%d requests came over connections that are wrapped, %d ends are counted", wrapped, n)

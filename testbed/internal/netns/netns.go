@@ -4,6 +4,7 @@ package netns
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,8 +13,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
+
+// device is the end of a pair, which goes with its namespace.
+const device = "spanprobe"
 
 // Namespace is a network namespace.
 type Namespace struct{ name string }
@@ -34,14 +40,50 @@ func New(t testing.TB) Namespace {
 // "10.0.0.1/24".
 func Join(t testing.TB, a, b Namespace, addressOfA, addressOfB string) {
 	t.Helper()
-	const device = "spanprobe" // which goes with its namespace
 	ip(t, "-n", a.name, "link", "add", device, "type", "veth", "peer", "name", device, "netns", b.name)
 	for _, end := range []struct {
 		Namespace
 		address string
 	}{{a, addressOfA}, {b, addressOfB}} {
-		ip(t, "-n", end.name, "address", "add", end.address, "dev", device)
 		ip(t, "-n", end.name, "link", "set", device, "up")
+		end.Add(t, end.address)
+	}
+}
+
+// Add gives the namespace's end of a pair of devices another address, which it may use at once.
+func (n Namespace) Add(t testing.TB, address string) {
+	t.Helper()
+	arguments := []string{"-n", n.name, "address", "add", address, "dev", device}
+	if strings.Contains(address, ":") {
+		arguments = append(arguments, "nodad") // which takes a second
+	}
+	ip(t, arguments...)
+}
+
+// Translate has connections that are made in the namespace to an address of IPv4 go to
+// another (DNAT), as those to a Service of Kubernetes do.
+func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
+	t.Helper()
+	if err := n.Do(func() error {
+		rules, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		table := rules.AddTable(&nftables.Table{Name: "spanprobe", Family: nftables.TableFamilyIPv4})
+		chain := rules.AddChain(&nftables.Chain{
+			Name: "output", Table: table, Type: nftables.ChainTypeNAT,
+			Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityNATDest,
+		})
+		const destination = 16 // of an address in a header of IPv4 (RFC 791)
+		rules.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: destination, Len: 4},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: from.AsSlice()},
+			&expr.Immediate{Register: 1, Data: to.AsSlice()},
+			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},
+		}})
+		return rules.Flush()
+	}); err != nil {
+		t.Fatalf("have the kernel translate addresses: %v", err)
 	}
 }
 
