@@ -8,28 +8,37 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/internal/tree"
 )
 
-// started are the ways on which goroutines start goroutines, with no context passed along.
-var started = []way{
+// descended are the ways on which goroutines start goroutines, with no context passed along.
+var descended = []way{
 	{name: "goroutine-background", calls: one},
 	{name: "fan-out-background", calls: times(50, certain), requests: 4},
 	{name: "nested-background", calls: one},
 }
 
 func TestWithTheAncestryOfGoroutinesTheirCallsHaveAParent(t *testing.T) {
-	p := start(t, newest(), engine.Config{GoroutineAncestry: true})
-	for _, side := range sides {
-		t.Run(side, func(t *testing.T) {
-			p.load(t, side, "http", started)
-			if stats := p.tracer.Settle(t); tracing.Lost(stats) != 0 {
-				t.Errorf("operations were lost: %v", stats.Lost)
-			}
-			forest := tree.New(p.tracer.Spans(), name)
-			for _, w := range started {
-				under := path(side, "http", w.name, "")
-				r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
-				t.Logf("%s: %s", w.name, r.Summary())
-				report(t, r)
+	for _, build := range builds() {
+		if !knowsStarter(build) {
+			continue
+		}
+		t.Run(called(build), func(t *testing.T) {
+			p := start(t, build, engine.Config{GoroutineAncestry: true})
+			for _, side := range sides {
+				t.Run(side, func(t *testing.T) { p.compareDescended(t, side) })
 			}
 		})
+	}
+}
+
+func (p *program) compareDescended(t *testing.T, side string) {
+	p.load(t, side, "http", descended)
+	if stats := p.tracer.Settle(t); tracing.Lost(stats) != 0 {
+		t.Errorf("operations were lost: %v", stats.Lost)
+	}
+	forest := tree.New(p.tracer.Spans(), name)
+	for _, w := range descended {
+		under := path(side, "http", w.name, "")
+		r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
+		t.Logf("%s: %s", w.name, r.Summary())
+		report(t, r)
 	}
 }

@@ -23,11 +23,18 @@ const (
 // What is kept of goroutines must neither grow with those that have ended nor stand in the way of
 // those that are started then.
 func TestAMillionGoroutinesLeaveNothingBehind(t *testing.T) {
+	for _, ancestry := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ancestry %t", ancestry), func(t *testing.T) { compareMillion(t, ancestry) })
+	}
+}
+
+func compareMillion(t *testing.T, ancestry bool) {
 	all := builds()
-	p := start(t, all[len(all)-1], engine.Config{MaxActiveSpans: maxActive})
+	p := start(t, all[len(all)-1], engine.Config{MaxActiveSpans: maxActive, GoroutineAncestry: ancestry})
 	var entries []map[string]int
 	for phase := range phases {
 		w := way{name: "multitude", calls: times(10, starter), requests: requestsOfAPhase}
+		before := p.tracer.MustStats(t)
 		side := fmt.Sprint("phase", phase)
 		p.clients[side] = p.clients["http1"]
 		p.load(t, side, "http", []way{w})
@@ -36,7 +43,11 @@ func TestAMillionGoroutinesLeaveNothingBehind(t *testing.T) {
 			t.Errorf("phase %d: %d operations were lost: %v", phase, n, stats.Lost)
 		}
 		under := path(side, "http", w.name, "")
-		switch r := tree.New(p.tracer.Spans(), name).Compare(under, w.wants(p.build, side, under, w.count())); {
+		r := tree.New(p.tracer.Spans(), name).Compare(under, w.wants(p.build, side, under, w.count()))
+		var children started
+		children.add(w, r)
+		children.expectCounted(t, p.build, before, stats)
+		switch {
 		case r.OK():
 		case t.Failed(): // and has said what that looks like
 			t.Errorf("phase %d: %s", phase, r.Summary())

@@ -75,6 +75,7 @@ func TestTheParentOfACallIsTheRequestThatItIsFor(t *testing.T) {
 // for no request too.
 func (p *program) compare(t *testing.T, side, via string) {
 	together, behind := selected(ways, side), selected(leftBehind, side)
+	before := p.tracer.MustStats(t)
 	p.Ask(t, "background")
 	p.load(t, side, via, together)
 	for _, w := range behind {
@@ -88,15 +89,42 @@ func (p *program) compare(t *testing.T, side, via string) {
 	}
 	forest := tree.New(p.tracer.Spans(), name)
 	var table strings.Builder
+	var children started
 	for _, w := range together {
 		t.Run(w.name, func(t *testing.T) {
 			under := path(side, via, w.name, "")
 			r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
 			fmt.Fprintf(&table, "%-26s %s\n", w.name, r.Summary())
 			report(t, r)
+			children.add(w, r)
 		})
 	}
+	children.expectCounted(t, p.build, before, stats)
 	t.Logf("%s, calls over %s:\n%s", side, via, &table)
+}
+
+// started is what is known of calls that are made by goroutines which requests have started.
+type started struct{ calls, without int }
+
+func (s *started) add(w way, r *tree.Report) {
+	if slices.Contains(w.calls, starter) {
+		_, without := r.WithoutParent()
+		s.calls += w.count() * len(w.calls)
+		s.without += without
+	}
+}
+
+// expectCounted expects that those without a parent were counted, and are less than half.
+func (s *started) expectCounted(t *testing.T, b target.Build, before, after engine.Stats) {
+	t.Helper()
+	if !knowsStarter(b) {
+		return // then none has one, which is no matter of doubt
+	}
+	counted := after.Degraded[engine.DegradedAmbiguousParent] - before.Degraded[engine.DegradedAmbiguousParent]
+	t.Logf("%d of %d calls of goroutines that requests have started have no parent, %d were counted", s.without, s.calls, counted)
+	if s.without > int(counted) || 2*s.without > s.calls {
+		t.Errorf("%d of %d calls of goroutines that requests have started have no parent, %d were counted", s.without, s.calls, counted)
+	}
 }
 
 // The first of some requests start what then belongs to none. As long as they last, what they have

@@ -86,6 +86,16 @@ func init() {
 
 		// On some of many that are started, and have ended when the request has.
 		"multitude": multitude,
+
+		// When many others are being answered too.
+		"held": func(ctx context.Context, r request) error {
+			<-holding.until()
+			return r.call(ctx, 0)
+		},
+		"held-background": func(_ context.Context, r request) error {
+			<-holding.until()
+			return r.call(context.Background(), 0)
+		},
 	}
 }
 
@@ -235,6 +245,39 @@ func release(ctx context.Context, r request) error {
 		return err
 	}
 	return r.call(ctx, 0)
+}
+
+// holding is what requests wait for that are held.
+var holding = hold{released: make(chan struct{})}
+
+type hold struct {
+	mu       sync.Mutex
+	held     int
+	released chan struct{}
+}
+
+func (h *hold) until() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held++
+	return h.released
+}
+
+// count returns how many wait.
+func (h *hold) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.held
+}
+
+// release lets them go on, and returns how many have waited.
+func (h *hold) release() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	close(h.released)
+	held := h.held
+	h.held, h.released = 0, make(chan struct{})
+	return held
 }
 
 // dialer makes a call over a connection that is established by another goroutine, which makes

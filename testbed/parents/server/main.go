@@ -8,7 +8,8 @@
 // The server prints the addresses that it listens on: of HTTP, of HTTP with TLS, and
 // of gRPC. The line "background" on its standard input begins what belongs to no request; "still" ends
 // it, and is answered with how many calls have been made so: by a ticker, by a refresher that
-// the first request for it has started, and by a pool's opener of connections. It ends when the input is closed.
+// the first request for it has started, and by a pool's opener of connections. "held" is answered with
+// how many requests are held, and so is "release", which lets them go on. It ends when the input is closed.
 package main
 
 import (
@@ -57,6 +58,10 @@ func main() {
 			fmt.Println(background.begin())
 		case "still":
 			fmt.Println(background.end())
+		case "held":
+			fmt.Println(holding.count())
+		case "release":
+			fmt.Println(holding.release())
 		}
 	}
 }
