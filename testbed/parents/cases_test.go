@@ -72,6 +72,7 @@ var ways = []way{
 	{name: "without-cancel", calls: one},
 	{name: "with-timeout", calls: one},
 	{name: "ten-values", calls: one},
+	{name: "thirty-values", calls: times(1, open)}, // more than are looked at
 	{name: "mixed", calls: one},
 	{name: "custom-pointer", calls: one},
 	{name: "custom-value", calls: one},

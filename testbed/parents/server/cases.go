@@ -70,7 +70,8 @@ func init() {
 		// With contexts that the goroutine says nothing about: a worker makes the call.
 		"without-cancel": func(ctx context.Context, r request) error { return inPool(jobs, withoutCancel(ctx), r) },
 		"with-timeout":   withTimeout,
-		"ten-values":     func(ctx context.Context, r request) error { return inPool(jobs, tenValues(ctx), r) },
+		"ten-values":     func(ctx context.Context, r request) error { return inPool(jobs, values(ctx, 10), r) },
+		"thirty-values":  func(ctx context.Context, r request) error { return inPool(jobs, values(ctx, 30), r) },
 		"mixed":          mixed,
 		"custom-pointer": func(ctx context.Context, r request) error { return inPool(jobs, &pointerContext{Context: ctx}, r) },
 		"custom-value":   func(ctx context.Context, r request) error { return inPool(jobs, valueContext{Context: ctx}, r) },

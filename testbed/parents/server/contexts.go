@@ -15,8 +15,8 @@ func withTimeout(ctx context.Context, r request) error {
 
 type valueKey int
 
-func tenValues(ctx context.Context) context.Context {
-	for i := 0; i < 10; i++ {
+func values(ctx context.Context, n int) context.Context {
+	for i := 0; i < n; i++ {
 		ctx = context.WithValue(ctx, valueKey(i), i)
 	}
 	return ctx
