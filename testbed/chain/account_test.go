@@ -73,27 +73,9 @@ func (a *account) sum(of func(stepAccount) int) (n int) {
 	return n
 }
 
-// of is the request of a span, by itself or by its trace.
-func (a *account) of(s *span) int32 {
-	if s.request != unknownID {
-		return s.request
-	}
-	for _, other := range a.byTrace[s.trace] {
-		if other.request != unknownID {
-			return other.request
-		}
-	}
-	return unknownID
-}
-
-// mayBeCut tells whether a span is of a request that was not answered well, as far as it
-// is known which one that is.
-func (a *account) mayBeCut(s *span) bool {
-	request := a.of(s)
-	if request == unknownID {
-		return slices.Contains(a.answered, false)
-	}
-	return int(request) >= len(a.answered) || !a.answered[request]
+// isCut tells whether a span is of a request that was not answered well.
+func (a *account) isCut(s *span) bool {
+	return int(s.request) >= len(a.answered) || !a.answered[s.request]
 }
 
 // judge tells whether the parent of a span is the right one.
@@ -116,7 +98,7 @@ func (a *account) judge(s *span) bool {
 	}
 	parent := a.byID[s.parent]
 	switch {
-	case s.parent.IsEmpty() && a.mayBeCut(s):
+	case s.parent.IsEmpty() && a.isCut(s):
 		to.cutOff++
 	case s.parent.IsEmpty():
 		to.orphans++
@@ -126,8 +108,7 @@ func (a *account) judge(s *span) bool {
 	case parent.trace != s.trace:
 		to.misplaced++
 		a.show("it is in another trace than its parent", s, parent)
-	case parent.step != s.step-1, s.step > firstOfMessages && parent.message != s.message,
-		parent.request != unknownID && s.request != unknownID && parent.request != s.request:
+	case parent.step != s.step-1, s.step > firstOfMessages && parent.message != s.message, parent.request != s.request:
 		to.misplaced++
 		a.show("it has a wrong parent", s, parent)
 	default:
@@ -146,38 +127,24 @@ func (a *account) judgeTraces() {
 		}
 	}
 	found := make([][]int, len(a.answered)) // how many spans of each step a request has
-	nobodys := make([]int, len(steps))      // spans that do not tell which request they are of
 	for trace, its := range a.byTrace {
-		request, mixed, rooted := int32(unknownID), false, false
+		request, mixed, rooted := its[0].request, false, false
 		for _, s := range its {
 			rooted = rooted || s.parent.IsEmpty()
-			switch {
-			case s.request == unknownID:
-			case request == unknownID:
-				request = s.request
-			case request != s.request:
-				mixed = true
+			mixed = mixed || s.request != request
+			if int(s.request) < len(found) {
+				if found[s.request] == nil {
+					found[s.request] = make([]int, len(steps))
+				}
+				found[s.request][s.step]++
 			}
 		}
 		if mixed {
 			a.mixed++
 			a.show("its trace has spans of more than one request", its[0])
-			request = unknownID
-		}
-		if whole, ok := traceOf[request]; ok && whole != trace && !rooted {
+		} else if whole, ok := traceOf[request]; ok && whole != trace && !rooted {
 			a.torn++
 			a.show("its trace is not that of its request", its[0])
-		}
-		for _, s := range its {
-			switch of := max(s.request, request); {
-			case of == unknownID:
-				nobodys[s.step]++
-			case int(of) < len(found):
-				if found[of] == nil {
-					found[of] = make([]int, len(steps))
-				}
-				found[of][s.step]++
-			}
 		}
 		if !mixed && isComplete(its) {
 			a.complete++
@@ -197,9 +164,6 @@ func (a *account) judgeTraces() {
 			a.steps[i].missing += max(wanted(i)-n, 0)
 			a.repeated += max(n-wanted(i), 0)
 		}
-	}
-	for i, n := range nobodys {
-		a.steps[i].missing = max(a.steps[i].missing-n, 0)
 	}
 }
 
@@ -236,7 +200,7 @@ func (a *account) show(what string, s *span, more ...*span) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", a.title(s), what)
 	if s.step > 0 {
-		fmt.Fprintf(&b, "    parent wanted: %s, request %d\n", steps[s.step-1], a.of(s))
+		fmt.Fprintf(&b, "    parent wanted: %s, request %d\n", steps[s.step-1], s.request)
 	}
 	switch parent := a.byID[s.parent]; {
 	case parent != nil:
@@ -257,10 +221,7 @@ func (a *account) show(what string, s *span, more ...*span) {
 }
 
 func (a *account) title(s *span) string {
-	text := steps[s.step].String()
-	if s.request != unknownID {
-		text += fmt.Sprintf(", request %d", s.request)
-	}
+	text := fmt.Sprintf("%s, request %d", steps[s.step], s.request)
 	if s.step >= firstOfMessages {
 		text += fmt.Sprintf(", message %d", s.message)
 	}
@@ -269,11 +230,7 @@ func (a *account) title(s *span) string {
 
 // String is what a step is called.
 func (s step) String() string {
-	what := s.path + "{id}"
-	if s.path == "" {
-		what = s.name
-	}
-	return fmt.Sprintf("%s %s of %s", strings.ToUpper(s.kind.String()), what, s.service)
+	return fmt.Sprintf("%s %s{id} of %s", strings.ToUpper(s.kind.String()), s.path, s.service)
 }
 
 // draw writes a trace as a tree.

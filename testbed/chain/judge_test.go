@@ -26,9 +26,6 @@ func whole(requests int) []span {
 		}
 		add := func(step, message int, parent pcommon.SpanID) pcommon.SpanID {
 			s := span{trace: trace, id: newID(), parent: parent, step: int8(step), message: int8(message), request: int32(request)}
-			if steps[step].path == "" {
-				s.request = unknownID
-			}
 			all = append(all, s)
 			return s.id
 		}
@@ -79,7 +76,7 @@ func TestTheAccountFindsWhatIsWrong(t *testing.T) {
 			},
 			func(a *account) int { return a.steps[4].misplaced },
 		},
-		"two requests have changed places from a call without an id on": {
+		"two requests have changed places from a call on": {
 			func(all []span) []span {
 				one, two := find(all, 1, 3), find(all, 2, 3)
 				one.parent, two.parent = two.parent, one.parent

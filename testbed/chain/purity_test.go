@@ -31,8 +31,12 @@ func TestServicesThatAreRestartedGiveNoWrongParent(t *testing.T) {
 	c := start(t, where{}, false)
 	answered := c.load(t, *requests, func() { c.restart(t, 2) }, func() { c.restart(t, 4) })
 	a := c.account(t, answered)
-	if missing, lost := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t); missing > lost {
+	missing, lost := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t)
+	if missing > lost {
 		t.Errorf("%d spans of requests that were answered well are missing, %d were counted as lost", missing, lost)
+	}
+	if dangling := a.sum(func(s stepAccount) int { return s.dangling }); dangling > lost*messages {
+		t.Errorf("%d spans have a parent that did not come, although only %d were lost", dangling, lost)
 	}
 }
 

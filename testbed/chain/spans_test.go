@@ -16,7 +16,7 @@ import (
 type step struct {
 	service string
 	kind    ptrace.SpanKind
-	name    string // of the span; "": that of its path, which is no gRPC method
+	name    string // of the span; "": that of its path, which is a gRPC method
 	path    string // what is before the id
 }
 
@@ -28,8 +28,8 @@ var (
 	// steps are in order: the parent of each is the one before.
 	steps = []step{
 		{"hop1", server, "GET", "/hop1/"},
-		{"hop1", client, "chain.Hops/Unary", ""}, // there is no id in it
-		{"hop2", server, "chain.Hops/Unary", ""},
+		{"hop1", client, "", "/hop2/"},
+		{"hop2", server, "", "/hop2/"},
 		{"hop2", client, "GET", "/hop3/"},
 		{"hop3", server, "GET", "/hop3/"},
 		{"hop3", client, "GET", "/hop4/"},
@@ -41,10 +41,7 @@ var (
 	}
 )
 
-const (
-	firstOfMessages = 9
-	unknownID       = -1
-)
+const firstOfMessages = 9
 
 // span is what is kept of one: there are more than a million.
 type span struct {
@@ -52,8 +49,8 @@ type span struct {
 	id, parent pcommon.SpanID
 	step       int8
 	message    int8
-	request    int32 // unknownID: it does not tell
-	right      bool  // its parent, when that was judged
+	request    int32
+	right      bool // its parent, when that was judged
 }
 
 // spans are those that came out.
@@ -91,7 +88,7 @@ func (s *spans) consume(_ context.Context, traces ptrace.Traces) error {
 
 // placed finds out which step of which request a span is.
 func placed(service string, came ptrace.Span) (span, error) {
-	one := span{trace: came.TraceID(), id: came.SpanID(), parent: came.ParentSpanID(), request: unknownID}
+	one := span{trace: came.TraceID(), id: came.SpanID(), parent: came.ParentSpanID()}
 	path := pathOf(came.Attributes())
 	for i, s := range steps {
 		if s.service != service || s.kind != came.Kind() || !strings.HasPrefix(path, s.path) {
@@ -101,9 +98,6 @@ func placed(service string, came ptrace.Span) (span, error) {
 			continue
 		}
 		one.step = int8(i)
-		if s.path == "" {
-			return one, nil
-		}
 		id, message, ofMessage := strings.Cut(strings.TrimPrefix(path, s.path), "/")
 		request, err := strconv.ParseInt(id, 10, 32)
 		if err != nil || ofMessage != (i >= firstOfMessages) {

@@ -23,19 +23,17 @@ func id(path string) string {
 	return parts[len(parts)-1]
 }
 
-// hops is the service of the second one, as protoc would have it made.
-var hops = grpc.ServiceDesc{
-	ServiceName: "chain.Hops",
-	HandlerType: (*interface{})(nil),
-	Methods:     []grpc.MethodDesc{{MethodName: "Unary", Handler: answerUnary}},
-}
-
-func answerUnary(_ interface{}, ctx context.Context, decode func(interface{}) error, _ grpc.UnaryServerInterceptor) (interface{}, error) { //nolint:revive // grpc.MethodDesc wants the context second
+// answerUnary answers a call of a method that has the id in it.
+func answerUnary(_ interface{}, s grpc.ServerStream) error {
 	message := new(wrapperspb.StringValue)
-	if err := decode(message); err != nil {
-		return nil, err
+	if err := s.RecvMsg(message); err != nil {
+		return err
 	}
-	return message, get("https", "hop3")(ctx, message.GetValue())
+	method, _ := grpc.MethodFromServerStream(s)
+	if err := get("https", "hop3")(s.Context(), id(method)); err != nil {
+		return err
+	}
+	return s.SendMsg(message)
 }
 
 // answerMessages makes a call for each message of a stream.
@@ -82,7 +80,7 @@ func callUnary(ctx context.Context, id string) error {
 		return err
 	}
 	defer done()
-	return c.Invoke(ctx, "/chain.Hops/Unary", wrapperspb.String(id), new(wrapperspb.StringValue))
+	return c.Invoke(ctx, "/hop2/"+id, wrapperspb.String(id), new(wrapperspb.StringValue))
 }
 
 // messages is how many a stream has.
