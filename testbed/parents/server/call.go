@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -45,6 +47,21 @@ func call(ctx context.Context, via, name string) error {
 		return grpcClient.Invoke(ctx, name, wrapperspb.String("a message"), new(wrapperspb.StringValue))
 	}
 	return get(ctx, httpClient, name)
+}
+
+// proxy passes requests on, with their headers, as calls of theirs.
+func proxy() http.Handler {
+	called, err := url.Parse(httpURL)
+	if err != nil {
+		panic(err)
+	}
+	return &httputil.ReverseProxy{
+		Director: func(r *http.Request) {
+			r.URL.Scheme, r.URL.Host = called.Scheme, called.Host
+			r.URL.Path = request{path: r.URL.Path}.name(0)
+		},
+		Transport: httpClient.Transport,
+	}
 }
 
 func get(ctx context.Context, client *http.Client, name string) error {

@@ -44,6 +44,8 @@ func main() {
 	mux.Handle("/http1/grpc/timeout-handler/", timeoutHandler)
 	mux.Handle("/http2/http/timeout-handler/", timeoutHandler)
 	mux.Handle("/http2/grpc/timeout-handler/", timeoutHandler)
+	mux.Handle("/http1/http/proxied/", proxy())
+	mux.Handle("/http2/http/proxied/", proxy())
 	server := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { log.Fatal(server.Serve(plain)) }()
 	go func() { log.Fatal(server.ServeTLS(secure, *certificate, *key)) }()
