@@ -24,12 +24,8 @@ type hop struct {
 	status   string
 }
 
-func (h hop) outcomes() []outcome {
-	return []outcome{
-		{h.from, ptrace.SpanKindClient, h.client, h.status},
-		{h.to, ptrace.SpanKindServer, h.server, h.status},
-	}
-}
+func (h hop) calls() outcome  { return outcome{h.from, ptrace.SpanKindClient, h.client, h.status} }
+func (h hop) serves() outcome { return outcome{h.to, ptrace.SpanKindServer, h.server, h.status} }
 
 func overHTTP(from, to, method, route string, status int) hop {
 	return hop{from, to, method, method + " " + route, strconv.Itoa(status)}

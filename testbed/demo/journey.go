@@ -114,6 +114,12 @@ func (e exchange) check(trace ptrace.Traces) error {
 	case took <= 0 || took > e.took:
 		return fmt.Errorf("the server span took %v, where its client waited for %v", took, e.took)
 	}
+	if got, want := shapeOf(trace, span), e.shape(); got != want {
+		return fmt.Errorf("the trace is not the tree of what the request led to, which is\n%sbut\n%s", want, got)
+	}
+	if got, want := trace.SpanCount(), len(e.nodes()); got != want {
+		return fmt.Errorf("the trace holds %d spans, not the %d that the request led to", got, want)
+	}
 	return nil
 }
 
@@ -169,8 +175,8 @@ func statusOf(span ptrace.Span) string {
 func (j *journey) due() map[outcome]int {
 	counts := map[outcome]int{}
 	for _, e := range j.exchanges {
-		for _, o := range e.outcomes() {
-			counts[o]++
+		for _, n := range e.nodes() {
+			counts[n.outcome]++
 		}
 	}
 	return counts

@@ -78,7 +78,7 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 	j.writeTable(&table, 80)
 	all := 0
 	for _, e := range j.exchanges {
-		all += len(e.outcomes())
+		all += len(e.nodes())
 	}
 	if want := fmt.Sprintf("%d %5[1]d\n", all); !strings.HasSuffix(table.String(), want) {
 		t.Errorf("the table does not end with %q:\n%s", want, &table)
@@ -112,7 +112,7 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 
 func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 	sent := exchange{
-		call:   call{method: "GET", target: "/checkout?cart=a", route: "/checkout", status: 200},
+		call:   call{method: "GET", target: "/checkout?cart=a", route: "/checkout", status: 200, hops: ordered(2)},
 		sent:   time.Now(),
 		took:   20 * time.Millisecond,
 		trace:  [16]byte{1},
@@ -131,36 +131,69 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 		"longer than the call": func(s ptrace.Span) { s.SetEndTimestamp(s.StartTimestamp() + pcommon.Timestamp(time.Second)) },
 	} {
 		trace := traced([]exchange{sent})
-		spoil(trace.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0))
+		spoil(nth(trace, 0))
+		if err := sent.check(trace); err == nil {
+			t.Errorf("%s: the trace passes for a right one", name)
+		}
+	}
+	for name, spoil := range map[string]func(ptrace.Traces){
+		"a call without a parent":     func(t ptrace.Traces) { nth(t, 3).SetParentSpanID(pcommon.SpanID{}) },
+		"a call of another's request": func(t ptrace.Traces) { nth(t, 3).SetParentSpanID(nth(t, 6).SpanID()) },
+		"a request of another's call": func(t ptrace.Traces) { nth(t, 10).SetParentSpanID(nth(t, 1).SpanID()) },
+		"a request below itself":      func(t ptrace.Traces) { nth(t, 2).SetParentSpanID(nth(t, 4).SpanID()) },
+		"a call that failed":          func(t ptrace.Traces) { nth(t, 9).Attributes().PutStr("rpc.response.status_code", "ABORTED") },
+		"a span that is missing": func(t ptrace.Traces) {
+			last := t.ResourceSpans().Len() - 1
+			t.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { last--; return last < 0 })
+		},
+		"a span that is there twice": func(t ptrace.Traces) { nth(t, 14).CopyTo(appended(t)) },
+		"a span of somebody else":    func(t ptrace.Traces) { appended(t).SetSpanID(pcommon.SpanID{9}) },
+	} {
+		trace := traced([]exchange{sent})
+		spoil(trace)
 		if err := sent.check(trace); err == nil {
 			t.Errorf("%s: the trace passes for a right one", name)
 		}
 	}
 }
 
-// traced is what a receiver would make of exchanges: the first span of each is
-// the child of the request's parent, the others are traces of their own.
+func appended(traces ptrace.Traces) ptrace.Span {
+	return traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+}
+
+// nth is a span that traced made, each of which has a resource of its own.
+func nth(traces ptrace.Traces, n int) ptrace.Span {
+	return traces.ResourceSpans().At(n).ScopeSpans().At(0).Spans().At(0)
+}
+
+// traced is what a receiver would make of exchanges: a trace of each, below the request's
+// parent if it has one.
 func traced(exchanges []exchange) ptrace.Traces {
 	traces := ptrace.NewTraces()
 	for i, e := range exchanges {
-		for n, o := range e.outcomes() {
+		trace, id := e.trace, func(n int) pcommon.SpanID { return pcommon.SpanID{1, byte(i), byte(n)} }
+		if trace == [16]byte{} {
+			trace = [16]byte{0xff, byte(i)}
+		}
+		for n, due := range e.nodes() {
 			resource := traces.ResourceSpans().AppendEmpty()
-			resource.Resource().Attributes().PutStr("service.name", o.service)
+			resource.Resource().Attributes().PutStr("service.name", due.service)
 			span := resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
-			span.SetTraceID([16]byte{0xff, byte(i), byte(n)})
-			if n == 0 && e.parent != [8]byte{} {
-				span.SetTraceID(e.trace)
+			span.SetTraceID(trace)
+			span.SetSpanID(id(n))
+			if due.parent == none {
 				span.SetParentSpanID(e.parent)
+			} else {
+				span.SetParentSpanID(id(due.parent))
 			}
-			span.SetSpanID([8]byte{1, byte(i), byte(n)})
-			span.SetKind(o.kind)
-			span.SetName(o.name)
+			span.SetKind(due.kind)
+			span.SetName(due.name)
 			span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.sent))
 			span.SetEndTimestamp(pcommon.NewTimestampFromTime(e.sent.Add(e.took / 2)))
-			if code, err := strconv.ParseInt(o.status, 10, 64); err == nil {
+			if code, err := strconv.ParseInt(due.status, 10, 64); err == nil {
 				span.Attributes().PutInt("http.response.status_code", code)
 			} else {
-				span.Attributes().PutStr("rpc.response.status_code", o.status)
+				span.Attributes().PutStr("rpc.response.status_code", due.status)
 			}
 		}
 	}

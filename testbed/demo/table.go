@@ -86,12 +86,7 @@ func fold(words []string, width int) []string {
 	return lines
 }
 
-// extent says how much of what the drawn request led to is in its trace.
+// extent says how much is in the trace of the drawn request.
 func (j *journey) extent() string {
-	due, drawn := len(j.last().outcomes()), j.trace.SpanCount()
-	if drawn == due {
-		return fmt.Sprintf("  This trace holds all %d spans that the request led to.", due)
-	}
-	return fmt.Sprintf("  This trace holds %d of the %d spans that the request led to. The others are in\n"+
-		"  Jaeger, too, as traces of their own.", drawn, due)
+	return fmt.Sprintf("  This trace holds all %d spans that the request led to.", j.trace.SpanCount())
 }

@@ -51,17 +51,30 @@ func TestTheTableHasARowForEachNameOfASpan(t *testing.T) {
 	}
 }
 
-func TestTheDemoSaysHowMuchOfARequestIsInItsTrace(t *testing.T) {
-	one := exchange{call: call{method: "GET", route: "/checkout", status: 200, hops: ordered(2)}}
-	j := journey{exchanges: []exchange{one}}
-	j.trace = traced([]exchange{one})
-	if got := j.extent(); !strings.Contains(got, "holds all 15 spans") {
-		t.Errorf("of a whole trace it says %q", got)
+func TestACallLeadsToATree(t *testing.T) {
+	want := `storefront Server "GET /checkout", status 200
+  storefront Client "GET", status 200
+    catalogue Server "GET /products/{id}", status 200
+      catalogue Client "shop.v1.Inventory/GetStock", status OK
+        inventory Server "shop.v1.Inventory/GetStock", status OK
+  storefront Client "GET", status 200
+    catalogue Server "GET /products/{id}", status 200
+      catalogue Client "shop.v1.Inventory/GetStock", status OK
+        inventory Server "shop.v1.Inventory/GetStock", status OK
+  storefront Client "shop.v1.Checkout/PlaceOrder", status OK
+    checkout Server "shop.v1.Checkout/PlaceOrder", status OK
+      checkout Client "POST", status 201
+        payments Server "POST /charges", status 201
+      checkout Client "shop.v1.Inventory/Reserve", status OK
+        inventory Server "shop.v1.Inventory/Reserve", status OK
+`
+	one := call{method: "GET", route: "/checkout", status: 200, hops: ordered(2)}
+	if diff := cmp.Diff(want, one.shape()); diff != "" {
+		t.Errorf("the tree (-want +got):\n%s", diff)
 	}
-	one.hops = nil
-	j.trace = traced([]exchange{one})
-	if got := j.extent(); !strings.Contains(got, "holds 1 of the 15 spans") {
-		t.Errorf("of a trace of one span it says %q", got)
+	j := journey{trace: traced([]exchange{{call: one}})}
+	if got := j.extent(); !strings.Contains(got, "holds all 15 spans") {
+		t.Errorf("of its trace it says %q", got)
 	}
 }
 

@@ -30,11 +30,22 @@ func (c call) spanName() string {
 	return c.method + " " + c.route
 }
 
-// outcomes are the spans that the call leads to, in all services.
-func (c call) outcomes() []outcome {
-	all := []outcome{{entry, ptrace.SpanKindServer, c.spanName(), strconv.Itoa(c.status)}}
+// node is a span that a call leads to.
+type node struct {
+	outcome
+	parent int // which of the call's nodes; none for the first, whose parent is the call itself
+}
+
+const none = -1
+
+// nodes are the spans that the call leads to, in all services. What a service calls is for the
+// request that came to it last.
+func (c call) nodes() []node {
+	all := []node{{outcome{entry, ptrace.SpanKindServer, c.spanName(), strconv.Itoa(c.status)}, none}}
+	last := map[string]int{entry: 0}
 	for _, h := range c.hops {
-		all = append(all, h.outcomes()...)
+		all = append(all, node{h.calls(), last[h.from]}, node{h.serves(), len(all)})
+		last[h.to] = len(all) - 1
 	}
 	return all
 }

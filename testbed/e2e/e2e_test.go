@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/spanprobe/spanprobe/testbed/internal/sink"
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
 )
@@ -150,9 +152,46 @@ func TestTheDemoDrawsATraceThatItReadBackFromJaeger(t *testing.T) {
 	if err := demo.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, output.String())
 	}
-	for _, want := range []string{"storefront  GET /checkout", "checkout   Server", "catalogue  Server", "payments   Server", "inventory  Server"} {
+	if diff := cmp.Diff(checkoutTree, drawnTree(output.String())); diff != "" {
+		t.Errorf("the tree that is drawn (-want +got):\n%s\nof\n%s", diff, output.String())
+	}
+	for _, want := range []string{"checkout   Server", "catalogue  Server", "payments   Server", "inventory  Server", "holds all 15 spans"} {
 		if !strings.Contains(output.String(), want) {
 			t.Errorf("the demo does not show %q:\n%s", want, output.String())
 		}
 	}
+}
+
+// checkoutTree is what a cart of two products leads to when it is checked out.
+const checkoutTree = `storefront  GET /checkout
+storefront  └ GET
+catalogue     └ GET /products/{id}
+catalogue       └ shop.v1.Inventory/GetStock
+inventory         └ shop.v1.Inventory/GetStock
+storefront  └ GET
+catalogue     └ GET /products/{id}
+catalogue       └ shop.v1.Inventory/GetStock
+inventory         └ shop.v1.Inventory/GetStock
+storefront  └ shop.v1.Checkout/PlaceOrder
+checkout      └ shop.v1.Checkout/PlaceOrder
+checkout        └ shop.v1.Inventory/Reserve
+inventory         └ shop.v1.Inventory/Reserve
+checkout        └ POST
+payments          └ POST /charges
+`
+
+// drawnTree is the column of spans in the demo's drawing, without their attributes, which are
+// further in.
+func drawnTree(output string) string {
+	_, drawing, _ := strings.Cut(output, "\nservice     span ")
+	header, rows, _ := strings.Cut(drawing, "\n")
+	before, _, _ := strings.Cut(header, "0") // where the bars begin
+	width := len("service     span ") + len(before)
+	var b strings.Builder
+	for line := range strings.Lines(rows) {
+		if runes := []rune(line); runes[0] != ' ' && len(runes) > width {
+			b.WriteString(strings.TrimRight(string(runes[:width]), " ") + "\n")
+		}
+	}
+	return b.String()
 }
