@@ -13,7 +13,11 @@ import (
 	"sync"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
+	"github.com/spanprobe/spanprobe/testbed/internal/tree"
 )
 
 const proxyConfiguration = `{
@@ -72,6 +76,45 @@ func TestAProxyHasASpanOfEachEndOfARequest(t *testing.T) {
 	}
 	wg.Wait()
 	expect(t, tracer, want...)
+	expectEachCallOfARequest(t, tracer.Spans())
+}
+
+// expectEachCallOfARequest expects that each request that was passed on has the one call to its path, and
+// that others have none.
+func expectEachCallOfARequest(t *testing.T, spans []tracing.Span) {
+	t.Helper()
+	served, calls := map[pcommon.SpanID]tracing.Span{}, map[pcommon.SpanID]int{}
+	for _, s := range spans {
+		if s.Kind() == ptrace.SpanKindServer {
+			served[s.SpanID()] = s
+		}
+	}
+	for _, s := range spans {
+		if s.Kind() != ptrace.SpanKindClient {
+			continue
+		}
+		request, ok := served[s.ParentSpanID()]
+		if !ok {
+			t.Errorf("%s has no request for a parent", tree.Target(s))
+			continue
+		}
+		_, path, _ := strings.Cut(tree.Target(s), " ")
+		if tree.Target(request) != tree.Served(path) || request.TraceID() != s.TraceID() || request.EndTimestamp() < s.EndTimestamp() {
+			t.Errorf("%s from %v to %v in trace %s is the child of %s from %v to %v in trace %s",
+				tree.Target(s), s.StartTimestamp(), s.EndTimestamp(), s.TraceID(),
+				tree.Target(request), request.StartTimestamp(), request.EndTimestamp(), request.TraceID())
+		}
+		calls[request.SpanID()]++
+	}
+	for id, s := range served {
+		wanted := 1
+		if tree.Target(s) == tree.Served("/") {
+			wanted = 0
+		}
+		if calls[id] != wanted {
+			t.Errorf("%s has %d calls", tree.Target(s), calls[id])
+		}
+	}
 }
 
 // httpServed is the SERVER span of a GET over HTTP/1.1, by Go's client.
