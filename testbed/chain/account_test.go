@@ -7,11 +7,14 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/spanprobe/spanprobe/testbed/internal/tree"
 )
 
 // account compares the spans of the chain with the requests that have passed it.
 type account struct {
 	answered []bool
+	own      bool // the third service says itself whose child its call is
 	all      []span
 	byID     map[pcommon.SpanID]*span
 	byTrace  map[pcommon.TraceID][]*span
@@ -40,9 +43,9 @@ type stepAccount struct {
 // what is wrong with one is wrong behind it.
 const examplesShown = 4
 
-func newAccount(all []span, answered []bool) *account {
+func newAccount(all []span, answered []bool, own bool) *account {
 	a := &account{
-		answered: answered, all: all, steps: make([]stepAccount, len(steps)), examples: map[int8]string{},
+		answered: answered, own: own, all: all, steps: make([]stepAccount, len(steps)), examples: map[int8]string{},
 		byID: make(map[pcommon.SpanID]*span, len(all)), byTrace: make(map[pcommon.TraceID][]*span, len(answered)),
 	}
 	for i := range all {
@@ -78,18 +81,45 @@ func (a *account) isCut(s *span) bool {
 	return int(s.request) >= len(a.answered) || !a.answered[s.request]
 }
 
+// sent is the parent that a span has from elsewhere, if it is the first of a trace.
+func (a *account) sent(s *span) (parent tree.Remote, sent, first bool) {
+	switch {
+	case s.step == 0:
+		parent, sent = remote(int(s.request))
+		return parent, sent, true
+	case a.own && s.step == ownCall+1:
+		return own(int(s.request)), true, true
+	}
+	return tree.Remote{}, false, false
+}
+
+// section is which of a request's traces a span belongs to.
+func (a *account) section(s *span) int {
+	if a.own && s.step > ownCall {
+		return 1
+	}
+	return 0
+}
+
+// traces is how many a request has.
+func (a *account) traces() int {
+	if a.own {
+		return 2
+	}
+	return 1
+}
+
 // judge tells whether the parent of a span is the right one.
 func (a *account) judge(s *span) bool {
 	to := &a.steps[s.step]
-	if s.step == 0 {
-		parent, sent := remote(int(s.request))
+	if parent, sent, first := a.sent(s); first {
 		switch {
 		case !sent && s.parent.IsEmpty(), sent && s.parent.String() == parent.Span && s.trace.String() == parent.Trace:
 			to.right++
 			return true
 		case sent && s.parent.IsEmpty():
 			to.orphans++
-			a.show("the parent that the client has sent is missing", s)
+			a.show("the parent that it was sent with is missing", s)
 		default:
 			to.misplaced++
 			a.show("it has a parent that nobody has sent", s)
@@ -120,18 +150,23 @@ func (a *account) judge(s *span) bool {
 
 // judgeTraces looks at which requests are in which traces, and what they lack.
 func (a *account) judgeTraces() {
-	traceOf := map[int32]pcommon.TraceID{} // where the first span of a request is
+	type part struct {
+		request int32
+		section int
+	}
+	partOf := func(s *span) part { return part{s.request, a.section(s)} }
+	traceOf := map[part]pcommon.TraceID{} // where the first span is
 	for i := range a.all {
-		if s := &a.all[i]; s.step == 0 {
-			traceOf[s.request] = s.trace
+		if _, _, first := a.sent(&a.all[i]); first {
+			traceOf[partOf(&a.all[i])] = a.all[i].trace
 		}
 	}
 	found := make([][]int, len(a.answered)) // how many spans of each step a request has
 	for trace, its := range a.byTrace {
-		request, mixed, rooted := its[0].request, false, false
+		of, mixed, rooted := partOf(its[0]), false, false
 		for _, s := range its {
 			rooted = rooted || s.parent.IsEmpty()
-			mixed = mixed || s.request != request
+			mixed = mixed || partOf(s) != of
 			if int(s.request) < len(found) {
 				if found[s.request] == nil {
 					found[s.request] = make([]int, len(steps))
@@ -141,12 +176,12 @@ func (a *account) judgeTraces() {
 		}
 		if mixed {
 			a.mixed++
-			a.show("its trace has spans of more than one request", its[0])
-		} else if whole, ok := traceOf[request]; ok && whole != trace && !rooted {
+			a.show("its trace has spans of more than one", its[0])
+		} else if whole, ok := traceOf[of]; ok && whole != trace && !rooted {
 			a.torn++
 			a.show("its trace is not that of its request", its[0])
 		}
-		if !mixed && isComplete(its) {
+		if !mixed && a.isComplete(its) {
 			a.complete++
 		}
 	}
@@ -160,23 +195,26 @@ func (a *account) judgeTraces() {
 				a.steps[i].cut += n
 				continue
 			}
-			a.steps[i].wanted += wanted(i)
-			a.steps[i].missing += max(wanted(i)-n, 0)
-			a.repeated += max(n-wanted(i), 0)
+			a.steps[i].wanted += a.wanted(i)
+			a.steps[i].missing += max(a.wanted(i)-n, 0)
+			a.repeated += max(n-a.wanted(i), 0)
 		}
 	}
 }
 
 // wanted is how many spans a request has of a step.
-func wanted(step int) int {
-	if step >= firstOfMessages {
+func (a *account) wanted(step int) int {
+	switch {
+	case step >= firstOfMessages:
 		return messages
+	case a.own && step == ownCall:
+		return 0
 	}
 	return 1
 }
 
 // isComplete tells whether a trace is the whole tree, and nothing else.
-func isComplete(its []*span) bool {
+func (a *account) isComplete(its []*span) bool {
 	type place struct{ step, message int8 }
 	seen := map[place]bool{}
 	for _, s := range its {
@@ -187,7 +225,9 @@ func isComplete(its []*span) bool {
 	}
 	whole := 0
 	for i := range steps {
-		whole += wanted(i)
+		if a.section(&span{step: int8(i)}) == a.section(its[0]) {
+			whole += a.wanted(i)
+		}
 	}
 	return len(its) == whole && len(seen) == whole
 }
@@ -260,7 +300,7 @@ func (a *account) draw(b *strings.Builder, trace pcommon.TraceID) {
 // String is a table of the steps, with examples of what is wrong.
 func (a *account) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d spans in %d traces, of which %d are the whole tree of a request; %d traces are mixed, %d are torn off, %d spans are there twice\n",
+	fmt.Fprintf(&b, "%d spans in %d traces, of which %d are the whole tree of what they are of; %d traces are mixed, %d are torn off, %d spans are there twice\n",
 		len(a.all), len(a.byTrace), a.complete, a.mixed, a.torn, a.repeated)
 	fmt.Fprintf(&b, "%-32s %8s %8s %8s %8s %8s %8s %8s %8s\n", "step", "wanted", "missing", "right", "orphans", "wrong", "dangling", "cut", "cut off")
 	for i, s := range a.steps {

@@ -53,10 +53,16 @@ type chain struct {
 	executables [services]string
 	arguments   [services][]string
 	running     [services]*target.Server
-	close       bool // a connection for each request
+	form        form
 
 	places []netns.Namespace // where they are, in turn; none: where the test is
 	hosts  []string
+}
+
+// form is how requests pass the chain.
+type form struct {
+	close bool // a connection for each
+	own   bool // the third service says itself whose child its call is
 }
 
 // where says in which namespaces the services are, and their addresses there.
@@ -66,9 +72,9 @@ type where struct {
 }
 
 // start starts all services and traces them, each as a service of its own.
-func start(t *testing.T, w where, perRequest bool) *chain {
+func start(t *testing.T, w where, f form) *chain {
 	t.Helper()
-	c := &chain{spans: newSpans(), close: perRequest, places: w.places, hosts: w.hosts}
+	c := &chain{spans: newSpans(), form: f, places: w.places, hosts: w.hosts}
 	certificate, key := target.Certificate(t)
 	folder := t.TempDir()
 	config := engine.Config{RingBufferSize: 64 << 20}
@@ -79,7 +85,7 @@ func start(t *testing.T, w where, perRequest bool) *chain {
 	}
 	for i := services - 1; i >= 0; i-- {
 		c.arguments[i] = []string{
-			"-hop", fmt.Sprint(i + 1), "-cert", certificate, "-key", key, fmt.Sprintf("-close=%t", perRequest),
+			"-hop", fmt.Sprint(i + 1), "-cert", certificate, "-key", key, fmt.Sprintf("-close=%t", f.close), fmt.Sprintf("-own=%t", f.own && i == 2),
 			"-listen", net.JoinHostPort(c.host(i), "0"),
 		}
 		if i+1 < services {

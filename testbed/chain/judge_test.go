@@ -10,7 +10,7 @@ import (
 )
 
 // whole are the spans of so many requests, as they should be.
-func whole(requests int) []span {
+func whole(requests int, ownOfThird bool) []span {
 	var all []span
 	next := uint64(1 << 32)
 	newID := func() (id pcommon.SpanID) {
@@ -30,6 +30,12 @@ func whole(requests int) []span {
 			return s.id
 		}
 		for step := range firstOfMessages {
+			if ownOfThird && step == ownCall {
+				sent := own(request)
+				mustDecode(trace[:], sent.Trace)
+				mustDecode(parent[:], sent.Span)
+				continue
+			}
 			parent = add(step, 0, parent)
 		}
 		for message := range messages {
@@ -56,9 +62,31 @@ func find(all []span, request int32, step int8) *span {
 }
 
 func TestTheAccountOfWholeTracesIsClean(t *testing.T) {
-	a := newAccount(whole(8), answeredWell)
-	if a.wrong() != 0 || a.complete != 8 || a.sum(func(s stepAccount) int { return s.missing + s.orphans + s.dangling }) != 0 {
-		t.Error(a)
+	for ownOfThird, traces := range map[bool]int{false: 8, true: 16} {
+		a := newAccount(whole(8, ownOfThird), answeredWell, ownOfThird)
+		if a.wrong() != 0 || a.complete != traces || a.sum(func(s stepAccount) int { return s.missing + s.orphans + s.dangling }) != 0 {
+			t.Error(a)
+		}
+	}
+}
+
+// The request behind a call that the program has a span of itself.
+func TestTheAccountFindsWhatIsWrongBehindASpanOfTheProgram(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(one, other *span)
+		found  func(a *account) int
+	}{
+		"its parent is another's":           {func(one, other *span) { one.parent = other.parent }, func(a *account) int { return a.steps[ownCall+1].misplaced }},
+		"it has no parent":                  {func(one, _ *span) { one.parent = pcommon.SpanID{} }, func(a *account) int { return a.steps[ownCall+1].orphans }},
+		"it has the whole trace of another": {func(one, other *span) { one.trace, one.parent = other.trace, other.parent }, func(a *account) int { return a.mixed }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := whole(8, true)
+			c.change(find(all, 1, ownCall+1), find(all, 2, ownCall+1))
+			if a := newAccount(all, answeredWell, true); c.found(a) != 1 || a.complete != 16-1 && a.complete != 16-2 {
+				t.Error(a)
+			}
+		})
 	}
 }
 
@@ -124,7 +152,7 @@ func TestTheAccountFindsWhatIsWrong(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAccount(c.change(whole(8)), answeredWell)
+			a := newAccount(c.change(whole(8, false)), answeredWell, false)
 			if c.found(a) != 1 || a.complete > 7 {
 				t.Error(a)
 			}

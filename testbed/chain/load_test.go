@@ -21,7 +21,7 @@ func (c *chain) load(t *testing.T, wanted int, onTheWay ...func()) []bool {
 	t.Helper()
 	var dialer net.Dialer
 	transport := &http.Transport{
-		MaxIdleConnsPerHost: clients, DisableKeepAlives: c.close,
+		MaxIdleConnsPerHost: clients, DisableKeepAlives: c.form.close,
 		DialContext: func(ctx context.Context, network, address string) (made net.Conn, err error) {
 			err = c.in(0, func() error {
 				made, err = dialer.DialContext(ctx, network, address)
@@ -121,6 +121,11 @@ func (r *run) fail(t *testing.T, id int, err error) {
 // remote is the parent that a request has brought along.
 func remote(id int) (parent tree.Remote, ok bool) {
 	return tree.Remote{Trace: fmt.Sprintf("%032x", id+1), Span: fmt.Sprintf("%016x", id+1)}, id%4 == 0
+}
+
+// own is the parent that the third service gives its call.
+func own(id int) tree.Remote {
+	return tree.Remote{Trace: fmt.Sprintf("0b%030d", id), Span: fmt.Sprintf("0b%014d", id)}
 }
 
 func (c *chain) request(client *http.Client, id int) error {

@@ -9,26 +9,37 @@ import (
 )
 
 func TestARequestThroughSixServicesIsOneTrace(t *testing.T) {
-	c := start(t, where{}, false)
+	c := start(t, where{}, form{})
 	c.expectWhole(t, c.load(t, *requests))
 }
 
 // Each request has connections of its own, of which there are only so many.
 func TestARequestThroughSixServicesIsOneTraceWithoutKeepAlive(t *testing.T) {
-	c := start(t, where{}, true)
+	c := start(t, where{}, form{close: true})
 	c.expectWhole(t, c.load(t, *requests/5))
 }
 
 func TestARequestThroughTwoNamespacesIsOneTrace(t *testing.T) {
 	a, b := netns.New(t), netns.New(t)
 	netns.Join(t, a, b, "10.99.0.1/24", "10.99.0.2/24")
-	c := start(t, where{[]netns.Namespace{a, b}, []string{"10.99.0.1", "10.99.0.2"}}, false)
+	c := start(t, where{[]netns.Namespace{a, b}, []string{"10.99.0.1", "10.99.0.2"}}, form{})
 	c.expectWhole(t, c.load(t, *requests))
+}
+
+// A service in the middle traces itself, as with the SDK: what it calls is below its own span, which is
+// another trace than that of its request, since nobody has told it of that.
+func TestAServiceThatTracesItselfBeginsATraceThatIsWhole(t *testing.T) {
+	c := start(t, where{}, form{own: true})
+	answered := c.load(t, *requests/5)
+	c.expectWhole(t, answered)
+	if stats := c.MustStats(t); int(stats.SelfTraced) != len(answered) {
+		t.Errorf("%d calls are counted as the program's own, of %d requests", stats.SelfTraced, len(answered))
+	}
 }
 
 // Requests that are cut may lack spans; what there is of them is right.
 func TestServicesThatAreRestartedGiveNoWrongParent(t *testing.T) {
-	c := start(t, where{}, false)
+	c := start(t, where{}, form{})
 	answered := c.load(t, *requests, func() { c.restart(t, 2) }, func() { c.restart(t, 4) })
 	a := c.account(t, answered)
 	missing, lost := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t)
@@ -55,8 +66,8 @@ func (c *chain) expectWhole(t *testing.T, answered []bool) {
 		t.Errorf("%d spans are missing, %d were counted as lost", missing, lost)
 	}
 	orphans := a.sum(func(s stepAccount) int { return s.orphans })
-	if incomplete := len(answered) - a.complete; incomplete > missing+orphans {
-		t.Errorf("%d of %d requests are not one whole trace, although only %d spans are missing and %d have no parent", incomplete, len(answered), missing, orphans)
+	if incomplete := len(answered)*a.traces() - a.complete; incomplete > missing+orphans {
+		t.Errorf("%d of %d traces of requests are not whole, although only %d spans are missing and %d have no parent", incomplete, len(answered)*a.traces(), missing, orphans)
 	}
 	if dangling := a.sum(func(s stepAccount) int { return s.dangling }); dangling > missing*messages {
 		t.Errorf("%d spans have a parent that did not come, although only %d spans are missing", dangling, missing)
@@ -75,7 +86,7 @@ func (c *chain) account(t *testing.T, answered []bool) *account {
 	if int(stats.Emitted) != len(c.spans.all) {
 		t.Errorf("%d spans were emitted, %d came", stats.Emitted, len(c.spans.all))
 	}
-	a := newAccount(c.spans.all, answered)
+	a := newAccount(c.spans.all, answered, c.form.own)
 	t.Logf("%s\n%d operations, %d lost: %v", a, stats.Operations, tracing.Lost(stats), stats.Lost)
 	if n := a.wrong(); n != 0 {
 		t.Errorf("%d spans or traces are wrong", n)
@@ -94,7 +105,7 @@ func (c *chain) account(t *testing.T, answered []bool) *account {
 		}
 	}
 	for i, s := range a.steps {
-		if s.cutOff > cut*wanted(i) {
+		if s.cutOff > cut*a.wanted(i) {
 			t.Errorf("%d spans of %s have no parent, only %d requests were cut", s.cutOff, steps[i], cut)
 		}
 	}

@@ -41,7 +41,10 @@ var (
 	}
 )
 
-const firstOfMessages = 9
+const (
+	firstOfMessages = 9
+	ownCall         = 5 // which the service may have a span of itself
+)
 
 // span is what is kept of one: there are more than a million.
 type span struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -134,6 +135,13 @@ func get(scheme, path string) action {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s://%s/%s/%s", scheme, *next, path, id), nil)
 		if err != nil {
 			return err
+		}
+		if *own {
+			n, err := strconv.Atoi(id)
+			if err != nil {
+				return err
+			}
+			request.Header.Set("traceparent", fmt.Sprintf("00-0b%030d-0b%014d-01", n, n))
 		}
 		response, err := httpClient.Do(request)
 		if err != nil {

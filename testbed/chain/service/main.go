@@ -23,6 +23,7 @@ var (
 	hop         = flag.Int("hop", 0, "which of the six this is, from 1")
 	address     = flag.String("listen", "127.0.0.1:0", "address to listen on")
 	next        = flag.String("next", "", "address of the next one")
+	own         = flag.Bool("own", false, "say in HTTP requests whose child they are, as a program does that traces itself")
 	perRequest  = flag.Bool("close", false, "have a connection for each request")
 	certificate = flag.String("cert", "", "certificate file")
 	key         = flag.String("key", "", "key file of the certificate")
