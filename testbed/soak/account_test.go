@@ -104,6 +104,36 @@ func (a *account) compare(t *testing.T, before, after engine.Stats) {
 	}
 }
 
+// degraded is how many spans lack what there was to see. Which connection a request is on is another
+// matter: calls are given up here, and programs killed, so that some are closed by then.
+func degraded(stats engine.Stats) (n uint64) {
+	for reason, of := range stats.Degraded {
+		if reason != engine.DegradedUnknownConnection {
+			n += of
+		}
+	}
+	return n
+}
+
+// compareDegraded expects that the spans of all calls are whole, and that connections could be told but
+// for calls that ended badly.
+func (a *account) compareDegraded(t *testing.T, stats engine.Stats) {
+	t.Helper()
+	if n := degraded(stats); n != 0 {
+		t.Errorf("%d spans are degraded: %v", n, stats.Degraded)
+	}
+	if stats.EventsLost != 0 {
+		t.Errorf("%d events were lost", stats.EventsLost)
+	}
+	var bad uint64
+	for _, class := range a.classes {
+		bad += class.client.calls - class.client.ok + class.server.calls - class.server.ok
+	}
+	if n := stats.Degraded[engine.DegradedUnknownConnection]; n > bad {
+		t.Errorf("%d ends of connections could not be told, only %d calls did not end well", n, bad)
+	}
+}
+
 // sum adds another account.
 func (a *account) sum(other *account) {
 	a.pairs += other.pairs

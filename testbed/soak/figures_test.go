@@ -31,7 +31,8 @@ func (s *soak) figures(stats engine.Stats) string {
 			fmt.Fprintf(&b, " (%s: %d)", reason, n)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d probe hits, %d spans degraded, %d events lost\n", stats.ProbeHits, stats.Degraded[engine.DegradedUnreadable]+stats.Degraded[engine.DegradedHeaders], stats.EventsLost)
+	fmt.Fprintf(&b, "\n%d probe hits, %d spans degraded, %d ends of connections not told, %d events lost\n",
+		stats.ProbeHits, degraded(stats), stats.Degraded[engine.DegradedUnknownConnection], stats.EventsLost)
 	b.WriteString("\n| median | first fifth of the run | last fifth |\n|---|---|---|\n")
 	for _, m := range measures(s.busy, s.rest) {
 		first, last := m.trend()

@@ -70,7 +70,9 @@ func TestEveryCallIsAccountedForWhileProgramsComeAndGo(t *testing.T) {
 	if s.phases < 2 {
 		t.Fatal("a run of less than two phases says nothing of the engine's memory")
 	}
-	t.Logf("what came of it:\n%s", s.figures(s.tracer.MustStats(t)))
+	stats := s.tracer.MustStats(t)
+	t.Logf("what came of it:\n%s", s.figures(stats))
+	s.account.compareDegraded(t, stats)
 	expectSteady(t, measures(s.busy, s.rest))
 }
 
