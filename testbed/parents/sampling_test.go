@@ -93,17 +93,15 @@ func (p *program) compareSampled(t *testing.T, side, via string, sampler engine.
 	for _, w := range all {
 		under := path(side, via, w.name, "")
 		var wants []tree.Want
-		request := tree.Remote{}
-		sampled := false
+		sampled := false // as the last request
 		for _, want := range w.wants(p.build, side, under, w.count()) {
 			ends := []tree.Want{want}
 			if want.Parent == "" {
 				var random uint64
-				_, request, sampled, random = sent(want.Name[len(tree.Served(""))-1:])
+				_, ends[0].Remote, sampled, random = sent(want.Name[len(tree.Served(""))-1:])
 				if sampler.IgnoreParent {
 					sampled = sampler.Threshold.Samples(random)
 				}
-				ends[0].Remote = request
 			} else {
 				ends = append(ends, tree.Want{Name: tree.Served(want.Name[len(tree.Called(""))-1:]), Parent: want.Name})
 			}

@@ -56,9 +56,9 @@ func proxy() http.Handler {
 		panic(err)
 	}
 	return &httputil.ReverseProxy{
-		Director: func(r *http.Request) {
-			r.URL.Scheme, r.URL.Host = called.Scheme, called.Host
-			r.URL.Path = request{path: r.URL.Path}.name(0)
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(called)
+			r.Out.URL.Path = request{path: r.In.URL.Path}.name(0)
 		},
 		Transport: httpClient.Transport,
 	}
