@@ -28,6 +28,8 @@ func (unknowing) Candidates(string, model.Arch, model.Field, []model.Field) (uin
 	return 0, false, false
 }
 
+func (unknowing) Extent(string) (newest, made string) { return "", "" }
+
 func TestLessThanHalfOfAnExecutableIsRead(t *testing.T) {
 	for _, form := range []testbinary.Form{testbinary.Plain, testbinary.Stripped, testbinary.PIE, testbinary.NoCompress} {
 		for name, table := range map[string]plan.Table{"tables": offsets.Default(), "debug information": unknowing{}} {
