@@ -45,7 +45,7 @@ func TestAFileThatIsRefusedIsInspectedOnceForAllOfItsProcesses(t *testing.T) {
 	}{
 		"not of Go":       {bare.With(map[string][]byte{".gopclntab": make([]byte, 128)}), isNil},
 		"with no library": {program.Bytes(), isNil},
-		"not supported":   {program.With(map[string][]byte{".go.buildinfo": make([]byte, 128)}), isUnsupported},
+		"not supported":   {program.With(map[string][]byte{".go.buildinfo": make([]byte, 128), ".debug_info": nil}), isUnsupported},
 		"malformed":       {program.With(map[string][]byte{".gopclntab": table}), func(err error) bool { return !isNil(err) && !isUnsupported(err) }},
 	} {
 		t.Run(name, func(t *testing.T) {
