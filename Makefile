@@ -57,9 +57,12 @@ test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and f
 	@$(SAY_WHY)
 	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./binaries ./parents ./connections ./programs
 
+# What test-matrix has left; of a run in parts, all files, the last one last.
+RESULTS = dist/matrix.json
+
 .PHONY: support
 support: ## docs/support.md, from what the last test-matrix has shown
-	cd testbed && go run ./support -o ../docs/support.md ../dist/matrix.json
+	cd testbed && go run ./support -o ../docs/support.md $(abspath $(RESULTS))
 
 # Every fuzz target, as folder:target, and how long each is run: an hour for all of them.
 FUZZ_TARGETS = $(shell grep -rHo '^func Fuzz[A-Za-z]*' --include='*_test.go' bpf internal | sed 's|/[^/]*:func |:|' | sort)

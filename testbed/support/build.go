@@ -65,6 +65,25 @@ func parseBuild(name string) (build, bool) {
 	return b, true
 }
 
+// parsePair says in words which programs the element of a test's name names: "go1.27.4
+// stripped grpc 1.85.0", or two of them with " to " between; "": none.
+func parsePair(element string) string {
+	var programs []string
+	for _, one := range strings.Split(element, "_to_") {
+		compiled, grpc, ok := strings.Cut(one, "_grpc_")
+		b, isBuild := parseBuild("/" + compiled)
+		if !ok || !isBuild {
+			return ""
+		}
+		text := "Go " + b.goes + ", gRPC v" + grpc
+		if b.shape != shapes[0].words {
+			text += ", " + b.shape
+		}
+		programs = append(programs, text)
+	}
+	return strings.Join(programs, " → ")
+}
+
 // compareShapes sorts by the order of the columns; shapes without words come last.
 func compareShapes(x, y string) int {
 	place := func(words string) int {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -31,8 +30,19 @@ type result struct {
 	said    string    // the last line that it wrote before it was skipped
 }
 
-// test names one: the last element of its package's path, and its full name.
+// test names one: the path of its package in the testbed, and its full name; without a
+// name, what a package's tests are in.
 type test struct{ pkg, name string }
+
+// packageOf is the path of a package in the testbed. Others have no tests that the page is
+// made of.
+func packageOf(path string) (string, error) {
+	_, pkg, ok := strings.Cut(path, "/testbed/")
+	if !ok {
+		return "", fmt.Errorf("there are tests of %s, which are not those of `make test-matrix`", path)
+	}
+	return pkg, nil
+}
 
 type results map[test]result
 
@@ -40,7 +50,7 @@ func (r results) failed() []string {
 	var names []string
 	for t, result := range r {
 		if result.outcome == failed {
-			names = append(names, t.pkg+"."+t.name)
+			names = append(names, strings.TrimSuffix(t.pkg+"."+t.name, "."))
 		}
 	}
 	slices.Sort(names)
@@ -74,16 +84,35 @@ type event struct {
 func readJSON(reader io.Reader, to results) error {
 	lines := json.NewDecoder(reader)
 	attributes, said := map[test]string{}, map[test]string{}
+	running := map[string]map[test]bool{} // by package, of those that have not ended
+	broken := map[string]bool{}           // packages of which a test has failed
 	for {
 		var e event
 		switch err := lines.Decode(&e); {
 		case errors.Is(err, io.EOF):
+			for pkg, unended := range running { // whoever wrote this was interrupted
+				to[test{pkg, ""}] = result{outcome: failed}
+				for t := range unended {
+					to[t] = result{outcome: failed}
+				}
+			}
 			return nil
 		case err != nil:
 			return err
 		}
-		t := test{path.Base(e.Package), e.Test}
+		pkg, err := packageOf(e.Package)
+		if err != nil {
+			return err
+		}
+		t := test{pkg, e.Test}
 		switch e.Action {
+		case "start":
+			running[pkg], broken[pkg] = map[test]bool{}, false
+		case "run":
+			if running[pkg] == nil {
+				running[pkg] = map[test]bool{}
+			}
+			running[pkg][t] = true
 		case "attr":
 			if e.Key == "why" {
 				attributes[t] = e.Value
@@ -95,7 +124,20 @@ func readJSON(reader io.Reader, to results) error {
 			}
 		case string(passed), string(failed), string(skipped):
 			if e.Test != "" {
+				delete(running[pkg], t)
+				broken[pkg] = broken[pkg] || outcome(e.Action) == failed
 				to[t] = result{outcome(e.Action), e.Time, attributes[t], said[t]}
+				continue
+			}
+			// What has not ended by now never will: the program that ran it has.
+			for unended := range running[pkg] {
+				to[unended] = result{outcome: failed, at: e.Time}
+				broken[pkg] = true
+			}
+			delete(running, pkg)
+			delete(to, t)
+			if outcome(e.Action) == failed && !broken[pkg] {
+				to[t] = result{outcome: failed, at: e.Time} // it was not even compiled, or ended badly
 			}
 		}
 	}
@@ -122,10 +164,20 @@ func readText(reader io.Reader, to results) error {
 			}
 		}
 		if fields := strings.Fields(line); len(fields) >= 2 && (fields[0] == "ok" || fields[0] == "FAIL") && strings.Contains(fields[1], "/") {
+			pkg, err := packageOf(fields[1])
+			if err != nil {
+				return err
+			}
+			broken := fields[0] == "FAIL"
 			for name, r := range pending {
-				to[test{path.Base(fields[1]), name}] = r
+				to[test{pkg, name}] = r
+				broken = broken && r.outcome != failed
 			}
 			clear(pending)
+			delete(to, test{pkg, ""})
+			if broken {
+				to[test{pkg, ""}] = result{outcome: failed} // it was not even compiled, or ended badly
+			}
 		}
 	}
 	if err := lines.Err(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// text has something for each section.
 const text = `=== RUN   TestEverySpan
 === RUN   TestEverySpan/go1.26.8_-buildmode=pie_stripped_google.golang.org/grpc@v1.75.0
     logger.go:146: --- PASS: said by the program
@@ -16,10 +17,8 @@ const text = `=== RUN   TestEverySpan
     --- PASS: TestEverySpan/go1.26.8_-buildmode=pie_stripped_google.golang.org/grpc@v1.75.0 (0.50s)
     --- PASS: TestEverySpan/go1.9.1_google.golang.org/grpc@v1.75.0 (0.50s)
     --- PASS: TestEverySpan/go1.9.1_google.golang.org/grpc@v1.75.0/unary (0.50s)
---- FAIL: TestCalls (1.00s)
-    --- FAIL: TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0 (0.50s)
-FAIL
-FAIL	example.com/testbed/grpc	2.000s
+    --- SKIP: TestEverySpan/go1.9.1_-race_google.golang.org/grpc@v1.75.0 (0.50s)
+ok  	example.com/testbed/grpc	2.000s
 === RUN   TestForms/packed_by_UPX
 === ATTR  TestForms/packed_by_UPX why unpack | it
 --- PASS: TestForms (1.00s)
@@ -27,26 +26,59 @@ FAIL	example.com/testbed/grpc	2.000s
     --- PASS: TestForms/with_FIPS,_latest (0.50s)
 --- SKIP: TestInCWithHTTPServers (0.00s)
 ok  	example.com/testbed/binaries	2.000s
+--- PASS: TestEverySpan (1.00s)
+    --- PASS: TestEverySpan/go1.26.8_-race (0.50s)
+    --- PASS: TestEverySpan/go1.26.8_golang.org/x/net@v0.17.0 (0.50s)
+ok  	example.com/testbed/nethttp	2.000s
+--- PASS: TestHits (1.00s)
+    --- PASS: TestHits/go1.26.8_-race (0.50s)
+ok  	example.com/testbed/shapes	2.000s
+--- PASS: TestTheParent (1.00s)
+    --- PASS: TestTheParent/go1.22.12_stripped_grpc_1.69.4 (0.50s)
+    --- PASS: TestTheParent/go1.22.12_stripped_grpc_1.69.4/http1/grpc/handler (0.50s)
+    --- PASS: TestTheParent/go1.9.4_-race_grpc_1.85.0 (0.50s)
+--- PASS: TestWithAncestry (1.00s)
+    --- PASS: TestWithAncestry/http1 (0.50s)
+ok  	example.com/testbed/parents	2.000s
+--- PASS: TestJoined (1.00s)
+    --- PASS: TestJoined/go1.27.4_-race_grpc_1.85.0_to_go1.20.14_grpc_1.33.1 (0.50s)
+    --- PASS: TestJoined/go1.27.4_-race_grpc_1.85.0_to_go1.20.14_grpc_1.33.1/unary-tls (0.50s)
+ok  	example.com/testbed/connections	2.000s
+--- PASS: TestOffsets (1.00s)
+    --- PASS: TestOffsets/v1.41.0_with_go1.18.10_on_arm64 (0.50s)
+ok  	example.com/testbed/offsets	2.000s
+--- PASS: TestCaddy (1.00s)
+--- PASS: TestProgramsThatNobodyHereWrote (1.00s)
+ok  	example.com/testbed/programs	2.000s
 `
 
-const lines = `{"Time":"2026-11-25T20:00:00Z","Action":"run","Package":"example.com/testbed/grpc","Test":"TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"}
+const lines = `{"Time":"2026-11-25T20:00:00Z","Action":"start","Package":"example.com/testbed/grpc"}
+{"Time":"2026-11-25T20:00:00Z","Action":"run","Package":"example.com/testbed/grpc","Test":"TestCalls"}
+{"Time":"2026-11-25T20:00:00Z","Action":"run","Package":"example.com/testbed/grpc","Test":"TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"}
 {"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/grpc","Test":"TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"}
 {"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/grpc","Test":"TestCalls"}
+{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/grpc"}
+{"Time":"2026-11-25T20:00:01Z","Action":"start","Package":"example.com/testbed/binaries"}
 {"Time":"2026-11-25T20:00:01Z","Action":"attr","Package":"example.com/testbed/binaries","Test":"TestForms/bare","Key":"why","Value":"no version"}
 {"Time":"2026-11-25T20:00:02Z","Action":"pass","Package":"example.com/testbed/binaries","Test":"TestForms/bare"}
+{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/binaries"}
+{"Time":"2026-11-25T20:00:01Z","Action":"start","Package":"example.com/testbed/programs"}
 {"Time":"2026-11-25T20:00:02Z","Action":"output","Package":"example.com/testbed/programs","Test":"TestCaddy","Output":"    caddy_test.go:12: there is no apt-get\n"}
 {"Time":"2026-11-25T20:00:02Z","Action":"skip","Package":"example.com/testbed/programs","Test":"TestCaddy"}
+{"Time":"2026-11-25T20:00:02Z","Action":"pass","Package":"example.com/testbed/programs"}
 `
 
 func TestThePageSaysOfEachCombinationWhatCameOfIt(t *testing.T) {
 	page := pageOf(t, text)
 	for _, want := range []string{
-		"|  | plain | PIE, stripped |\n| --- | --- | --- |\n",
-		"| v1.75.0, Go 1.9.1 | works (2) | – |\n| v1.75.0, Go 1.26.8 | FAILS: TestCalls | works (1) |\n",
+		"|  | plain | PIE, stripped | race detector |\n| --- | --- | --- | --- |\n",
+		"| v1.75.0, Go 1.9.1 | works (2) | – | skipped:  |\n| v1.75.0, Go 1.26.8 | – | works (1) | – |\n",
 		"| in C with HTTP servers | skipped |  |\n",
 		"| packed by UPX | left out | unpack \\| it |\n",
 		"| with FIPS, latest | works |  |\n",
-		"## Programs of others\n\n" + notRun,
+		"| Go 1.9.4, gRPC v1.85.0, race detector | works (1) |\n| Go 1.22.12, gRPC v1.69.4, stripped | works (2) |\n| with ancestry | works (2) |\n",
+		"| Go 1.27.4, gRPC v1.85.0, race detector → Go 1.20.14, gRPC v1.33.1 | works (2) |\n",
+		"## Programs of others\n\n|  |  | why |\n| --- | --- | --- |\n| caddy | works |  |\n| programs that nobody here wrote | works |  |\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -58,10 +90,10 @@ func TestThePageSaysOfEachCombinationWhatCameOfIt(t *testing.T) {
 }
 
 func TestALaterRunOfATestCounts(t *testing.T) {
-	page := pageOf(t, text, lines)
+	page := pageOf(t, failing("TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"), lines)
 	for _, want := range []string{
 		" has shown on 2026-11-25: ",
-		"| v1.75.0, Go 1.26.8 | works (1) | works (1) |\n",
+		"| v1.75.0, Go 1.26.8 | works (1) | works (1) | – |\n",
 		"| bare | left out | no version |\n",
 		"| caddy | skipped | there is no apt-get |\n",
 	} {
@@ -71,10 +103,78 @@ func TestALaterRunOfATestCounts(t *testing.T) {
 	}
 }
 
+// failing is the text with a failed test of gRPC's.
+func failing(name string) string {
+	return strings.Replace(text, "ok  \texample.com/testbed/grpc", "--- FAIL: "+name+" (0.50s)\nFAIL\nFAIL\texample.com/testbed/grpc", 1)
+}
+
+func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
+	event := func(action, test string) string {
+		return `{"Action":"` + action + `","Package":"example.com/testbed/grpc","Test":"` + test + "\"}\n"
+	}
+	for name, c := range map[string]struct {
+		inputs []string
+		says   string
+	}{
+		"a test that failed":         {[]string{failing("TestCalls/go1.26.8")}, "grpc.TestCalls/go1.26.8"},
+		"a test that failed at last": {[]string{text, event("start", "") + event("fail", "TestEverySpan") + event("fail", "")}, "1 tests have failed: grpc.TestEverySpan"},
+		"a test that did not end":    {[]string{text, event("start", "") + event("run", "TestEverySpan") + event("fail", "")}, "1 tests have failed: grpc.TestEverySpan"},
+		"tests that were cut short":  {[]string{text, event("start", "") + event("run", "TestOther") + event("pass", "TestEverySpan")}, "2 tests have failed: grpc, grpc.TestOther"},
+		"tests that were not built":  {[]string{text, event("start", "") + event("fail", "")}, "1 tests have failed: grpc"},
+		"tests that panic":           {[]string{strings.Replace(text, "ok  \texample.com/testbed/grpc", "FAIL\texample.com/testbed/grpc", 1)}, "1 tests have failed: grpc"},
+		"a section without tests":    {[]string{strings.ReplaceAll(text, "golang.org/x/net@v0.17.0", "-cover")}, `there are no tests of nethttp for the section "Servers and clients of golang.org/x/net/http2"`},
+		"a package without tests":    {[]string{strings.Replace(text, "example.com/testbed/programs", "example.com/testbed/binaries", 1)}, "there are no tests of programs for"},
+		"a sample":                   {[]string{strings.Replace(text, "TestHits/go1.26.8_-race", "TestHits/go1.26.8", 1)}, "the tests of shapes are those of a sample"},
+		"tests of something else":    {[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/testbed/chain\t1.000s\n"}, "there are tests of chain, which are not those of"},
+		"tests of no testbed":        {[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/bpf/nethttp\t1.000s\n"}, "there are tests of example.com/bpf/nethttp, which are not those of"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := filepath.Join(t.TempDir(), "support.md")
+			if err := run(page, written(t, c.inputs)); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the error is %v", err)
+			}
+			if _, err := os.Stat(page); err == nil {
+				t.Error("there is a page")
+			}
+		})
+	}
+}
+
+// What tells a run of the matrix from a sample is in the sources of the one alone.
+func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
+	for pkg, only := range onlyMatrix {
+		only = strings.ReplaceAll(only, "_", " ")
+		inMatrix := false
+		sources, err := filepath.Glob(filepath.Join("..", pkg, "*_test.go"))
+		if err != nil || len(sources) == 0 {
+			t.Fatalf("no tests of %s: %v", pkg, err)
+		}
+		for _, source := range sources {
+			content, err := os.ReadFile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			constraint, _, _ := strings.Cut(string(content), "\n")
+			has := strings.Contains(string(content), only)
+			switch {
+			case strings.HasPrefix(constraint, "//go:build") && strings.HasSuffix(constraint, "!matrix"):
+				if has {
+					t.Errorf("%s has %q", source, only)
+				}
+			case strings.HasPrefix(constraint, "//go:build") && strings.HasSuffix(constraint, "matrix"):
+				inMatrix = inMatrix || has
+			}
+		}
+		if !inMatrix {
+			t.Errorf("no source of %s that only the matrix has has %q", pkg, only)
+		}
+	}
+}
+
 func TestOutputThatIsNotWholeIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "matrix")
 	for name, content := range map[string]string{
-		"text": strings.TrimSuffix(text, "ok  \texample.com/testbed/binaries\t2.000s\n"), "JSON": lines[:len(lines)-20], "nothing": "",
+		"text": strings.TrimSuffix(text, "ok  \texample.com/testbed/programs\t2.000s\n"), "JSON": lines[:len(lines)-20], "nothing": "",
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -109,22 +209,30 @@ func TestBuildsAreReadFromTheNamesOfTests(t *testing.T) {
 	}
 }
 
+// written are files with some contents.
+func written(t *testing.T, contents []string) []string {
+	t.Helper()
+	var paths []string
+	for _, content := range contents {
+		path := filepath.Join(t.TempDir(), "matrix")
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
 // pageOf is the page of what test runs wrote.
 func pageOf(t *testing.T, inputs ...string) string {
 	t.Helper()
-	all := results{}
-	for _, input := range inputs {
-		path := filepath.Join(t.TempDir(), "matrix")
-		if err := os.WriteFile(path, []byte(input), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := read(path, all); err != nil {
-			t.Fatal(err)
-		}
+	path := filepath.Join(t.TempDir(), "support.md")
+	if err := run(path, written(t, inputs)); err != nil {
+		t.Fatal(err)
 	}
-	page, err := render(all)
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return page
+	return string(page)
 }
