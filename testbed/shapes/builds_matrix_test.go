@@ -20,7 +20,7 @@ func builds() []target.Build {
 			list = append(list, target.Build{Source: source, Go: version, Flags: flags})
 		}
 	}
-	// Programs that older releases link as static PIE do not start.
+	// Programs without cgo that older releases link as static PIE do not start.
 	for _, version := range []string{"1.21.13", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.11", "1.27.4"} {
 		list = append(list, target.Build{Source: source, Go: version, Flags: []string{
 			"-buildmode=pie", "-tags=netgo,osusergo", "-ldflags=-linkmode external -extldflags -static-pie",
