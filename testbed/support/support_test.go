@@ -209,6 +209,31 @@ func TestBuildsAreReadFromTheNamesOfTests(t *testing.T) {
 	}
 }
 
+// What the page says of arm64 is what this test of another package has there.
+func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
+	content, err := os.ReadFile("../vm/kernels_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(content), `Kernel{"6.12", "arm64", `); n != 2 || strings.Count(string(content), `"arm64", "`) != n {
+		t.Errorf("%d machines with arm64 and Linux 6.12, or others", n)
+	}
+	for _, has := range []string{
+		"targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},\n\t\t},\n\t\t{name: \"6.1 writes\"",
+		`newest    = target.Build{Source: "bpf/nethttp/target", Go: "1.27.4", Flags: []string{target.Stripped}}`,
+		`newestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.27.4", Flags: []string{target.Stripped}}`,
+		`grpcModules = []string{"google.golang.org/grpc@v1.85.0"}`,
+		`grpcServer  = target.Build{Source: "testbed/grpc/server", Go: "1.27.4", Flags: []string{target.Stripped}, Modules: grpcModules}`,
+		`grpcCaller  = target.Build{Source: "testbed/grpc/caller", Go: "1.27.4", Flags: []string{"-tags=newclient", target.Stripped}, Modules: grpcModules}`,
+		`recentSender = sender("1.26.8", "1.85.0")`,
+		`Kernel{"6.12", "arm64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "unary")`,
+	} {
+		if !strings.Contains(string(content), has) {
+			t.Errorf("there is no %q: what does the page say of arm64?", has)
+		}
+	}
+}
+
 // written are files with some contents.
 func written(t *testing.T, contents []string) []string {
 	t.Helper()
