@@ -76,6 +76,18 @@ func sourceOf(t *testing.T, executable string) model.Source {
 // planned is how one library in an executable would be traced.
 func planned(t *testing.T, executable, library string) plan.Library {
 	t.Helper()
+	for _, l := range planOf(t, executable) {
+		if l.Library == library {
+			return l
+		}
+	}
+	t.Fatalf("there is no library %s", library)
+	return plan.Library{}
+}
+
+// planOf is how an executable would be traced.
+func planOf(t *testing.T, executable string) []plan.Library {
+	t.Helper()
 	file, err := os.Open(executable)
 	if err != nil {
 		t.Fatal(err)
@@ -89,13 +101,7 @@ func planned(t *testing.T, executable, library string) plan.Library {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range p.Libraries {
-		if l.Library == library {
-			return l
-		}
-	}
-	t.Fatalf("there is no library %s", library)
-	return plan.Library{}
+	return p.Libraries
 }
 
 // extent is what is said of how far the tables go.

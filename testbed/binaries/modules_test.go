@@ -28,10 +28,12 @@ const (
 	forked  = "example.com/fork/grpc" // what takes its place
 )
 
+// requiredGRPC are lines of go.mod.
+const requiredGRPC = "\nrequire " + module + " " + version + "\n"
+
 // A program may have another gRPC than the version that it names.
 func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
-	required := "\nrequire " + module + " " + version + "\n"
-	replaced := required + "replace " + module + " => " + cached(t, module+"@"+version) + "\n"
+	replaced := requiredGRPC + "replace " + module + " => " + cached(t, module+"@"+version) + "\n"
 	unknown := func(t *testing.T, executable string) string { return renamed(t, executable, version, newer) }
 	strip := []string{target.Stripped}
 	for name, c := range map[string]struct {
@@ -41,27 +43,27 @@ func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 		leftOut string
 		why     string // for docs/support.md, if that is not all of it
 	}{
-		"gRPC as it was released, stripped": {program: program{module: required, args: strip}, source: model.SourceTable},
-		"gRPC that is vendored, stripped":   {program: program{module: required, args: strip, vendored: true}, source: model.SourceTable},
+		"gRPC as it was released, stripped": {program: program{module: requiredGRPC, args: strip}, source: model.SourceTable},
+		"gRPC that is vendored, stripped":   {program: program{module: requiredGRPC, args: strip, vendored: true}, source: model.SourceTable},
 		"gRPC that is replaced by a folder": {program: program{module: replaced}, source: model.SourceDWARF},
 		"gRPC that is replaced by a folder, stripped": {
 			program: program{module: replaced, args: strip},
 			leftOut: module + " is replaced by ", why: module + " is replaced by something that the tables do not know",
 		},
-		"gRPC that is replaced by a fork": {program: program{module: required, vendored: true, fork: fork}, source: model.SourceDWARF},
+		"gRPC that is replaced by a fork": {program: program{module: requiredGRPC, vendored: true, fork: fork}, source: model.SourceDWARF},
 		"gRPC that is replaced by a fork, stripped": {
-			program: program{module: required, args: strip, vendored: true, fork: fork},
+			program: program{module: requiredGRPC, args: strip, vendored: true, fork: fork},
 			leftOut: module + " is replaced by " + forked + "@" + version + ", and the binary has no debug information",
 		},
-		"gRPC that is newer than the tables": {program: program{module: required}, change: unknown, source: model.SourceDWARF},
+		"gRPC that is newer than the tables": {program: program{module: requiredGRPC}, change: unknown, source: model.SourceDWARF},
 		"gRPC that is newer than the tables, stripped": {
-			program: program{module: required, args: strip}, change: unknown,
+			program: program{module: requiredGRPC, args: strip}, change: unknown,
 			leftOut: "the tables do not cover " + module + " " + newer + ": " + extent(module) + ", and the binary has no debug information",
 		},
-		"gRPC in a program without build information": {program: program{module: required}, change: unsaid, source: model.SourceDWARF},
+		"gRPC in a program without build information": {program: program{module: requiredGRPC}, change: unsaid, source: model.SourceDWARF},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.program.source = "testbed/grpc/server"
+			c.program.source = grpcSource
 			executable := build(t, c.program)
 			if c.change != nil {
 				executable = c.change(t, executable)
