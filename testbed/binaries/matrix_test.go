@@ -27,6 +27,18 @@ func binaries() map[string]binary {
 			},
 			source: model.SourceDWARF,
 		},
+		"with DWARF 5, by the newest Go": {
+			make: func(t *testing.T) string {
+				return renamed(t, build(t, program{source: serverSource, goes: newest}), "go"+newest, "go1.29.0")
+			},
+			source: model.SourceDWARF,
+		},
+		"with DWARF 4, by the newest Go": {
+			make: func(t *testing.T) string {
+				return renamed(t, build(t, program{source: serverSource, goes: newest, env: []string{"GOEXPERIMENT=nodwarf5"}}), "go"+newest, "go1.29.0")
+			},
+			source: model.SourceDWARF,
+		},
 		"with an experiment, stripped": {
 			make: func(t *testing.T) string {
 				return build(t, program{source: serverSource, env: []string{"GOEXPERIMENT=nodwarf5"}, args: []string{target.Stripped}})
@@ -80,6 +92,16 @@ func binaries() map[string]binary {
 				return build(t, program{source: serverSource, env: []string{"GOFIPS140=v1.0.0"}})
 			},
 		},
+		"with FIPS 140-3, certified, by the newest Go": {
+			make: func(t *testing.T) string {
+				return build(t, program{source: serverSource, goes: newest, env: []string{"GOFIPS140=v1.0.0"}})
+			},
+		},
+		"with FIPS 140-3, latest, stripped, by the newest Go": {
+			make: func(t *testing.T) string {
+				return build(t, program{source: serverSource, goes: newest, env: []string{"GOFIPS140=latest"}, args: []string{target.Stripped}})
+			},
+		},
 		"with FIPS 140-3, latest, stripped": {
 			make: func(t *testing.T) string {
 				return build(t, program{source: serverSource, env: []string{"GOFIPS140=latest"}, args: []string{target.Stripped}})
@@ -110,8 +132,10 @@ func binaries() map[string]binary {
 	return all
 }
 
-// candidate is a release candidate that can be had.
-const candidate = "1.26rc1"
+const (
+	candidate = "1.26rc1" // a release candidate that can be had
+	newest    = "1.27.4"
+)
 
 // uncompressed has debug information that is not compressed.
 func uncompressed(t *testing.T) string {
