@@ -92,6 +92,7 @@ func TestACollectorIsTracedAsItReceivesOTLP(t *testing.T) {
 	tracer.AwaitTracing(t, 1)
 	listening(t, address)
 	expect(t, tracer, generate(t, tracer, sender, address)...)
+	expectJoined(t, tracer, exports)
 	if got := strings.Count(said.String(), `"spans": 1}`); got != exports {
 		t.Errorf("the collector received %d exports, not %d", got, exports)
 	}
@@ -116,4 +117,5 @@ func TestJaegerIsTracedAsItReceivesAndServes(t *testing.T) {
 		t.Fatalf("Jaeger has the services %s, %v", body, err)
 	}
 	expect(t, tracer, append(want, times{1, httpServed(t, query, "/api/v3/services", http.StatusOK)})...)
+	expectJoined(t, tracer, exports)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 )
 
@@ -63,6 +64,7 @@ func TestEtcdAndItsClientHaveTheSameSpans(t *testing.T) {
 		}
 	}
 	expect(t, tracer, want...)
+	expectUntold(t, tracer, len(errands()))
 }
 
 // etcd's gateway takes JSON over HTTP, and calls the server that it is a part of.
@@ -90,6 +92,17 @@ func TestAGatewayHasSpansOfHTTPAndOfGRPC(t *testing.T) {
 		times{calls, posted},
 		times{calls, grpcCall(t, address, "etcdserverpb.KV/Range")},
 		times{calls, grpcServed(t, address, "etcdserverpb.KV/Range", etcdAgent)})
+	expectUntold(t, tracer, calls)
+}
+
+// expectUntold expects that no request is the child of a call, and that so many were counted: etcd's
+// connections are in a type of cmux's, into which nobody looks.
+func expectUntold(t *testing.T, tracer *tracing.Tracer, n int) {
+	t.Helper()
+	expectJoined(t, tracer, 0)
+	if counted := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; counted < uint64(n) {
+		t.Errorf("%d ends of connections could not be told, of %d requests", counted, n)
+	}
 }
 
 // ended is a span of a call that ended with a code, which is its caller's fault.

@@ -52,6 +52,7 @@ func TestTheRouteGuideHasSpansOfEveryKindOfCall(t *testing.T) {
 					times{runs * n, grpcServed(t, address, method, examplesAgent).plus(as)})
 			}
 			expect(t, tracer, want...)
+			expectJoined(t, tracer, runs*5)
 		})
 	}
 }

@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
+	"github.com/spanprobe/spanprobe/testbed/internal/tree"
 )
 
 const scope = "github.com/spanprobe/spanprobe/"
@@ -160,6 +163,34 @@ func parents(t *testing.T, spans []tracing.Span) {
 				s.Name(), s.StartTimestamp(), s.TraceID(), p.Name(), p.StartTimestamp(), p.TraceID())
 		}
 	}
+}
+
+// expectJoined expects that so many requests are children of the calls that sent them, each of one of its
+// own, but for those of which an end of the connection could not be told.
+func expectJoined(t *testing.T, tracer *tracing.Tracer, n int) {
+	t.Helper()
+	calls, joined := map[pcommon.SpanID]string{}, map[pcommon.SpanID]bool{}
+	spans := tracer.Spans()
+	for _, s := range spans {
+		if s.Kind() == ptrace.SpanKindClient {
+			_, calls[s.SpanID()], _ = strings.Cut(tree.Target(s), " ")
+		}
+	}
+	for _, s := range spans {
+		call, ok := calls[s.ParentSpanID()]
+		if s.Kind() != ptrace.SpanKindServer || !ok {
+			continue
+		}
+		if tree.Target(s) != tree.Served(call) || joined[s.ParentSpanID()] {
+			t.Errorf("%s is a child of a call to %s, which has another: %t", tree.Target(s), call, joined[s.ParentSpanID()])
+		}
+		joined[s.ParentSpanID()] = true
+	}
+	unknown := int(tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection])
+	if len(joined) > n || len(joined)+unknown < n || 2*len(joined) < n {
+		t.Errorf("%d of %d requests are children of calls, %d ends of connections could not be told", len(joined), n, unknown)
+	}
+	t.Logf("%d of %d requests are children of calls", len(joined), n)
 }
 
 // lostNothing expects that nothing was lost, and no span lacks anything.
