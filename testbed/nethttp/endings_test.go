@@ -180,12 +180,5 @@ func TestTenThousandRequestsInFlightHaveTheirSpans(t *testing.T) {
 	if len(spans) != requests || stats.Operations != requests || tracing.Lost(stats) != 0 {
 		t.Fatalf("%d spans of %d requests: %+v", len(spans), requests, stats)
 	}
-	// All were in flight together: none ended before the last one began.
-	firstEnd, lastStart := spans[0].EndTimestamp(), spans[0].StartTimestamp()
-	for _, span := range spans {
-		firstEnd, lastStart = min(firstEnd, span.EndTimestamp()), max(lastStart, span.StartTimestamp())
-	}
-	if firstEnd < lastStart {
-		t.Errorf("one ended %v before the last began", lastStart.AsTime().Sub(firstEnd.AsTime()))
-	}
+	inFlightTogether(t, spans)
 }
