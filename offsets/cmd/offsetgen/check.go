@@ -32,7 +32,9 @@ func (t task) check(ctx context.Context, part []byte, examined []release) error 
 			err = agree(table, version, t.wanted, found.Found)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", nameOf(t.module, version), err))
+			err = fmt.Errorf("%s: %w", nameOf(t.module, version), err)
+			fmt.Fprintln(t.progress, err)
+			errs = append(errs, err)
 		}
 		if ctx.Err() != nil {
 			break

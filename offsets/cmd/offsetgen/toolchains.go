@@ -202,10 +202,12 @@ func toolTags(ctx context.Context, root string, arch model.Arch) ([]string, erro
 }
 
 // toolchainEnvironment is that of a release's own go command: the release as it
-// was published, whatever the user has set for another one.
+// was published, whatever the user has set for another one. Its GOROOT may be in the
+// user's module cache, and Go 1.19 and 1.20.0 must not know: there they take the
+// program itself for one of its packages (src/cmd/go/internal/modindex/read.go).
 func toolchainEnvironment(root string, arch model.Arch) []string {
 	return append(os.Environ(), "GOROOT="+root, "GOENV=off", "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=",
-		"GOEXPERIMENT=", "GOOS=linux", "GOARCH="+string(arch), "CGO_ENABLED=0")
+		"GOMODCACHE="+filepath.Join(root, "no-modules"), "GOEXPERIMENT=", "GOOS=linux", "GOARCH="+string(arch), "CGO_ENABLED=0")
 }
 
 // goCommand runs the go command away from any module of its own, with more
