@@ -50,7 +50,7 @@ func (c cache) load(version string) (layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := decode(content)
+	found := decode[layout](content)
 	for _, field := range c.wanted {
 		for _, arch := range architectures {
 			if at, there := found[field.String()][arch]; !there || at.Exists && at.Kind == "" {
@@ -61,11 +61,11 @@ func (c cache) load(version string) (layout, error) {
 	return found, nil
 }
 
-// decode returns nil for what is damaged: it can be found again.
-func decode(content []byte) layout {
-	var found layout
+// decode returns nothing for what is damaged: it can be found again.
+func decode[T any](content []byte) T {
+	var found, nothing T
 	if err := json.Unmarshal(content, &found); err != nil {
-		return nil
+		return nothing
 	}
 	return found
 }
@@ -75,7 +75,7 @@ func decode(content []byte) layout {
 func (c cache) store(version string, found layout) error {
 	if content, err := os.ReadFile(c.path(version)); err == nil {
 		both := layout{}
-		maps.Copy(both, decode(content))
+		maps.Copy(both, decode[layout](content))
 		maps.Copy(both, found)
 		found = both
 	}
@@ -103,21 +103,25 @@ func (c cache) loadCompiled(version, program string) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found compiled
-	if err := json.Unmarshal(content, &found); err != nil {
-		return nil, nil // damaged: it can be made again
+	if found := decode[compiled](content); found.covers(program, c.wanted) {
+		return &found, nil
 	}
-	for _, name := range structsOf(c.wanted) {
-		if !slices.Contains(found.Structs, name) {
-			return nil, nil
+	return nil, nil
+}
+
+// covers tells whether it is of a program, and has looked for the structs of fields.
+func (f compiled) covers(program string, wanted []model.Field) bool {
+	for _, name := range structsOf(wanted) {
+		if !slices.Contains(f.Structs, name) {
+			return false
 		}
 	}
 	for _, arch := range architectures {
-		if found.Program != program || found.Found[arch] == nil {
-			return nil, nil
+		if f.Found[arch] == nil {
+			return false
 		}
 	}
-	return &found, nil
+	return f.Program == program
 }
 
 func (c cache) storeCompiled(version string, found *compiled) error {
