@@ -81,12 +81,16 @@ func writeFile(path, text string) error {
 
 // ofNoRelease makes a copy of a program that says that it was built by a release of Go
 // that there is not.
-func ofNoRelease(path, to, goVersion string) error {
-	program, err := os.ReadFile(path)
+func ofNoRelease(path, to, goVersion string) (err error) {
+	if err := copyFile(path, to); err != nil {
+		return err
+	}
+	program, err := os.OpenFile(to, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	file, err := elf.NewFile(bytes.NewReader(program))
+	defer func() { err = errors.Join(err, program.Close()) }()
+	file, err := elf.NewFile(program)
 	if err != nil {
 		return err
 	}
@@ -94,12 +98,15 @@ func ofNoRelease(path, to, goVersion string) error {
 	if section == nil {
 		return errors.New("it has no build information")
 	}
-	info := program[section.Offset : section.Offset+section.FileSize]
+	info, err := section.Data()
+	if err != nil {
+		return err
+	}
 	at := bytes.Index(info, []byte(goVersion))
 	const known = len("go1.")
 	if at < 0 || len(goVersion) <= known {
 		return fmt.Errorf("its build information does not have %q", goVersion)
 	}
-	copy(info[at+known:], strings.Repeat("9", len(goVersion)-known))
-	return os.WriteFile(to, program, 0o755)
+	_, err = program.WriteAt([]byte(strings.Repeat("9", len(goVersion)-known)), int64(section.Offset)+int64(at+known))
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -56,4 +57,29 @@ func functionsOf(t *testing.T, path, prefix string) (n int) {
 		}
 	}
 	return n
+}
+
+// What this process has in memory does not count as the inspector's.
+func TestTheMemoryOfAnInspectionIsItsOwn(t *testing.T) {
+	const mine = 256 << 20
+	much := make([]byte, mine)
+	for i := 0; i < len(much); i += os.Getpagesize() {
+		much[i] = 1
+	}
+	stand := filepath.Join(t.TempDir(), "inspector")
+	if err := os.WriteFile(stand, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	one, err := inspectBinary(t.Context(), stand, stand)
+	if err != nil || len(one.Took) != inspections || one.Memory <= 0 || one.Memory > mine/4 {
+		t.Errorf("%+v, %v", one, err)
+	}
+	runtime.KeepAlive(much)
+}
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == inspectCommand {
+		exit(inspectOnce(os.Args[2], os.Args[3], os.Stdout))
+	}
+	os.Exit(m.Run())
 }

@@ -45,6 +45,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == sinkCommand {
 		exit(runSink(os.Stdin, os.Stdout))
 	}
+	if len(os.Args) == 4 && os.Args[1] == inspectCommand {
+		exit(inspectOnce(os.Args[2], os.Args[3], os.Stdout))
+	}
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each case is measured")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long each load lasts")
