@@ -321,3 +321,37 @@ func TestOfFieldsThatShareASlotOneThatIsFoundIsEnough(t *testing.T) {
 		}
 	}
 }
+
+// Looking into debug information takes longer than all the rest.
+func TestWhatAModuleHasThatIsNotLinkedIsNotLookedUp(t *testing.T) {
+	const module = "example.com/m"
+	asking := probe.Library{
+		Name: "asking", Hooks: []probe.Hook{{Symbol: "p.f", Program: "f"}}, OffsetsSize: 4,
+		Fields: []probe.Field{{Field: model.Field{Module: module, Package: module, Struct: "s", Field: "f"}, Optional: true}},
+	}
+	hooking := func(symbol string) probe.Library {
+		return probe.Library{Name: symbol, Hooks: []probe.Hook{{Symbol: symbol, Program: "g"}}}
+	}
+	for name, test := range map[string]struct {
+		libraries []probe.Library
+		asked     bool
+	}{
+		"nobody hooks anything of it":      {[]probe.Library{asking}, true},
+		"it has none of what others hook":  {[]probe.Library{asking, hooking(module + ".missing"), hooking(module + "/p.missing")}, false},
+		"it has some of what others hook":  {[]probe.Library{asking, hooking(module + ".missing"), hooking(module + ".there"), hooking(module + ".missing")}, true},
+		"others hook what is called alike": {[]probe.Library{asking, hooking(module + "ore.missing")}, true},
+	} {
+		code := bytesOf(t, "493b6610 7605 55")
+		b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{
+			"p.f": {Name: "p.f", Code: code}, module + ".there": {Name: module + ".there", Code: code},
+		}}
+		asked := false
+		plan.Build(b, test.libraries, func(field model.Field) (model.FieldOffset, error) {
+			asked = asked || field.Module == module
+			return known(8)(field)
+		}, nil)
+		if asked != test.asked {
+			t.Errorf("%s: looked up: %t", name, asked)
+		}
+	}
+}
