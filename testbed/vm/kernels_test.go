@@ -53,10 +53,26 @@ var (
 	oldestSender = sender("1.20.14", "1.58.0")
 )
 
-// with is the name of a test's subtest for a build.
-func with(test string, build target.Build) string {
-	return test + "/" + strings.ReplaceAll(build.String(), " ", "_")
+// Programs of which requests pass from one to the other.
+var (
+	peer   = withModules("testbed/connections/peer", "1.27.4", "1.85.0")
+	parent = withModules("testbed/parents/server", "1.27.4", "1.85.0", "golang.org/x/sync@v0.7.0")
+	chain  = []target.Build{
+		withModules("testbed/chain/service", "1.27.4", "1.85.0"),
+		withModules("testbed/chain/service", "1.24.13", "1.75.0"),
+		withModules("testbed/chain/service", "1.22.12", "1.69.4"),
+	}
+)
+
+func withModules(source, goVersion, grpc string, others ...string) target.Build {
+	modules := append([]string{"google.golang.org/grpc@v" + grpc}, others...)
+	return target.Build{Source: source, Go: goVersion, Flags: []string{target.Stripped}, Modules: modules}
 }
+
+// with is the name of a test's subtest for a build.
+func with(test string, build target.Build) string { return named(test, build.String()) }
+
+func named(test, subtest string) string { return test + "/" + strings.ReplaceAll(subtest, " ", "_") }
 
 // spans is what every kernel must do: whole spans of every kind of request. The
 // oldest programs are probed at another instruction than the newest.
@@ -79,6 +95,25 @@ func calls() Suite {
 		with("TestEverySpanSaysWhatTheClientKnows", grpcServer),
 		with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", grpcCaller),
 	}}
+}
+
+// contexts is whose children calls and requests are: inside a process, and at the other end of a connection.
+func contexts() []Suite {
+	called := func(b target.Build) string {
+		b.Modules = nil
+		return b.String() + " grpc 1.85.0"
+	}
+	return []Suite{
+		{Package: "connections", Tests: []string{
+			named("TestARequestIsJoinedToTheCallThatSendsIt", called(peer)+" to "+called(peer)),
+		}},
+		{Package: "parents", Tests: []string{named("TestTheParentOfACallIsTheRequestThatItIsFor", called(parent))}},
+	}
+}
+
+// wholeTraces is what passes six services: by headers where the kernel lets requests carry them, else by connections.
+func wholeTraces() Suite {
+	return Suite{Package: "chain", Tests: []string{"TestARequestThroughSixServicesIsOneTrace"}}
 }
 
 // injection is what requests of some forms carry, by what the kernel lets programs do: "allowed"
@@ -125,6 +160,7 @@ func inside(tests ...string) Suite { return Suite{Package: "vm/inside", Tests: t
 
 func TestKernels(t *testing.T) {
 	programs := []target.Build{newest, oldest, plain, elsewhere, stripped, newestCaller, oldestCaller, grpcServer, grpcCaller}
+	related := append([]target.Build{peer, parent}, chain...)
 	linux618 := Kernel{"6.18", "amd64", "trixie-backports"}
 	for _, c := range []struct {
 		name        string
@@ -148,7 +184,7 @@ func TestKernels(t *testing.T) {
 		},
 		{
 			name: "6.18 locked down", kernel: linux618, commandLine: "lockdown=integrity lsm=lockdown,bpf",
-			suites:  []Suite{inside("TestTheKernelIsLockedDown"), spans()},
+			suites:  []Suite{inside("TestTheKernelIsLockedDown"), spans(), calls(), faults(files())},
 			targets: programs,
 		},
 		{
@@ -161,6 +197,15 @@ func TestKernels(t *testing.T) {
 			}}, calls()},
 			targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},
 		},
+		{name: "6.1 contexts", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: append(contexts(), wholeTraces()), targets: related},
+		{name: "6.12 contexts", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: append(contexts(), wholeTraces()), targets: related},
+		{name: "6.18 contexts", kernel: linux618, suites: append(contexts(), wholeTraces()), targets: related},
+		{name: "7 contexts", kernel: Kernel{"7", "amd64", "trixie-backports"}, suites: append(contexts(), wholeTraces()), targets: related},
+		{
+			name: "6.18 locked down, contexts", kernel: linux618, commandLine: "lockdown=integrity lsm=lockdown,bpf",
+			suites: append(contexts(), wholeTraces()), targets: related,
+		},
+		{name: "6.12 arm64 contexts", kernel: Kernel{"6.12", "arm64", "trixie"}, suites: contexts(), targets: related[:2]},
 		{name: "6.1 writes", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: injection("allowed", oldestSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{oldestSender}},
 		{name: "6.12 writes", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{recentSender}},
 		{name: "6.18 writes", kernel: linux618, suites: injection("allowed", middleSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{middleSender}},
