@@ -1,6 +1,7 @@
 package parents
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
@@ -35,6 +36,12 @@ func knowsStarter(b target.Build) bool {
 		}
 	}
 	return true
+}
+
+// knowsLast tells whether it is found where the last id of a goroutine is: in the code of
+// runtime.newproc1, which has it where functions are inlined.
+func knowsLast(b target.Build) bool {
+	return !slices.ContainsFunc(b.Flags, func(flag string) bool { return strings.HasPrefix(flag, "-gcflags=all=") })
 }
 
 func newest() target.Build { return build("1.27.4", "1.85.0", target.Stripped) }
