@@ -231,20 +231,31 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 	return i < WAYS && __sync_val_compare_and_swap(&set->ways[i].state, from, next) == from;
 }
 
+/* What it costs that a way's entry makes room. */
+enum price {
+	PRICE_NOTHING, /* nobody waits for it */
+	PRICE_LITTLE,  /* it is of a goroutine that was started long ago, and may have ended */
+	PRICE_DOUBT,   /* its end may have been missed: it is counted */
+	PRICE_PARENT,  /* somebody is waiting for it: it is counted */
+};
+
 /* How long an entry is waited for at the least that nobody says the end of, in ms: an
- * announcement, of a request that is under way, and a request that is not sampled. */
+ * announcement, of a request that is under way, a request that is not sampled, and a goroutine. */
 #define UNDER_WAY 1000
 
-/* Whether nobody waits for a way's entry, which had that state when it was looked at. */
-static __always_inline bool replaceable(const struct span_way *way, __u64 before, __u32 now)
+/* The price of a way's entry, which had that state when it was looked at. */
+static __always_inline enum price price_of(const struct span_way *way, __u64 before, __s32 age)
 {
-	enum way_state state = state_of(before);
-
-	if (state == WAY_LOCKED)
-		return false;
-	if (state == WAY_ANNOUNCED || (state == WAY_ACTIVE && !(way->flags & FLAG_SAMPLED)))
-		return (__s32)(now - way->time) > UNDER_WAY;
-	return state != WAY_ACTIVE;
+	switch (state_of(before)) {
+	case WAY_ACTIVE:
+		return way->flags & FLAG_SAMPLED || age <= UNDER_WAY ? PRICE_PARENT : PRICE_DOUBT;
+	case WAY_ANNOUNCED:
+		return age <= UNDER_WAY ? PRICE_PARENT : PRICE_DOUBT;
+	case WAY_INHERITED:
+		return age <= UNDER_WAY ? PRICE_PARENT : PRICE_LITTLE;
+	default:
+		return PRICE_NOTHING;
+	}
 }
 
 /* A place to write to. */
@@ -254,12 +265,13 @@ struct span_place {
 	bool evicts; /* an entry that somebody may be waiting for */
 };
 
-/* The place for a key that is written: its own, else any whose entry nobody is waiting
- * for, else the one that has been there longest. Which is looked at first is left to chance. */
+/* The place for a key that is written: its own, else the one of the least price, else of those the one that has
+ * been there longest. Which is looked at first is left to chance. */
 static __always_inline struct span_place choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
 {
 	__u32 first = key->key & (WAYS - 1), i;
 	struct span_place place = { .at = first };
+	enum price least = PRICE_PARENT + 1;
 	__s32 longest = -1;
 
 #pragma clang loop unroll(disable)
@@ -278,19 +290,17 @@ static __always_inline struct span_place choose_place(const struct span_set *set
 		__u32 at = (first + i) & (WAYS - 1);
 		__u64 before = look_at(set, at);
 		__s32 age = now - set->ways[at].time;
+		enum price price = price_of(&set->ways[at], before, age);
 
-		if (replaceable(&set->ways[at], before, now)) {
-			place.before = before;
-			place.at = at;
-			place.evicts = false;
-			return place;
-		}
-		if (age > longest && state_of(before) != WAY_LOCKED) {
-			longest = age;
-			place.before = before;
-			place.at = at;
-			place.evicts = true;
-		}
+		if (state_of(before) == WAY_LOCKED || price > least || (price == least && age <= longest))
+			continue;
+		least = price;
+		longest = age;
+		place.before = before;
+		place.at = at;
+		place.evicts = price >= PRICE_DOUBT;
+		if (price == PRICE_NOTHING)
+			break;
 	}
 	return place;
 }
