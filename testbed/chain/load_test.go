@@ -31,7 +31,7 @@ func (c *chain) load(t *testing.T, wanted int, onTheWay ...func()) []bool {
 		},
 	}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: tracing.Patience}
+	client := &http.Client{Transport: transport, Timeout: 10 * tracing.Patience} // on a machine that is emulated, too
 
 	r := &run{wanted: wanted, parts: make([]chan struct{}, len(onTheWay))}
 	for i := range r.parts {
