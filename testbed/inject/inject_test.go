@@ -107,6 +107,12 @@ func start(t *testing.T, caller *target.Server, refused bool) *tracing.Tracer {
 }
 
 func (o order) to(s *server) order {
+	o.Address = s.addresses[o.of()]
+	return o
+}
+
+// of is which of the servers it is for.
+func (o order) of() string {
 	kind, listener := "http", "plain"
 	if o.Protocol == "unary" || o.Protocol == "stream" {
 		kind = "grpc"
@@ -114,8 +120,7 @@ func (o order) to(s *server) order {
 	if o.TLS {
 		listener = "tls"
 	}
-	o.Address = s.addresses[kind+" "+listener]
-	return o
+	return kind + " " + listener
 }
 
 func (o order) path(i int) string { return fmt.Sprintf("/%s/%d", o.Name, i) }

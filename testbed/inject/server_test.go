@@ -15,6 +15,10 @@ import (
 	"sync"
 	"testing"
 
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
@@ -69,6 +73,12 @@ func (s *server) fail(failure string) {
 
 func startServer(t *testing.T) *server {
 	t.Helper()
+	return startInstrumented(t, nil)
+}
+
+// startInstrumented starts one that has spans of its own, if it is given where to.
+func startInstrumented(t *testing.T, provider trace.TracerProvider) *server {
+	t.Helper()
 	certificate, key := target.Certificate(t)
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
@@ -80,10 +90,14 @@ func startServer(t *testing.T) *server {
 	web.Protocols.SetHTTP1(true)
 	web.Protocols.SetHTTP2(true)
 	web.Protocols.SetUnencryptedHTTP2(true)
-	answer := grpc.UnknownServiceHandler(s.rpc)
-	large := grpc.MaxHeaderListSize(1 << 20)
-	plain := grpc.NewServer(answer, large)
-	overTLS := grpc.NewServer(answer, large, grpc.Creds(credentials.NewTLS(secure)))
+	options := []grpc.ServerOption{grpc.UnknownServiceHandler(s.rpc), grpc.MaxHeaderListSize(1 << 20)}
+	if provider != nil {
+		w3c := propagation.TraceContext{}
+		web.Handler = otelhttp.NewHandler(web.Handler, "", otelhttp.WithTracerProvider(provider), otelhttp.WithPropagators(w3c))
+		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(provider), otelgrpc.WithPropagators(w3c))))
+	}
+	plain := grpc.NewServer(options...)
+	overTLS := grpc.NewServer(append(options, grpc.Creds(credentials.NewTLS(secure)))...)
 	var serving sync.WaitGroup
 	t.Cleanup(func() {
 		web.Close()

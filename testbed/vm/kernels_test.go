@@ -117,13 +117,16 @@ func wholeTraces() Suite {
 }
 
 // injection is what requests of some forms carry, by what the kernel lets programs do: "allowed"
-// or "refused". One more test has requests that are made for others.
+// or "refused". More tests have requests that are made for others, and a program that has the OpenTelemetry SDK at
+// the other end.
 func injection(kernel string, build target.Build, forms ...string) []Suite {
 	suite := Suite{Package: "inject"}
 	for _, form := range forms {
 		suite.Tests = append(suite.Tests, with("TestRequestsCarryTheContextOfTheirSpan", build)+"_"+kernel+"/"+form)
 	}
-	suite.Tests = append(suite.Tests, with("TestRequestsCarryTheTracestateOfTheirTrace", build)+"_"+kernel)
+	for _, test := range []string{"TestRequestsCarryTheTracestateOfTheirTrace", "TestAProgramThatTracesItselfContinuesTheTrace"} {
+		suite.Tests = append(suite.Tests, with(test, build)+"_"+kernel)
+	}
 	return []Suite{suite}
 }
 
