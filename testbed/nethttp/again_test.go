@@ -95,7 +95,7 @@ func closeAsItComes(connection net.Conn, u *unreliable) error {
 	for {
 		request, err := http.ReadRequest(requests)
 		if err != nil {
-			return nil // the connection's end
+			return nil //nolint:nilerr // the connection's end
 		}
 		request.Body.Close()
 		if u.leaves(connection) {
@@ -123,7 +123,7 @@ func refuseTheStream(connection net.Conn, u *unreliable) error {
 	for {
 		frame, err := framer.ReadFrame()
 		if err != nil {
-			return nil // the connection's end
+			return nil //nolint:nilerr // the connection's end
 		}
 		switch f := frame.(type) {
 		case *http2.SettingsFrame:

@@ -23,8 +23,7 @@ func listen() string {
 			panic(err)
 		}
 		addresses += listener.Addr().String() + " "
-		serve := serve
-		go func() { panic(serve(listener)) }()
+		go func(serve func(net.Listener) error) { panic(serve(listener)) }(serve)
 	}
 	return addresses
 }

@@ -138,12 +138,11 @@ func do(o order, all transports) []outcome {
 	made := make([][]outcome, o.Many)
 	var wg sync.WaitGroup
 	for i := 0; i < o.Many; i++ {
-		i, transport := i, all.of(o, i*over/o.Many)
 		wg.Add(1)
-		go func() {
+		go func(i int, transport http.RoundTripper) {
 			defer wg.Done()
 			made[i] = send(transport, o, fmt.Sprint(o.URL, i))
-		}()
+		}(i, all.of(o, i*over/o.Many))
 	}
 	wg.Wait()
 	var outcomes []outcome
