@@ -80,18 +80,18 @@ struct captured {
 	struct go_interface context;
 };
 
-/* Looks at a variable that was captured. False: there is none. */
-called bool look_at_captured(const struct call_offsets *o, __u64 text, __u64 closure, __u32 i, struct captured *captured)
+/* Looks at a variable that was captured, whether it is what is not found yet. False: there is none. */
+called bool look_at_captured(const struct call_offsets *o, __u64 text, __u64 closure, __u32 i, struct captured *found)
 {
 	__u64 word;
 
-	if (!o || !captured || go_read(&word, closure, i * sizeof(word)))
+	if (!o || !found || go_read(&word, closure, i * sizeof(word)))
 		return false;
-	if (!captured->stream && is_stream(o, text, word, &captured->context))
-		captured->stream = word;
-	if (!captured->fd) {
-		captured->fd = fd_of(&o->conn, text, word + o->transport_conn);
-		captured->transport = word;
+	if (!found->stream && is_stream(o, text, word, &found->context))
+		found->stream = word;
+	if (!found->fd) {
+		found->fd = fd_of(&o->conn, text, word + o->transport_conn);
+		found->transport = word;
 	}
 	return true;
 }
@@ -101,13 +101,15 @@ called bool look_at_captured(const struct call_offsets *o, __u64 text, __u64 clo
 called int find_captured(struct call_offsets *o, __u64 text, __u64 closure, struct captured *found)
 {
 	bool transport, stream;
+	__u64 word;
 
 	if (!o || !found)
 		return 0;
-	if (o->captured_transport)
-		look_at_captured(o, text, closure, o->captured_transport, found);
-	if (o->captured_stream && o->captured_stream != o->captured_transport)
-		look_at_captured(o, text, closure, o->captured_stream, found);
+	if (o->captured_stream && !go_read(&word, closure, o->captured_stream * sizeof(word)) &&
+	    is_stream(o, text, word, &found->context))
+		found->stream = word;
+	if (o->captured_transport && !go_read(&found->transport, closure, o->captured_transport * sizeof(word)))
+		found->fd = fd_of(&o->conn, text, found->transport + o->transport_conn);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 1; i < MAX_CAPTURED; i++) {
 		if (found->fd && found->stream)

@@ -23,14 +23,16 @@ func Client() probe.Library {
 		{Symbol: "errors.(*errorString).Error", Slot: statusAt + unsafe.Offsetof(o.Status.ErrorString)},
 		{Symbol: "fmt.(*wrapError).Error", Slot: statusAt + unsafe.Offsetof(o.Status.WrapError)},
 	}
+	const newStream = module + "/internal/transport.(*http2Client).NewStream"
 	return probe.Library{
 		Name: module + "/client",
 		Hooks: []probe.Hook{
 			{Symbol: module + ".newClientStream", Event: probe.Enter, Program: "start_call", SiteSlot: unsafe.Offsetof(o.Site)},
 			{Symbol: module + ".newClientStream", Event: probe.Return, Program: "bind_call"},
-			// The third closure in (*http2Client).NewStream, in all versions, gives
-			// the stream its id.
-			{Symbol: module + "/internal/transport.(*http2Client).NewStream.func3", Event: probe.Enter, Program: "announce_call", Optional: true, SiteSlot: unsafe.Offsetof(o.AnnounceSite)},
+			// The third closure gives the stream its id, but in grpc 1.40, which
+			// has one more before it, and six in all.
+			{Symbol: newStream + ".func3", Event: probe.Enter, Program: "announce_call", Optional: true, Without: newStream + ".func6", SiteSlot: unsafe.Offsetof(o.AnnounceSite)},
+			{Symbol: newStream + ".func4", Event: probe.Enter, Program: "announce_call", Optional: true, With: []string{newStream + ".func6"}, SiteSlot: unsafe.Offsetof(o.AnnounceSite)},
 			{Symbol: module + ".(*clientStream).finish", Event: probe.Enter, Program: "end_call"},
 		},
 		Functions: slices.Concat(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn)),

@@ -183,10 +183,12 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 				!go_read(&workers, server, o->server_options + o->options_workers) && !workers;
 	if (!go_read(&span->head.goid, g, o->g_goid))
 		note_served(&span->served, &span->head, key, &o->parent, &work->context);
-	if (inherited == INHERITED_NOT_SAMPLED)
+	if (inherited == INHERITED_NOT_SAMPLED && !injects)
 		return NOTED_NOT_SAMPLED;
 	complete &= note_tracestate(inherited, &span->head, &span->tracestate, span->texts, &span->used,
 				    &work->wanted.tracestate);
+	if (inherited == INHERITED_NOT_SAMPLED)
+		return NOTED_NOT_SAMPLED;
 	if (!COPY(span, method, &work->method, METHOD_LIMIT))
 		return NOTED_NOTHING;
 	complete &= COPY_FIRST(span, authority, &work->wanted.authority, AUTHORITY_LIMIT);

@@ -109,13 +109,13 @@ called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const s
 static __always_inline bool note_tracestate(enum inherited inherited, const struct span_head *head, struct text *text,
 					    __u8 *texts, __u16 *used, const struct header_values *lines)
 {
-	bool complete = inherited != INHERITED_PARENT || copy_tracestate(text, texts, used, lines);
+	bool complete = inherited == INHERITED_NOTHING || copy_tracestate(text, texts, used, lines);
 
 	if (!injects)
 		return complete;
 	if (text->whole)
 		keep_state(head, text, texts);
-	else if (inherited != INHERITED_PARENT || !parent_based)
+	else if (inherited == INHERITED_NOTHING || (inherited == INHERITED_PARENT && !parent_based))
 		keep_own_state(head);
 	return complete;
 }

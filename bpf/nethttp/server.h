@@ -227,8 +227,12 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 		return give_up_request(&key, span, COUNTER_LOST_UNSUPPORTED);
 	span->response = response;
 	note_trace(ctx, span, &key, o, server);
-	if (span->inherited == INHERITED_NOT_SAMPLED)
+	if (span->inherited == INHERITED_NOT_SAMPLED) {
+		if (injects) /* requests that are made for it say that they are not sampled */
+			note_tracestate(INHERITED_NOT_SAMPLED, &span->head, &span->tracestate, span->texts, &span->used,
+					&work->wanted.tracestate);
 		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
+	}
 	note_request(span, o, work);
 	count(COUNTER_OPERATIONS);
 	span->request = server == SERVER_INTERNAL ? 0 : request;
