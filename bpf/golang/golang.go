@@ -116,7 +116,10 @@ func ParentFields(base uintptr) []probe.Field {
 // with the one that they were derived from: struct parent_offsets.
 func ParentFunctions(base uintptr) []probe.Function {
 	var o layoutsParentOffsets
-	return []probe.Function{{Symbol: "context.(*timerCtx).Deadline", Slot: base + unsafe.Offsetof(o.TimerDeadline)}}
+	return []probe.Function{
+		{Symbol: "context.(*timerCtx).Deadline", Slot: base + unsafe.Offsetof(o.TimerDeadline)},
+		{Symbol: "context.(*valueCtx).Deadline", Slot: base + unsafe.Offsetof(o.ValueDeadline)},
+	}
 }
 
 // MapFields lists what a walk of a map of headers needs: struct map_offsets. A

@@ -74,6 +74,7 @@ type layoutsParentOffsets struct {
 	TimerDeadline  uint32
 	TimerTimer     uint32
 	ItabFun        uint32
+	ValueDeadline  uint32
 	Children       uint32
 }
 

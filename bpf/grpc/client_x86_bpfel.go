@@ -85,6 +85,7 @@ type clientCallOffsets struct {
 		TimerDeadline  uint32
 		TimerTimer     uint32
 		ItabFun        uint32
+		ValueDeadline  uint32
 		Children       uint32
 	}
 	Context struct {

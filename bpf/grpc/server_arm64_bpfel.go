@@ -128,6 +128,7 @@ type serverStreamOffsets struct {
 		TimerDeadline  uint32
 		TimerTimer     uint32
 		ItabFun        uint32
+		ValueDeadline  uint32
 		Children       uint32
 	}
 	Map struct {

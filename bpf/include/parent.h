@@ -20,6 +20,7 @@ struct parent_offsets {
 	__u32 timer_deadline; /* function: the first method of *timerCtx */
 	__u32 timer_timer;
 	__u32 itab_fun;
+	__u32 value_deadline; /* function: the first method of *valueCtx */
 	__u32 children; /* of what is served: 1: the binary may make calls, 0: nobody looks for it */
 };
 
@@ -48,18 +49,48 @@ static __always_inline bool parent_at(const struct parent_offsets *o, __u64 text
 	       !go_read(at, context->data, 0);
 }
 
-/* What tells a context from another one that came to lie at its address, when it was
- * collected: its own parent, and that one's. */
-static __always_inline __u64 fingerprint(const struct parent_offsets *o, __u64 text, const struct go_interface *context)
-{
-	struct go_interface parent;
-	__u64 at, grandparent = 0;
+/* A context of context.WithValue. */
+struct value_context {
+	struct go_interface parent, key, value; /* the last two in either order */
+};
 
-	if (!parent_at(o, text, context, &at) || go_read(&parent, at, 0))
+/* What a context is derived from, and what it holds if it is one of context.WithValue. False: it could not
+ * be read. */
+static __always_inline bool read_context(const struct parent_offsets *o, __u64 text, const struct go_interface *context,
+					 struct value_context *found)
+{
+	__u64 at;
+
+	__builtin_memset(found, 0, sizeof(*found));
+	if (text && holds(o->itab_fun, text, context, o->value_deadline))
+		return !go_read(found, context->data, 0);
+	return parent_at(o, text, context, &at) && !go_read(&found->parent, at, 0);
+}
+
+static __always_inline __u64 with_context(__u64 mixture, const struct value_context *context)
+{
+	mixture = mixed(mixture + context->parent.data);
+	mixture = mixed(mixture + context->key.type) + context->key.data;
+	return mixed(mixture + context->value.type) + context->value.data;
+}
+
+/* What tells a context from another one that came to lie at its address, when it was
+ * collected: what it is derived from, and what that one is, with the values that they hold. Contexts that
+ * were made one after the other may be followed by others in the same places, derived from each other in the same
+ * way. 0: it could not be read. */
+called __u64 fingerprint(const struct parent_offsets *o, __u64 text, const struct go_interface *context)
+{
+	struct value_context found;
+	struct go_interface parent;
+	__u64 mixture;
+
+	if (!o || !context || !read_context(o, text, context, &found))
 		return 0;
-	if (parent_at(o, text, &parent, &at))
-		go_read(&grandparent, at, __builtin_offsetof(struct go_interface, data));
-	return mixed(parent.data) + grandparent;
+	mixture = with_context(0, &found);
+	parent = found.parent;
+	if (read_context(o, text, &parent, &found))
+		mixture = with_context(mixture, &found);
+	return mixture;
 }
 
 /* What is known of the ids of goroutines that do not exist yet. Each processor takes them in
@@ -145,7 +176,7 @@ called bool find_context(const struct operation_key *key, const struct parent_of
 		if (!context.type || !context.data)
 			return false;
 		wanted = key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
-		if (read_span(&wanted, found) != WAY_EMPTY && found->extra == fingerprint(o, text, &context))
+		if (read_span(&wanted, found) != WAY_EMPTY && found->extra && found->extra == fingerprint(o, text, &context))
 			return true;
 		if (!parent_at(o, text, &context, &at) || go_read(&context, at, 0))
 			return false;

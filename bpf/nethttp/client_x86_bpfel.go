@@ -94,6 +94,7 @@ type clientClientOffsets struct {
 		TimerDeadline  uint32
 		TimerTimer     uint32
 		ItabFun        uint32
+		ValueDeadline  uint32
 		Children       uint32
 	}
 	Map struct {

@@ -156,6 +156,7 @@ type serverServerOffsets struct {
 		TimerDeadline  uint32
 		TimerTimer     uint32
 		ItabFun        uint32
+		ValueDeadline  uint32
 		Children       uint32
 	}
 	ResponseConn   uint32
