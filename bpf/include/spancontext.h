@@ -235,8 +235,9 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 enum price {
 	PRICE_NOTHING, /* nobody waits for it */
 	PRICE_LITTLE,  /* it is of a goroutine that was started long ago, and may have ended */
-	PRICE_DOUBT,   /* its end may have been missed: it is counted */
-	PRICE_PARENT,  /* somebody is waiting for it: it is counted */
+	PRICE_DOUBT,   /* its end may have been missed: it is counted, as are the next */
+	PRICE_STARTED, /* it is of a goroutine that was started a moment ago */
+	PRICE_PARENT,  /* somebody is waiting for it */
 };
 
 /* How long an entry is waited for at the least that nobody says the end of, in ms: an
@@ -252,7 +253,7 @@ static __always_inline enum price price_of(const struct span_way *way, __u64 bef
 	case WAY_ANNOUNCED:
 		return age <= UNDER_WAY ? PRICE_PARENT : PRICE_DOUBT;
 	case WAY_INHERITED:
-		return age <= UNDER_WAY ? PRICE_PARENT : PRICE_LITTLE;
+		return age <= UNDER_WAY ? PRICE_STARTED : PRICE_LITTLE;
 	default:
 		return PRICE_NOTHING;
 	}

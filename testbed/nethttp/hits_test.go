@@ -63,7 +63,11 @@ func TestEachCallHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 			caller := target.Start(t, target.MustCompile(t, build))
 			tracer := trace(t, caller)
 			hitsOfCalls(t, tracer, caller, order{URL: u.plain.URL + "/a"}, 3)
-			hitsOfCalls(t, tracer, caller, order{URL: u.tls.URL + "/a", Trust: true, HTTP2: true}, 4)
+			overHTTP2 := uint64(4)
+			if build.Go == "1.17.1" {
+				overHTTP2 = 3 // it sends headers elsewhere, and who serves them is not told
+			}
+			hitsOfCalls(t, tracer, caller, order{URL: u.tls.URL + "/a", Trust: true, HTTP2: true}, overHTTP2)
 		})
 	}
 	for _, build := range buildsWithNet(callerSource) {
