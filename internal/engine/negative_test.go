@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -132,10 +134,11 @@ func (c refusing) start(path string) *exec.Cmd {
 	}
 	c.t.Cleanup(func() { _ = command.Process.Kill() })
 	pid := command.Process.Pid
+	awaitSleep(c.t, pid)
 	c.heed(process.Event{Kind: process.EventExec, Tgid: uint32(pid)})
 	r := c.processes[pid]
 	if r == nil {
-		c.t.Fatal("the process is no target")
+		c.t.Fatalf("the process is no target: %+v", c.logs.All())
 	}
 	if r.binary.state == statePreparing {
 		c.finishPreparing(<-c.prepared)
@@ -144,6 +147,24 @@ func (c refusing) start(path string) *exec.Cmd {
 		c.t.Fatalf("its state is %d", r.binary.state)
 	}
 	return command
+}
+
+// awaitSleep waits until a process waits. Go takes it for started while the kernel still loads its
+// program, which is when the event has not come yet.
+func awaitSleep(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(stat, []byte(") S ")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not wait: %s", stat)
+		}
+	}
 }
 
 // end ends a program, and has the controller hear of it.
