@@ -186,7 +186,7 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 	if (inherited == INHERITED_NOT_SAMPLED && !injects)
 		return NOTED_NOT_SAMPLED;
 	complete &= note_tracestate(inherited, &span->head, &span->tracestate, span->texts, &span->used,
-				    &work->wanted.tracestate);
+				    &work->wanted.tracestate, o->parent.children);
 	if (inherited == INHERITED_NOT_SAMPLED)
 		return NOTED_NOT_SAMPLED;
 	if (!COPY(span, method, &work->method, METHOD_LIMIT))

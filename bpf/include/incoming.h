@@ -105,13 +105,13 @@ called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const s
 }
 
 /* Copies it behind the record, whose first text it is, and keeps what the requests are to say that are
- * made for this one. */
+ * made for this one, if there may be `children`. */
 static __always_inline bool note_tracestate(enum inherited inherited, const struct span_head *head, struct text *text,
-					    __u8 *texts, __u16 *used, const struct header_values *lines)
+					    __u8 *texts, __u16 *used, const struct header_values *lines, bool children)
 {
 	bool complete = inherited == INHERITED_NOTHING || copy_tracestate(text, texts, used, lines);
 
-	if (!injects)
+	if (!injects || !children)
 		return complete;
 	if (text->whole)
 		keep_state(head, text, texts);

@@ -183,8 +183,9 @@ __noinline int read_span(struct span_key *key, struct span_way *copy)
 		return WAY_EMPTY;
 	before = look_at(set, i);
 	*copy = set->ways[i];
-	/* The addition of nothing is a barrier. */
-	if (state_of(before) <= WAY_LOCKED || __sync_fetch_and_add(&set->ways[i].state, 0) != before || copy->key != key->key)
+	/* The addition of nothing is a barrier. A processor that reads ahead may have seen what was there before. */
+	if (state_of(before) <= WAY_LOCKED || __sync_fetch_and_add(&set->ways[i].state, 0) != before || copy->key != key->key ||
+	    state_of(*(__u64 *)copy->span_id ^ before) != (*(__u64 *)copy->span_id ^ before))
 		return WAY_EMPTY;
 	copy->state = before;
 	return state_of(before);

@@ -46,8 +46,8 @@ static __always_inline void keep_own_state(const struct span_head *head)
 {
 	struct state_key key = state_key(head->trace_id, head->span_id);
 
-	if (own_state.length)
-		bpf_map_update_elem(&tracestates, &key, (const void *)&own_state, BPF_ANY);
+	if (own_state.length && bpf_map_update_elem(&tracestates, &key, (const void *)&own_state, BPF_ANY))
+		count(COUNTER_STATE_NOT_INJECTED);
 }
 
 /* Keeps the one that a request came with, which is what the texts of its record begin
@@ -72,6 +72,11 @@ called int keep_state(const struct span_head *head, const struct text *tracestat
 		if (kept->text[i] < ' ' || kept->text[i] > '~')
 			goto dropped;
 	}
+	/* Which a header of HTTP/2 must neither begin nor end with. */
+	if (kept->text[0] == ' ')
+		goto dropped;
+	if (length > 0 && kept->text[(length - 1) & (TRACESTATE_LIMIT - 1)] == ' ')
+		goto dropped;
 	kept->length = length;
 	key = state_key(head->trace_id, head->span_id);
 	if (!bpf_map_update_elem(&tracestates, &key, kept, BPF_ANY))
@@ -81,12 +86,14 @@ dropped:
 	return 0;
 }
 
-/* What a request is to carry that is made for the one that `parent` is the id of, or for none. */
-static __always_inline const struct kept_state *find_state(const __u8 *trace_id, __u64 parent)
+/* What a request is to carry beside the context of its span, which was noted with its parent's id: what is
+ * kept of that one, or of a root the receiver's own. It may make room for another at any time: who has read it looks
+ * whether it is still there. */
+static __always_inline const struct kept_state *find_state(const struct span_way *way)
 {
-	struct state_key key = state_key(trace_id, (const __u8 *)&parent);
+	struct state_key key = state_key(way->trace_id, (const __u8 *)&way->extra);
 
-	if (parent)
+	if (way->extra)
 		return bpf_map_lookup_elem(&tracestates, &key);
-	return own_state.length ? (const struct kept_state *)&own_state : NULL;
+	return own_state.length && way->flags & FLAG_SAMPLED ? (const struct kept_state *)&own_state : NULL;
 }

@@ -31,7 +31,7 @@ struct inject_offsets {
 /* Frames of this size are always allowed: RFC 9113, section 4.2. */
 #define FRAME_LIMIT 16384
 
-/* How long a state is, as the verifier can see. */
+/* How long a state is, as the verifier can see. It may be another one's the next time that it is read. */
 static __always_inline __u32 state_length(const struct kept_state *state)
 {
 	__u32 length = state->length;
@@ -48,11 +48,11 @@ static __always_inline __u64 positive(__u64 length, const __u64 limit)
 	return (length & (limit - 1)) + 1;
 }
 
-static __always_inline bool write_state(__u64 to, const struct kept_state *state)
+/* False: it was not written, or was not the one that belongs to the span any more when it was. */
+static __always_inline bool write_state(__u64 to, const struct kept_state *state, __u32 length, const struct span_way *way)
 {
-	__u32 length = state_length(state);
-
-	return length && !bpf_probe_write_user((void *)to, state->text, positive(length, TRACESTATE_LIMIT));
+	return length && !bpf_probe_write_user((void *)to, state->text, positive(length, TRACESTATE_LIMIT)) &&
+	       find_state(way) == state;
 }
 
 /* Counts a request that carries its span's context, or not, and that with its trace's state, or not. */
@@ -93,15 +93,17 @@ struct header_line {
 
 /* Writes a line for the state behind that of the context, if there are so many bytes left. Returns how
  * many it took. */
-called __u32 write_state_line(__u64 to, __u64 room, const struct kept_state *state)
+called __u32 write_state_line(__u64 to, __u64 room, const struct kept_state *state, const struct span_way *way)
 {
 	const char start[STATE_LENGTH + 2] = "Tracestate: ", end[2] = "\r\n";
-	__u32 size;
+	__u32 length, size;
 
-	if (!state)
+	if (!state || !way)
 		return 0;
-	size = sizeof(start) + state_length(state) + sizeof(end);
-	if (room < size || bpf_probe_write_user((void *)to, start, sizeof(start)) || !write_state(to + sizeof(start), state) ||
+	length = state_length(state);
+	size = sizeof(start) + length + sizeof(end);
+	if (room < size || bpf_probe_write_user((void *)to, start, sizeof(start)) ||
+	    !write_state(to + sizeof(start), state, length, way) ||
 	    bpf_probe_write_user((void *)(to + size - sizeof(end)), end, sizeof(end)))
 		return 0;
 	return size;
@@ -129,14 +131,14 @@ int inject_line(struct pt_regs *ctx)
 	wanted = key_in(key.tgid, key.generation, KEY_WRITER, writer, 0);
 	if (!take_span(&wanted, &way))
 		return 0;
-	state = find_state(way.trace_id, way.extra);
+	state = find_state(&way);
 	write_value(line.value, &way);
 	if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&buf, writer, o->writer_buf) ||
 	    go_read(&n, writer, o->writer_n) || n == 0 || n > (__u64)buf.length || buf.length - n < sizeof(line) ||
 	    bpf_probe_write_user((void *)(buf.data + n), &line, sizeof(line)))
 		goto without;
 	n += sizeof(line);
-	added = write_state_line(buf.data + n, buf.length - n, state);
+	added = write_state_line(buf.data + n, buf.length - n, state, &way);
 	n += added;
 	if (bpf_probe_write_user((void *)(writer + o->writer_n), &n, sizeof(n)))
 		goto without;
@@ -175,12 +177,12 @@ _Static_assert(sizeof(struct state_field) == 16, "its size is no power of two");
 #define FULL 127 /* of the first byte of a length */
 
 /* Writes a field for the state, if there are so many bytes left. Returns how many it took. */
-called __u32 write_state_field(__u64 to, __u64 room, const struct kept_state *state)
+called __u32 write_state_field(__u64 to, __u64 room, const struct kept_state *state, const struct span_way *way)
 {
 	struct state_field field = { 0, STATE_LENGTH, "", {} };
 	__u32 length, rest, start = sizeof(field) - 3;
 
-	if (!state)
+	if (!state || !way)
 		return 0;
 	length = state_length(state);
 	__builtin_memcpy(field.name, "tracestate", STATE_LENGTH);
@@ -197,7 +199,7 @@ called __u32 write_state_field(__u64 to, __u64 room, const struct kept_state *st
 		}
 	}
 	if (room < start + length || bpf_probe_write_user((void *)to, &field, positive(start, sizeof(field))) ||
-	    !write_state(to + start, state))
+	    !write_state(to + start, state, length, way))
 		return 0;
 	return start + length;
 }
@@ -214,7 +216,7 @@ called __u32 write_fields(__u64 to, __s64 room, const struct span_way *way, cons
 
 	if (!way || room < first || !write_field(way, to))
 		return 0;
-	return first + write_state_field(to + first, room - first, state);
+	return first + write_state_field(to + first, room - first, state, way);
 }
 
 static __always_inline __s64 least(__s64 a, __s64 b)
@@ -342,7 +344,7 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	if (!take_span(&wanted, &way))
 		return 0;
 	if (!go_read(&block, parameters, at->block) && !go_read(&end_headers, parameters, at->end_headers) && end_headers) {
-		state = find_state(way.trace_id, way.extra);
+		state = find_state(&way);
 		limit = FRAME_LIMIT - block.length;
 		added = inject_behind(&way, state, limit, &block, parameters + at->block);
 		if (!added && at->writer != ABSENT)
@@ -385,7 +387,7 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	if (!take_span(&wanted, &way))
 		return 0;
 	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED)) {
-		state = find_state(way.trace_id, way.extra);
+		state = find_state(&way);
 		added = inject_behind(&way, state, FRAME_HEADER + FRAME_LIMIT - frame.length, &frame, framer + at->buffer);
 	}
 	count_written(added, added > sizeof(struct header_field), state);

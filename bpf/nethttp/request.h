@@ -188,7 +188,7 @@ static __always_inline void note_request(struct server_span *span, const struct 
 	bool complete = !span->partial;
 
 	complete &= note_tracestate(span->inherited, &span->head, &span->tracestate,
-				    span->texts, &span->used, &wanted->tracestate);
+				    span->texts, &span->used, &wanted->tracestate, o->parent.children);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
 	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);

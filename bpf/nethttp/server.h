@@ -230,7 +230,7 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	if (span->inherited == INHERITED_NOT_SAMPLED) {
 		if (injects) /* requests that are made for it say that they are not sampled */
 			note_tracestate(INHERITED_NOT_SAMPLED, &span->head, &span->tracestate, span->texts, &span->used,
-					&work->wanted.tracestate);
+					&work->wanted.tracestate, o->parent.children);
 		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
 	}
 	note_request(span, o, work);
