@@ -96,10 +96,14 @@ static __always_inline bool says_parent(struct call_span *span, const struct cal
  * is one of context.WithValue, as the first that the transport does is to add the peer to the one it got. */
 static __always_inline bool is_stream(const struct call_offsets *o, __u64 text, __u64 word, struct go_interface *context)
 {
+	struct go_interface parent;
+
 	if (o->stream_pointer != ABSENT && go_read(&word, word, o->stream_pointer))
 		return false;
 	if (o->stream_inside != ABSENT)
 		word += o->stream_inside;
-	return o->stream_context != ABSENT && text && !go_read(context, word, o->stream_context) &&
-	       holds(o->conn.itab_fun, text, context, o->context.value_deadline);
+	/* What is beside a variable that is smaller than a stream may look like a context, but leads nowhere. */
+	return o->stream_context != ABSENT && o->context.value_context != ABSENT && text && !go_read(context, word, o->stream_context) &&
+	       holds(o->conn.itab_fun, text, context, o->context.value_deadline) &&
+	       !go_read(&parent, context->data, o->context.value_context) && parent.type && parent.data;
 }
