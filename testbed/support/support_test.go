@@ -219,7 +219,7 @@ func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
 		t.Errorf("%d machines with arm64 and Linux 6.12, or others", n)
 	}
 	for _, has := range []string{
-		"targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},\n\t\t},\n\t\t{name: \"6.1 writes\"",
+		"targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},\n\t\t},\n\t\t{name: \"6.1 contexts\"",
 		`newest    = target.Build{Source: "bpf/nethttp/target", Go: "1.27.4", Flags: []string{target.Stripped}}`,
 		`newestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.27.4", Flags: []string{target.Stripped}}`,
 		`grpcModules = []string{"google.golang.org/grpc@v1.85.0"}`,

@@ -208,7 +208,6 @@ func TestKernels(t *testing.T) {
 			name: "6.18 locked down, contexts", kernel: linux618, commandLine: "lockdown=integrity lsm=lockdown,bpf",
 			suites: append(contexts(), wholeTraces()), targets: related,
 		},
-		{name: "6.12 arm64 contexts", kernel: Kernel{"6.12", "arm64", "trixie"}, suites: contexts(), targets: related[:2]},
 		{name: "6.1 writes", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: injection("allowed", oldestSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{oldestSender}},
 		{name: "6.12 writes", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{recentSender}},
 		{name: "6.18 writes", kernel: linux618, suites: injection("allowed", middleSender, "http1", "http2", "net2", "unary", "stream"), targets: []target.Build{middleSender}},
