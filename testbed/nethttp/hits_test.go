@@ -73,7 +73,11 @@ func TestEachCallHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 	for _, build := range buildsWithNet(callerSource) {
 		t.Run(build.String(), func(t *testing.T) {
 			caller := target.Start(t, target.MustCompile(t, tagged(build, "net")))
-			hitsOfCalls(t, trace(t, caller), caller, order{URL: u.tls.URL + "/a", Trust: true, Way: "net"}, 4)
+			each := uint64(4)
+			if strings.Contains(build.String(), "v0.0.0-20210224082022") {
+				each = 3 // it sends headers elsewhere, as the first releases of Go 1.17
+			}
+			hitsOfCalls(t, trace(t, caller), caller, order{URL: u.tls.URL + "/a", Trust: true, Way: "net"}, each)
 		})
 	}
 }
