@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
-	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 )
@@ -109,19 +108,7 @@ func mix(sum, i uint64) uint64 {
 // inlines tells whether the compiler has inlined calls of a function.
 func inlines(t *testing.T, executable, function string) bool {
 	t.Helper()
-	file, err := os.Open(executable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	inspected, err := inspect.Open(file, info.Size(), executable)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inspected := target.Inspect(t, executable)
 	b, err := inspected.Binary([]string{function})
 	if err != nil {
 		t.Fatal(err)

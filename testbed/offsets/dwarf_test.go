@@ -4,7 +4,6 @@ package offsets
 import (
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
@@ -73,19 +72,7 @@ func TestTheTableAgreesWithModulesHoweverTheyAreCompiled(t *testing.T) {
 // those that are described.
 func compare(t *testing.T, executable string, library probe.Library, module, version string, arch model.Arch) int {
 	t.Helper()
-	file, err := os.Open(executable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	inspected, err := inspect.Open(file, info.Size(), executable)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inspected := target.Inspect(t, executable)
 	structs := probe.Structs(all.Libraries())
 	count := 0
 	for _, field := range library.Fields {

@@ -17,7 +17,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 
-	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
@@ -68,19 +67,7 @@ func TestEachCallIsOneHitWhoseFlagsSayThatItGoesOn(t *testing.T) {
 // sitesOf plans a probe on each function.
 func sitesOf(t *testing.T, executable string) []plan.Site {
 	t.Helper()
-	file, err := os.Open(executable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	inspected, err := inspect.Open(file, info.Size(), executable)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inspected := target.Inspect(t, executable)
 	b, err := inspected.Binary(functions)
 	if err != nil {
 		t.Fatal(err)
