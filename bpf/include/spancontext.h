@@ -353,14 +353,19 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 	return 0;
 }
 
+static __always_inline void note_as(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, struct span_note *note)
+{
+	__builtin_memcpy(note->trace_id, trace_id, sizeof(note->trace_id));
+	__builtin_memcpy(note->span_id, span_id, sizeof(note->span_id));
+	note_span(key, note);
+}
+
 static __always_inline void note_ids(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
 				     __u64 extra, enum way_state state)
 {
 	struct span_note note = { .extra = extra, .state = state, .flags = flags };
 
-	__builtin_memcpy(note.trace_id, trace_id, sizeof(note.trace_id));
-	__builtin_memcpy(note.span_id, span_id, sizeof(note.span_id));
-	note_span(key, &note);
+	note_as(key, trace_id, span_id, &note);
 }
 
 /* Notes for whom a framer is about to write the headers of a stream. */
@@ -369,9 +374,7 @@ static __always_inline void note_frame(struct span_key *key, const __u8 *trace_i
 {
 	struct span_note note = { .extra = parent, .state = WAY_ANNOUNCED, .flags = flags, .writer = writer };
 
-	__builtin_memcpy(note.trace_id, trace_id, sizeof(note.trace_id));
-	__builtin_memcpy(note.span_id, span_id, sizeof(note.span_id));
-	note_span(key, &note);
+	note_as(key, trace_id, span_id, &note);
 }
 
 /* Notes an id alone, which nobody waits for. */
