@@ -239,72 +239,77 @@ enum price {
 	PRICE_DOUBT,   /* its end may have been missed: it is counted, as are the next */
 	PRICE_STARTED, /* it is of a goroutine that was started a moment ago */
 	PRICE_PARENT,  /* somebody is waiting for it */
+	PRICE_NEVER,   /* it is being written */
 };
 
 /* How long an entry is waited for at the least that nobody says the end of, in ms: an
  * announcement, of a request that is under way, a request that is not sampled, and a goroutine. */
 #define UNDER_WAY 1000
 
-/* The price of a way's entry, which had that state when it was looked at. */
-static __always_inline enum price price_of(const struct span_way *way, __u64 before, __s32 age)
+/* By age (beyond UNDER_WAY or not), whether it is sampled, and state. What is looked up does not
+ * make the verifier follow a way for each. */
+static const __u8 prices[2][2][WAY_STATES] = {
+	{ { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_PARENT, [WAY_INHERITED] = PRICE_STARTED },
+	  { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_PARENT, [WAY_INHERITED] = PRICE_STARTED } },
+	{ { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_DOUBT, [WAY_ANNOUNCED] = PRICE_DOUBT, [WAY_INHERITED] = PRICE_LITTLE },
+	  { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_DOUBT, [WAY_INHERITED] = PRICE_LITTLE } },
+};
+
+/* The price of a way's entry, which had that state when it was looked at; its age below, less for who is older. */
+static __always_inline __u64 price_of(const struct span_way *way, __u64 before, __s32 age)
 {
-	switch (state_of(before)) {
-	case WAY_ACTIVE:
-		return way->flags & FLAG_SAMPLED || age <= UNDER_WAY ? PRICE_PARENT : PRICE_DOUBT;
-	case WAY_ANNOUNCED:
-		return age <= UNDER_WAY ? PRICE_PARENT : PRICE_DOUBT;
-	case WAY_INHERITED:
-		return age <= UNDER_WAY ? PRICE_STARTED : PRICE_LITTLE;
-	default:
-		return PRICE_NOTHING;
-	}
+	__u32 old = (__u32)(UNDER_WAY - age) >> 31;
+
+	return (__u64)prices[old][way->flags & FLAG_SAMPLED][state_of(before)] << 32 | (__u32)(0x7fffffff - age);
 }
 
 /* A place to write to. */
 struct span_place {
 	__u64 before; /* the state that it was chosen for */
 	__u32 at;
-	bool evicts; /* an entry that somebody may be waiting for */
+	__u32 evicts; /* whether an entry that somebody may be waiting for */
 };
 
 /* The place for a key that is written: its own, else the one of the least price, else of those the one that has
  * been there longest. Which is looked at first is left to chance. */
-static __always_inline struct span_place choose_place(const struct span_set *set, const struct span_key *key, __u32 now)
+__noinline int choose_place(struct span_set *set, struct span_key *key, __u32 now, struct span_place *place)
 {
-	__u32 first = key->key & (WAYS - 1), i;
-	struct span_place place = { .at = first };
-	enum price least = PRICE_PARENT + 1;
-	__s32 longest = -1;
+	__u64 least = (__u64)PRICE_NEVER << 32;
+	__u32 first, i;
 
+	if (!set || !key || !place)
+		return 0;
+	first = key->key & (WAYS - 1);
+	place->before = 0;
+	place->at = first;
+	place->evicts = false;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < WAYS; i++) {
 		/* Each way is a line of the cache: most of them are left where they are. */
 		if (set->tags[i] != key->tag)
 			continue;
-		place.before = look_at(set, i);
+		place->before = look_at(set, i);
 		if (set->ways[i].key == key->key) {
-			place.at = i;
-			return place;
+			place->at = i;
+			return 0;
 		}
 	}
 #pragma clang loop unroll(disable)
 	for (i = 0; i < WAYS; i++) {
 		__u32 at = (first + i) & (WAYS - 1);
 		__u64 before = look_at(set, at);
-		__s32 age = now - set->ways[at].time;
-		enum price price = price_of(&set->ways[at], before, age);
+		__u64 price = price_of(&set->ways[at], before, now - set->ways[at].time);
 
-		if (state_of(before) == WAY_LOCKED || price > least || (price == least && age <= longest))
+		if (price >= least)
 			continue;
 		least = price;
-		longest = age;
-		place.before = before;
-		place.at = at;
-		place.evicts = price >= PRICE_DOUBT;
-		if (price == PRICE_NOTHING)
+		place->before = before;
+		place->at = at;
+		place->evicts = price >= (__u64)PRICE_DOUBT << 32;
+		if (price < (__u64)PRICE_LITTLE << 32)
 			break;
 	}
-	return place;
+	return 0;
 }
 
 /* Times that a place is chosen, where others write to the same. */
@@ -315,7 +320,7 @@ static __always_inline struct span_place choose_place(const struct span_set *set
 __noinline int note_span(struct span_key *key, struct span_note *note)
 {
 	__u32 now = bpf_ktime_get_boot_ns() >> 20, at = WAYS;
-	struct span_place place;
+	struct span_place place = {};
 	struct span_set *set;
 	struct span_way *way;
 	__u64 mine;
@@ -328,7 +333,7 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 	mine = *(__u64 *)note->span_id & ~(__u64)(WAY_STATES - 1);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < ATTEMPTS; i++) {
-		place = choose_place(set, key, now);
+		choose_place(set, key, now, &place);
 		at = place.at;
 		bounded(at);
 		if (at < WAYS && state_of(place.before) != WAY_LOCKED &&
