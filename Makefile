@@ -77,7 +77,7 @@ fuzz: ## An hour of fuzzing, until something is found; FUZZTIME=10s is for each 
 
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines
-	cd testbed && go test -tags=vm -count=1 -timeout=2h -v -run=TestKernels ./vm
+	cd testbed && go test -tags=vm -count=1 -timeout=4h -v -run=TestKernels ./vm
 
 .PHONY: soak
 soak: ## Programs that come and go for an hour, and an account of every call

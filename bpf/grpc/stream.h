@@ -174,8 +174,8 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 	if (inherited == INHERITED_NOTHING)
 		inherited = inherit_peer(span, o, key, transport, stream);
 	if (inherited == INHERITED_NOTHING)
-		inherited = begin_trace(&span->head);
-	new_span_id(&span->head);
+		inherited = begin_trace(&span->head, NULL);
+	new_span_id(&span->head, NULL);
 	span->head.g = g;
 	span->served.text = span->text;
 	/* Workers, if a server has any, handle one stream after the other. */

@@ -305,11 +305,11 @@ static __always_inline bool classic_start(struct map_walk *walk, __u64 map)
  * to 1.27. */
 #define SWISS_MAP_PIECE 40
 
-static __always_inline bool swiss_start(struct map_walk *walk, __u64 map)
+called bool swiss_start(struct map_walk *walk, __u64 map)
 {
 	const struct map_offsets *offsets = walk->offsets;
+	__u8 piece[SWISS_MAP_PIECE] __attribute__((aligned(8)));
 	__u64 used, directory;
-	__u8 *piece = (__u8 *)walk->group;
 	bool have = !bpf_probe_read_user(piece, SWISS_MAP_PIECE, (const void *)map);
 
 	if (!go_take(&used, piece, have, SWISS_MAP_PIECE, map, offsets->map_used) ||

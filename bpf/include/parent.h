@@ -224,7 +224,7 @@ static __always_inline enum inherited inherit_inside(struct span_head *head, con
 	struct span_way found = {}, own = {};
 	struct span_key goroutine;
 
-	new_span_id(head);
+	new_span_id(head, NULL);
 	if (find_context(key, o, text, context, &found)) {
 		/* A goroutine that is handed contexts may work for whoever comes: what it does
 		 * without one need not be for the request that has started it. */
@@ -235,7 +235,7 @@ static __always_inline enum inherited inherit_inside(struct span_head *head, con
 	}
 	if (find_goroutine(key, g, goid, o, &found))
 		return inherit_way(head, &found);
-	return begin_trace(head);
+	return begin_trace(head, NULL);
 }
 
 /* What a request is known by at both ends of its connection. */

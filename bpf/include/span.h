@@ -64,27 +64,56 @@ const volatile __u64 wakeup_bytes;
  * send a record between a program's look and its own. */
 #define WAKEUP_BAND 4096
 
-static __always_inline void random_bytes(__u8 *to, int n)
-{
-	for (int i = 0; i < n; i += 4) {
-		__u32 r = bpf_get_prandom_u32();
+/* Random numbers of what is used again and again, such as the entry of a connection: xoroshiro128++ 1.0 (David
+ * Blackman and Sebastiano Vigna, 2019). The kernel's own take several times as long. Zero: not begun. */
+struct random {
+	__u64 a, b;
+};
 
-		__builtin_memcpy(to + i, &r, 4);
+static __always_inline __u64 kernels_random(void)
+{
+	return (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+}
+
+static __always_inline __u64 rotate(__u64 x, __u32 by)
+{
+	return x << by | x >> (64 - by);
+}
+
+/* A random word: of the kernel's if there is nothing else. */
+static __always_inline __u64 next_random(struct random *random)
+{
+	__u64 a, b;
+
+	if (!random)
+		return kernels_random();
+	a = random->a;
+	b = random->b;
+	if (!(a | b)) {
+		a = kernels_random();
+		b = kernels_random() | 1;
 	}
+	random->a = rotate(a, 49) ^ a ^ b ^ (a ^ b) << 21;
+	random->b = rotate(a ^ b, 28);
+	return rotate(a + b, 17) + a;
 }
 
 /* Ids of zero are invalid: a bit is set where chance gave none. */
-static __always_inline void new_span_id(struct span_head *head)
+static __always_inline void new_span_id(struct span_head *head, struct random *random)
 {
-	random_bytes(head->span_id, sizeof(head->span_id));
-	if (!*(__u64 *)head->span_id)
+	__u64 id = next_random(random);
+
+	__builtin_memcpy(head->span_id, &id, sizeof(id));
+	if (!id)
 		head->span_id[7] = 1;
 }
 
-static __always_inline void new_trace_id(struct span_head *head)
+static __always_inline void new_trace_id(struct span_head *head, struct random *random)
 {
-	random_bytes(head->trace_id, sizeof(head->trace_id));
-	if (!*(__u64 *)head->trace_id)
+	__u64 id[2] = { next_random(random), next_random(random) };
+
+	__builtin_memcpy(head->trace_id, id, sizeof(id));
+	if (!id[0])
 		head->trace_id[7] = 1;
 }
 
@@ -114,10 +143,10 @@ static __always_inline enum inherited sample(struct span_head *head, enum inheri
 	return INHERITED_NOT_SAMPLED;
 }
 
-/* Begins a trace. */
-static __always_inline enum inherited begin_trace(struct span_head *head)
+/* Begins a trace. `random` as of next_random. */
+static __always_inline enum inherited begin_trace(struct span_head *head, struct random *random)
 {
-	new_trace_id(head);
+	new_trace_id(head, random);
 	head->flags = FLAG_SAMPLED;
 	if (!sampling_threshold)
 		return INHERITED_NOTHING;
@@ -131,6 +160,33 @@ static __always_inline enum inherited follow_parent(struct span_head *head)
 	if (!parent_based)
 		return sample(head, INHERITED_PARENT);
 	return head->flags & FLAG_SAMPLED ? INHERITED_PARENT : INHERITED_NOT_SAMPLED;
+}
+
+/* Where bytes of the target's go to an entry of a map, the kernel finds out first what that memory is
+ * (CONFIG_HARDENED_USERCOPY), for as long as the copy itself takes, but not where they go to the
+ * stack. So a short text goes by way of that, with whatever is behind it, if there is room for it: what
+ * comes next lies over it. */
+#define SHORT_TEXT 32
+
+static __always_inline void put_short(__u8 *to, const __u64 *words)
+{
+	for (__u32 i = 0; i < SHORT_TEXT / sizeof(__u64); i++)
+		((__u64 *)to)[i] = words[i];
+}
+
+/* Copies so many bytes of the target's, at most `limit`, for which there is room. 0: it was done. */
+called long copy_bytes(__u8 *to, __u64 length, __u64 limit, __u64 from)
+{
+	__u64 words[SHORT_TEXT / sizeof(__u64)];
+
+	if (!to)
+		return -1;
+	if (length <= SHORT_TEXT && limit >= SHORT_TEXT && !bpf_probe_read_user(words, sizeof(words), (const void *)from)) {
+		put_short(to, words);
+		return 0;
+	}
+	bounded(length);
+	return length > limit ? -1 : bpf_probe_read_user(to, length, (const void *)from);
 }
 
 /* Copies a string of the target's behind the record. `texts` has room for
@@ -150,8 +206,7 @@ static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u3
 	bounded(at);
 	if (at > texts_size - limit)
 		return false;
-	bounded(length);
-	if (length > limit || bpf_probe_read_user(texts + at, length, (const void *)string->data)) {
+	if (copy_bytes(texts + at, length, limit, string->data)) {
 		text->whole = 0;
 		return false;
 	}

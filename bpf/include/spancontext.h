@@ -316,7 +316,7 @@ __noinline int choose_place(struct span_set *set, struct span_key *key, __u32 no
 #define ATTEMPTS 4
 
 /* Notes a span's context under a key. Several programs may write at the same time, and
- * preempt each other. */
+ * preempt each other. False: there was no place, or another one is writing to the key's. */
 __noinline int note_span(struct span_key *key, struct span_note *note)
 {
 	__u32 now = bpf_ktime_get_boot_ns() >> 20, at = WAYS;
@@ -326,10 +326,10 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 	__u64 mine;
 
 	if (isolated || !key || !note)
-		return 0;
+		return true;
 	set = set_of(key);
 	if (!set)
-		return 0;
+		return false;
 	mine = *(__u64 *)note->span_id & ~(__u64)(WAY_STATES - 1);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < ATTEMPTS; i++) {
@@ -341,10 +341,10 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 			break;
 		at = WAYS;
 	}
-	if (at >= WAYS || place.evicts)
-		count(COUNTER_PARENT_EVICTED);
 	if (at >= WAYS)
-		return 0;
+		return false;
+	if (place.evicts)
+		count(COUNTER_PARENT_EVICTED);
 	way = &set->ways[at];
 	set->tags[at] = key->tag;
 	way->key = key->key;
@@ -355,14 +355,15 @@ __noinline int note_span(struct span_key *key, struct span_note *note)
 	way->flags = note->flags;
 	way->writer = note->writer;
 	__sync_lock_test_and_set(&way->state, mine | note->state);
-	return 0;
+	return true;
 }
 
 static __always_inline void note_as(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, struct span_note *note)
 {
 	__builtin_memcpy(note->trace_id, trace_id, sizeof(note->trace_id));
 	__builtin_memcpy(note->span_id, span_id, sizeof(note->span_id));
-	note_span(key, note);
+	if (!note_span(key, note))
+		count(COUNTER_PARENT_EVICTED);
 }
 
 static __always_inline void note_ids(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
@@ -382,7 +383,7 @@ static __always_inline void note_frame(struct span_key *key, const __u8 *trace_i
 	note_as(key, trace_id, span_id, &note);
 }
 
-/* Notes an id alone, which nobody waits for. */
+/* Notes an id alone, which nobody waits for: of those who note the same at the same time, one does. */
 __noinline int note_id(struct span_key *key, __u64 id)
 {
 	struct span_note note = { .state = WAY_ENDED };

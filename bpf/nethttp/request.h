@@ -83,6 +83,14 @@ enum ending {
 	ENDING_HIJACKED,  /* its handler took the connection over */
 };
 
+/* The text of a connection's peer, which all of its requests have (src/net/http/server.go,
+ * (*conn).readRequest): copied from here it takes a tenth of what reading it takes. */
+struct remote_text {
+	__u64 data; /* address of its bytes; 0: there is none */
+	__u64 length;
+	__u64 words[SHORT_TEXT / sizeof(__u64)];
+};
+
 struct server_span {
 	struct span_head head;
 	__u64 response;	   /* address of the writer: net/http.response, or an HTTP/2 responseWriter */
@@ -105,7 +113,10 @@ struct server_span {
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 	/* What is no part of the record. */
 	struct served served;
-	struct connection connection; /* of HTTP/1, for as long as the entry is kept */
+	/* Of HTTP/1, for as long as the entry is kept. */
+	struct connection connection;
+	struct remote_text remote_text;
+	struct random random;
 };
 
 /* What is needed of a net/http.Request. */
@@ -130,13 +141,15 @@ struct work {
 #define WORK_AT ((TEXTS_SIZE - ROUTE_LIMIT + 7) & ~7)
 _Static_assert(sizeof(struct work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
 _Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
-_Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
 
-static __always_inline bool read_request(struct arrived *arrived, __u8 *piece,
-					 const struct request_offsets *o, __u64 request)
+called bool read_request(struct arrived *arrived, const struct request_offsets *o, __u64 request)
 {
-	bool have = !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request);
+	__u8 piece[REQUEST_PIECE] __attribute__((aligned(8)));
+	bool have;
 
+	if (!arrived || !o)
+		return false;
+	have = !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request);
 	return go_take(&arrived->method, piece, have, REQUEST_PIECE, request, o->method) &&
 	       go_take(&arrived->target, piece, have, REQUEST_PIECE, request, o->request_uri) &&
 	       go_take(&arrived->host, piece, have, REQUEST_PIECE, request, o->host) &&
@@ -168,7 +181,7 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	bounded(first);
 	bounded(second);
 	if (at > TEXTS_SIZE - LINE_LIMIT || first > METHOD_LIMIT || second > TARGET_LIMIT ||
-	    bpf_probe_read_user(span->texts + at, first + 1 + second, (const void *)method->data)) {
+	    copy_bytes(span->texts + at, first + 1 + second, LINE_LIMIT, method->data)) {
 		/* Its end may lie in a page that nobody has touched. */
 		copied = COPY(span, method, method, METHOD_LIMIT);
 		return COPY(span, target, target, TARGET_LIMIT) && copied;
@@ -177,6 +190,30 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	span->method.length = span->method.whole = first;
 	span->target.length = second;
 	span->used = at + first + 1 + second;
+	return true;
+}
+
+static __always_inline bool copy_remote(struct server_span *span, const struct go_string *remote)
+{
+	struct remote_text *known = &span->remote_text;
+	__u32 at = span->used;
+	bool again;
+
+	bounded(at);
+	if (at > TEXTS_SIZE - REMOTE_LIMIT)
+		return false;
+	again = known->data && known->data == remote->data && known->length == remote->length;
+	if (again) {
+		put_short(span->texts + at, known->words);
+		span->remote.length = span->remote.whole = known->length;
+		span->used = at + known->length;
+		return true;
+	}
+	if (!COPY(span, remote, remote, REMOTE_LIMIT))
+		return false;
+	known->data = remote->length <= SHORT_TEXT ? remote->data : 0;
+	known->length = remote->length;
+	put_short((__u8 *)known->words, (__u64 *)(span->texts + at));
 	return true;
 }
 
@@ -191,7 +228,7 @@ static __always_inline void note_request(struct server_span *span, const struct 
 				    span->texts, &span->used, &wanted->tracestate, o->parent.children);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
-	complete &= COPY(span, remote, &arrived->remote, REMOTE_LIMIT);
+	complete &= copy_remote(span, &arrived->remote);
 	complete &= COPY_FIRST(span, user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
 	span->target_data = arrived->target.data;
 	span->tls = !!arrived->tls;

@@ -94,6 +94,20 @@ static __noinline int inherit_peer(struct server_span *span, const struct server
 	return inherit_announced(&span->head, &span->connection, id);
 }
 
+/* Gives the request an id, and if it has inherited none, one to its trace. */
+called int give_ids(struct server_span *span)
+{
+	struct random *random;
+
+	if (!span)
+		return 0;
+	random = span->head.keeping == KEEPING_NOT ? NULL : &span->random;
+	new_span_id(&span->head, random);
+	if (span->inherited == INHERITED_NOTHING)
+		span->inherited = begin_trace(&span->head, random);
+	return 0;
+}
+
 /* Whose child the request is, and whether its headers could be read. */
 called int note_trace(struct pt_regs *ctx, struct server_span *span, const struct operation_key *key,
 		      const struct server_offsets *o, enum server server)
@@ -110,11 +124,9 @@ called int note_trace(struct pt_regs *ctx, struct server_span *span, const struc
 	inherited = inherit_header(&span->head, span->texts, &work->wanted, &complete);
 	if (inherited == INHERITED_NOTHING)
 		inherited = inherit_peer(span, o, server, span->response, text_of(ctx, o, server));
-	if (inherited == INHERITED_NOTHING)
-		inherited = begin_trace(&span->head);
-	span->inherited = inherited;
 	span->partial = !complete;
-	new_span_id(&span->head);
+	span->inherited = inherited;
+	give_ids(span);
 	span->head.g = GO_G(ctx);
 	span->head.goid = key->goid;
 	span->served.text = text_of(ctx, o, server);
@@ -209,7 +221,7 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	if (!span)
 		return;
 	work = (struct work *)(span->texts + WORK_AT);
-	if (!read_request(&work->arrived, span->texts, fields, request))
+	if (!read_request(&work->arrived, fields, request))
 		return give_up_request(&key, span, COUNTER_LOST_UNREADABLE);
 	if (server == SERVER_NETHTTP && work->arrived.proto_major != 1) {
 		if (is_preface(&work->arrived))

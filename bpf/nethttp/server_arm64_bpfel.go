@@ -264,6 +264,17 @@ type serverServerSpan struct {
 		Uncertain uint8
 		Reserved  [7]uint8
 	}
+	RemoteText struct {
+		_      structs.HostLayout
+		Data   uint64
+		Length uint64
+		Words  [4]uint64
+	}
+	Random struct {
+		_ structs.HostLayout
+		A uint64
+		B uint64
+	}
 }
 
 type serverSpanSet struct {
