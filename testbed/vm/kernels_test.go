@@ -191,6 +191,11 @@ func TestKernels(t *testing.T) {
 			targets: programs,
 		},
 		{
+			name: "6.18 locked down to confidentiality", kernel: linux618, commandLine: "lockdown=confidentiality lsm=lockdown,bpf",
+			suites:  []Suite{inside("TestTheKernelKeepsItsMemoryToItself"), spans(), calls()},
+			targets: programs,
+		},
+		{
 			name: "6.12 arm64", kernel: Kernel{"6.12", "arm64", "trixie"},
 			suites: []Suite{{Package: "nethttp", Tests: []string{
 				with("TestEverySpanSaysWhatTheClientKnows", newest),

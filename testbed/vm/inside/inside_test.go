@@ -56,6 +56,10 @@ func TestTheKernelIsLockedDown(t *testing.T) {
 	contains(t, "/sys/kernel/security/lockdown", "[integrity]")
 }
 
+func TestTheKernelKeepsItsMemoryToItself(t *testing.T) {
+	contains(t, "/sys/kernel/security/lockdown", "[confidentiality]")
+}
+
 func contains(t *testing.T, path, part string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
