@@ -92,28 +92,52 @@ func baseOf(a x86asm.Arg) x86asm.Reg {
 	return m.Base
 }
 
-// returnAMD64 finds every `ret`. They are single-stepped: an emulated
-// instruction that runs on the way to each of them, with the results in their
-// registers, is not sought.
+// returnAMD64 finds what stands for every `ret`. The results are in their registers, and the
+// stack pointer is where a `ret` needs it, behind the last `pop`. What may follow it is a `nop` of one or two
+// bytes, with which the compiler keeps a `ret` off the end of a line (src/cmd/internal/obj/x86/asm6.go,
+// padJump): that is emulated by all kernels, whereas a `ret` is single-stepped.
 func returnAMD64(code []byte) ([]instruction, error) {
 	var returns []instruction
+	targets := map[int]bool{} // of jumps within the function
+	padded := map[int]instruction{}
+	var before instruction
 	for offset := 0; offset < len(code); {
 		i, err := decodeAMD64(code, offset)
 		if err != nil {
 			return nil, err
 		}
-		switch i.Op {
-		case x86asm.RET:
-			returns = append(returns, instruction{offset, x86asm.GNUSyntax(i, 0, nil), SingleStepped})
-		case x86asm.JMP:
-			// An indirect jump is a switch: its table leads back into the function.
-			if distance, ok := i.Args[0].(x86asm.Rel); ok && !within(code, offset+i.Len+int(distance)) {
-				return nil, fmt.Errorf("it leaves by a jump at +%d, behind which no return is seen", offset)
+		this := instruction{offset, x86asm.GNUSyntax(i, 0, nil), SingleStepped}
+		distance, relative := i.Args[0].(x86asm.Rel)
+		target := offset + i.Len + int(distance)
+		switch {
+		case i.Op == x86asm.RET:
+			if before.class == Emulated {
+				padded[offset] = before
 			}
+			returns = append(returns, this)
+		case i.Op == x86asm.JMP && relative && !within(code, target):
+			// An indirect jump is a switch: its table leads back into the function.
+			return nil, fmt.Errorf("it leaves by a jump at +%d, behind which no return is seen", offset)
+		case relative:
+			targets[target] = true
+		case isShortNop(code[offset:]):
+			this.class = Emulated
 		}
+		before = this
 		offset += i.Len
 	}
+	for n, ret := range returns {
+		if nop, ok := padded[ret.offset]; ok && !targets[ret.offset] {
+			returns[n] = nop
+		}
+	}
 	return returns, nil
+}
+
+// isShortNop tells whether code begins with a `nop` that every kernel emulates: arch/x86/kernel/uprobes.c,
+// branch_setup_xol_ops. Recent ones rewrite that of five bytes.
+func isShortNop(code []byte) bool {
+	return bytes.HasPrefix(code, []byte{0x90}) || bytes.HasPrefix(code, []byte{0x66, 0x90})
 }
 
 // decodeAMD64 decodes one instruction. x86asm answers with a bare prefix of one

@@ -104,6 +104,35 @@ func TestReturnIsEveryRetAndNothingInsideAnInstruction(t *testing.T) {
 	}
 }
 
+func TestAReturnIsProbedAtThePaddingBeforeItWhichIsEmulated(t *testing.T) {
+	for name, test := range map[string]struct {
+		code    string
+		offsets []uint64
+		class   plan.Class
+	}{
+		"one byte":                {"31c0 5d 90 c3", []uint64{3}, plan.Emulated},
+		"two bytes":               {"31c0 5d 6690 c3", []uint64{3}, plan.Emulated},
+		"five, which are changed": {"31c0 5d 0f1f440000 c3", []uint64{8}, plan.SingleStepped},
+		"not right before it":     {"31c0 90 5d c3", []uint64{4}, plan.SingleStepped},
+		"jumped over":             {"7402 31c0 7401 90 c3", []uint64{7}, plan.SingleStepped},
+		"jumped over from behind": {"31c0 90 c3 ebfd", []uint64{3}, plan.SingleStepped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := planned(t, model.AMD64, test.code, probe.Return)
+			var offsets []uint64
+			for _, site := range l.Sites {
+				offsets = append(offsets, site.Address-0x401000)
+				if site.Class != test.class {
+					t.Errorf("%s is %s", site.Instruction, site.Class)
+				}
+			}
+			if !slices.Equal(offsets, test.offsets) {
+				t.Errorf("the returns are at %d, left out: %q", offsets, l.LeftOut)
+			}
+		})
+	}
+}
+
 func TestAFunctionThatInspectionReadsWholeHasItsReturns(t *testing.T) {
 	l := planned(t, model.AMD64, strings.Repeat("90", inspect.MaxCode-2)+"c3", probe.Return)
 	if len(l.Sites) != 1 {
