@@ -30,7 +30,14 @@ struct sent_offsets {
 	__u32 id, client; /* clientStream.ID and .cc */
 };
 
+/* Where roundTrip's results are when the function runs that it defers, in bytes from its stack pointer, and how large its
+ * frame is, up to the return address. ABSENT: its returns have probes. */
+struct deferring_offsets {
+	__u32 response, error_type, error_data, frame;
+};
+
 struct client_offsets {
+	struct deferring_offsets deferring;
 	__u32 g_goid;
 	__u32 g_stack;
 	__u32 stack_hi;

@@ -10,7 +10,7 @@
  *
  *	start_call, start_net_call	it begins
  *	note_connection (…)		it has a connection, at whose other end it is announced
- *	end_call, end_net_call		it returns
+ *	end_call, end_deferring_call (…)	it returns
  *
  * A request over HTTP/2 is sent by another goroutine, which is when it is announced
  * (announce_bundled_stream, …).
@@ -254,32 +254,27 @@ static __always_inline bool read_response(struct client_span *span, const struct
 	return true;
 }
 
-/* Ends a call with what it returns. */
-static __always_inline int end(struct pt_regs *ctx, bool net)
-{
-	__u64 now = bpf_ktime_get_boot_ns();
-	struct operation_key key = {};
-	struct client_offsets *o;
-	struct client_span *span = returning(ctx, &key, &o);
-	struct go_interface error = { GO_RESULT1(ctx), GO_RESULT2(ctx) };
-	struct go_string name;
-	__u64 depth;
+/* What roundTrip returns, and how deep in the stack its frame is: frame_depth. */
+struct returned {
+	__u64 response, depth;
+	struct go_interface error;
+};
 
-	if (!span || span->net != net)
-		return 0;
-	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
-		remove(&key, COUNTER_LOST_UNFINISHED);
-		return 0;
-	}
-	if (span->depth != depth)
-		return 0; /* another's, that was replaced by this one */
-	if (error.type) {
+/* Ends a call with that. */
+static __always_inline void end(const struct operation_key *key, struct client_span *span, const struct client_offsets *o,
+				const struct returned *returned, __u64 now)
+{
+	struct go_string name;
+
+	if (span->depth != returned->depth)
+		return; /* another's, that was replaced by this one */
+	if (returned->error.type) {
 		span->failed = 1;
 		/* A name that nobody has looked at may lie in a page that is not there. */
-		if (!span->text || !type_name(&o->type, span->text, &error, &name) ||
+		if (!span->text || !type_name(&o->type, span->text, &returned->error, &name) ||
 		    !COPY(span, error, &name, ERROR_LIMIT))
 			span->partial = 1;
-	} else if (!GO_RESULT0(ctx) || !read_response(span, o, GO_RESULT0(ctx))) {
+	} else if (!returned->response || !read_response(span, o, returned->response)) {
 		span->partial = 1;
 	}
 	if (span->partial)
@@ -288,20 +283,66 @@ static __always_inline int end(struct pt_regs *ctx, bool net)
 	if (span->connection.key.key && !span->failed)
 		retract(&span->connection, 0, &span->head);
 	span->head.end = now;
-	finish(&key, span, span->used);
+	finish(key, span, span->used);
+}
+
+static __always_inline int end_at_return(struct pt_regs *ctx, bool net)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span = returning(ctx, &key, &o);
+	struct returned returned = { .response = GO_RESULT0(ctx), .error = { GO_RESULT1(ctx), GO_RESULT2(ctx) } };
+
+	if (!span || span->net != net)
+		return 0;
+	if (frame_depth(ctx, o->g_stack + o->stack_hi, &returned.depth))
+		end(&key, span, o, &returned, now);
+	else
+		remove(&key, COUNTER_LOST_UNFINISHED);
 	return 0;
 }
 
 SEC("uprobe")
 int end_call(struct pt_regs *ctx)
 {
-	return end(ctx, false);
+	return end_at_return(ctx, false);
 }
 
 SEC("uprobe")
 int end_net_call(struct pt_regs *ctx)
 {
-	return end(ctx, true);
+	return end_at_return(ctx, true);
+}
+
+/* The function that roundTrip defers, as it returns. Where it panics that runs, too, but is not called from its frame. */
+SEC("uprobe")
+int end_deferring_call(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), frame = GO_STACK_ARGS(ctx);
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span = running(ctx, &key, &o);
+	const struct deferring_offsets *at;
+	struct returned returned = {};
+
+	if (!span || span->net || o->deferring.frame == ABSENT)
+		return 0;
+	at = &o->deferring;
+	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &returned.depth)) {
+		remove(&key, COUNTER_LOST_UNFINISHED);
+		return 0;
+	}
+	returned.depth -= frame - GO_SP(ctx) + at->frame;
+	if (span->depth != returned.depth)
+		return 0;
+	if (go_read(&returned.response, frame, at->response) || go_read(&returned.error.type, frame, at->error_type) ||
+	    go_read(&returned.error.data, frame, at->error_data)) {
+		remove(&key, COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	end(&key, span, o, &returned, now);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

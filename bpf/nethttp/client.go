@@ -42,7 +42,9 @@ func clientHooks() []probe.Hook {
 	)
 	return []probe.Hook{
 		{Symbol: transport, Event: probe.Enter, Program: "start_call", Together: http, SiteSlot: unsafe.Offsetof(o.Site)},
-		{Symbol: transport, Event: probe.Return, Program: "end_call", Together: http},
+		{Symbol: transport, Event: probe.Return, Program: "end_call", Together: http, Deferred: &probe.Deferred{
+			Symbol: transport + ".func1", Program: "end_deferring_call", Slot: unsafe.Offsetof(o.Deferring),
+		}},
 		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite), Without: laterTransport},
 		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net, Without: laterTransport},
 		{Symbol: laterTransport, Event: probe.Enter, Program: "start_net_call", Together: laterNet, SiteSlot: unsafe.Offsetof(o.NetSite), With: []string{netStream + headers}},

@@ -14,7 +14,14 @@ import (
 )
 
 type clientClientOffsets struct {
-	_                  structs.HostLayout
+	_         structs.HostLayout
+	Deferring struct {
+		_         structs.HostLayout
+		Response  uint32
+		ErrorType uint32
+		ErrorData uint32
+		Frame     uint32
+	}
 	G_goid             uint32
 	G_stack            uint32
 	StackHi            uint32
@@ -271,6 +278,7 @@ const (
 	clientProgAnnounceInternalStream = "announce_internal_stream"
 	clientProgAnnounceNetStream      = "announce_net_stream"
 	clientProgEndCall                = "end_call"
+	clientProgEndDeferringCall       = "end_deferring_call"
 	clientProgEndNetCall             = "end_net_call"
 	clientProgNoteBundledConnection  = "note_bundled_connection"
 	clientProgNoteConnection         = "note_connection"
@@ -337,6 +345,7 @@ type clientProgramSpecs struct {
 	AnnounceInternalStream *ebpf.ProgramSpec `ebpf:"announce_internal_stream"`
 	AnnounceNetStream      *ebpf.ProgramSpec `ebpf:"announce_net_stream"`
 	EndCall                *ebpf.ProgramSpec `ebpf:"end_call"`
+	EndDeferringCall       *ebpf.ProgramSpec `ebpf:"end_deferring_call"`
 	EndNetCall             *ebpf.ProgramSpec `ebpf:"end_net_call"`
 	NoteBundledConnection  *ebpf.ProgramSpec `ebpf:"note_bundled_connection"`
 	NoteConnection         *ebpf.ProgramSpec `ebpf:"note_connection"`
@@ -445,6 +454,7 @@ type clientPrograms struct {
 	AnnounceInternalStream *ebpf.Program `ebpf:"announce_internal_stream"`
 	AnnounceNetStream      *ebpf.Program `ebpf:"announce_net_stream"`
 	EndCall                *ebpf.Program `ebpf:"end_call"`
+	EndDeferringCall       *ebpf.Program `ebpf:"end_deferring_call"`
 	EndNetCall             *ebpf.Program `ebpf:"end_net_call"`
 	NoteBundledConnection  *ebpf.Program `ebpf:"note_bundled_connection"`
 	NoteConnection         *ebpf.Program `ebpf:"note_connection"`
@@ -460,6 +470,7 @@ func (p *clientPrograms) Close() error {
 		p.AnnounceInternalStream,
 		p.AnnounceNetStream,
 		p.EndCall,
+		p.EndDeferringCall,
 		p.EndNetCall,
 		p.NoteBundledConnection,
 		p.NoteConnection,

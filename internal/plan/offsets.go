@@ -22,6 +22,11 @@ func blankOffsets(library *probe.Library) []byte {
 		l.set(t.Slot, probe.Absent)
 	}
 	for _, hook := range library.Hooks {
+		if hook.Deferred != nil {
+			for n := range uintptr(probe.DeferredResults + 1) {
+				l.set(hook.Deferred.Slot+n*4, probe.Absent)
+			}
+		}
 		if hook.SiteSlot != 0 {
 			l.set(hook.SiteSlot, probe.Absent)
 		}

@@ -133,7 +133,7 @@ func (l *Library) add(b *model.Binary, hook *probe.Hook) error {
 	if err != nil {
 		return err
 	}
-	l.Sites = append(l.Sites, sites...)
+	l.Sites = append(l.Sites, l.addDeferred(b, hook, sites)...)
 	if hook.SiteSlot != 0 && len(sites) == 1 {
 		l.set(hook.SiteSlot, distance(b, sites[0].Address))
 	}
@@ -141,6 +141,32 @@ func (l *Library) add(b *model.Binary, hook *probe.Hook) error {
 		l.set(hook.Slot, 1)
 	}
 	return nil
+}
+
+// addDeferred has the entry into what a function defers take the place of the returns before which that runs. What cannot
+// be found out changes nothing: the returns have probes.
+func (l *Library) addDeferred(b *model.Binary, hook *probe.Hook, returns []Site) []Site {
+	if hook.Deferred == nil {
+		return returns
+	}
+	function := b.Functions[hook.Symbol]
+	deferred, err := findDeferred(b, function, hook.Deferred.Symbol)
+	if err != nil {
+		return returns
+	}
+	sites, err := choose(b, probe.Hook{Symbol: hook.Deferred.Symbol, Event: probe.Enter, Program: hook.Deferred.Program})
+	if err != nil {
+		return returns
+	}
+	for _, site := range returns {
+		if !deferred.covers(int(site.Address - function.Address)) { //nolint:gosec // within a function
+			sites = append(sites, site)
+		}
+	}
+	for n, value := range append(deferred.results[:], deferred.frame) {
+		l.set(hook.Deferred.Slot+uintptr(n)*4, value)
+	}
+	return sites
 }
 
 func buildLibrary(b *model.Binary, library *probe.Library, all []probe.Library, lookup model.FieldLookup, types model.TypeLookup) Library {

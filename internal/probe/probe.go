@@ -62,6 +62,8 @@ type Hook struct {
 	// IfTraced names libraries: the hook has probes only in binaries in which one of
 	// them is traced.
 	IfTraced []string
+	// Deferred is what the function defers, if its entry may stand for the returns behind it; for Return only.
+	Deferred *Deferred
 	// OnDemand hooks are attached to a binary when a record of one of its
 	// processes says that they are missed (process.ContextMissesHooks). They are
 	// optional.
@@ -75,6 +77,20 @@ type Hook struct {
 	// there is exactly one probe. With it, and the program counter, a program
 	// knows where in the process the binary's code is. 0: nobody needs to know.
 	SiteSlot uintptr
+}
+
+// DeferredResults is how many results are found of a function that defers another one.
+const DeferredResults = 3
+
+// Deferred is a function that another one defers. Where the planner finds out how, its entry takes the place
+// of the returns before which it runs: it may be emulated, where they are not.
+type Deferred struct {
+	Symbol  string // its full name: "net/http.(*Transport).roundTrip.func1"
+	Program string
+	// Slot is where the offsets struct says where the results lie, up to the third register of the ABI, and then how
+	// large the frame is to the return address, as DeferredResults + 1 times a uint32, in bytes from the stack pointer of the
+	// function that defers: 8 more than at the entry of the deferred one. All are Absent where the returns have probes instead.
+	Slot uintptr
 }
 
 // Function is one whose address the library's programs need, to know what type
@@ -204,6 +220,9 @@ func Symbols(libraries []Library) []string {
 			symbols = append(symbols, hook.Symbol)
 			if hook.Callee != "" {
 				symbols = append(symbols, hook.Callee)
+			}
+			if hook.Deferred != nil {
+				symbols = append(symbols, hook.Deferred.Symbol)
 			}
 			symbols = append(symbols, hook.With...)
 			if hook.Without != "" {

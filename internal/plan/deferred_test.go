@@ -1,0 +1,81 @@
+package plan_test
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/probe"
+)
+
+const (
+	closure   = "488d15f90f0000 4889542420 488d542420 4889542430" // of what lies 0x1000 behind the function's entry, by 0x30(%rsp)
+	load      = "488b542430 488b02"                               // its address, and that of its code
+	call      = "ffd0"
+	results   = "488b442408 488b5c2410 488b4c2418" // 8, 16 and 24(%rsp) to %rax, %rbx and %rcx
+	leave     = "4883c440 5d c3"                   // a frame of 64 bytes
+	elsewhere = "31c0 5d c3"
+)
+
+func TestWhatAFunctionDefersTakesThePlaceOfTheReturnsBehindIt(t *testing.T) {
+	absent := []uint32{probe.Absent, probe.Absent, probe.Absent, probe.Absent}
+	for name, test := range map[string]struct {
+		code  string
+		sites []string // by address
+		says  []uint32
+	}{
+		"one of two returns":       {closure + load + call + results + leave + elsewhere, []string{"return 401038", "enter 402006"}, []uint32{8, 16, 24, 72}},
+		"two returns":              {closure + load + call + results + leave + load + call + results + leave, []string{"enter 402006"}, []uint32{8, 16, 24, 72}},
+		"padding":                  {closure + load + "6690" + call + results + "4883c440 5d 90 c3", []string{"enter 402006"}, []uint32{8, 16, 24, 72}},
+		"no closure":               {load + call + results + leave, []string{"return 40101e"}, absent},
+		"a closure of another":     {strings.Replace(closure, "f90f", "fa0f", 1) + load + call + results + leave, []string{"return 401034"}, absent},
+		"two closures":             {closure + strings.Replace(closure, "f9", "e3", 1) + load + call + results + leave, []string{"return 40104a"}, absent},
+		"one that is moved away":   {strings.Replace(closure, "4889542420", "4889d9 4889542420 4831d2", 1) + load + call + results + leave, []string{"return 40103a"}, absent},
+		"a call that is no return": {closure + load + call + load + call + results + leave, []string{"return 40103e"}, absent},
+		"a jump to the results":    {closure + load + call + results + leave + "ebe8", []string{"return 401034"}, absent},
+		"other places":             {closure + load + call + results + leave + load + call + strings.Replace(results, "08", "38", 1) + leave, []string{"return 401034", "return 401053"}, absent},
+		"another frame":            {closure + load + call + results + leave + load + call + results + "4883c448 5d c3", []string{"return 401034", "return 401053"}, absent},
+		"beyond the frame":         {closure + load + call + strings.Replace(results, "08", "58", 1) + leave, []string{"return 401034"}, absent},
+		"a result less":            {closure + load + call + "488b442408 488b5c2410" + leave, []string{"return 40102f"}, absent},
+		"a result that is none":    {closure + load + call + results + "31c0" + leave, []string{"return 401036"}, absent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			decode := func(code string) []byte {
+				decoded, err := hex.DecodeString(strings.ReplaceAll(code, " ", ""))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return decoded
+			}
+			b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{
+				"p.call":       {Name: "p.call", Address: 0x401000, Code: decode(test.code)},
+				"p.call.func1": {Name: "p.call.func1", Address: 0x402000, Code: decode("493b6610 7605 55")},
+			}}
+			library := probe.Library{Name: "library", OffsetsSize: 20, Hooks: []probe.Hook{{
+				Symbol: "p.call", Event: probe.Return, Program: "end",
+				Deferred: &probe.Deferred{Symbol: "p.call.func1", Program: "end_deferring", Slot: 4},
+			}}}
+			l := plan.Build(b, []probe.Library{library}, known(0), nil).Libraries[0]
+			var sites []string
+			for _, site := range l.Sites {
+				sites = append(sites, fmt.Sprintf("%s %x", site.Event, site.Address))
+			}
+			slices.SortFunc(sites, func(a, b string) int { return strings.Compare(a[len(a)-6:], b[len(b)-6:]) })
+			if !slices.Equal(sites, test.sites) {
+				t.Errorf("probes are at %v, left out: %q", sites, l.LeftOut)
+			}
+			var says []uint32
+			for n := range probe.DeferredResults + 1 {
+				says = append(says, binary.LittleEndian.Uint32(l.Offsets[4+4*n:]))
+			}
+			if !slices.Equal(says, test.says) {
+				t.Errorf("the programs are told %d", says)
+			}
+		})
+	}
+}
