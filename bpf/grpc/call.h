@@ -71,6 +71,8 @@ struct call_span {
 	__u8 partial; /* something that is there could not be read */
 	struct text method, target, socket, error;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
+	/* What is no part of the record. */
+	struct span_key announced; /* what it is announced under at the other end; 0: nothing */
 };
 
 /* The address of the clientStream in what newClientStream returns; 0: it is

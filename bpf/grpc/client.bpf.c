@@ -128,7 +128,8 @@ called int find_captured(struct call_offsets *o, __u64 text, __u64 closure, stru
 
 /* The first function that (*http2Client).NewStream makes to be called under a lock: it gives the
  * stream its id, the next of the transport, or finds that there is none to be had
- * now. The transport and the stream are among the variables that it has captured. What the transport sends
+ * now, and the call waits: then another one gets that id, which may be none of ours, and must not be taken for
+ * this one. The transport and the stream are among the variables that it has captured. What the transport sends
  * is sent by another goroutine, behind the same lock. */
 SEC("uprobe")
 int announce_call(struct pt_regs *ctx)
@@ -138,33 +139,43 @@ int announce_call(struct pt_regs *ctx)
 	struct captured found = {};
 	__u64 framer;
 	struct span_key frame;
-	struct call_offsets *o;
+	struct call_offsets *o = NULL;
 	struct call_span *span = running(ctx, &key, &o);
 	__u32 id;
 
-	if (!span || o->announce_site == ABSENT || o->transport_conn == ABSENT || o->transport_next_id == ABSENT)
+	if (!o || o->announce_site == ABSENT || o->transport_conn == ABSENT || o->transport_next_id == ABSENT)
 		return 0;
 	find_captured(o, GO_PC(ctx) - o->announce_site, GO_CLOSURE(ctx), &found);
 	/* What watches calls, such as a stats handler, may have added to the context by now. */
-	if (found.stream && says_parent(span, o, &found.context, span->context)) {
+	if (span && found.stream && says_parent(span, o, &found.context, span->context)) {
 		remove(&key, COUNTER_SELF_TRACED);
-		return 0;
+		span = NULL;
 	}
 	if (!found.fd || go_read(&id, found.transport, o->transport_next_id)) {
-		if (!isolated)
+		if (span && !isolated)
 			count(COUNTER_CONNECTION_UNKNOWN);
-		if (injects)
+		if (span && injects)
 			count(COUNTER_NOT_INJECTED);
 		return 0;
 	}
 	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
 	    !go_read(&framer, found.transport, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
 		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);
-		note_frame(&frame, span->head.trace_id, span->head.span_id, span->head.flags,
-			   *(const __u64 *)span->head.parent_id, WRITER_GRPC);
+		if (span)
+			note_frame(&frame, span->head.trace_id, span->head.span_id, span->head.flags,
+				   *(const __u64 *)span->head.parent_id, WRITER_GRPC);
+		else
+			forget_span(&frame);
 	}
-	if (read_connection(&o->conn, found.fd, END_CLIENT, &connection))
-		announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);
+	if (!read_connection(&o->conn, found.fd, END_CLIENT, &connection))
+		return 0;
+	frame = request_key(&connection, id);
+	if (!span) {
+		forget_span(&frame);
+		return 0;
+	}
+	span->announced = frame;
+	announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);
 	return 0;
 }
 
@@ -184,6 +195,9 @@ static __always_inline int end(const struct operation_key *key, struct call_span
 		span->partial = 1;
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
+	/* Who was answered was found; what failed may yet arrive. */
+	if (span->announced.key && span->code == CODE_OK)
+		move_span(&span->announced, way_state(span->head.span_id, WAY_ANNOUNCED), WAY_ENDED);
 	span->head.end = now;
 	finish(key, span, span->used);
 	return 0;

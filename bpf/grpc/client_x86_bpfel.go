@@ -170,7 +170,12 @@ type clientCallSpan struct {
 		Length uint16
 		Whole  uint16
 	}
-	Texts [960]uint8
+	Texts     [960]uint8
+	Announced struct {
+		_   structs.HostLayout
+		Tag uint64
+		Key uint64
+	}
 }
 
 type clientCounts struct {

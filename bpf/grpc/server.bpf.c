@@ -46,6 +46,8 @@ int start_stream(struct pt_regs *ctx)
 		give_up(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
 	case NOTED_NOT_SAMPLED:
+		if (o->parent.children)
+			break; /* it is kept for what is done for it */
 		give_up(&key, COUNTER_NOT_SAMPLED);
 		return 0;
 	default:
@@ -75,11 +77,13 @@ int end_stream(struct pt_regs *ctx)
 	span = bpf_map_lookup_elem(&operations, &key);
 	if (!span || !claim(&span->claim, &key))
 		return 0; /* was refused, began untraced, or has ended */
-	span->code = read_code(&o->status, GO_ARG2(ctx));
-	if (span->code == CODE_UNREADABLE)
-		span->partial = 1;
-	if (span->partial)
-		count(COUNTER_PARTIAL_UNREADABLE);
+	if (span->head.flags & FLAG_SAMPLED) {
+		span->code = read_code(&o->status, GO_ARG2(ctx));
+		if (span->code == CODE_UNREADABLE)
+			span->partial = 1;
+		if (span->partial)
+			count(COUNTER_PARTIAL_UNREADABLE);
+	}
 	end_served(&span->served, &span->head);
 	span->head.end = now;
 	finish(&key, span, span->used);

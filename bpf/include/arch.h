@@ -39,6 +39,9 @@ struct pt_regs {
  * if CF or ZF is set. */
 #define GO_RUNS_AGAIN(ctx) (!!((ctx)->flags & (1 << 0 | 1 << 6)))
 
+/* Has what is read next come after the read of a word. */
+#define reads_follow(word) asm volatile("" ::: "memory")
+
 #elif defined(__TARGET_ARCH_arm64)
 
 struct pt_regs {
@@ -59,6 +62,13 @@ struct pt_regs {
 
 /* As above: `b.ls` is taken if C is clear or Z is set. */
 #define GO_RUNS_AGAIN(ctx) (((ctx)->pstate & (1 << 30)) || !((ctx)->pstate & (1 << 29)))
+
+/* The processor itself reads ahead; an atomic addition that returns something is a barrier. */
+#define reads_follow(word)                                     \
+	({                                                     \
+		__u64 before = __sync_fetch_and_add((word), 0); \
+		bounded(before);                               \
+	})
 
 #else
 #error "no Go ABI known for this architecture"

@@ -68,6 +68,8 @@ static __always_inline OPERATION *busy(struct pt_regs *ctx, struct operation_key
 /* Ends an operation that goes no further. */
 static __always_inline void drop(const struct operation_key *key, OPERATION *operation, enum counter why)
 {
+	enum counter as = lost(operation, why);
+
 	if (take_out(key, operation))
-		count(why);
+		count(as);
 }

@@ -75,6 +75,12 @@ static __always_inline bool claim(__u64 *claim, const struct operation_key *key)
 	return __sync_val_compare_and_swap(claim, mine, 0) == mine;
 }
 
+/* What one that has lost its end is counted as: that it is not sampled was known from the beginning. */
+static __always_inline enum counter lost(const OPERATION *operation, enum counter why)
+{
+	return why == COUNTER_LOST_UNFINISHED && !(operation->head.flags & FLAG_SAMPLED) ? COUNTER_NOT_SAMPLED : why;
+}
+
 /* Removes an operation that goes no further. Whoever removes an entry counts it. */
 static __always_inline void remove(const struct operation_key *key, enum counter why)
 {

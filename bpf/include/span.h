@@ -207,7 +207,7 @@ static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u3
 	if (at > texts_size - limit)
 		return false;
 	if (copy_bytes(texts + at, length, limit, string->data)) {
-		text->whole = 0;
+		text->whole = 0xffff; /* cut to nothing: record.Text.Missing */
 		return false;
 	}
 	text->length = length;

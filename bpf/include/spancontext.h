@@ -10,6 +10,7 @@
 #pragma once
 
 #include "types.h"
+#include "arch.h"
 #include "counters.h"
 #include "span.h"
 
@@ -33,7 +34,7 @@ struct span_way {
 	__u8 trace_id[16];
 	__u8 span_id[8];
 	__u64 extra; /* by kind */
-	__u32 time;  /* ms since boot, when it was written */
+	__u32 time;  /* when it was written, in ticks of 2^24 ns since boot: they are counted anew after two years */
 	__u8 flags;  /* W3C trace flags */
 	__u8 writer; /* enum frame_writer */
 	__u8 reserved[2];
@@ -47,6 +48,7 @@ struct span_set {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* set by the loader: a power of two */
+	__uint(map_flags, BPF_F_MMAPABLE); /* user space ends what ended programs have left */
 	__type(key, __u32);
 	__type(value, struct span_set);
 } span_contexts SEC(".maps");
@@ -158,9 +160,12 @@ static __always_inline __u32 place_of(const struct span_set *set, const struct s
 
 /* A way's state, which is looked at before what it is the state of: a place that changes hands
  * meanwhile does not have it any more. */
-static __always_inline __u64 look_at(const struct span_set *set, __u32 at)
+static __always_inline __u64 look_at(struct span_set *set, __u32 at)
 {
-	return *(const volatile __u64 *)&set->ways[at].state;
+	__u64 state = *(const volatile __u64 *)&set->ways[at].state;
+
+	reads_follow(&set->ways[at].state);
+	return state;
 }
 
 /* Takes a copy of what a key stands for. Returns its state, WAY_EMPTY if it stands for
@@ -209,7 +214,8 @@ __noinline __u64 read_id(struct span_key *key)
 		return 0;
 	before = look_at(set, i);
 	id = *(__u64 *)set->ways[i].span_id;
-	if (state_of(before) <= WAY_LOCKED || set->ways[i].key != key->key || __sync_fetch_and_add(&set->ways[i].state, 0) != before)
+	if (state_of(before) <= WAY_LOCKED || set->ways[i].key != key->key || __sync_fetch_and_add(&set->ways[i].state, 0) != before ||
+	    state_of(id ^ before) != (id ^ before))
 		return 0;
 	return id;
 }
@@ -236,31 +242,38 @@ __noinline int move_span(struct span_key *key, __u64 from, __u32 to)
 enum price {
 	PRICE_NOTHING, /* nobody waits for it */
 	PRICE_LITTLE,  /* it is of a goroutine that was started long ago, and may have ended */
-	PRICE_DOUBT,   /* its end may have been missed: it is counted, as are the next */
+	PRICE_DOUBT,   /* nobody may wait for it any more: it is counted, as are the next */
 	PRICE_STARTED, /* it is of a goroutine that was started a moment ago */
 	PRICE_PARENT,  /* somebody is waiting for it */
 	PRICE_NEVER,   /* it is being written */
 };
 
-/* How long an entry is waited for at the least that nobody says the end of, in ms: an
- * announcement, of a request that is under way, a request that is not sampled, and a goroutine. */
-#define UNDER_WAY 1000
+/* Ages that nobody says the end of, in ticks: up to a second, an announcement is of a request that is under way, and
+ * a goroutine that was started goes on; after ten, nobody is going to take the announcement: most servers
+ * that are not traced never do. */
+#define UNDER_WAY 60
+#define LONG_AGO 600
 
-/* By age (beyond UNDER_WAY or not), whether it is sampled, and state. What is looked up does not
- * make the verifier follow a way for each. */
-static const __u8 prices[2][2][WAY_STATES] = {
-	{ { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_PARENT, [WAY_INHERITED] = PRICE_STARTED },
-	  { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_PARENT, [WAY_INHERITED] = PRICE_STARTED } },
-	{ { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_DOUBT, [WAY_ANNOUNCED] = PRICE_DOUBT, [WAY_INHERITED] = PRICE_LITTLE },
-	  { [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_DOUBT, [WAY_INHERITED] = PRICE_LITTLE } },
+enum age {
+	AGE_YOUNG,
+	AGE_OLD,
+	AGE_LONG_AGO,
+	AGES,
+};
+
+/* By age and state. What is looked up does not make the verifier follow a way for each. */
+static const __u8 prices[AGES + 1][WAY_STATES] = {
+	{ [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_PARENT, [WAY_INHERITED] = PRICE_STARTED },
+	{ [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_DOUBT, [WAY_INHERITED] = PRICE_LITTLE },
+	{ [WAY_LOCKED] = PRICE_NEVER, [WAY_ACTIVE] = PRICE_PARENT, [WAY_ANNOUNCED] = PRICE_NOTHING, [WAY_INHERITED] = PRICE_LITTLE },
 };
 
 /* The price of a way's entry, which had that state when it was looked at; its age below, less for who is older. */
 static __always_inline __u64 price_of(const struct span_way *way, __u64 before, __s32 age)
 {
-	__u32 old = (__u32)(UNDER_WAY - age) >> 31;
+	__u32 old = ((__u32)(UNDER_WAY - age) >> 31) + ((__u32)(LONG_AGO - age) >> 31);
 
-	return (__u64)prices[old][way->flags & FLAG_SAMPLED][state_of(before)] << 32 | (__u32)(0x7fffffff - age);
+	return (__u64)prices[old & 3][state_of(before)] << 32 | (__u32)(0x7fffffff - age);
 }
 
 /* A place to write to. */
@@ -319,7 +332,7 @@ __noinline int choose_place(struct span_set *set, struct span_key *key, __u32 no
  * preempt each other. False: there was no place, or another one is writing to the key's. */
 __noinline int note_span(struct span_key *key, struct span_note *note)
 {
-	__u32 now = bpf_ktime_get_boot_ns() >> 20, at = WAYS;
+	__u32 now = bpf_ktime_get_boot_ns() >> 24, at = WAYS;
 	struct span_place place = {};
 	struct span_set *set;
 	struct span_way *way;
@@ -383,7 +396,8 @@ static __always_inline void note_frame(struct span_key *key, const __u8 *trace_i
 	note_as(key, trace_id, span_id, &note);
 }
 
-/* Notes an id alone, which nobody waits for: of those who note the same at the same time, one does. */
+/* Notes an id alone, which nobody waits for. Two may note the same at the same time: the key then
+ * stands for it twice, or once. */
 __noinline int note_id(struct span_key *key, __u64 id)
 {
 	struct span_note note = { .state = WAY_ENDED };

@@ -63,7 +63,7 @@ called int keep_state(const struct span_head *head, const struct text *tracestat
 		return 0;
 	length = tracestate->length;
 	/* Where the threshold was applied to it, its own entry would have to be replaced. */
-	if (length != tracestate->whole || length > TRACESTATE_LIMIT || (own_state.length && !parent_based))
+	if (length != tracestate->whole || length > TRACESTATE_LIMIT || !parent_based)
 		goto dropped;
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < TRACESTATE_LIMIT; i++) {

@@ -78,7 +78,7 @@ func decodeCall(raw []byte, span *model.Span) error {
 			attributes = append(attributes, model.String(key, value))
 		}
 	}
-	if c.method.Raw == "" {
+	if c.method == (text{}) {
 		c.method.Raw = "GET" // what an empty method means: net/http.Request
 	}
 	method, original := conventionalMethod(c.method)
@@ -126,10 +126,10 @@ func callFailure(c *call) string {
 }
 
 // fullURL puts the URL together again, without credentials, which are not read,
-// and up to where a part of it was cut.
+// and up to where a part of it was cut. There is none if a part could not be read.
 func fullURL(c *call) string {
 	scheme := c.scheme.Valid(schemeLimit)
-	if scheme == "" || c.scheme.Cut || c.host.Cut {
+	if scheme == "" || c.scheme.Cut || c.host.Cut || c.path.Missing() || c.query.Missing() {
 		return ""
 	}
 	var b strings.Builder

@@ -83,6 +83,30 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 	}
 }
 
+func TestWhatCouldNotBeReadOfACallIsNotMadeUp(t *testing.T) {
+	var layout clientClientSpan
+	for name, at := range map[string]uintptr{
+		"http.request.method": unsafe.Offsetof(layout.Method),
+		"url.full":            unsafe.Offsetof(layout.Path),
+		"url.full ":           unsafe.Offsetof(layout.Query),
+		"server.address":      unsafe.Offsetof(layout.Host),
+	} {
+		texts := []string{"POST", "http", "shop.example", "/", "a=b"}
+		n := (at - unsafe.Offsetof(layout.Method)) / (unsafe.Offsetof(layout.Scheme) - unsafe.Offsetof(layout.Method))
+		texts[n] = ""
+		var span model.Span
+		err := decodeCall(laidOutCall(func(fixed []byte) { binary.LittleEndian.PutUint16(fixed[at+2:], 0xffff) }, texts...), &span)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, attribute := range span.Attributes {
+			if attribute.Key == strings.TrimSpace(name) {
+				t.Errorf("%s is %v", name, attribute)
+			}
+		}
+	}
+}
+
 func TestAURLIsPutTogetherAgain(t *testing.T) {
 	long := strings.Repeat("é", pathLimit/2)
 	for _, c := range []struct {

@@ -211,7 +211,7 @@ static __always_inline bool copy_remote(struct server_span *span, const struct g
 	}
 	if (!COPY(span, remote, remote, REMOTE_LIMIT))
 		return false;
-	known->data = remote->length <= SHORT_TEXT ? remote->data : 0;
+	known->data = remote->length > 0 && remote->length <= SHORT_TEXT ? remote->data : 0;
 	known->length = remote->length;
 	put_short((__u8 *)known->words, (__u64 *)(span->texts + at));
 	return true;
@@ -232,7 +232,5 @@ static __always_inline void note_request(struct server_span *span, const struct 
 	complete &= COPY_FIRST(span, user_agent, &wanted->user_agent, USER_AGENT_LIMIT);
 	span->target_data = arrived->target.data;
 	span->tls = !!arrived->tls;
-	span->proto_major = arrived->proto_major;
-	span->proto_minor = arrived->proto_minor;
 	span->partial = !complete;
 }

@@ -238,14 +238,16 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	if (work->arrived.proto_major == 2 && !ends(o, server))
 		return give_up_request(&key, span, COUNTER_LOST_UNSUPPORTED);
 	span->response = response;
+	span->proto_major = work->arrived.proto_major;
+	span->proto_minor = work->arrived.proto_minor;
 	note_trace(ctx, span, &key, o, server);
-	if (span->inherited == INHERITED_NOT_SAMPLED) {
-		if (injects) /* requests that are made for it say that they are not sampled */
-			note_tracestate(INHERITED_NOT_SAMPLED, &span->head, &span->tracestate, span->texts, &span->used,
-					&work->wanted.tracestate, o->parent.children);
+	if (span->inherited != INHERITED_NOT_SAMPLED)
+		note_request(span, o, work);
+	else if (!o->parent.children)
 		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
-	}
-	note_request(span, o, work);
+	else if (injects) /* requests that are made for it say that they are not sampled */
+		note_tracestate(INHERITED_NOT_SAMPLED, &span->head, &span->tracestate, span->texts, &span->used,
+				&work->wanted.tracestate, true);
 	count(COUNTER_OPERATIONS);
 	span->request = server == SERVER_INTERNAL ? 0 : request;
 	start_head(ctx, &span->head, &key);
@@ -257,14 +259,12 @@ static __always_inline bool is_status(__u64 status)
 	return status >= 100 && status <= 999;
 }
 
-/* Ends a request: its status is at the address `status_at` + `status_offset`. */
-static __noinline int end(struct operation_key *key, struct server_span *span, const struct server_offsets *o,
-			  __u64 status_at, __u32 status_offset)
+/* Sends a request that has ended: its status is at the address `status_at` + `status_offset`. */
+static __always_inline void send_request(struct server_span *span, const struct server_offsets *o, __u64 status_at,
+					 __u32 status_offset)
 {
 	__u64 status;
 
-	if (!key || !span || !o)
-		return 0;
 	if (status_offset != ABSENT && !go_read(&status, status_at, status_offset) && (!status || is_status(status))) {
 		span->status = status;
 	} else if (!span->status && span->ending == ENDING_RETURNED) { /* none was noted either */
@@ -276,6 +276,18 @@ static __noinline int end(struct operation_key *key, struct server_span *span, c
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
 	send(span, span->used);
+}
+
+/* Ends a request. One that is not sampled was kept for what is done for it. */
+static __noinline int end(struct operation_key *key, struct server_span *span, const struct server_offsets *o,
+			  __u64 status_at, __u32 status_offset)
+{
+	if (!key || !span || !o)
+		return 0;
+	if (span->head.flags & FLAG_SAMPLED)
+		send_request(span, o, status_at, status_offset);
+	else
+		count(COUNTER_NOT_SAMPLED);
 	end_served(&span->served, &span->head);
 	/* The next request of its connection will be served by the same goroutine,
 	 * unless this was the last one. */

@@ -159,5 +159,6 @@ const struct event *event_layout __attribute__((unused));
 const enum context_bit *context_bit_layout __attribute__((unused));
 const enum keeping *keeping_layout __attribute__((unused));
 const enum counter *counter_layout __attribute__((unused));
+const enum way_state *way_state_layout __attribute__((unused));
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -5,7 +5,7 @@ package process
 
 import "github.com/cilium/ebpf"
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package process -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type process -type operation_key -type span_head -type context_bit -type keeping -type counter -type event -type event_kind -type file_key shared process.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package process -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type process -type operation_key -type span_head -type context_bit -type keeping -type counter -type event -type event_kind -type file_key -type span_set -type way_state shared process.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // The structs that C and Go share, as the compiler laid them out.
 type (
@@ -19,6 +19,8 @@ type (
 	Event = sharedEvent
 	// FileKey is the key of the map "files"; its value is the index of a binary.
 	FileKey = sharedFileKey
+	// SpanSet is the value of the map "span_contexts".
+	SpanSet = sharedSpanSet
 	// Keeping says whether the entry of an operation stays when that has ended.
 	Keeping = sharedKeeping
 	// Counter is the index of one of the "counters".
@@ -26,6 +28,16 @@ type (
 	// EventKind says what an Event tells.
 	EventKind = sharedEventKind
 )
+
+// States of a place for a span's context.
+const (
+	WayActive = sharedWayStateWAY_ACTIVE
+	WayEnded  = sharedWayStateWAY_ENDED
+	WayStates = sharedWayStateWAY_STATES
+)
+
+// FlagSampled is that bit of the flags of W3C Trace Context.
+const FlagSampled = 0x01
 
 // The kinds of events.
 const (

@@ -140,6 +140,18 @@ type sharedStateKey struct {
 	SpanId  [8]uint8
 }
 
+type sharedWayState uint32
+
+const (
+	sharedWayStateWAY_EMPTY     sharedWayState = 0
+	sharedWayStateWAY_LOCKED    sharedWayState = 1
+	sharedWayStateWAY_ACTIVE    sharedWayState = 2
+	sharedWayStateWAY_ENDED     sharedWayState = 3
+	sharedWayStateWAY_ANNOUNCED sharedWayState = 4
+	sharedWayStateWAY_INHERITED sharedWayState = 5
+	sharedWayStateWAY_STATES    sharedWayState = 8
+)
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -171,6 +183,7 @@ const (
 	sharedVarSamplingThreshold  = "sampling_threshold"
 	sharedVarSpanHeadLayout     = "span_head_layout"
 	sharedVarWakeupBytes        = "wakeup_bytes"
+	sharedVarWayStateLayout     = "way_state_layout"
 )
 
 // loadShared returns the embedded CollectionSpec for shared.
@@ -254,6 +267,7 @@ type sharedVariableSpecs struct {
 	SamplingThreshold  *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	SpanHeadLayout     *ebpf.VariableSpec `ebpf:"span_head_layout"`
 	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	WayStateLayout     *ebpf.VariableSpec `ebpf:"way_state_layout"`
 }
 
 // sharedObjects contains all objects after they have been loaded into the kernel.
@@ -319,6 +333,7 @@ type sharedVariables struct {
 	SamplingThreshold  *ebpf.Variable `ebpf:"sampling_threshold"`
 	SpanHeadLayout     *ebpf.Variable `ebpf:"span_head_layout"`
 	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
+	WayStateLayout     *ebpf.Variable `ebpf:"way_state_layout"`
 }
 
 // sharedPrograms contains all programs after they have been loaded into the kernel.

@@ -20,18 +20,24 @@ type Operation struct {
 	G          uint64 // address of that one's runtime.g; 0: the operation outlives it
 }
 
+// Swept counts the operations that a sweep has removed.
+type Swept struct {
+	Unfinished int // there will be no span of them
+	NotSampled int // there was to be none
+}
+
 // Sweep removes the operations in flight of the programs for which gone is true, and
-// the entries that were kept for others to come. It returns the number of the
-// operations, and whether it saw all: a map that changes much under a walk makes it
+// the entries that were kept for others to come. It returns how many operations there were,
+// and whether it saw all: a map that changes much under a walk makes it
 // start over.
-func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed int, whole bool, err error) {
+func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed Swept, whole bool, err error) {
 	return k.sweep(func(_ *ebpf.Map, key process.OperationKey) (bool, error) {
 		return gone(int(key.Tgid), key.Generation), nil
 	})
 }
 
 // SweepOperations does the same, and looks at each operation, which takes longer.
-func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed int, whole bool, err error) {
+func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed Swept, whole bool, err error) {
 	return k.sweep(func(m *ebpf.Map, key process.OperationKey) (bool, error) {
 		value, err := m.LookupBytes(&key)
 		if err != nil || len(value) < int(unsafe.Sizeof(process.SpanHead{})) {
@@ -47,22 +53,31 @@ func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed int, whole 
 	})
 }
 
-func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed int, whole bool, err error) {
+func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed Swept, whole bool, err error) {
 	whole = true
 	var errs []error
+	ended := map[uint64]bool{}
 	for _, library := range k.libraries {
 		if library.Auxiliary {
 			continue // it has no operations
 		}
-		n, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)
-		removed += n
+		operations, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)
+		for _, head := range operations {
+			if head.Flags&process.FlagSampled == 0 {
+				removed.NotSampled++
+			} else {
+				removed.Unfinished++
+			}
+			ended[binary.NativeEndian.Uint64(head.SpanId[:])] = true
+		}
 		whole = whole && all
 		errs = append(errs, err)
 	}
+	errs = append(errs, endContexts(k.process.Maps[mapSpanContexts], ended))
 	return removed, whole, errors.Join(errs...)
 }
 
-func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed int, whole bool, err error) {
+func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed []process.SpanHead, whole bool, err error) {
 	var stale []process.OperationKey
 	var key, previous process.OperationKey
 	from := any(nil)
@@ -73,11 +88,11 @@ func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (boo
 			break
 		}
 		if err != nil {
-			return 0, false, fmt.Errorf("walk the operations in flight: %w", err)
+			return nil, false, fmt.Errorf("walk the operations in flight: %w", err)
 		}
 		is, err := gone(m, key)
 		if err != nil {
-			return 0, false, fmt.Errorf("look at an operation in flight: %w", err)
+			return nil, false, fmt.Errorf("look at an operation in flight: %w", err)
 		}
 		if is {
 			stale = append(stale, key)
@@ -89,9 +104,9 @@ func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (boo
 	return removed, whole, errors.Join(err, noteSwept(kept, keptOnes))
 }
 
-// removeAll removes entries, and returns how many of them were of operations, and
+// removeAll removes entries, and returns the heads of those that were of operations, and
 // how many were kept or to be kept.
-func removeAll(m *ebpf.Map, stale []process.OperationKey) (operations int, kept uint64, err error) {
+func removeAll(m *ebpf.Map, stale []process.OperationKey) (operations []process.SpanHead, kept uint64, err error) {
 	value := make([]byte, m.ValueSize())
 	for _, key := range stale {
 		err := m.Lookup(&key, value)
@@ -104,9 +119,13 @@ func removeAll(m *ebpf.Map, stale []process.OperationKey) (operations int, kept 
 		if err != nil {
 			return operations, kept, fmt.Errorf("remove an operation: %w", err)
 		}
-		keeping := process.Keeping(binary.LittleEndian.Uint32(value[unsafe.Offsetof(process.SpanHead{}.Keeping):]))
+		var head process.SpanHead
+		if _, err := binary.Decode(value, binary.NativeEndian, &head); err != nil {
+			return operations, kept, fmt.Errorf("read an operation: %w", err)
+		}
+		keeping := process.Keeping(head.Keeping)
 		if keeping != process.KeepingIdle {
-			operations++
+			operations = append(operations, head)
 		}
 		if keeping != process.KeepingNot {
 			kept++

@@ -197,7 +197,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	e.waitGroup.Wait()
 	left, _, err := e.kernel.Sweep(func(int, uint32) bool { return true })
-	e.counts.lose(LostShutdown, uint64(left))
+	e.counts.sweep(left.Unfinished, left.NotSampled, LostShutdown)
 	stats, statsErr := e.snapshot()
 	e.mu.Lock()
 	e.phase = phaseStopped
@@ -245,7 +245,7 @@ func (e *Engine) snapshot() (Stats, error) {
 	}
 	stats := e.counts.stats()
 	stats.Operations = kernel[process.CounterOperations]
-	stats.NotSampled = kernel[process.CounterNotSampled]
+	stats.NotSampled += kernel[process.CounterNotSampled]
 	stats.SelfTraced = kernel[process.CounterSelfTraced]
 	stats.Discarded = kernel[process.CounterDiscarded] + stats.SelfTraced
 	stats.Injected, stats.NotInjected = kernel[process.CounterInjected], kernel[process.CounterNotInjected]

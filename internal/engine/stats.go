@@ -85,6 +85,7 @@ type counts struct {
 	mu             sync.Mutex
 	emitted        uint64
 	lost           map[LostReason]uint64
+	notSampled     uint64
 	attachFailures uint64
 	leftAlone      uint64
 	processes      int
@@ -103,6 +104,14 @@ func (c *counts) lose(reason LostReason, n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lost[reason] += n
+}
+
+// sweep counts operations that were removed without an end of theirs.
+func (c *counts) sweep(unfinished, notSampled int, reason LostReason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost[reason] += uint64(unfinished)
+	c.notSampled += uint64(notSampled)
 }
 
 func (c *counts) failToAttach() {
@@ -129,6 +138,7 @@ func (c *counts) stats() Stats {
 	return Stats{
 		Emitted:        c.emitted,
 		Lost:           maps.Clone(c.lost),
+		NotSampled:     c.notSampled,
 		Degraded:       map[DegradedReason]uint64{},
 		AttachFailures: c.attachFailures,
 		LeftAlone:      c.leftAlone,

@@ -32,7 +32,7 @@ func (c *controller) sweepEnded() {
 		since, forgotten := c.forgotten[program{uint32(pid), generation}]
 		return !c.kernel.Traces(pid, generation) && (!forgotten || now.Sub(since) >= underWay)
 	})
-	c.counts.lose(LostUnfinished, uint64(n))
+	c.counts.sweep(n.Unfinished, n.NotSampled, LostUnfinished)
 	if err != nil {
 		c.settings.Logger.Error("The operations of ended processes cannot be removed", zap.Error(err))
 	}
@@ -65,7 +65,7 @@ func (c *controller) sweepGoroutines() {
 		}
 		return ended
 	})
-	c.counts.lose(LostUnfinished, uint64(n))
+	c.counts.sweep(n.Unfinished, n.NotSampled, LostUnfinished)
 	if err != nil {
 		c.settings.Logger.Error("The operations of ended goroutines cannot be removed", zap.Error(err))
 	}

@@ -16,6 +16,9 @@ type Text struct {
 	Cut bool   // bytes are missing at its end
 }
 
+// Missing tells whether it is there, and could not be read.
+func (t Text) Missing() bool { return t.Cut && t.Raw == "" }
+
 // Placed says where in a record the struct text of a string is, in bytes, and
 // where to put it.
 type Placed struct {
