@@ -17,6 +17,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/probe"
@@ -142,9 +143,9 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
 		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
 	}
-	// lockdown=confidentiality keeps programs from it.
+	// lockdown=confidentiality keeps programs from it: the helper is unknown then, and so is the older one that the loader tries.
 	err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel)
-	if err != nil && !errors.Is(err, ebpf.ErrNotSupported) {
+	if err != nil && !errors.Is(err, ebpf.ErrNotSupported) && !errors.Is(err, unix.EINVAL) {
 		return nil, fmt.Errorf("ask whether programs may read the kernel's memory: %w", err)
 	}
 	var own ownState

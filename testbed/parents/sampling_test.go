@@ -56,6 +56,34 @@ func TestCallsAreSampledAsTheRequestThatTheyAreFor(t *testing.T) {
 	}
 }
 
+// What a request has left behind is on its own when that has ended, also if it was not sampled: a goroutine of
+// its making begins traces then.
+func TestWhatARequestThatIsNotSampledHasLeftBehindIsOnItsOwn(t *testing.T) {
+	const notSampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+	p := start(t, newest(), engine.Config{})
+	for _, side := range []string{"http2", "unary"} {
+		t.Run(side, func(t *testing.T) {
+			before := p.tracer.Settle(t)
+			var wants []tree.Want
+			for i := range requests {
+				left := path(side, "http", "after-background", fmt.Sprint(i))
+				for _, sent := range []string{left, path(side, "http", "release-after-background", fmt.Sprint(i))} {
+					if err := p.clients[side].send(sent, notSampled); err != nil {
+						t.Fatal(err)
+					}
+				}
+				wants = append(wants, tree.Want{Name: tree.Called(left + "/0/0")})
+			}
+			stats := p.tracer.Settle(t)
+			report(t, tree.New(p.tracer.Spans(), name).Compare(path(side, "http", "after-background", ""), wants))
+			// Both requests, and the call of the second.
+			if n, not := stats.Emitted-before.Emitted, stats.NotSampled-before.NotSampled; n != requests || not != 3*requests {
+				t.Errorf("%d spans and %d operations that are not sampled, want %d and %d", n, not, requests, 3*requests)
+			}
+		})
+	}
+}
+
 // startPeer starts the program of connections, which answers any call.
 func startPeer(t *testing.T) (*target.Server, map[string]string) {
 	t.Helper()
