@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/grpc/codes"
 
@@ -37,6 +38,45 @@ func TestFiveThousandCallsInFlightHaveTheirSpans(t *testing.T) {
 			}
 			if firstEnd < lastStart {
 				t.Errorf("one ended %v before the last began", lastStart.AsTime().Sub(firstEnd.AsTime()))
+			}
+		})
+	}
+}
+
+// Where a server allows for few streams at a time, a call waits for one with an id that another one then gets. That
+// one may be none that is traced, such as one for which there is no room.
+func TestACallThatWaitsForItsTurnIsNotTakenForTheOneThatGoes(t *testing.T) {
+	const waiting, each = 40, 10
+	for _, p := range []pair{pairs()[0], newest} {
+		t.Run(p.build(serverSource).String(), func(t *testing.T) {
+			server := target.Start(t, target.MustCompile(t, p.build(serverSource)), "-unknown", "-streams", "1")
+			caller := target.Start(t, target.MustCompile(t, p.build(callerSource)))
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}, {PID: caller.PID}}, MaxActiveSpans: waiting / 2})
+			tracer.AwaitTracing(t, 2)
+			place(t, caller, order{Target: server.Address, Kind: "unary", Method: numbered, Many: many{Goroutines: waiting, Calls: each, Connections: 1}})
+			stats := tracer.Settle(t)
+			sent := map[pcommon.SpanID]string{}
+			for _, s := range tracer.Spans() {
+				if s.Kind() == ptrace.SpanKindClient {
+					sent[s.SpanID()] = called(s)
+				}
+			}
+			var children, others int // those that have no parent, or one for whose span there was no room
+			for _, s := range tracer.Spans() {
+				if s.Kind() != ptrace.SpanKindServer {
+					continue
+				}
+				switch parent, seen := sent[s.ParentSpanID()]; {
+				case !seen:
+					others++
+				case parent != called(s):
+					t.Errorf("%s is a child of %s", called(s), parent)
+				default:
+					children++
+				}
+			}
+			if lost := stats.Lost[engine.LostMapFull]; children == 0 || lost == 0 || children+others != waiting*each {
+				t.Errorf("%d calls have a parent, %d have none, there was no room for %d: the test shows nothing", children, others, lost)
 			}
 		})
 	}

@@ -33,12 +33,16 @@ func main() {
 	workers := flag.Uint("workers", 0, "goroutines that serve one call after the other; 0: one for each call")
 	recovers := flag.Bool("recover", false, "recover from panics of handlers")
 	unknown := flag.Bool("unknown", false, "have a handler for methods that are not registered")
+	streams := flag.Uint("streams", 0, "streams at a time on a connection; 0: as many as there come")
 	flag.Parse()
 	listener, err := net.Listen(*network, *address)
 	if err != nil {
 		log.Fatal(err)
 	}
 	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(*workers))}
+	if *streams > 0 {
+		options = append(options, grpc.MaxConcurrentStreams(uint32(*streams)))
+	}
 	if *recovers {
 		options = append(options, grpc.UnaryInterceptor(recoverUnary), grpc.StreamInterceptor(recoverStream))
 	}
