@@ -149,7 +149,6 @@ const (
 	layoutsVarParentOffsetsLayout  = "parent_offsets_layout"
 	layoutsVarPeerKindLayout       = "peer_kind_layout"
 	layoutsVarPeerLayout           = "peer_layout"
-	layoutsVarReadsKernel          = "reads_kernel"
 	layoutsVarSamplingThreshold    = "sampling_threshold"
 	layoutsVarTypeOffsetsLayout    = "type_offsets_layout"
 	layoutsVarWakeupBytes          = "wakeup_bytes"
@@ -227,7 +226,6 @@ type layoutsVariableSpecs struct {
 	ParentOffsetsLayout  *ebpf.VariableSpec `ebpf:"parent_offsets_layout"`
 	PeerKindLayout       *ebpf.VariableSpec `ebpf:"peer_kind_layout"`
 	PeerLayout           *ebpf.VariableSpec `ebpf:"peer_layout"`
-	ReadsKernel          *ebpf.VariableSpec `ebpf:"reads_kernel"`
 	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.VariableSpec `ebpf:"type_offsets_layout"`
 	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -287,7 +285,6 @@ type layoutsVariables struct {
 	ParentOffsetsLayout  *ebpf.Variable `ebpf:"parent_offsets_layout"`
 	PeerKindLayout       *ebpf.Variable `ebpf:"peer_kind_layout"`
 	PeerLayout           *ebpf.Variable `ebpf:"peer_layout"`
-	ReadsKernel          *ebpf.Variable `ebpf:"reads_kernel"`
 	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.Variable `ebpf:"type_offsets_layout"`
 	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`

@@ -249,7 +249,6 @@ const (
 	clientVarNever             = "never"
 	clientVarOwnState          = "own_state"
 	clientVarParentBased       = "parent_based"
-	clientVarReadsKernel       = "reads_kernel"
 	clientVarSamplingThreshold = "sampling_threshold"
 	clientVarWakeupBytes       = "wakeup_bytes"
 )
@@ -328,7 +327,6 @@ type clientVariableSpecs struct {
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
-	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -388,7 +386,6 @@ type clientVariables struct {
 	Never             *ebpf.Variable `ebpf:"never"`
 	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
-	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
 	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

@@ -118,10 +118,6 @@ struct unix_sock {
 #define MODE_FORMAT 0170000
 #define MODE_SOCKET 0140000
 
-/* Whether programs may read the kernel's memory: not under lockdown=confidentiality.
- * Set by the loader. */
-const volatile __u8 reads_kernel;
-
 /* A connection as both of its ends name it. */
 struct connection {
 	struct span_key key; /* 0: it is not known */
@@ -299,7 +295,7 @@ __noinline int connection_of(struct connection *connection, __u32 fd, __u32 end,
 	unsigned short family;
 	struct sock *sk;
 
-	if (!connection || !finding || !reads_kernel)
+	if (!connection || !finding)
 		return false;
 	sk = socket_of(fd);
 	if (!sk)

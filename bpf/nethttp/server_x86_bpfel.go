@@ -333,7 +333,6 @@ const (
 	serverVarNever             = "never"
 	serverVarOwnState          = "own_state"
 	serverVarParentBased       = "parent_based"
-	serverVarReadsKernel       = "reads_kernel"
 	serverVarSamplingThreshold = "sampling_threshold"
 	serverVarWakeupBytes       = "wakeup_bytes"
 )
@@ -421,7 +420,6 @@ type serverVariableSpecs struct {
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
-	ReadsKernel       *ebpf.VariableSpec `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -485,7 +483,6 @@ type serverVariables struct {
 	Never             *ebpf.Variable `ebpf:"never"`
 	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
-	ReadsKernel       *ebpf.Variable `ebpf:"reads_kernel"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
 	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

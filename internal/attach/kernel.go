@@ -14,10 +14,8 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 
 	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/probe"
@@ -44,7 +42,6 @@ const (
 	variableMaxKept     = "max_kept"
 	variableLastSet     = "last_set"
 	variableHashSeed    = "hash_seed"
-	variableReadsKernel = "reads_kernel"
 	variableInjects     = "injects"
 	variableIsolated    = "isolated"
 	variableThreshold   = "sampling_threshold"
@@ -143,11 +140,6 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
 		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
 	}
-	// lockdown=confidentiality keeps programs from it: the helper is unknown then, and so is the older one that the loader tries.
-	err := features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel)
-	if err != nil && !errors.Is(err, ebpf.ErrNotSupported) && !errors.Is(err, unix.EINVAL) {
-		return nil, fmt.Errorf("ask whether programs may read the kernel's memory: %w", err)
-	}
 	var own ownState
 	if own.Length = uint16(copy(own.Text[:], options.OwnState)); int(own.Length) != len(options.OwnState) {
 		return nil, fmt.Errorf("a tracestate of %d bytes is too long", len(options.OwnState))
@@ -156,7 +148,6 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 		variableOwnState:    own,
 		variableLastSet:     sets - 1,
 		variableHashSeed:    seed,
-		variableReadsKernel: truth(err == nil),
 		variableInjects:     truth(injects(libraries)),
 		variableIsolated:    truth(options.Isolated),
 		variableThreshold:   options.SamplingThreshold,

@@ -40,7 +40,7 @@ var capabilities = []struct {
 // CheckRequirements says what this machine or this process lacks, and how to
 // give it. It changes nothing.
 func CheckRequirements() error {
-	return errors.Join(checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF())
+	return errors.Join(checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF(), checkLockdown())
 }
 
 // CheckWrites says why programs may not write to the memory of targets here; "": they may.
@@ -80,6 +80,25 @@ func checkKernel() error {
 		return fmt.Errorf("kernel %s is too old: spanprobe needs Linux %d.%d or newer", release, oldestMajor, oldestMinor)
 	}
 	return nil
+}
+
+// checkLockdown refuses a kernel that keeps its memory to itself. Programs could not tell which connection a request is on
+// then; and cilium/ebpf takes such a kernel for one from before Linux 5.5, and has programs read a target's memory with
+// what is refused as well (v0.22, linker.go, fixupProbeReadKernel).
+func checkLockdown() error {
+	return confidential(features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel))
+}
+
+// confidential makes an error of what came of the attempt to load a program that reads the kernel's memory.
+func confidential(attempt error) error {
+	switch {
+	case attempt == nil, errors.Is(attempt, unix.EPERM): // for lack of capabilities, which is told
+		return nil
+	case errors.Is(attempt, ebpf.ErrNotSupported), errors.Is(attempt, unix.EINVAL):
+		return errors.New("the kernel is locked down for confidentiality, and keeps eBPF programs from reading memory: " +
+			"boot it with lockdown=integrity, which is what Secure Boot asks for")
+	}
+	return fmt.Errorf("ask whether programs may read the kernel's memory: %w", attempt)
 }
 
 func ownCapabilities() (uint64, error) {

@@ -43,6 +43,26 @@ func TestWhyProgramsMayNotWriteIsTold(t *testing.T) {
 	}
 }
 
+func TestAKernelThatIsLockedDownForConfidentialityIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		attempt error
+		says    string // part of the error; "": there is none
+	}{
+		"it was loaded":                             {nil, ""},
+		"without privileges":                        {fmt.Errorf("load: %w", unix.EPERM), ""},
+		"the helper is refused":                     {ebpf.ErrNotSupported, "lockdown=integrity"},
+		"the helper is refused, in another's words": {fmt.Errorf("load: %w", unix.EINVAL), "lockdown=integrity"},
+		"nobody can tell":                           {unix.ENOMEM, "ask whether"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := confidential(c.attempt)
+			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want one that says %q", err, c.says)
+			}
+		})
+	}
+}
+
 func TestWhatACapabilitySetHoldsIsReadFromTheStatus(t *testing.T) {
 	const admin = "Name:\tcollector\nCapPrm:\t0000000000000000\nCapEff:\t0000000000200000\nCapBnd:\tffffffffffffffff\n"
 	if held, err := effectiveCapabilities(admin); err != nil || held != 1<<unix.CAP_SYS_ADMIN {

@@ -191,9 +191,8 @@ func TestKernels(t *testing.T) {
 			targets: programs,
 		},
 		{
-			name: "6.18 locked down to confidentiality", kernel: linux618, commandLine: "lockdown=confidentiality lsm=lockdown,bpf",
-			suites:  []Suite{inside("TestTheKernelKeepsItsMemoryToItself"), spans(), calls()},
-			targets: programs,
+			name: "6.18 locked down for confidentiality is refused", kernel: linux618, commandLine: "lockdown=confidentiality lsm=lockdown,bpf",
+			suites: []Suite{inside("TestAKernelThatIsLockedDownForConfidentialityIsRefusedWithTheReason")},
 		},
 		{
 			name: "6.12 arm64", kernel: Kernel{"6.12", "arm64", "trixie"},
