@@ -86,10 +86,10 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 func TestWhatCouldNotBeReadOfACallIsNotMadeUp(t *testing.T) {
 	var layout clientClientSpan
 	for name, at := range map[string]uintptr{
-		"http.request.method": unsafe.Offsetof(layout.Method),
-		"url.full":            unsafe.Offsetof(layout.Path),
-		"url.full ":           unsafe.Offsetof(layout.Query),
-		"server.address":      unsafe.Offsetof(layout.Host),
+		"http.request.method":    unsafe.Offsetof(layout.Method),
+		"url.full":               unsafe.Offsetof(layout.Path),
+		"url.full without query": unsafe.Offsetof(layout.Query),
+		"server.address":         unsafe.Offsetof(layout.Host),
 	} {
 		texts := []string{"POST", "http", "shop.example", "/", "a=b"}
 		n := (at - unsafe.Offsetof(layout.Method)) / (unsafe.Offsetof(layout.Scheme) - unsafe.Offsetof(layout.Method))
@@ -100,7 +100,7 @@ func TestWhatCouldNotBeReadOfACallIsNotMadeUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, attribute := range span.Attributes {
-			if attribute.Key == strings.TrimSpace(name) {
+			if key, _, _ := strings.Cut(name, " "); attribute.Key == key {
 				t.Errorf("%s is %v", name, attribute)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/internal/target"
 	"github.com/spanprobe/spanprobe/testbed/internal/tracing"
 	"github.com/spanprobe/spanprobe/testbed/internal/tree"
 )
@@ -60,5 +61,44 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 				t.Errorf("%d entries had to make room, and %d calls have no parent: the test shows nothing", evicted, without)
 			}
 		})
+	}
+}
+
+// Operations that end with their program leave no entries behind that nobody would take for ended: there would be
+// no room for others at last.
+func TestWhatEndedProgramsHaveLeftMakesRoom(t *testing.T) {
+	const (
+		programs = 16
+		inFlight = 32 // of each; all of them together have more entries than there is room for
+		room     = 64
+	)
+	executable := target.MustCompile(t, newest())
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable}}, MaxActiveSpans: room})
+	certificate, key := target.Certificate(t)
+	web, rpc := startCalled(t)
+	for n := range programs {
+		server := target.Start(t, executable, "-http", web, "-grpc", rpc, "-cert", certificate, "-key", key)
+		tracer.AwaitTracing(t, 1)
+		clients := newClients(t, server.Address)
+		var sent sync.WaitGroup
+		for i := range inFlight {
+			sent.Go(func() {
+				if err := clients["http2"].send(path("http2", "http", "held", fmt.Sprint(i)), ""); err == nil {
+					t.Error("a request is answered by a program that was killed")
+				}
+			})
+		}
+		tracing.Eventually(t, func() bool { return server.Ask(t, "held") == fmt.Sprint(inFlight) }, "all requests to be in flight")
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		sent.Wait()
+		tracing.Eventually(t, func() bool {
+			stats := tracer.MustStats(t)
+			return stats.Processes == 0 && int(stats.Lost[engine.LostUnfinished]) == (n+1)*inFlight
+		}, "the requests to be counted as unfinished")
+	}
+	if evicted := tracer.MustStats(t).Degraded[engine.DegradedEvictedParent]; evicted != 0 {
+		t.Errorf("%d entries had to make room", evicted)
 	}
 }
