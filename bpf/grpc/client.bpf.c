@@ -39,7 +39,7 @@ int start_call(struct pt_regs *ctx)
 	}
 	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
 		/* One that panicked, or one that has another made within. */
-		remove(&key, COUNTER_LOST_UNFINISHED);
+		remove_unfinished(&key);
 		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
 			lose(COUNTER_LOST_MAP_FULL);
 			return 0;
@@ -167,14 +167,16 @@ int announce_call(struct pt_regs *ctx)
 		else
 			forget_span(&frame);
 	}
-	if (!read_connection(&o->conn, found.fd, END_CLIENT, &connection))
-		return 0;
-	frame = request_key(&connection, id);
 	if (!span) {
-		forget_span(&frame);
+		if (find_connection(&o->conn, found.fd, END_CLIENT, &connection)) {
+			frame = request_key(&connection, id);
+			forget_span(&frame);
+		}
 		return 0;
 	}
-	span->announced = frame;
+	if (!read_connection(&o->conn, found.fd, END_CLIENT, &connection))
+		return 0;
+	span->announced = request_key(&connection, id);
 	announce(&connection, id, span->head.trace_id, span->head.span_id, span->head.flags);
 	return 0;
 }
@@ -217,7 +219,7 @@ int bind_call(struct pt_regs *ctx)
 	if (!span)
 		return 0;
 	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
-		remove(&key, COUNTER_LOST_UNFINISHED);
+		remove_unfinished(&key);
 		return 0;
 	}
 	if (span->depth != depth)
@@ -234,7 +236,7 @@ int bind_call(struct pt_regs *ctx)
 	span->claim = claim_of(&by_stream);
 	/* What another call has left behind there was collected unfinished. */
 	if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
-		remove(&by_stream, COUNTER_LOST_UNFINISHED);
+		remove_unfinished(&by_stream);
 		if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
 			remove(&key, COUNTER_LOST_MAP_FULL);
 			return 0;
@@ -268,7 +270,7 @@ int end_call(struct pt_regs *ctx)
 		making.tgid = key.tgid;
 		making.generation = key.generation;
 		if (bpf_map_lookup_elem(&operations, &making)) {
-			remove(&key, COUNTER_LOST_UNFINISHED);
+			remove_unfinished(&key);
 			return 0;
 		}
 	}

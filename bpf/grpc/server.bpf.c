@@ -15,6 +15,32 @@
 #define OFFSETS struct stream_offsets
 #include "operation.h"
 
+/* Makes an entry for a stream, in place of one that was at the same address and has not ended. False: there is no room. */
+called int make_entry(const struct operation_key *key)
+{
+	struct stream_span *old;
+
+	if (!key)
+		return false;
+	if (!bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST))
+		return true;
+	old = bpf_map_lookup_elem(&operations, key);
+	if (old)
+		end_served(&old->served, &old->head);
+	remove_unfinished(key);
+	return !bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST);
+}
+
+/* Gives up a stream that cannot be read. */
+called int refuse(const struct operation_key *key, struct stream_span *span)
+{
+	if (!key || !span)
+		return 0;
+	end_served(&span->served, &span->head);
+	give_up(key, COUNTER_LOST_UNREADABLE);
+	return 0;
+}
+
 /* func (s *Server) handleStream(t transport.ServerTransport, stream *transport.ServerStream, …) */
 SEC("uprobe")
 int start_stream(struct pt_regs *ctx)
@@ -27,13 +53,9 @@ int start_stream(struct pt_regs *ctx)
 	if (!enter(ctx, &key, &o))
 		return 0;
 	key.goid = GO_ARG3(ctx);
-	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
-		/* Of a stream that was at the same address. */
-		remove(&key, COUNTER_LOST_UNFINISHED);
-		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
-			lose(COUNTER_LOST_MAP_FULL);
-			return 0;
-		}
+	if (!make_entry(&key)) {
+		lose(COUNTER_LOST_MAP_FULL);
+		return 0;
 	}
 	span = bpf_map_lookup_elem(&operations, &key);
 	if (!span) {
@@ -41,18 +63,8 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	}
 	span->text = o->site == ABSENT ? 0 : GO_PC(ctx) - o->site;
-	switch (note_stream(span, o, &key, &transport, key.goid, GO_G(ctx), GO_ARG0(ctx))) {
-	case NOTED_NOTHING:
-		give_up(&key, COUNTER_LOST_UNREADABLE);
-		return 0;
-	case NOTED_NOT_SAMPLED:
-		if (o->parent.children)
-			break; /* it is kept for what is done for it */
-		give_up(&key, COUNTER_NOT_SAMPLED);
-		return 0;
-	default:
-		break;
-	}
+	if (!note_stream(span, o, &key, &transport, key.goid, GO_G(ctx), GO_ARG0(ctx)))
+		return refuse(&key, span);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
 	if (go_read(&span->head.goid, GO_G(ctx), o->g_goid))

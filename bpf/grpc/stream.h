@@ -71,12 +71,6 @@ struct stream_work {
 _Static_assert(sizeof(struct stream_work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
 _Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
 
-enum noted {
-	NOTED,
-	NOTED_NOTHING,	   /* what it is could not be read */
-	NOTED_NOT_SAMPLED, /* the caller's context says so */
-};
-
 /* Where the fields that all streams have are. 0: cannot be read. */
 static __always_inline __u64 common_stream(const struct stream_offsets *o, __u64 stream)
 {
@@ -141,35 +135,47 @@ static __noinline int inherit_peer(struct stream_span *span, const struct stream
 	return inherit_announced(&span->head, &work->connection, id);
 }
 
-/* Fills in what arrived. */
-static __always_inline enum noted note_stream(struct stream_span *span, const struct stream_offsets *o,
+/* Looks for the wanted ones of a stream's headers. False: they could not be read. */
+called bool search_metadata(struct stream_span *span, const struct stream_offsets *o, __u64 stream)
+{
+	struct stream_work *work;
+	__u64 metadata = 0;
+
+	if (!span || !o)
+		return false;
+	work = (struct stream_work *)(span->texts + WORK_AT);
+	/* There is always metadata, at the least of the call's authority. */
+	if (go_read(&work->context, stream, o->stream_context))
+		return false;
+	if (!span->text) {
+		count(COUNTER_PARTIAL_HEADERS);
+		return true;
+	}
+	switch (context_value(&o->context, o->conn.itab_fun, span->text, work->context, o->metadata_key, &metadata)) {
+	case CONTEXT_FOUND:
+		return search_headers(metadata, &o->map, (struct map_group *)span->texts, &work->wanted);
+	case CONTEXT_NOT_FOUND:
+		count(COUNTER_PARTIAL_HEADERS);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Fills in what arrived. False: what it is could not be read. */
+static __always_inline bool note_stream(struct stream_span *span, const struct stream_offsets *o,
 					      const struct operation_key *key, const struct go_interface *transport,
 					      __u64 address, __u64 g, __u64 server)
 {
 	struct stream_work *work = (struct stream_work *)(span->texts + WORK_AT);
-	__u64 stream = common_stream(o, address), metadata = 0;
+	__u64 stream = common_stream(o, address);
 	enum inherited inherited;
-	bool complete = true;
+	bool complete;
 	__u32 workers;
 
 	if (!stream || go_read(&work->method, stream, o->stream_method))
-		return NOTED_NOTHING;
-	/* There is always metadata, at the least of the call's authority. */
-	if (go_read(&work->context, stream, o->stream_context))
-		complete = false;
-	else if (!span->text)
-		count(COUNTER_PARTIAL_HEADERS);
-	else
-		switch (context_value(&o->context, o->conn.itab_fun, span->text, work->context, o->metadata_key, &metadata)) {
-		case CONTEXT_FOUND:
-			complete = search_headers(metadata, &o->map, (struct map_group *)span->texts, &work->wanted);
-			break;
-		case CONTEXT_NOT_FOUND:
-			count(COUNTER_PARTIAL_HEADERS);
-			break;
-		default:
-			complete = false;
-		}
+		return false;
+	complete = search_metadata(span, o, stream);
 	inherited = inherit_header(&span->head, span->texts, &work->wanted, &complete);
 	if (inherited == INHERITED_NOTHING)
 		inherited = inherit_peer(span, o, key, transport, stream);
@@ -184,18 +190,18 @@ static __always_inline enum noted note_stream(struct stream_span *span, const st
 	if (!go_read(&span->head.goid, g, o->g_goid))
 		note_served(&span->served, &span->head, key, &o->parent, &work->context);
 	if (inherited == INHERITED_NOT_SAMPLED && !injects)
-		return NOTED_NOT_SAMPLED;
+		return true;
 	complete &= note_tracestate(inherited, &span->head, &span->tracestate, span->texts, &span->used,
 				    &work->wanted.tracestate, o->parent.children);
 	if (inherited == INHERITED_NOT_SAMPLED)
-		return NOTED_NOT_SAMPLED;
+		return true; /* it is kept for what is done for it */
 	if (!COPY(span, method, &work->method, METHOD_LIMIT))
-		return NOTED_NOTHING;
+		return false;
 	complete &= COPY_FIRST(span, authority, &work->wanted.authority, AUTHORITY_LIMIT);
 	complete &= note_peer(span, o, transport, &work->socket);
 	if (span->peer.kind == PEER_UNIX)
 		complete &= COPY(span, socket, &work->socket, SOCKET_LIMIT);
 	complete &= COPY_FIRST(span, user_agent, &work->wanted.user_agent, USER_AGENT_LIMIT);
 	span->partial = !complete;
-	return NOTED;
+	return true;
 }

@@ -3,7 +3,7 @@
  *
  *	OPERATIONS = SUBMITTED + NOT_SAMPLED + SELF_TRACED + DISCARDED + the LOST_ ones + those in flight
  *
- * where user space adds LOST_UNFINISHED for what it sweeps. */
+ * where user space adds LOST_UNFINISHED, or NOT_SAMPLED, for what it sweeps. */
 #pragma once
 
 #include "types.h"

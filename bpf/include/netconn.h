@@ -110,7 +110,7 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
 /* Finds out which connection it is. A descriptor that was closed may be another
  * connection's by now; it is closed only after that was noted. False: it cannot be told, or nobody
  * wants to know, and `connection` has no key. */
-called int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
+called int find_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
 {
 	struct finding finding = {};
 	__u64 sysfd, state;
@@ -129,6 +129,16 @@ called int read_connection(const struct conn_offsets *o, __u64 fd, enum connecti
 		return true;
 	}
 	connection->key.key = 0; /* it may be half a key */
-	count(COUNTER_CONNECTION_UNKNOWN);
 	return false;
+}
+
+/* The same for an operation, whose parent or child nobody finds where it cannot be told. */
+static __always_inline int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
+					   struct connection *connection)
+{
+	int found = find_connection(o, fd, end, connection);
+
+	if (!found && !isolated)
+		count(COUNTER_CONNECTION_UNKNOWN);
+	return found;
 }

@@ -88,7 +88,16 @@ static __always_inline void remove(const struct operation_key *key, enum counter
 		count(why);
 }
 
-/* The same for one that has not been counted as begun. */
+/* Removes one whose end was not seen, or that another one has taken the place of. */
+static __always_inline void remove_unfinished(const struct operation_key *key)
+{
+	const OPERATION *operation = bpf_map_lookup_elem(&operations, key);
+
+	if (operation)
+		remove(key, lost(operation, COUNTER_LOST_UNFINISHED));
+}
+
+/* Removes one that goes no further and has not been counted as begun. */
 static __always_inline void give_up(const struct operation_key *key, enum counter why)
 {
 	count(COUNTER_OPERATIONS);

@@ -4,7 +4,7 @@
  * a connection, among others.
  *
  * What is in here are hints: a place can be taken by another, those of operations that have ended
- * first, so nothing is ever full and nothing must be removed. A hash would cost each
+ * first, so nothing must be removed. A hash would cost each
  * request four calls of the kernel's; a place in here costs a line of the processor's
  * cache. Who finds an entry checks that it is still what it was made for. */
 #pragma once

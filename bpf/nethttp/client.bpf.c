@@ -44,7 +44,7 @@ static __always_inline int start(struct pt_regs *ctx, __u64 request, bool net)
 		if (span && net && !span->net && span->depth < depth)
 			return 0;
 		/* One that panicked, or one that has another made within. */
-		remove(&key, COUNTER_LOST_UNFINISHED);
+		remove_unfinished(&key);
 		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
 			lose(COUNTER_LOST_MAP_FULL);
 			return 0;
@@ -299,7 +299,7 @@ static __always_inline int end_at_return(struct pt_regs *ctx, bool net)
 	if (frame_depth(ctx, o->g_stack + o->stack_hi, &returned.depth))
 		end(&key, span, o, &returned, now);
 	else
-		remove(&key, COUNTER_LOST_UNFINISHED);
+		remove_unfinished(&key);
 	return 0;
 }
 
@@ -330,7 +330,7 @@ int end_deferring_call(struct pt_regs *ctx)
 		return 0;
 	at = &o->deferring;
 	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &returned.depth)) {
-		remove(&key, COUNTER_LOST_UNFINISHED);
+		remove_unfinished(&key);
 		return 0;
 	}
 	returned.depth -= frame - GO_SP(ctx) + at->frame;

@@ -243,11 +243,9 @@ static __always_inline void start(struct pt_regs *ctx, __u64 response, __u64 req
 	note_trace(ctx, span, &key, o, server);
 	if (span->inherited != INHERITED_NOT_SAMPLED)
 		note_request(span, o, work);
-	else if (!o->parent.children)
-		return give_up_request(&key, span, COUNTER_NOT_SAMPLED);
 	else if (injects) /* requests that are made for it say that they are not sampled */
 		note_tracestate(INHERITED_NOT_SAMPLED, &span->head, &span->tracestate, span->texts, &span->used,
-				&work->wanted.tracestate, true);
+				&work->wanted.tracestate, o->parent.children);
 	count(COUNTER_OPERATIONS);
 	span->request = server == SERVER_INTERNAL ? 0 : request;
 	start_head(ctx, &span->head, &key);
@@ -278,7 +276,7 @@ static __always_inline void send_request(struct server_span *span, const struct 
 	send(span, span->used);
 }
 
-/* Ends a request. One that is not sampled was kept for what is done for it. */
+/* Ends a request. One that is not sampled was kept for what is done for it, and to be known when another hook sees it. */
 static __noinline int end(struct operation_key *key, struct server_span *span, const struct server_offsets *o,
 			  __u64 status_at, __u32 status_offset)
 {

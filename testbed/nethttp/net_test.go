@@ -60,6 +60,7 @@ func TestServersOfNetGiveOneSpanForEachRequest(t *testing.T) {
 						server = target.Start(t, target.MustCompile(t, build))
 					}
 					compareNetStreams(t, server, client, scheme)
+					sampleNetStreams(t, server, client, scheme)
 				})
 			}
 		})
@@ -107,6 +108,24 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 	// The preface of HTTP/2 is discarded where it comes as a request.
 	if stats.Operations-stats.Discarded != uint64(len(expected)) || stats.Discarded > 1 || tracing.Lost(stats) != 0 || stats.Active != 0 {
 		t.Errorf("no loss of %d requests expected: %+v", len(expected), stats)
+	}
+}
+
+// sampleNetStreams expects that what is not sampled is counted once, also where two hooks see a stream.
+func sampleNetStreams(t *testing.T, server *target.Server, client *http.Client, scheme string) {
+	t.Helper()
+	sampler, err := engine.NewSampler(0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, Sampler: sampler})
+	tracer.AwaitTracing(t, 1)
+	const requests = 3
+	for range requests {
+		send(t, client, scheme+"://"+server.Address, call{method: "GET", path: "/some/path"})
+	}
+	if stats := tracer.Settle(t); stats.NotSampled != requests || stats.Operations-stats.Discarded != requests || stats.Emitted != 0 {
+		t.Errorf("%d requests that are not sampled: %+v", requests, stats)
 	}
 }
 

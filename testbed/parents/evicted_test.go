@@ -68,8 +68,8 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 // no room for others at last.
 func TestWhatEndedProgramsHaveLeftMakesRoom(t *testing.T) {
 	const (
-		programs = 16
-		inFlight = 32 // of each; all of them together have more entries than there is room for
+		programs = 40
+		inFlight = 16 // of each; all of them together have more entries than there is room for
 		room     = 64
 	)
 	executable := target.MustCompile(t, newest())
