@@ -29,7 +29,13 @@ struct call_work {
 #define TEXTS_SIZE (WORK_AT + sizeof(struct call_work))
 _Static_assert(SOCKET_LIMIT + ERROR_LIMIT <= sizeof(struct call_work), "no room for all texts");
 
+/* Where newClientStream's results are when the function runs that it defers: bpf/nethttp/call.h has the same. */
+struct deferring_offsets {
+	__u32 stream_type, stream_data, error_type, error_data, frame;
+};
+
 struct call_offsets {
+	struct deferring_offsets deferring;
 	__u32 g_goid;
 	__u32 g_stack, stack_hi;
 	__u32 conn_target;   /* ClientConn.target: what the program asked for */

@@ -205,31 +205,27 @@ static __always_inline int end(const struct operation_key *key, struct call_span
 	return 0;
 }
 
-/* The same function returns. */
-SEC("uprobe")
-int bind_call(struct pt_regs *ctx)
-{
-	struct go_interface stream = { GO_RESULT0(ctx), GO_RESULT1(ctx) };
-	struct go_interface error = { GO_RESULT2(ctx), GO_RESULT3(ctx) };
-	__u64 now = bpf_ktime_get_boot_ns(), depth;
-	struct operation_key key = {}, by_stream;
-	struct call_offsets *o;
-	struct call_span *span = returning(ctx, &key, &o);
+/* What newClientStream returns, and how deep in the stack its frame is: frame_depth. */
+struct returned {
+	struct go_interface stream, error;
+	__u64 depth;
+};
 
-	if (!span)
-		return 0;
-	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
-		remove_unfinished(&key);
-		return 0;
-	}
-	if (span->depth != depth)
+/* From here on a call is known by its stream. */
+called int bind(struct operation_key *key, struct call_span *span, const struct call_offsets *o,
+		const struct returned *returned)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct operation_key by_stream;
+
+	if (!key || !span || !o || !returned || span->depth != returned->depth)
 		return 0; /* another's, that was replaced by this one */
-	if (error.type)
-		return end(&key, span, o, &error, now);
-	by_stream = key;
-	by_stream.goid = stream_of(o, span->text, &stream);
+	if (returned->error.type)
+		return end(key, span, o, &returned->error, now);
+	by_stream = *key;
+	by_stream.goid = stream_of(o, span->text, &returned->stream);
 	if (!by_stream.goid) {
-		remove(&key, COUNTER_LOST_UNSUPPORTED);
+		remove(key, COUNTER_LOST_UNSUPPORTED);
 		return 0;
 	}
 	span->head.g = 0;
@@ -238,14 +234,62 @@ int bind_call(struct pt_regs *ctx)
 	if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
 		remove_unfinished(&by_stream);
 		if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
-			remove(&key, COUNTER_LOST_MAP_FULL);
+			remove(key, COUNTER_LOST_MAP_FULL);
 			return 0;
 		}
 	}
 	/* Swept meanwhile, and counted: there must not be two of it. */
-	if (bpf_map_delete_elem(&operations, &key))
+	if (bpf_map_delete_elem(&operations, key))
 		bpf_map_delete_elem(&operations, &by_stream);
 	return 0;
+}
+
+/* The same function returns. */
+SEC("uprobe")
+int bind_call(struct pt_regs *ctx)
+{
+	struct returned returned = {
+		.stream = { GO_RESULT0(ctx), GO_RESULT1(ctx) },
+		.error = { GO_RESULT2(ctx), GO_RESULT3(ctx) },
+	};
+	struct operation_key key = {};
+	struct call_offsets *o;
+	struct call_span *span = returning(ctx, &key, &o);
+
+	if (!span)
+		return 0;
+	if (frame_depth(ctx, o->g_stack + o->stack_hi, &returned.depth))
+		return bind(&key, span, o, &returned);
+	remove_unfinished(&key);
+	return 0;
+}
+
+/* The function that it defers, as it returns. */
+SEC("uprobe")
+int bind_deferring_call(struct pt_regs *ctx)
+{
+	__u64 frame = GO_STACK_ARGS(ctx);
+	struct returned returned = {};
+	struct operation_key key = {};
+	const struct deferring_offsets *at;
+	struct call_offsets *o;
+	struct call_span *span = running(ctx, &key, &o);
+
+	if (!span || o->deferring.frame == ABSENT)
+		return 0;
+	at = &o->deferring;
+	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->frame, &returned.depth)) {
+		remove_unfinished(&key);
+		return 0;
+	}
+	if (span->depth != returned.depth)
+		return 0; /* it panics, or another one is made within */
+	if (go_read(&returned.stream.type, frame, at->stream_type) || go_read(&returned.stream.data, frame, at->stream_data) ||
+	    go_read(&returned.error.type, frame, at->error_type) || go_read(&returned.error.data, frame, at->error_data)) {
+		remove(&key, COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	return bind(&key, span, o, &returned);
 }
 
 /* func (cs *clientStream) finish(err error) */

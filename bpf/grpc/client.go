@@ -28,7 +28,9 @@ func Client() probe.Library {
 		Name: module + "/client",
 		Hooks: []probe.Hook{
 			{Symbol: module + ".newClientStream", Event: probe.Enter, Program: "start_call", SiteSlot: unsafe.Offsetof(o.Site)},
-			{Symbol: module + ".newClientStream", Event: probe.Return, Program: "bind_call"},
+			{Symbol: module + ".newClientStream", Event: probe.Return, Program: "bind_call", Deferred: &probe.Deferred{
+				Symbol: module + ".newClientStream.func1", Program: "bind_deferring_call", Results: 4, Slot: unsafe.Offsetof(o.Deferring),
+			}},
 			// The third closure gives the stream its id, but in grpc 1.40, which
 			// has one more before it, and six in all.
 			{Symbol: newStream + ".func3", Event: probe.Enter, Program: "announce_call", Optional: true, Without: newStream + ".func6", SiteSlot: unsafe.Offsetof(o.AnnounceSite)},

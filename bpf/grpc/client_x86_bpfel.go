@@ -14,7 +14,15 @@ import (
 )
 
 type clientCallOffsets struct {
-	_                structs.HostLayout
+	_         structs.HostLayout
+	Deferring struct {
+		_          structs.HostLayout
+		StreamType uint32
+		StreamData uint32
+		ErrorType  uint32
+		ErrorData  uint32
+		Frame      uint32
+	}
 	G_goid           uint32
 	G_stack          uint32
 	StackHi          uint32
@@ -229,28 +237,29 @@ type clientStateKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	clientMapCounters          = "counters"
-	clientMapNothing           = "nothing"
-	clientMapOffsets           = "offsets"
-	clientMapOperations        = "operations"
-	clientMapProcesses         = "processes"
-	clientMapSpanContexts      = "span_contexts"
-	clientMapSpans             = "spans"
-	clientMapTracestates       = "tracestates"
-	clientProgAnnounceCall     = "announce_call"
-	clientProgBindCall         = "bind_call"
-	clientProgEndCall          = "end_call"
-	clientProgStartCall        = "start_call"
-	clientVarHashSeed          = "hash_seed"
-	clientVarInjects           = "injects"
-	clientVarIsolated          = "isolated"
-	clientVarLastSet           = "last_set"
-	clientVarLibrary           = "library"
-	clientVarNever             = "never"
-	clientVarOwnState          = "own_state"
-	clientVarParentBased       = "parent_based"
-	clientVarSamplingThreshold = "sampling_threshold"
-	clientVarWakeupBytes       = "wakeup_bytes"
+	clientMapCounters           = "counters"
+	clientMapNothing            = "nothing"
+	clientMapOffsets            = "offsets"
+	clientMapOperations         = "operations"
+	clientMapProcesses          = "processes"
+	clientMapSpanContexts       = "span_contexts"
+	clientMapSpans              = "spans"
+	clientMapTracestates        = "tracestates"
+	clientProgAnnounceCall      = "announce_call"
+	clientProgBindCall          = "bind_call"
+	clientProgBindDeferringCall = "bind_deferring_call"
+	clientProgEndCall           = "end_call"
+	clientProgStartCall         = "start_call"
+	clientVarHashSeed           = "hash_seed"
+	clientVarInjects            = "injects"
+	clientVarIsolated           = "isolated"
+	clientVarLastSet            = "last_set"
+	clientVarLibrary            = "library"
+	clientVarNever              = "never"
+	clientVarOwnState           = "own_state"
+	clientVarParentBased        = "parent_based"
+	clientVarSamplingThreshold  = "sampling_threshold"
+	clientVarWakeupBytes        = "wakeup_bytes"
 )
 
 // loadClient returns the embedded CollectionSpec for client.
@@ -295,10 +304,11 @@ type clientSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientProgramSpecs struct {
-	AnnounceCall *ebpf.ProgramSpec `ebpf:"announce_call"`
-	BindCall     *ebpf.ProgramSpec `ebpf:"bind_call"`
-	EndCall      *ebpf.ProgramSpec `ebpf:"end_call"`
-	StartCall    *ebpf.ProgramSpec `ebpf:"start_call"`
+	AnnounceCall      *ebpf.ProgramSpec `ebpf:"announce_call"`
+	BindCall          *ebpf.ProgramSpec `ebpf:"bind_call"`
+	BindDeferringCall *ebpf.ProgramSpec `ebpf:"bind_deferring_call"`
+	EndCall           *ebpf.ProgramSpec `ebpf:"end_call"`
+	StartCall         *ebpf.ProgramSpec `ebpf:"start_call"`
 }
 
 // clientMapSpecs contains maps before they are loaded into the kernel.
@@ -394,16 +404,18 @@ type clientVariables struct {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientPrograms struct {
-	AnnounceCall *ebpf.Program `ebpf:"announce_call"`
-	BindCall     *ebpf.Program `ebpf:"bind_call"`
-	EndCall      *ebpf.Program `ebpf:"end_call"`
-	StartCall    *ebpf.Program `ebpf:"start_call"`
+	AnnounceCall      *ebpf.Program `ebpf:"announce_call"`
+	BindCall          *ebpf.Program `ebpf:"bind_call"`
+	BindDeferringCall *ebpf.Program `ebpf:"bind_deferring_call"`
+	EndCall           *ebpf.Program `ebpf:"end_call"`
+	StartCall         *ebpf.Program `ebpf:"start_call"`
 }
 
 func (p *clientPrograms) Close() error {
 	return _ClientClose(
 		p.AnnounceCall,
 		p.BindCall,
+		p.BindDeferringCall,
 		p.EndCall,
 		p.StartCall,
 	)

@@ -59,6 +59,16 @@ static __always_inline bool frame_depth(struct pt_regs *ctx, __u32 stack_hi, __u
 	return true;
 }
 
+/* The same of the function that defers the one which is entered, at its return: its frame has so many
+ * bytes up to the return address, and begins behind what has called the deferred one. */
+static __always_inline bool deferring_depth(struct pt_regs *ctx, __u32 stack_hi, __u32 frame, __u64 *depth)
+{
+	if (!frame_depth(ctx, stack_hi, depth))
+		return false;
+	*depth -= GO_STACK_ARGS(ctx) - GO_SP(ctx) + frame;
+	return true;
+}
+
 /* What an operation that may be ended on several processors at once is claimed by: its
  * key, in one word. An entry is used again as soon as it was removed, so a program that
  * has looked it up must not take what is another's by then. */

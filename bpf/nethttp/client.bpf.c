@@ -329,11 +329,10 @@ int end_deferring_call(struct pt_regs *ctx)
 	if (!span || span->net || o->deferring.frame == ABSENT)
 		return 0;
 	at = &o->deferring;
-	if (!frame_depth(ctx, o->g_stack + o->stack_hi, &returned.depth)) {
+	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->frame, &returned.depth)) {
 		remove_unfinished(&key);
 		return 0;
 	}
-	returned.depth -= frame - GO_SP(ctx) + at->frame;
 	if (span->depth != returned.depth)
 		return 0;
 	if (go_read(&returned.response, frame, at->response) || go_read(&returned.error.type, frame, at->error_type) ||

@@ -15,7 +15,7 @@ import (
 type deferredCall struct {
 	// results are where the function's first results lie then, and frame is the size of its frame with
 	// the register that it saved, in bytes from its stack pointer.
-	results [probe.DeferredResults]uint32
+	results []uint32
 	frame   uint32
 	behind  []span // the code from each such call to the return behind it
 }
@@ -37,10 +37,10 @@ func (d *deferredCall) covers(offset int) bool {
 // instruction is emulated, the results lie in the frame of the function, from where they go to their registers: a
 // function with results that have names, of Go's optimizing compiler, which runs what is deferred by a call at each
 // return (src/cmd/compile/internal/ssagen/ssa.go, openDeferExit). In any other form the returns are seen themselves.
-func findDeferred(b *model.Binary, function model.Function, symbol string) (found *deferredCall, err error) {
-	called, ok := b.Functions[symbol]
+func findDeferred(b *model.Binary, function model.Function, wanted *probe.Deferred) (found *deferredCall, err error) {
+	called, ok := b.Functions[wanted.Symbol]
 	if !ok {
-		return nil, fmt.Errorf("the binary has no function %s for it to defer", symbol)
+		return nil, fmt.Errorf("the binary has no function %s for it to defer", wanted.Symbol)
 	}
 	if b.Arch != model.AMD64 {
 		return nil, errors.New("its returns are emulated") // see returnARM64
@@ -58,7 +58,7 @@ func findDeferred(b *model.Binary, function model.Function, symbol string) (foun
 	if err != nil {
 		return nil, err
 	}
-	return code.deferredFrom(slot)
+	return code.deferredFrom(slot, wanted.Results)
 }
 
 // disassembled is the code of a function, but for what pads it.
@@ -152,20 +152,20 @@ func inFrame(a x86asm.Arg) (offset int64, ok bool) {
 // deferredFrom finds the calls of the closure in a slot of the frame. All of them must be at returns.
 //
 //	mov slot(%rsp),%rdx; mov (%rdx),%rax; call *%rax; mov result(%rsp),%rax; …; add $frame,%rsp; pop %rbp; ret
-func (d *disassembled) deferredFrom(slot int64) (*deferredCall, error) {
+func (d *disassembled) deferredFrom(slot int64, results int) (*deferredCall, error) {
 	var found *deferredCall
 	for n, i := range d.instructions {
 		if from, ok := inFrame(i.Args[1]); !ok || from != slot || i.Op != x86asm.MOV {
 			continue
 		}
-		one, err := d.returnBehind(n)
+		one, err := d.returnBehind(n, results)
 		if err != nil {
 			return nil, err
 		}
 		switch {
 		case found == nil:
 			found = one
-		case found.results != one.results || found.frame != one.frame:
+		case !slices.Equal(found.results, one.results) || found.frame != one.frame:
 			return nil, errors.New("its results are not in the same place at all returns")
 		default:
 			found.behind = append(found.behind, one.behind...)
@@ -178,7 +178,7 @@ func (d *disassembled) deferredFrom(slot int64) (*deferredCall, error) {
 }
 
 // returnBehind reads the return that begins with the instruction n, a load of the closure's address.
-func (d *disassembled) returnBehind(n int) (*deferredCall, error) {
+func (d *disassembled) returnBehind(n, results int) (*deferredCall, error) {
 	other := fmt.Errorf("what it defers is called in another way at +%d", d.offsets[n])
 	if n+3 >= len(d.instructions) {
 		return nil, other
@@ -189,8 +189,8 @@ func (d *disassembled) returnBehind(n int) (*deferredCall, error) {
 		entry != (x86asm.Mem{Base: x86asm.RDX, Scale: entry.Scale}) || call.Op != x86asm.CALL || call.Args[0] != load.Args[0] {
 		return nil, other
 	}
-	registers := [...]x86asm.Reg{x86asm.RAX, x86asm.RBX, x86asm.RCX}
-	one := &deferredCall{}
+	registers := []x86asm.Reg{x86asm.RAX, x86asm.RBX, x86asm.RCX, x86asm.RDI}[:results]
+	one := &deferredCall{results: make([]uint32, results)}
 	known, cleared, restored := 0, false, false
 	for at := n + 3; at < len(d.instructions) && d.straight(n, at); at++ {
 		i := d.instructions[at]

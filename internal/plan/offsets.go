@@ -23,8 +23,8 @@ func blankOffsets(library *probe.Library) []byte {
 	}
 	for _, hook := range library.Hooks {
 		if hook.Deferred != nil {
-			for n := range uintptr(probe.DeferredResults + 1) {
-				l.set(hook.Deferred.Slot+n*4, probe.Absent)
+			for n := range hook.Deferred.Results + 1 {
+				l.set(hook.Deferred.Slot+uintptr(n)*4, probe.Absent)
 			}
 		}
 		if hook.SiteSlot != 0 {

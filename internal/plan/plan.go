@@ -150,7 +150,7 @@ func (l *Library) addDeferred(b *model.Binary, hook *probe.Hook, returns []Site)
 		return returns
 	}
 	function := b.Functions[hook.Symbol]
-	deferred, err := findDeferred(b, function, hook.Deferred.Symbol)
+	deferred, err := findDeferred(b, function, hook.Deferred)
 	if err != nil {
 		return returns
 	}
@@ -163,7 +163,7 @@ func (l *Library) addDeferred(b *model.Binary, hook *probe.Hook, returns []Site)
 			sites = append(sites, site)
 		}
 	}
-	for n, value := range append(deferred.results[:], deferred.frame) {
+	for n, value := range append(deferred.results, deferred.frame) {
 		l.set(hook.Deferred.Slot+uintptr(n)*4, value)
 	}
 	return sites

@@ -79,16 +79,14 @@ type Hook struct {
 	SiteSlot uintptr
 }
 
-// DeferredResults is how many results are found of a function that defers another one.
-const DeferredResults = 3
-
 // Deferred is a function that another one defers. Where the planner finds out how, its entry takes the place
 // of the returns before which it runs: it may be emulated, where they are not.
 type Deferred struct {
 	Symbol  string // its full name: "net/http.(*Transport).roundTrip.func1"
 	Program string
-	// Slot is where the offsets struct says where the results lie, up to the third register of the ABI, and then how
-	// large the frame is to the return address, as DeferredResults + 1 times a uint32, in bytes from the stack pointer of the
+	Results int // how many registers the results take, up to 4
+	// Slot is where the offsets struct says where the results lie, by register of the ABI, and then how
+	// large the frame is to the return address, as Results + 1 times a uint32, in bytes from the stack pointer of the
 	// function that defers: 8 more than at the entry of the deferred one. All are Absent where the returns have probes instead.
 	Slot uintptr
 }
