@@ -31,7 +31,7 @@ _Static_assert(SOCKET_LIMIT + ERROR_LIMIT <= sizeof(struct call_work), "no room 
 
 /* Where newClientStream's results are when the function runs that it defers: bpf/nethttp/call.h has the same. */
 struct deferring_offsets {
-	__u32 stream_type, stream_data, error_type, error_data, frame;
+	__u32 stream_type, stream_data, error_type, error_data, frame, above;
 };
 
 struct call_offsets {

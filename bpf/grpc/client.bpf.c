@@ -264,21 +264,22 @@ int bind_call(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The function that it defers, as it returns. */
+/* The function that it defers, as it returns: the same as in bpf/nethttp. */
 SEC("uprobe")
 int bind_deferring_call(struct pt_regs *ctx)
 {
-	__u64 frame = GO_STACK_ARGS(ctx);
+	__u64 frame;
 	struct returned returned = {};
 	struct operation_key key = {};
 	const struct deferring_offsets *at;
 	struct call_offsets *o;
-	struct call_span *span = running(ctx, &key, &o);
+	struct call_span *span = returning(ctx, &key, &o);
 
 	if (!span || o->deferring.frame == ABSENT)
 		return 0;
 	at = &o->deferring;
-	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->frame, &returned.depth)) {
+	frame = GO_SP(ctx) + at->above;
+	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->above, at->frame, &returned.depth)) {
 		remove_unfinished(&key);
 		return 0;
 	}

@@ -29,7 +29,7 @@ func Client() probe.Library {
 		Hooks: []probe.Hook{
 			{Symbol: module + ".newClientStream", Event: probe.Enter, Program: "start_call", SiteSlot: unsafe.Offsetof(o.Site)},
 			{Symbol: module + ".newClientStream", Event: probe.Return, Program: "bind_call", Deferred: &probe.Deferred{
-				Symbol: module + ".newClientStream.func1", Program: "bind_deferring_call", Results: 4, Slot: unsafe.Offsetof(o.Deferring),
+				Symbols: []string{module + ".newClientStream.func1", module + ".newClientStream.func2"}, Program: "bind_deferring_call", Results: 4, Slot: unsafe.Offsetof(o.Deferring),
 			}},
 			// The third closure gives the stream its id, but in grpc 1.40, which
 			// has one more before it, and six in all.

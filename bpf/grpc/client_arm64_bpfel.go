@@ -22,6 +22,7 @@ type clientCallOffsets struct {
 		ErrorType  uint32
 		ErrorData  uint32
 		Frame      uint32
+		Above      uint32
 	}
 	G_goid           uint32
 	G_stack          uint32

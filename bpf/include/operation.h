@@ -59,13 +59,13 @@ static __always_inline bool frame_depth(struct pt_regs *ctx, __u32 stack_hi, __u
 	return true;
 }
 
-/* The same of the function that defers the one which is entered, at its return: its frame has so many
- * bytes up to the return address, and begins behind what has called the deferred one. */
-static __always_inline bool deferring_depth(struct pt_regs *ctx, __u32 stack_hi, __u32 frame, __u64 *depth)
+/* The same of a function that runs what it has deferred, at its return: its frame begins so far above the stack
+ * pointer, and has so many bytes up to the return address. */
+static __always_inline bool deferring_depth(struct pt_regs *ctx, __u32 stack_hi, __u32 above, __u32 frame, __u64 *depth)
 {
 	if (!frame_depth(ctx, stack_hi, depth))
 		return false;
-	*depth -= GO_STACK_ARGS(ctx) - GO_SP(ctx) + frame;
+	*depth -= above + frame;
 	return true;
 }
 

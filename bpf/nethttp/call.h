@@ -30,10 +30,10 @@ struct sent_offsets {
 	__u32 id, client; /* clientStream.ID and .cc */
 };
 
-/* Where roundTrip's results are when the function runs that it defers, in bytes from its stack pointer, and how large its
- * frame is, up to the return address. ABSENT: its returns have probes. */
+/* Where roundTrip's results are when the function runs that it defers, in bytes from its frame's lower end, how large that
+ * is, up to the return address, and how far above the stack pointer it begins. ABSENT: its returns have probes. */
 struct deferring_offsets {
-	__u32 response, error_type, error_data, frame;
+	__u32 response, error_type, error_data, frame, above;
 };
 
 struct client_offsets {

@@ -315,21 +315,23 @@ int end_net_call(struct pt_regs *ctx)
 	return end_at_return(ctx, true);
 }
 
-/* The function that roundTrip defers, as it returns. Where it panics that runs, too, but is not called from its frame. */
+/* The function that roundTrip defers, as it returns: the results are final, as that leaves them alone. Where it panics that runs,
+ * too, but is not called from its frame. */
 SEC("uprobe")
 int end_deferring_call(struct pt_regs *ctx)
 {
-	__u64 now = bpf_ktime_get_boot_ns(), frame = GO_STACK_ARGS(ctx);
+	__u64 now = bpf_ktime_get_boot_ns(), frame;
 	struct operation_key key = {};
 	struct client_offsets *o;
-	struct client_span *span = running(ctx, &key, &o);
+	struct client_span *span = returning(ctx, &key, &o);
 	const struct deferring_offsets *at;
 	struct returned returned = {};
 
 	if (!span || span->net || o->deferring.frame == ABSENT)
 		return 0;
 	at = &o->deferring;
-	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->frame, &returned.depth)) {
+	frame = GO_SP(ctx) + at->above;
+	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->above, at->frame, &returned.depth)) {
 		remove_unfinished(&key);
 		return 0;
 	}

@@ -43,7 +43,7 @@ func clientHooks() []probe.Hook {
 	return []probe.Hook{
 		{Symbol: transport, Event: probe.Enter, Program: "start_call", Together: http, SiteSlot: unsafe.Offsetof(o.Site)},
 		{Symbol: transport, Event: probe.Return, Program: "end_call", Together: http, Deferred: &probe.Deferred{
-			Symbol: transport + ".func1", Program: "end_deferring_call", Results: 3, Slot: unsafe.Offsetof(o.Deferring),
+			Symbols: []string{transport + ".func1"}, Program: "end_deferring_call", Results: 3, Slot: unsafe.Offsetof(o.Deferring),
 		}},
 		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite), Without: laterTransport},
 		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net, Without: laterTransport},

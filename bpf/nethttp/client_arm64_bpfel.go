@@ -21,6 +21,7 @@ type clientClientOffsets struct {
 		ErrorType uint32
 		ErrorData uint32
 		Frame     uint32
+		Above     uint32
 	}
 	G_goid             uint32
 	G_stack            uint32

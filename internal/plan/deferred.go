@@ -11,37 +11,30 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// deferredCall is how a function runs another one that it has deferred, where it returns.
-type deferredCall struct {
-	// results are where the function's first results lie then, and frame is the size of its frame with
-	// the register that it saved, in bytes from its stack pointer.
-	results []uint32
-	frame   uint32
-	behind  []span // the code from each such call to the return behind it
+// deferred is how a function runs another one that it has deferred, where it returns.
+type deferred struct {
+	sites []Site // what takes the place of the returns behind
+	// results are where the function's first results lie at the sites, and frame is the size of its frame with
+	// the register that it saved, both in bytes from the frame's lower end, which is so many bytes above the stack pointer there.
+	results      []uint32
+	frame, above uint32
+	behind       []region // the code from each such place to the return
 }
 
-// span is a part of a function's code, in bytes from its entry.
-type span struct{ from, to int }
+// region is a part of the code, by its addresses.
+type region struct{ from, to uint64 }
 
 // covers tells whether a return needs no probe of its own.
-func (d *deferredCall) covers(offset int) bool {
-	for _, part := range d.behind {
-		if part.from <= offset && offset < part.to {
-			return true
-		}
-	}
-	return false
+func (d *deferred) covers(address uint64) bool {
+	return slices.ContainsFunc(d.behind, func(r region) bool { return r.from <= address && address < r.to })
 }
 
-// findDeferred finds out how a function runs another one that it defers. At the entry into that, whose
-// instruction is emulated, the results lie in the frame of the function, from where they go to their registers: a
+// findDeferred finds out how a function runs another one that it defers: a
 // function with results that have names, of Go's optimizing compiler, which runs what is deferred by a call at each
-// return (src/cmd/compile/internal/ssagen/ssa.go, openDeferExit). In any other form the returns are seen themselves.
-func findDeferred(b *model.Binary, function model.Function, wanted *probe.Deferred) (found *deferredCall, err error) {
-	called, ok := b.Functions[wanted.Symbol]
-	if !ok {
-		return nil, fmt.Errorf("the binary has no function %s for it to defer", wanted.Symbol)
-	}
+// return (src/cmd/compile/internal/ssagen/ssa.go, openDeferExit). The results lie in the frame of the function then, from where they go
+// to their registers. What the kernel emulates is the entry into the deferred function, and where that is deferred
+// on a condition, the branch around its call. In any other form the returns are seen themselves.
+func findDeferred(b *model.Binary, function model.Function, wanted *probe.Deferred) (found *deferred, err error) {
 	if b.Arch != model.AMD64 {
 		return nil, errors.New("its returns are emulated") // see returnARM64
 	}
@@ -54,12 +47,52 @@ func findDeferred(b *model.Binary, function model.Function, wanted *probe.Deferr
 	if err != nil {
 		return nil, err
 	}
-	slot, err := code.closureOf(int64(called.Address - function.Address))
+	err = errors.New("the binary has no function for it to defer")
+	for _, symbol := range wanted.Symbols {
+		called, ok := b.Functions[symbol]
+		if !ok {
+			continue
+		}
+		var slot int64
+		if slot, err = code.closureOf(int64(called.Address - function.Address)); err != nil {
+			continue
+		}
+		var exits []exit
+		if exits, err = code.exitsThrough(slot, wanted.Results); err != nil {
+			continue
+		}
+		return deferredAt(b, function, called, wanted, exits)
+	}
+	return nil, err
+}
+
+// deferredAt chooses the sites for what runs at a function's exits.
+func deferredAt(b *model.Binary, function, called model.Function, wanted *probe.Deferred, exits []exit) (*deferred, error) {
+	d := &deferred{results: exits[0].results, frame: exits[0].frame}
+	var branches []instruction
+	for _, e := range exits {
+		if !slices.Equal(e.results, d.results) || e.frame != d.frame || (e.branch == nil) != (exits[0].branch == nil) {
+			return nil, errors.New("its exits are not all alike")
+		}
+		if e.branch != nil {
+			branches = append(branches, *e.branch)
+		}
+		d.behind = append(d.behind, region{function.Address + uint64(e.from), function.Address + uint64(e.to)})
+	}
+	if branches != nil {
+		d.sites = sitesOf(function, probe.Hook{Event: probe.Return, Program: wanted.Program}, branches)
+		return d, nil
+	}
+	sites, err := choose(b, probe.Hook{Symbol: called.Name, Event: probe.Enter, Program: wanted.Program})
 	if err != nil {
 		return nil, err
 	}
-	return code.deferredFrom(slot, wanted.Results)
+	d.sites, d.above = sites, returnAddress
+	return d, nil
 }
+
+// returnAddress is the size of what a call leaves on the stack.
+const returnAddress = 8
 
 // disassembled is the code of a function, but for what pads it.
 type disassembled struct {
@@ -149,82 +182,116 @@ func inFrame(a x86asm.Arg) (offset int64, ok bool) {
 	return m.Disp, ok && m.Base == x86asm.RSP && m.Index == 0 && m.Segment == 0 && m.Disp >= 0
 }
 
-// deferredFrom finds the calls of the closure in a slot of the frame. All of them must be at returns.
-//
-//	mov slot(%rsp),%rdx; mov (%rdx),%rax; call *%rax; mov result(%rsp),%rax; …; add $frame,%rsp; pop %rbp; ret
-func (d *disassembled) deferredFrom(slot int64, results int) (*deferredCall, error) {
-	var found *deferredCall
+// exit is one way out of a function.
+type exit struct {
+	from, to int          // its code, in bytes from the function's entry
+	branch   *instruction // around the call of what is deferred; nil: that is always called
+	results  []uint32
+	frame    uint32
+}
+
+// exitsThrough finds the calls of the closure in a slot of the frame. All of them must be where the function returns.
+func (d *disassembled) exitsThrough(slot int64, results int) ([]exit, error) {
+	var exits []exit
 	for n, i := range d.instructions {
 		if from, ok := inFrame(i.Args[1]); !ok || from != slot || i.Op != x86asm.MOV {
 			continue
 		}
-		one, err := d.returnBehind(n, results)
-		if err != nil {
-			return nil, err
+		e, ok := d.exitAt(n, results)
+		if !ok {
+			return nil, fmt.Errorf("what it defers is called in another way at +%d", d.offsets[n])
 		}
-		switch {
-		case found == nil:
-			found = one
-		case !slices.Equal(found.results, one.results) || found.frame != one.frame:
-			return nil, errors.New("its results are not in the same place at all returns")
-		default:
-			found.behind = append(found.behind, one.behind...)
-		}
+		exits = append(exits, e)
 	}
-	if found == nil {
+	if exits == nil {
 		return nil, errors.New("it does not call what it defers where it returns")
 	}
-	return found, nil
+	return exits, nil
 }
 
-// returnBehind reads the return that begins with the instruction n, a load of the closure's address.
-func (d *disassembled) returnBehind(n, results int) (*deferredCall, error) {
-	other := fmt.Errorf("what it defers is called in another way at +%d", d.offsets[n])
-	if n+3 >= len(d.instructions) {
-		return nil, other
+// exitAt reads the exit with the instruction n, a load of the closure's address.
+//
+//	test $1,%cl; je results; movb $0,bits(%rsp)           if it was deferred on a condition
+//	mov slot(%rsp),%rdx; mov (%rdx),%rax; call *%rax
+//	results: mov result(%rsp),%rax; …; add $frame,%rsp; pop %rbp; ret
+//
+// Up to Go 1.20 it is mov saved(%rsp),%rbp; add $frame,%rsp; ret.
+func (d *disassembled) exitAt(n, results int) (exit, bool) {
+	behind := n + 3 // the call
+	if behind >= len(d.instructions) {
+		return exit{}, false
 	}
 	load, call := d.instructions[n+1], d.instructions[n+2]
 	entry, ok := load.Args[1].(x86asm.Mem)
 	if d.instructions[n].Args[0] != x86asm.RDX || load.Op != x86asm.MOV || !ok ||
 		entry != (x86asm.Mem{Base: x86asm.RDX, Scale: entry.Scale}) || call.Op != x86asm.CALL || call.Args[0] != load.Args[0] {
-		return nil, other
+		return exit{}, false
+	}
+	e := exit{from: d.offsets[n], results: make([]uint32, results)}
+	entries := 0 // jumps into the exit
+	if branch := d.branchAround(n, behind); branch != nil {
+		e.branch, e.from, entries = branch, branch.offset, 1
 	}
 	registers := []x86asm.Reg{x86asm.RAX, x86asm.RBX, x86asm.RCX, x86asm.RDI}[:results]
-	one := &deferredCall{results: make([]uint32, results)}
 	known, cleared, restored := 0, false, false
-	for at := n + 3; at < len(d.instructions) && d.straight(n, at); at++ {
+	for at := behind; at < len(d.instructions); at++ {
 		i := d.instructions[at]
 		from, inside := inFrame(i.Args[1])
 		switch {
 		case i.Op == x86asm.MOV && inside && !cleared:
-			for r, register := range registers {
-				if i.Args[0] == register {
-					one.results[r] = uint32(from) //nolint:gosec // checked against the frame below
-					known |= 1 << r
-				}
+			restored = restored || i.Args[0] == x86asm.RBP
+			if r := slices.IndexFunc(registers, func(register x86asm.Reg) bool { return i.Args[0] == register }); r >= 0 {
+				e.results[r] = uint32(from) //nolint:gosec // checked against the frame below
+				known |= 1 << r
 			}
 		case i.Op == x86asm.ADD && i.Args[0] == x86asm.RSP && !cleared:
 			size, ok := i.Args[1].(x86asm.Imm)
-			if !ok || size <= 0 || size > wholeFrame {
-				return nil, other
+			if !ok || size <= 0 || size > largestFrame {
+				return exit{}, false
 			}
-			one.frame, cleared = uint32(size), true
+			e.frame, cleared = uint32(size), true
 		case i.Op == x86asm.POP && i.Args[0] == x86asm.RBP && cleared && !restored:
-			one.frame, restored = one.frame+8, true
-		case i.Op == x86asm.RET && restored && known == 1<<len(registers)-1:
-			for _, result := range one.results {
-				if result >= one.frame {
-					return nil, other
-				}
-			}
-			one.behind = []span{{d.offsets[n+2], d.offsets[at] + i.Len}}
-			return one, nil
+			e.frame, restored = e.frame+8, true
+		case i.Op == x86asm.RET && cleared && restored:
+			e.to = d.offsets[at] + i.Len
+			outside := slices.ContainsFunc(e.results, func(result uint32) bool { return result >= e.frame })
+			return e, known == 1<<results-1 && !outside && d.entries(e.from, e.to) == entries
 		default:
-			return nil, other
+			return exit{}, false
 		}
 	}
-	return nil, other
+	return exit{}, false
 }
 
-// wholeFrame is how large a frame may be at the most.
-const wholeFrame = 1 << 20
+// branchAround finds the branch around a call of what is deferred, from before the instruction n to the one
+// behind the call. Between the two is only what notes that it was called.
+func (d *disassembled) branchAround(n, behind int) *instruction {
+	const longest = 3
+	for at := n - 1; at >= max(n-longest, 0); at-- {
+		i := d.instructions[at]
+		distance, relative := i.Args[0].(x86asm.Rel)
+		_, noted := inFrame(i.Args[0])
+		switch {
+		case relative && i.Op != x86asm.CALL && i.Op != x86asm.JMP && i.Prefix[0] == 0 &&
+			d.offsets[at]+i.Len+int(distance) == d.offsets[behind]:
+			return &instruction{d.offsets[at], x86asm.GNUSyntax(i, 0, nil), Emulated}
+		case i.Op == x86asm.MOV && noted, i.Op == x86asm.AND:
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// entries counts the jumps to behind the beginning of a part of the code.
+func (d *disassembled) entries(from, to int) (n int) {
+	for _, target := range d.targets {
+		if from < target && target < to {
+			n++
+		}
+	}
+	return n
+}
+
+// largestFrame is how large a frame may be at the most.
+const largestFrame = 1 << 20

@@ -23,7 +23,7 @@ func blankOffsets(library *probe.Library) []byte {
 	}
 	for _, hook := range library.Hooks {
 		if hook.Deferred != nil {
-			for n := range hook.Deferred.Results + 1 {
+			for n := range hook.Deferred.Results + 2 {
 				l.set(hook.Deferred.Slot+uintptr(n)*4, probe.Absent)
 			}
 		}

@@ -143,27 +143,23 @@ func (l *Library) add(b *model.Binary, hook *probe.Hook) error {
 	return nil
 }
 
-// addDeferred has the entry into what a function defers take the place of the returns before which that runs. What cannot
+// addDeferred has what a function defers take the place of the returns before which that runs. What cannot
 // be found out changes nothing: the returns have probes.
 func (l *Library) addDeferred(b *model.Binary, hook *probe.Hook, returns []Site) []Site {
 	if hook.Deferred == nil {
 		return returns
 	}
-	function := b.Functions[hook.Symbol]
-	deferred, err := findDeferred(b, function, hook.Deferred)
+	deferred, err := findDeferred(b, b.Functions[hook.Symbol], hook.Deferred)
 	if err != nil {
 		return returns
 	}
-	sites, err := choose(b, probe.Hook{Symbol: hook.Deferred.Symbol, Event: probe.Enter, Program: hook.Deferred.Program})
-	if err != nil {
-		return returns
-	}
+	sites := deferred.sites
 	for _, site := range returns {
-		if !deferred.covers(int(site.Address - function.Address)) { //nolint:gosec // within a function
+		if !deferred.covers(site.Address) {
 			sites = append(sites, site)
 		}
 	}
-	for n, value := range append(deferred.results, deferred.frame) {
+	for n, value := range append(deferred.results, deferred.frame, deferred.above) {
 		l.set(hook.Deferred.Slot+uintptr(n)*4, value)
 	}
 	return sites

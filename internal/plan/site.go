@@ -40,10 +40,14 @@ func choose(b *model.Binary, hook probe.Hook) ([]Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	return sitesOf(function, hook, found), nil
+}
+
+func sitesOf(function model.Function, hook probe.Hook, found []instruction) []Site {
 	sites := make([]Site, 0, len(found))
 	for _, at := range found {
 		sites = append(sites, Site{
-			Symbol:      hook.Symbol,
+			Symbol:      function.Name,
 			Event:       hook.Event.String(),
 			Program:     hook.Program,
 			Address:     function.Address + uint64(at.offset),
@@ -54,7 +58,7 @@ func choose(b *model.Binary, hook probe.Hook) ([]Site, error) {
 			Slot:        hook.Slot,
 		})
 	}
-	return sites, nil
+	return sites
 }
 
 // instruction is one that may get a probe.

@@ -62,7 +62,7 @@ type Hook struct {
 	// IfTraced names libraries: the hook has probes only in binaries in which one of
 	// them is traced.
 	IfTraced []string
-	// Deferred is what the function defers, if its entry may stand for the returns behind it; for Return only.
+	// Deferred is what the function defers, if that may stand for the returns behind it; for Return only.
 	Deferred *Deferred
 	// OnDemand hooks are attached to a binary when a record of one of its
 	// processes says that they are missed (process.ContextMissesHooks). They are
@@ -79,15 +79,15 @@ type Hook struct {
 	SiteSlot uintptr
 }
 
-// Deferred is a function that another one defers. Where the planner finds out how, its entry takes the place
-// of the returns before which it runs: it may be emulated, where they are not.
+// Deferred is a function that another one defers. Where the planner finds out how, its entry, or the branch around
+// its call, takes the place of the returns before which it runs: these may be emulated, where the returns are not.
 type Deferred struct {
-	Symbol  string // its full name: "net/http.(*Transport).roundTrip.func1"
+	Symbols []string // full names, of which it has one by version: "net/http.(*Transport).roundTrip.func1"
 	Program string
 	Results int // how many registers the results take, up to 4
-	// Slot is where the offsets struct says where the results lie, by register of the ABI, and then how
-	// large the frame is to the return address, as Results + 1 times a uint32, in bytes from the stack pointer of the
-	// function that defers: 8 more than at the entry of the deferred one. All are Absent where the returns have probes instead.
+	// Slot is where the offsets struct says where the results lie, by register of the ABI, how
+	// large the frame is to the return address, and how far the frame is from the stack pointer at the probe: Results + 2 times a
+	// uint32, in bytes, the first two from the frame's lower end. All are Absent where the returns have probes instead.
 	Slot uintptr
 }
 
@@ -220,7 +220,7 @@ func Symbols(libraries []Library) []string {
 				symbols = append(symbols, hook.Callee)
 			}
 			if hook.Deferred != nil {
-				symbols = append(symbols, hook.Deferred.Symbol)
+				symbols = append(symbols, hook.Deferred.Symbols...)
 			}
 			symbols = append(symbols, hook.With...)
 			if hook.Without != "" {

@@ -4,7 +4,11 @@ import (
 	"os"
 	"testing"
 
+	"github.com/spanprobe/spanprobe/bpf/all"
+	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // Inspect opens an executable for inspection, until the test ends.
@@ -24,4 +28,31 @@ func Inspect(t testing.TB, executable string) *inspect.File {
 		t.Fatal(err)
 	}
 	return inspected
+}
+
+// Program returns the sites of a program of a library's in an executable.
+func Program(t testing.TB, executable, program string) []plan.Site {
+	t.Helper()
+	file, err := os.Open(executable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, planned, err := engine.PlanFile(file, info.Size(), executable, all.Libraries(), offsets.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sites []plan.Site
+	for _, library := range planned.Libraries {
+		for _, site := range library.Sites {
+			if site.Program == program {
+				sites = append(sites, site)
+			}
+		}
+	}
+	return sites
 }
