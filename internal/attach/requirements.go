@@ -87,7 +87,7 @@ func checkKernel() error {
 // what is refused as well (v0.22, linker.go, fixupProbeReadKernel).
 func checkLockdown() error {
 	if features.HaveProgramType(ebpf.Kprobe) != nil {
-		return nil // for another reason, which is told where programs are loaded
+		return nil //nolint:nilerr // it is told where programs are loaded
 	}
 	return confidential(features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel))
 }
