@@ -20,7 +20,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
@@ -76,32 +75,13 @@ func sourceOf(t *testing.T, executable string) model.Source {
 // planned is how one library in an executable would be traced.
 func planned(t *testing.T, executable, library string) plan.Library {
 	t.Helper()
-	for _, l := range planOf(t, executable) {
+	for _, l := range target.Plan(t, executable) {
 		if l.Library == library {
 			return l
 		}
 	}
 	t.Fatalf("there is no library %s", library)
 	return plan.Library{}
-}
-
-// planOf is how an executable would be traced.
-func planOf(t *testing.T, executable string) []plan.Library {
-	t.Helper()
-	file, err := os.Open(executable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, p, err := engine.PlanFile(file, info.Size(), executable, all.Libraries(), offsets.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p.Libraries
 }
 
 // extent is what is said of how far the tables go.

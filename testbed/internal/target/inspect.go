@@ -30,8 +30,8 @@ func Inspect(t testing.TB, executable string) *inspect.File {
 	return inspected
 }
 
-// Program returns the sites of a program of a library's in an executable.
-func Program(t testing.TB, executable, program string) []plan.Site {
+// Plan is how an executable would be traced.
+func Plan(t testing.TB, executable string) []plan.Library {
 	t.Helper()
 	file, err := os.Open(executable)
 	if err != nil {
@@ -46,8 +46,14 @@ func Program(t testing.TB, executable, program string) []plan.Site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return planned.Libraries
+}
+
+// Program returns the sites of a program of a library's in an executable.
+func Program(t testing.TB, executable, program string) []plan.Site {
+	t.Helper()
 	var sites []plan.Site
-	for _, library := range planned.Libraries {
+	for _, library := range Plan(t, executable) {
 		for _, site := range library.Sites {
 			if site.Program == program {
 				sites = append(sites, site)
