@@ -55,7 +55,7 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./binaries ./parents ./connections ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./plans ./binaries ./parents ./connections ./programs
 
 # What test-matrix has left; of a run in parts, all files, the last one last.
 RESULTS = dist/matrix.json

@@ -81,6 +81,8 @@ func TestWhatCannotBeHookedIsLeftOutWithTheReason(t *testing.T) {
 		"no return":                 {model.AMD64, "ebfe", probe.Return, "never returns"},
 		"jump to another function":  {model.AMD64, "c3 e900010000", probe.Return, "leaves by a jump at +1"},
 		"too long to be seen":       {model.AMD64, strings.Repeat("90", inspect.MaxCode-1) + "c3", probe.Return, "longer than"},
+		"arm64 unknown branch":      {model.ARM64, "ff0b5fd6 c0035fd6", probe.Return, "cannot be decoded at +0"}, // retaa
+		"arm64 not allocated":       {model.ARM64, "01000000 c0035fd6", probe.Return, "cannot be decoded at +0"},
 		"arm64 jump out":            {model.ARM64, "c0035fd6 40000014", probe.Return, "leaves by a jump at +4"},
 		"another architecture":      {"riscv64", "c3", probe.Enter, "riscv64"},
 	} {
@@ -100,6 +102,18 @@ func TestReturnIsEveryRetAndNothingInsideAnInstruction(t *testing.T) {
 		offsets = append(offsets, site.Address-0x401000)
 	}
 	if !slices.Equal(offsets, []uint64{5, 8}) {
+		t.Errorf("the returns are at %d, left out: %q", offsets, l.LeftOut)
+	}
+}
+
+func TestReturnsOfARM64AreFoundAmongAtomicInstructions(t *testing.T) {
+	// casal w3, w4, [x2]; ret; ldaddal w3, w5, [x4]; ret
+	l := planned(t, model.ARM64, "44fce388 c0035fd6 8500e3b8 c0035fd6", probe.Return)
+	var offsets []uint64
+	for _, site := range l.Sites {
+		offsets = append(offsets, site.Address-0x401000)
+	}
+	if !slices.Equal(offsets, []uint64{4, 12}) {
 		t.Errorf("the returns are at %d, left out: %q", offsets, l.LeftOut)
 	}
 }

@@ -75,7 +75,8 @@ func sourceOf(t *testing.T, executable string) model.Source {
 // planned is how one library in an executable would be traced.
 func planned(t *testing.T, executable, library string) plan.Library {
 	t.Helper()
-	for _, l := range target.Plan(t, executable) {
+	_, planned := target.Plan(t, executable)
+	for _, l := range planned.Libraries {
 		if l.Library == library {
 			return l
 		}

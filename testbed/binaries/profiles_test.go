@@ -19,7 +19,8 @@ const grpcSource = "testbed/grpc/server"
 func TestWhatAProfileHadInlinedIsLeftOutAndAllElseIsTraced(t *testing.T) {
 	const why = "net/http: net/http.(*response).finishRequest: the compiler has inlined calls of it into net/http.(*conn).serve"
 	executable := build(t, program{source: grpcSource, module: requiredGRPC, files: map[string]string{"default.pgo": profile(t)}})
-	for _, l := range target.Plan(t, executable) {
+	_, planned := target.Plan(t, executable)
+	for _, l := range planned.Libraries {
 		if left := l.LeftOut != ""; left != (l.Library == "net/http") {
 			t.Errorf("%s is left out: %q", l.Library, l.LeftOut)
 		}
@@ -45,7 +46,8 @@ func TestAProgramWhoseProfileHadNothingInlinedThatIsHookedIsTraced(t *testing.T)
 	if !inlines(t, executable, "main.mix") {
 		t.Error("the profile had no effect")
 	}
-	for _, l := range target.Plan(t, executable) {
+	_, planned := target.Plan(t, executable)
+	for _, l := range planned.Libraries {
 		if l.LeftOut != "" {
 			t.Errorf("%s is left out: %s", l.Library, l.LeftOut)
 		}

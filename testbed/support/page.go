@@ -15,9 +15,10 @@ Made by ` + "`make support`" + ` from what ` + "`make test-matrix`" + ` has show
 kernel, on amd64; requests and calls went through them, and the spans were compared whole. ` + "**works**" + ` means that every test of that program has
 passed, and says how many. **–** means that this combination was not built: nothing is known of it but what its neighbours show.
 
-On arm64 ` + "`make test-vm`" + ` traces, in an emulated machine with Linux 6.12, a server and a client of net/http and of gRPC v1.85.0 each, which
-Go 1.27.4 has compiled, stripped; and it has headers written into requests of HTTP/1, HTTP/2 and gRPC v1.85.0 that a program of Go 1.26.8 sends. For
-which versions offsets were compared on arm64, too, the last section says.
+On arm64 ` + "`make test-vm`" + ` traces, in emulated machines with Linux 6.12, a server and a client of net/http and of gRPC each, stripped:
+as Go 1.27.4 compiles them, with gRPC v1.85.0, and as Go 1.18.10 does, with gRPC v1.40.0; and it has headers written into requests of HTTP/1, HTTP/2 and gRPC v1.85.0 that a program of Go 1.26.8 sends. For
+which versions offsets were compared on arm64, too, the last section says; where programs of releases between these would be probed there, the files of
+` + "`testbed/plans/testdata`" + ` record, with which ` + "`make test-matrix`" + ` compares them.
 
 Programs without cgo that Go 1.20 and older link as static PIE do not start, traced or not: there is nothing of them here.
 

@@ -215,11 +215,17 @@ func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(content), `Kernel{"6.12", "arm64", `); n != 2 || strings.Count(string(content), `"arm64", "`) != n {
+	if n := strings.Count(string(content), `Kernel{"6.12", "arm64", `); n != 3 || strings.Count(string(content), `"arm64", "`) != n {
 		t.Errorf("%d machines with arm64 and Linux 6.12, or others", n)
 	}
 	for _, has := range []string{
-		"targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},\n\t\t},\n\t\t{name: \"6.1 contexts\"",
+		"targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},\n\t\t},\n\t\t{\n\t\t\tname: \"6.12 arm64, oldest programs\"",
+		"targets: []target.Build{oldestARM, oldestARMCaller, oldestARMGRPCServer, oldestARMGRPCCaller, grpcServer},\n\t\t},\n\t\t{name: \"6.1 contexts\"",
+		`oldestARM       = target.Build{Source: "bpf/nethttp/target", Go: "1.18.10", Flags: []string{target.Stripped}}`,
+		`oldestARMCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.18.10", Flags: []string{target.Stripped}}`,
+		`oldestARMModules    = []string{"google.golang.org/grpc@v1.40.0"}`,
+		`oldestARMGRPCServer = target.Build{Source: "testbed/grpc/server", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}`,
+		`oldestARMGRPCCaller = target.Build{Source: "testbed/grpc/caller", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}`,
 		`newest    = target.Build{Source: "bpf/nethttp/target", Go: "1.27.4", Flags: []string{target.Stripped}}`,
 		`newestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.27.4", Flags: []string{target.Stripped}}`,
 		`grpcModules = []string{"google.golang.org/grpc@v1.85.0"}`,

@@ -27,6 +27,7 @@ const (
 type Suite struct {
 	Package string   // folder, from testbed/
 	Tests   []string // names, with those of subtests where only they are to run
+	Matrix  bool     // builds are among those of `make test-matrix`; else they are in its sample
 }
 
 // Image is what a machine is given.
@@ -103,7 +104,11 @@ func (i Image) addGuest(a *archive, root, work string) error {
 func (i Image) addSuites(a *archive, root, work string) error {
 	for _, s := range i.Suites {
 		binary := filepath.Join(work, strings.ReplaceAll(s.Package, "/", "-")+"-"+i.Arch)
-		if err := i.build(root, binary, "test", "-c", "-tags=vm", "./"+s.Package); err != nil {
+		tags := "-tags=vm"
+		if s.Matrix {
+			tags += ",matrix"
+		}
+		if err := i.build(root, binary, "test", "-c", tags, "./"+s.Package); err != nil {
 			return err
 		}
 		if err := a.addFile(path.Join(programsPath, s.Package), binary, 0o755); err != nil {

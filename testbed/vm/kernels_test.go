@@ -40,6 +40,16 @@ var (
 	grpcCaller  = target.Build{Source: "testbed/grpc/caller", Go: "1.27.4", Flags: []string{"-tags=newclient", target.Stripped}, Modules: grpcModules}
 )
 
+// The oldest that there are for arm64.
+var (
+	oldestARM       = target.Build{Source: "bpf/nethttp/target", Go: "1.18.10", Flags: []string{target.Stripped}}
+	oldestARMCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.18.10", Flags: []string{target.Stripped}}
+
+	oldestARMModules    = []string{"google.golang.org/grpc@v1.40.0"}
+	oldestARMGRPCServer = target.Build{Source: "testbed/grpc/server", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}
+	oldestARMGRPCCaller = target.Build{Source: "testbed/grpc/caller", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}
+)
+
 // sender is a program whose requests carry the context of their spans, where the kernel allows it.
 func sender(goVersion, grpc string) target.Build {
 	return target.Build{Source: "testbed/inject/caller", Go: goVersion, Modules: []string{"google.golang.org/grpc@v" + grpc}}
@@ -203,6 +213,21 @@ func TestKernels(t *testing.T) {
 				with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),
 			}}, calls()},
 			targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},
+		},
+		{
+			name: "6.12 arm64, oldest programs", kernel: Kernel{"6.12", "arm64", "trixie"},
+			suites: []Suite{
+				{Package: "nethttp", Matrix: true, Tests: []string{
+					with("TestEverySpanSaysWhatTheClientKnows", oldestARM),
+					with("TestEveryStreamOfHTTP2GivesASpan", oldestARM),
+					with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMCaller),
+				}},
+				{Package: "grpc", Matrix: true, Tests: []string{
+					with("TestEverySpanSaysWhatTheClientKnows", oldestARMGRPCServer),
+					with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMGRPCCaller),
+				}},
+			},
+			targets: []target.Build{oldestARM, oldestARMCaller, oldestARMGRPCServer, oldestARMGRPCCaller, grpcServer},
 		},
 		{name: "6.1 contexts", kernel: Kernel{"6.1", "amd64", "bookworm"}, suites: append(contexts(), wholeTraces()), targets: related},
 		{name: "6.12 contexts", kernel: Kernel{"6.12", "amd64", "trixie"}, suites: append(contexts(), wholeTraces()), targets: related},

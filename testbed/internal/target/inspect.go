@@ -7,6 +7,7 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/internal/inspect"
+	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/offsets"
 )
@@ -30,8 +31,8 @@ func Inspect(t testing.TB, executable string) *inspect.File {
 	return inspected
 }
 
-// Plan is how an executable would be traced.
-func Plan(t testing.TB, executable string) []plan.Library {
+// Plan is how an executable would be traced, with what it was planned from.
+func Plan(t testing.TB, executable string) (*model.Binary, *plan.Plan) {
 	t.Helper()
 	file, err := os.Open(executable)
 	if err != nil {
@@ -42,18 +43,19 @@ func Plan(t testing.TB, executable string) []plan.Library {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, planned, err := engine.PlanFile(file, info.Size(), executable, all.Libraries(), offsets.Default())
+	binary, planned, err := engine.PlanFile(file, info.Size(), executable, all.Libraries(), offsets.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return planned.Libraries
+	return binary, planned
 }
 
 // Program returns the sites of a program of a library's in an executable.
 func Program(t testing.TB, executable, program string) []plan.Site {
 	t.Helper()
 	var sites []plan.Site
-	for _, library := range Plan(t, executable) {
+	_, planned := Plan(t, executable)
+	for _, library := range planned.Libraries {
 		for _, site := range library.Sites {
 			if site.Program == program {
 				sites = append(sites, site)

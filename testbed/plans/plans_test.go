@@ -1,0 +1,130 @@
+// Package plans holds the tests of where programs would be probed, also those of another architecture, which
+// do not run here: it is compared with what was recorded.
+package plans
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/testbed/internal/target"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+// program is one that is compiled for each architecture.
+type program struct {
+	name string
+	target.Build
+}
+
+func server(goVersion string) program {
+	return program{"net/http server", target.Build{Source: "bpf/nethttp/target", Go: goVersion, Flags: []string{target.Stripped}}}
+}
+
+func client(goVersion string) program {
+	return program{"net/http client", target.Build{Source: "testbed/nethttp/caller", Go: goVersion, Flags: []string{target.Stripped}}}
+}
+
+func grpcServer(goVersion, grpc string) program {
+	return program{"gRPC server", target.Build{
+		Source: "testbed/grpc/server", Go: goVersion, Flags: []string{target.Stripped}, Modules: []string{"google.golang.org/grpc@v" + grpc},
+	}}
+}
+
+// grpcClient has grpc.NewClient, which is from 1.63 on, if tags says "newclient".
+func grpcClient(goVersion, grpc string, tags ...string) program {
+	flags := []string{target.Stripped}
+	if len(tags) > 0 {
+		flags = append([]string{"-tags=" + strings.Join(tags, ",")}, flags...)
+	}
+	return program{"gRPC client", target.Build{
+		Source: "testbed/grpc/caller", Go: goVersion, Flags: flags, Modules: []string{"google.golang.org/grpc@v" + grpc},
+	}}
+}
+
+func TestPlansOfRealProgramsAreAsRecorded(t *testing.T) {
+	var recorded []string
+	for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
+		for _, p := range programs() {
+			name := p.golden(arch)
+			recorded = append(recorded, name)
+			t.Run(strings.TrimSuffix(name, ".golden"), func(t *testing.T) {
+				build := p.Build
+				if string(arch) != runtime.GOARCH {
+					build.Arch = string(arch)
+				}
+				binary, planned := target.Plan(t, target.MustCompile(t, build))
+				got := describe(binary, planned)
+				golden := filepath.Join("testdata", name)
+				if *update {
+					if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(golden)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(want), got); diff != "" {
+					t.Errorf("the plan changed; if that is right, run go test -update (-recorded +now):\n%s", diff)
+				}
+			})
+		}
+	}
+	if duplicates := len(recorded) - len(slices.Compact(slices.Sorted(slices.Values(recorded)))); duplicates != 0 {
+		t.Errorf("%d programs have the name of another", duplicates)
+	}
+}
+
+// golden is the name of the file in which a program's plan is recorded.
+func (p program) golden(arch model.Arch) string {
+	parts := []string{strings.NewReplacer("/", "", " ", "_").Replace(p.name), "go" + p.Go}
+	for _, module := range p.Modules {
+		_, version, _ := strings.Cut(module, "@")
+		parts = append(parts, version)
+	}
+	return strings.Join(append(parts, string(arch)), "_") + ".golden"
+}
+
+// describe writes down the sites of a plan, but for what depends on where the linker has put things. Offsets have
+// tests of their own.
+func describe(binary *model.Binary, planned *plan.Plan) string {
+	var out strings.Builder
+	for _, l := range planned.Libraries {
+		switch {
+		case l.Unused:
+			fmt.Fprintf(&out, "%s: not used\n", l.Library)
+			continue
+		case l.LeftOut != "":
+			fmt.Fprintf(&out, "%s: left out: %s\n", l.Library, l.LeftOut)
+			continue
+		}
+		fmt.Fprintf(&out, "%s\n", l.Library)
+		for _, site := range l.Sites {
+			instruction := site.Instruction
+			if site.Event == "call" {
+				instruction, _, _ = strings.Cut(instruction, " ") // the rest is how far away the linker has put what is called
+			}
+			at := site.Address - binary.Functions[site.Symbol].Address
+			fmt.Fprintf(&out, "  %s: %s %s+%d %q %s", site.Program, site.Event, site.Symbol, at, instruction, site.Class)
+			if site.OnDemand {
+				out.WriteString(", on demand")
+			}
+			out.WriteByte('\n')
+		}
+		for _, note := range l.Notes {
+			fmt.Fprintf(&out, "  %s\n", note)
+		}
+	}
+	return out.String()
+}
