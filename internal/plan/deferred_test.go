@@ -60,15 +60,7 @@ func TestWhatAFunctionDefersTakesThePlaceOfTheReturnsBehindIt(t *testing.T) {
 				}
 				return decoded
 			}
-			b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{
-				"p.call":       {Name: "p.call", Address: 0x401000, Code: decode(test.code)},
-				"p.call.func1": {Name: "p.call.func1", Address: 0x402000, Code: decode("493b6610 7605 55")},
-			}}
-			library := probe.Library{Name: "library", OffsetsSize: 24, Hooks: []probe.Hook{{
-				Symbol: "p.call", Event: probe.Return, Program: "end",
-				Deferred: &probe.Deferred{Symbols: []string{"p.call.func2", "p.call.func1"}, Program: "end_deferring", Results: 3, Slot: 4},
-			}}}
-			l := plan.Build(b, []probe.Library{library}, known(0), nil).Libraries[0]
+			l := deferring(decode(test.code), decode("493b6610 7605 55"))
 			var sites []string
 			for _, site := range l.Sites {
 				sites = append(sites, fmt.Sprintf("%s %x", site.Event, site.Address))
@@ -77,13 +69,31 @@ func TestWhatAFunctionDefersTakesThePlaceOfTheReturnsBehindIt(t *testing.T) {
 			if !slices.Equal(sites, test.sites) {
 				t.Errorf("probes are at %v, left out: %q", sites, l.LeftOut)
 			}
-			var says []uint32
-			for n := range 5 {
-				says = append(says, binary.LittleEndian.Uint32(l.Offsets[4+4*n:]))
-			}
-			if !slices.Equal(says, test.says) {
+			if says := told(l); !slices.Equal(says, test.says) {
 				t.Errorf("the programs are told %d", says)
 			}
 		})
 	}
+}
+
+// deferring plans a hook on the returns of a function at 0x401000, which may defer one at 0x402000.
+func deferring(code, inner []byte) plan.Library {
+	b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{
+		"p.call":       {Name: "p.call", Address: 0x401000, Code: code},
+		"p.call.func1": {Name: "p.call.func1", Address: 0x402000, Code: inner},
+	}}
+	library := probe.Library{Name: "library", OffsetsSize: 24, Hooks: []probe.Hook{{
+		Symbol: "p.call", Event: probe.Return, Program: "end",
+		Deferred: &probe.Deferred{Symbols: []string{"p.call.func2", "p.call.func1"}, Program: "end_deferring", Results: 3, Slot: 4},
+	}}}
+	return plan.Build(b, []probe.Library{library}, known(0), nil).Libraries[0]
+}
+
+// told is what the programs are told: where the three results are, how large the frame is, and what is above the stack pointer.
+func told(l plan.Library) []uint32 {
+	var says []uint32
+	for n := range 5 {
+		says = append(says, binary.LittleEndian.Uint32(l.Offsets[4+4*n:]))
+	}
+	return says
 }
