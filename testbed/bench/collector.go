@@ -44,6 +44,11 @@ func spanprobeReceiver(globs ...string) receiver {
 	}}
 }
 
+// spanprobeOf traces one process.
+func spanprobeOf(pid int) receiver {
+	return receiver{"spanprobe", func(string) string { return fmt.Sprintf("\n    targets:\n      - pid: %d", pid) }}
+}
+
 // startCollector starts a collector that sends what its receiver gets to a sink,
 // and waits until it is ready.
 func startCollector(ctx context.Context, dir, binary string, receiver receiver, sink string) (*collector, error) {

@@ -61,7 +61,7 @@ func (s *stage) observe(ctx context.Context, send func() (report.Measurement, er
 	if m, err = send(); err != nil {
 		return m, err
 	}
-	if err := s.settle(ctx, before.spans.all()+m.Sent+m.Short.Requests); err != nil {
+	if err := s.settle(ctx, before.spans.all()+s.spansOf(m.Sent)+m.Short.Requests); err != nil {
 		return m, err
 	}
 	after, err := s.look(ctx)

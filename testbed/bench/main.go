@@ -56,7 +56,7 @@ func main() {
 	flag.Float64Var(&o.callRate, "call-rate", 0, "calls a second of each kind of call (default: found in the same way, for each)")
 	flag.Float64Var(&o.arrival, "arrival-rate", 20_000, "requests a second at which every span must arrive")
 	flag.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
-	flag.StringVar(&o.cases, "case", "abc", "what is measured: a (bare), b (by hand), c (traced)")
+	flag.StringVar(&o.cases, "case", "abcd", "what is measured: a (bare), b (by hand), c (traced), d (not traced, of a traced executable)")
 	flag.StringVar(&o.collector, "collector", "", "the collector's `path` (default: dist/otelcol-spanprobe)")
 	flag.StringVar(&o.page, "out", "", "the `path` of the page that the report is written into, - for none (default: docs/benchmarks.md)")
 	flag.BoolVar(&o.check, "check", false, "exit with 1 if a target is missed")
@@ -95,8 +95,8 @@ func (o *options) validate(arguments []string) error {
 		return fmt.Errorf("unexpected argument %q", arguments[0])
 	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0 || o.http2Rate < 0 || o.callRate < 0:
 		return errors.New("rounds, durations, connections and rates are positive")
-	case o.cases == "" || strings.Trim(o.cases, "abc") != "":
-		return fmt.Errorf("-case %q: choose among a, b and c", o.cases)
+	case o.cases == "" || strings.Trim(o.cases, "abcd") != "":
+		return fmt.Errorf("-case %q: choose among a, b, c and d", o.cases)
 	}
 	return nil
 }

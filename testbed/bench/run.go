@@ -103,6 +103,7 @@ func cases(keys string) []report.Case {
 		{Key: report.Bare, Title: "bare"},
 		{Key: report.ByHand, Title: "instrumented by hand", Traced: true},
 		{Key: report.Probed, Title: "traced by spanprobe", Traced: true},
+		{Key: report.Beside, Title: "not traced, of a traced executable"},
 	} {
 		if strings.Contains(keys, c.Key) {
 			c.Rounds = map[report.Mode][]report.Measurement{}
@@ -130,6 +131,9 @@ func measureCase(ctx context.Context, b binaries, c *report.Case, settings *repo
 		{report.Saturated, http1, 0},
 		{report.Arrival, http1, settings.ArrivalRate},
 	} {
+		if c.Key == report.Beside && mode.Mode != report.Fixed && mode.Mode != report.Saturated {
+			continue
+		}
 		o := mode.Options
 		o.Rate, o.Duration = mode.rate, settings.Duration
 		m, err := s.measure(ctx, o)

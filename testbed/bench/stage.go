@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,8 @@ type stage struct {
 	sink      *sinkProcess  // nil if nothing is traced, like collector
 	collector *collector
 	server    *process   // what is measured
-	beside    []*process // what it calls, or is called by; nobody traces that
+	beside    []*process // what it calls, or is called by; nobody traces that. Or what is traced in its place
+	instead   string     // URL of what is traced in its place; "": what is traced is the server
 	url       string
 	launched  int // short-lived processes
 }
@@ -72,7 +74,7 @@ func startStage(ctx context.Context, b binaries, with setup) (s *stage, err erro
 	}
 	s.url = scheme + "://" + address + requestPath
 	if err := s.awaitTracing(ctx, func() error {
-		_, err := load.Run(ctx, load.Options{URL: s.url, HTTP2: s.tls, Connections: 1, Requests: 1})
+		_, err := load.Run(ctx, load.Options{URL: cmp.Or(s.instead, s.url), HTTP2: s.tls, Connections: 1, Requests: 1})
 		return err
 	}); err != nil {
 		return s, err
@@ -95,6 +97,21 @@ func (s *stage) prepare(ctx context.Context, collector, bare, byHand string) (*e
 	case report.Probed:
 		s.service, s.quiet = filepath.Base(bare), 2*time.Second
 		if err := s.startPipeline(ctx, collector, spanprobeReceiver(append(s.copies.globs(), literal(bare))...)); err != nil {
+			return nil, err
+		}
+	case report.Beside:
+		s.service, s.quiet = filepath.Base(bare), 2*time.Second
+		traced, err := launch(s.dir, "traced", exec.Command(bare))
+		if err != nil {
+			return nil, err
+		}
+		s.beside = append(s.beside, traced)
+		address, err := traced.ask("")
+		if err != nil {
+			return nil, err
+		}
+		s.instead = "http://" + address + requestPath
+		if err := s.startPipeline(ctx, collector, spanprobeOf(traced.pid())); err != nil {
 			return nil, err
 		}
 	}
@@ -174,14 +191,22 @@ func (s *stage) warm(ctx context.Context) error {
 		}
 		sent += result.Sent
 	}
-	if err := s.settle(ctx, before.all()+sent); err != nil {
+	if err := s.settle(ctx, before.all()+s.spansOf(sent)); err != nil {
 		return err
 	}
 	after, err := s.spans()
-	if err == nil && s.sink != nil && after.server == before.server {
-		err = s.collector.explain(fmt.Errorf("no span of %d requests to the service %q arrived", sent, s.service))
+	if err == nil && s.sink != nil && (after.server > before.server) != (s.spansOf(sent) > 0) {
+		err = s.collector.explain(fmt.Errorf("%d spans of %d requests to the service %q arrived", after.server-before.server, sent, s.service))
 	}
 	return err
+}
+
+// spansOf is how many spans requests to the server have.
+func (s *stage) spansOf(requests int) int {
+	if s.instead != "" {
+		return 0
+	}
+	return requests
 }
 
 // send sends a load of which every request must be answered.

@@ -39,7 +39,11 @@ func (r *Run) Checks() []Check {
 	for _, mode := range []struct {
 		Mode
 		words string
-	}{{Fixed, fmt.Sprintf("at %s requests/s", thousands(r.Settings.Rate))}, {Saturated, "saturated"}} {
+	}{
+		{Fixed, fmt.Sprintf("at %s requests/s", thousands(r.Settings.Rate))},
+		{Arrival, fmt.Sprintf("at %s requests/s", thousands(r.Settings.ArrivalRate))},
+		{Saturated, "saturated"},
+	} {
 		checks = append(checks, r.checkAppOverhead(mode.Mode, mode.words), r.checkAgainstByHand(mode.Mode, mode.words))
 	}
 	return append(checks, r.checkMemory(), r.checkArrival(), r.checkShortLived(), r.checkAtOnce(), r.checkInspection())
@@ -80,10 +84,10 @@ func (c Check) atMost(ratio Spread, limit float64) Check {
 	return c
 }
 
-// ifHeld takes a verdict back if some case could not hold the fixed rate: the
+// ifHeld takes a verdict back if some case could not hold a fixed rate: the
 // others then served more.
 func (r *Run) ifHeld(mode Mode, c Check, keys ...string) Check {
-	if mode != Fixed || c.Outcome == Unmet {
+	if mode == Saturated || c.Outcome == Unmet {
 		return c
 	}
 	for _, key := range keys {

@@ -77,7 +77,7 @@ func (r *Run) writeNotHeld(b *strings.Builder, mode Mode) {
 
 func (r *Run) writeArrival(b *strings.Builder) {
 	fmt.Fprintf(b, "### At %s requests a second: does every span arrive?\n\n", thousands(r.Settings.ArrivalRate))
-	t := table{head: []string{"", "rate that was held", "requests", "spans", "lost, by the receiver's count", "p50", "p99", "sent late by (p99)"}, numbers: true}
+	t := table{head: []string{"", "rate that was held", "requests", "spans", "lost, by the receiver's count", "app CPU a request", "collector CPU a request", "p50", "p99", "sent late by (p99)"}, numbers: true}
 	r.each(Arrival, func(c *Case) {
 		var sent, spans int
 		lost := map[string]int{} // the receiver's; an SDK does not say what it dropped
@@ -96,11 +96,14 @@ func (r *Run) writeArrival(b *strings.Builder) {
 			thousands(float64(sent)),
 			c.ifTraced(thousands(float64(spans))),
 			losses,
+			c.over(Arrival, appMicros).format("%.1f", " µs"),
+			c.ifTraced(c.over(Arrival, collectorMicros).format("%.1f", " µs")),
 			c.over(Arrival, p50Millis).format("%.2f", " ms"),
 			c.over(Arrival, p99Millis).format("%.2f", " ms"),
 			c.over(Arrival, lagMillis).format("%.2f", " ms"))
 	})
 	t.write(b)
+	r.writeAdded(b, Arrival, ofRequests)
 }
 
 func (r *Run) writeSaturated(b *strings.Builder) {
@@ -122,7 +125,7 @@ func (r *Run) writeSaturated(b *strings.Builder) {
 // writeAdded writes what tracing adds to the bare program, in ratios within each round.
 func (r *Run) writeAdded(b *strings.Builder, mode Mode, of words) {
 	t := table{head: []string{"added to the bare " + of.program, "app CPU a " + of.each, "of the bare " + of.program + "'s", "app and collector"}, numbers: true}
-	for _, key := range []string{ByHand, Probed} {
+	for _, key := range []string{ByHand, Probed, Beside} {
 		added := func(figure func(Measurement) float64) Spread {
 			return r.perRound(mode, func(in map[string]Measurement) float64 {
 				return figure(in[key]) - appMicros(in[Bare])
@@ -131,9 +134,14 @@ func (r *Run) writeAdded(b *strings.Builder, mode Mode, of words) {
 		share := r.perRound(mode, func(in map[string]Measurement) float64 {
 			return 100 * (appMicros(in[key])/appMicros(in[Bare]) - 1)
 		}, Bare, key)
-		if share.N > 0 {
-			t.add(r.find(key).Title, added(appMicros).format("%+.1f", " µs"), share.format("%+.0f", " %"), added(bothMicros).format("%+.1f", " µs"))
+		if share.N == 0 {
+			continue
 		}
+		both := "–" // what the collector does is for the traced process
+		if key != Beside {
+			both = added(bothMicros).format("%+.1f", " µs")
+		}
+		t.add(r.find(key).Title, added(appMicros).format("%+.1f", " µs"), share.format("%+.0f", " %"), both)
 	}
 	t.write(b)
 }

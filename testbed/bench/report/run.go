@@ -92,6 +92,10 @@ const (
 	Bare   = "a"
 	ByHand = "b"
 	Probed = "c"
+	// Beside is a process that is not traced, of an executable of which another process is:
+	// its probes are hit, and the programs return at once. Nothing that a program could save would
+	// make a traced process cheaper.
+	Beside = "d"
 )
 
 // Case is one way of tracing the server, or of not tracing it.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,12 @@ func (b Build) olderThan(minor int) bool {
 	var its int
 	_, err := fmt.Sscanf(b.Go, "1.%d", &its)
 	return err == nil && its < minor
+}
+
+// Optimized tells whether the compiler makes its usual code: not for the race detector, whose calls stand
+// between, and not for debuggers.
+func (b Build) Optimized() bool {
+	return !slices.ContainsFunc(b.Flags, func(flag string) bool { return flag == "-race" || strings.Contains(flag, "-N") })
 }
 
 // Root is the repository's root.
@@ -132,7 +139,7 @@ func compile(b Build, files []string, executable string) error {
 	if !b.olderThan(18) {
 		flags += " -buildvcs=false"
 	}
-	built := executable + ".new"
+	built := fmt.Sprintf("%s.%d", executable, os.Getpid()) // tests of other packages may build it as well
 	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)
 	command.Dir = work
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, flags, "GOWORK=off")
