@@ -107,17 +107,11 @@ func registerARM64(a arm64asm.Arg) arm64asm.Reg {
 func returnARM64(code []byte) ([]instruction, error) {
 	var returns []instruction
 	for offset := 0; offset < len(code); offset += widthARM64 {
-		if len(code)-offset >= widthARM64 {
-			word := binary.LittleEndian.Uint32(code[offset:])
-			if word == 0 {
-				continue // what the linker fills the gap behind a function with
-			}
-			if _, err := arm64asm.Decode(code[offset:]); err != nil && goesOnARM64(word) {
-				continue
-			}
-		}
 		i, err := decodeARM64(code, offset)
 		if err != nil {
+			if len(code)-offset >= widthARM64 && goesOnARM64(binary.LittleEndian.Uint32(code[offset:])) {
+				continue
+			}
 			return nil, err
 		}
 		switch i.Op {
@@ -133,12 +127,13 @@ func returnARM64(code []byte) ([]instruction, error) {
 	return returns, nil
 }
 
-// goesOnARM64 tells whether what follows an instruction runs after it, by the group that its encoding is of: Arm
-// Architecture Reference Manual, C4.1. The decoder does not know the atomic instructions of Armv8.1, which every
-// sync.Mutex has; but only branches, and what is reserved, lead elsewhere.
+// goesOnARM64 tells whether what follows an instruction that the decoder does not know runs after it, by the group of its
+// encoding: Arm Architecture Reference Manual, C4.1. So it is with the atomic instructions of Armv8.1, of which
+// sync.Mutex is made; only branches lead elsewhere. What is reserved, not allocated, or of vectors (SVE, SME) is in no
+// code of Go's compiler, but zeros are what the linker fills the gap behind a function with.
 func goesOnARM64(word uint32) bool {
 	group := word >> 25 & 0b1111
-	return group > 0b0011 && group>>1 != 0b101
+	return word == 0 || group > 0b0011 && group>>1 != 0b101
 }
 
 func decodeARM64(code []byte, offset int) (arm64asm.Inst, error) {

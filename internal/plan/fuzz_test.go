@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,10 +27,7 @@ func FuzzSites(f *testing.F) {
 		{"900b40f9 1b9e81d2 7b00a0f2 f1633beb 03070054 3f0210eb c9060054", "arm64"},
 		{"c0035fd6 00000000 40000014", "arm64"},
 	} {
-		code, err := hex.DecodeString(strings.ReplaceAll(seed.code, " ", ""))
-		if err != nil {
-			f.Fatal(err)
-		}
+		code := fromHex(f, seed.code)
 		for _, enter := range []bool{false, true} {
 			f.Add(code, seed.arch == "arm64", enter)
 		}
@@ -51,7 +49,11 @@ func FuzzSites(f *testing.F) {
 			if at >= uint64(len(code)) || site.FileOffset != 0x1000+at {
 				t.Fatalf("a site outside of %d bytes: %+v", len(code), site)
 			}
-			if enter && (site.Class != plan.Emulated || !mayEnter(arch, code, int(at))) || !enter && !mayReturn(arch, code, int(at)) {
+			right := mayReturn(arch, code, int(at)) && (site.Class == plan.Emulated) == (onARM64 || isPadding(code[at:]))
+			if enter {
+				right = mayEnter(arch, code, int(at)) && site.Class == plan.Emulated
+			}
+			if !right {
 				t.Errorf("%s at +%d of % x, %s", site.Instruction, at, code, site.Class)
 			}
 		}
@@ -95,10 +97,10 @@ func mayReturn(arch model.Arch, code []byte, at int) bool {
 		return at%4 == 0 && binary.LittleEndian.Uint32(code[at:])&0xfffffc1f == 0xd65f0000
 	}
 	rest := code[at:]
-	for _, nop := range []string{"\x90", "\x66\x90"} {
-		if padded, ok := bytes.CutPrefix(rest, []byte(nop)); ok && len(padded) > 0 {
-			rest = padded
-			break
+	if isPadding(rest) {
+		rest = rest[bytes.IndexByte(rest, nop)+1:]
+		if len(rest) == 0 {
+			return false
 		}
 	}
 	for len(rest) > 1 && strings.IndexByte("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", rest[0]) >= 0 || len(rest) > 1 && rest[0]&0xf0 == 0x40 {
@@ -107,48 +109,70 @@ func mayReturn(arch model.Arch, code []byte, at int) bool {
 	return rest[0] == 0xc3 || rest[0] == 0xc2
 }
 
-// FuzzDeferred has the planner look at any bytes as a function and what that defers, of which it must say
-// no more than is there: a site in the wrong place kills the program, or says that a call has ended which goes on.
+const nop = 0x90
+
+// isPadding tells whether code begins with a nop of one or two bytes.
+func isPadding(code []byte) bool {
+	return code[0] == nop || len(code) > 1 && code[0] == 0x66 && code[1] == nop
+}
+
+// FuzzDeferred has the planner look at any bytes as a function and what that defers. What it then chooses is compared
+// with the returns that it would choose otherwise: a site in the wrong place kills the program, and what takes
+// the place of a return must be right before it, else it says of a call that goes on that it has ended.
 func FuzzDeferred(f *testing.F) {
-	for _, code := range []string{
-		closure + load + call + results + leave + elsewhere,
-		closure + condition + load + call + results + leave + elsewhere,
-		closure + condition + load + call + results + leaveOld,
-		closure + condition + load + call + results + leave + "74e9",
-		closure + load + call + results + leave + load + call + results + "4883c448 5d 90 c3",
-	} {
-		decoded, err := hex.DecodeString(strings.ReplaceAll(code, " ", ""))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(decoded, []byte("\x49\x3b\x66\x10\x76\x05\x55"))
+	const inner = "493b6610 7605 55"
+	for _, test := range deferring {
+		f.Add(fromHex(f, test.code), fromHex(f, inner))
 	}
 	f.Fuzz(func(t *testing.T, code, inner []byte) {
-		l := deferring(code, inner)
-		if l.Traced() == (len(l.Sites) == 0) {
-			t.Fatalf("%d sites, left out: %q", len(l.Sites), l.LeftOut)
+		planned, returns := planDeferring(code, inner, true), planDeferring(code, inner, false)
+		if planned.Traced() != returns.Traced() || planned.Traced() == (len(planned.Sites) == 0) {
+			t.Fatalf("%d sites, left out: %q, else %q", len(planned.Sites), planned.LeftOut, returns.LeftOut)
 		}
-		for _, site := range l.Sites {
+		var left, deferred []uint64 // returns that are probed, and places that stand for others; from the function's entry
+		instead := false            // what is deferred is probed
+		for _, site := range planned.Sites {
 			at := site.Address - 0x401000
 			switch {
 			case site.Symbol == "p.call.func1":
+				instead = true
 				if at -= 0x1000; at >= uint64(len(inner)) || site.Class != plan.Emulated || !mayEnter(model.AMD64, inner, int(at)) {
 					t.Errorf("%s at +%d of % x, %s", site.Instruction, at, inner, site.Class)
 				}
 			case at >= uint64(len(code)):
 				t.Errorf("a site outside of %d bytes: %+v", len(code), site)
 			case site.Program == "end_deferring":
-				if site.Class != plan.Emulated || !isConditionalJump(code[at:]) {
+				deferred = append(deferred, at)
+				if site.Class != plan.Emulated || !jumpsOverACall(code[at:]) {
 					t.Errorf("%s at +%d of % x, %s", site.Instruction, at, code, site.Class)
 				}
-			case !mayReturn(model.AMD64, code, int(at)):
-				t.Errorf("%s at +%d of % x, %s", site.Instruction, at, code, site.Class)
+			default:
+				left = append(left, at)
 			}
 		}
-		if l.LeftOut != "" {
+		var replaced []uint64
+		for _, site := range returns.Sites {
+			if at := site.Address - 0x401000; !slices.Contains(left, at) {
+				replaced = append(replaced, at)
+			}
+		}
+		switch {
+		case len(left)+len(replaced) != len(returns.Sites):
+			t.Errorf("returns of % x are probed at %d, of %d", code, left, len(returns.Sites))
+		case instead && (len(deferred) > 0 || len(replaced) == 0), !instead && len(deferred) != len(replaced):
+			t.Errorf("%d returns of % x are not probed, but %d branches, and what is deferred: %v", len(replaced), code, len(deferred), instead)
+		}
+		slices.Sort(deferred)
+		for n, at := range deferred {
+			// The next return behind a branch is its own.
+			if n < len(replaced) && (replaced[n] < at || slices.ContainsFunc(left, func(l uint64) bool { return at < l && l < replaced[n] })) {
+				t.Errorf("the branch at +%d of % x stands for the return at +%d", at, code, replaced[n])
+			}
+		}
+		if planned.LeftOut != "" {
 			return
 		}
-		says := told(l)
+		says := told(planned)
 		for _, result := range says[:3] {
 			if says[3] != probe.Absent && result >= says[3] {
 				t.Errorf("a result at %d of a frame of %d bytes: % x", result, says[3], code)
@@ -157,8 +181,17 @@ func FuzzDeferred(f *testing.F) {
 	})
 }
 
-func isConditionalJump(code []byte) bool {
-	return code[0]&0xf0 == 0x70 || len(code) > 1 && code[0] == 0x0f && code[1]&0xf0 == 0x80
+// jumpsOverACall tells whether code begins with a conditional jump forward, to behind a call through a register.
+func jumpsOverACall(code []byte) bool {
+	length, distance := 2, 0
+	switch {
+	case len(code) >= 2 && code[0]&0xf0 == 0x70:
+		distance = int(int8(code[1]))
+	case len(code) >= 6 && code[0] == 0x0f && code[1]&0xf0 == 0x80:
+		length, distance = 6, int(int32(binary.LittleEndian.Uint32(code[2:])))
+	}
+	end := length + distance
+	return distance >= 2 && end <= len(code) && bytes.Contains(code[length:end], []byte{0xff})
 }
 
 // siteOf plans one hook on a function at 0x401000 with the given code.
@@ -168,4 +201,14 @@ func siteOf(arch model.Arch, code []byte, event probe.Event) plan.Library {
 	}}
 	library := probe.Library{Name: "library", Hooks: []probe.Hook{{Symbol: "f", Event: event, Program: "program"}}}
 	return plan.Build(b, []probe.Library{library}, known(0), nil).Libraries[0]
+}
+
+// fromHex decodes code that is written in hexadecimal digits, with spaces.
+func fromHex(t testing.TB, code string) []byte {
+	t.Helper()
+	decoded, err := hex.DecodeString(strings.ReplaceAll(code, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decoded
 }

@@ -232,7 +232,7 @@ func measureCalls(ctx context.Context, b binaries, run *report.Run, progress io.
 	for round := range run.Settings.CallRounds {
 		for i := range run.Cases {
 			c := &run.Cases[(round+i)%len(run.Cases)]
-			if c.Key == report.Beside {
+			if !report.Measures(c.Key, report.HTTPClient) {
 				continue
 			}
 			fmt.Fprintf(progress, "calls, round %d of %d: %s\n", round+1, run.Settings.CallRounds, c.Title)

@@ -31,7 +31,7 @@ func measureComeAndGo(ctx context.Context, b binaries, run *report.Run, progress
 	for round := range run.Settings.ChurnRounds {
 		for i := range run.Cases {
 			c := &run.Cases[(round+i)%len(run.Cases)]
-			if c.Key == report.ByHand || c.Key == report.Beside {
+			if !report.Measures(c.Key, report.Churn) {
 				continue
 			}
 			fmt.Fprintf(progress, "processes that come and go, round %d of %d: %s\n", round+1, run.Settings.ChurnRounds, c.Title)

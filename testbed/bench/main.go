@@ -1,5 +1,5 @@
 // Command bench measures what tracing costs: one small HTTP server is run bare,
-// instrumented by hand, and traced by spanprobe, in alternating rounds on one
+// instrumented by hand, traced by spanprobe, and beside a traced process of the same file, in alternating rounds on one
 // machine, and so are clients of HTTP and gRPC, and a server of gRPC. It writes its report into a page, and needs root, to attach probes
 // and to count their hits.
 package main

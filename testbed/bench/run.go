@@ -103,7 +103,7 @@ func cases(keys string) []report.Case {
 		{Key: report.Bare, Title: "bare"},
 		{Key: report.ByHand, Title: "instrumented by hand", Traced: true},
 		{Key: report.Probed, Title: "traced by spanprobe", Traced: true},
-		{Key: report.Beside, Title: "not traced, of a traced executable"},
+		{Key: report.Bystander, Title: "not traced, of a traced executable"},
 	} {
 		if strings.Contains(keys, c.Key) {
 			c.Rounds = map[report.Mode][]report.Measurement{}
@@ -131,7 +131,7 @@ func measureCase(ctx context.Context, b binaries, c *report.Case, settings *repo
 		{report.Saturated, http1, 0},
 		{report.Arrival, http1, settings.ArrivalRate},
 	} {
-		if c.Key == report.Beside && mode.Mode != report.Fixed && mode.Mode != report.Saturated {
+		if !report.Measures(c.Key, mode.Mode) {
 			continue
 		}
 		o := mode.Options

@@ -44,7 +44,7 @@ func (s *stage) look(ctx context.Context) (n snapshot, err error) {
 		return n, err
 	}
 	n.own = self + ended + n.app
-	for _, p := range s.beside {
+	for _, p := range s.others() {
 		used, err := cpuTime(p.pid())
 		if err != nil {
 			return n, err

@@ -43,8 +43,9 @@ type stage struct {
 	sink      *sinkProcess  // nil if nothing is traced, like collector
 	collector *collector
 	server    *process   // what is measured
-	beside    []*process // what it calls, or is called by; nobody traces that. Or what is traced in its place
-	instead   string     // URL of what is traced in its place; "": what is traced is the server
+	beside    []*process // what it calls, or is called by; nobody traces that
+	traced    *process   // what is traced in its place; nil: what is traced is the server
+	tracedURL string
 	url       string
 	launched  int // short-lived processes
 }
@@ -74,7 +75,7 @@ func startStage(ctx context.Context, b binaries, with setup) (s *stage, err erro
 	}
 	s.url = scheme + "://" + address + requestPath
 	if err := s.awaitTracing(ctx, func() error {
-		_, err := load.Run(ctx, load.Options{URL: cmp.Or(s.instead, s.url), HTTP2: s.tls, Connections: 1, Requests: 1})
+		_, err := load.Run(ctx, load.Options{URL: cmp.Or(s.tracedURL, s.url), HTTP2: s.tls, Connections: 1, Requests: 1})
 		return err
 	}); err != nil {
 		return s, err
@@ -99,19 +100,18 @@ func (s *stage) prepare(ctx context.Context, collector, bare, byHand string) (*e
 		if err := s.startPipeline(ctx, collector, spanprobeReceiver(append(s.copies.globs(), literal(bare))...)); err != nil {
 			return nil, err
 		}
-	case report.Beside:
+	case report.Bystander:
 		s.service, s.quiet = filepath.Base(bare), 2*time.Second
-		traced, err := launch(s.dir, "traced", exec.Command(bare))
+		var err error
+		if s.traced, err = launch(s.dir, "traced server", exec.Command(bare)); err != nil {
+			return nil, err
+		}
+		address, err := s.traced.ask("")
 		if err != nil {
 			return nil, err
 		}
-		s.beside = append(s.beside, traced)
-		address, err := traced.ask("")
-		if err != nil {
-			return nil, err
-		}
-		s.instead = "http://" + address + requestPath
-		if err := s.startPipeline(ctx, collector, spanprobeOf(traced.pid())); err != nil {
+		s.tracedURL = "http://" + address + requestPath
+		if err := s.startPipeline(ctx, collector, spanprobeOf(s.traced.pid())); err != nil {
 			return nil, err
 		}
 	}
@@ -129,7 +129,7 @@ func (s *stage) startPipeline(ctx context.Context, binary string, receiver recei
 // stop ends all processes, those that feed others first.
 func (s *stage) stop() error {
 	errs := []error{s.server.stop()}
-	for _, p := range s.beside {
+	for _, p := range s.others() {
 		errs = append(errs, p.stop())
 	}
 	if s.collector != nil {
@@ -142,6 +142,14 @@ func (s *stage) stop() error {
 		errs = append(errs, os.RemoveAll(s.dir))
 	}
 	return errors.Join(errs...)
+}
+
+// others are the processes that run beside the one that is measured, but for those of the pipeline.
+func (s *stage) others() []*process {
+	if s.traced == nil {
+		return s.beside
+	}
+	return append(slices.Clip(s.beside), s.traced)
 }
 
 // awaitTracing sends requests until one has a span, and waits for the last span.
@@ -203,7 +211,7 @@ func (s *stage) warm(ctx context.Context) error {
 
 // spansOf is how many spans requests to the server have.
 func (s *stage) spansOf(requests int) int {
-	if s.instead != "" {
+	if s.traced != nil {
 		return 0
 	}
 	return requests

@@ -1,8 +1,6 @@
 package grpc
 
 import (
-	"strings"
-
 	"github.com/spanprobe/spanprobe/testbed/internal/target"
 )
 
@@ -21,28 +19,7 @@ type pair struct {
 var newest = pair{"1.85.0", "1.27.4", []string{target.Stripped}}
 
 func (p pair) build(source string) target.Build {
-	b := target.Build{
-		Source: source, Go: p.goVersion, Flags: p.flags,
-		Modules: []string{"google.golang.org/grpc@v" + p.grpc},
-	}
-	if p.grpc == "1.33.1" {
-		// It does not ask for what the programs need itself.
-		b.Modules = append(b.Modules, "google.golang.org/protobuf@v1.25.0")
-	}
-	if source == callerSource && p.hasNewClient() {
-		b.Flags = append([]string{"-tags=newclient"}, p.flags...)
-	}
-	return b
-}
-
-// hasNewClient tells whether gRPC has grpc.NewClient, which is from 1.63 on.
-func (p pair) hasNewClient() bool {
-	for _, without := range []string{"1.3", "1.4", "1.5"} {
-		if strings.HasPrefix(p.grpc, without) {
-			return false
-		}
-	}
-	return true
+	return target.GRPC(source, p.goVersion, p.grpc, p.flags...)
 }
 
 // userAgent is what clients call themselves.

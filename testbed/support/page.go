@@ -74,7 +74,7 @@ func sections() []section {
 // test-matrix`, and not of the sample that is in `make test`.
 var onlyMatrix = map[string]string{
 	"nethttp": "-race", "grpc": "-race", "parents": "-race", "connections": "-race", "shapes": "-race",
-	"binaries": "packed_by_UPX", "offsets": "v1.41.0", "programs": "TestProgramsThatNobodyHereWrote",
+	"binaries": "packed_by_UPX", "offsets": "v1.41.0", "plans": "1.33.1", "programs": "TestProgramsThatNobodyHereWrote",
 }
 
 // render writes the page. Every section must have something, and all be of `make

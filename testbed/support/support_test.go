@@ -1,8 +1,10 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +49,9 @@ ok  	example.com/testbed/connections	2.000s
 --- PASS: TestOffsets (1.00s)
     --- PASS: TestOffsets/v1.41.0_with_go1.18.10_on_arm64 (0.50s)
 ok  	example.com/testbed/offsets	2.000s
+--- PASS: TestPlans (1.00s)
+    --- PASS: TestPlans/gRPC_server_go1.20.14_v1.33.1_arm64 (0.50s)
+ok  	example.com/testbed/plans	2.000s
 --- PASS: TestCaddy (1.00s)
 --- PASS: TestProgramsThatNobodyHereWrote (1.00s)
 ok  	example.com/testbed/programs	2.000s
@@ -171,6 +176,27 @@ func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
 	}
 }
 
+// Else there would be no page of a whole run.
+func TestWhatTheMatrixRunsIsKnown(t *testing.T) {
+	content, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, recipe, _ := strings.Cut(string(content), "\ntest-matrix:")
+	_, line, _ := strings.Cut(recipe, "-tags=matrix")
+	line, _, _ = strings.Cut(line, "\n")
+	var packages []string
+	for word := range strings.FieldsSeq(line) {
+		if pkg, ok := strings.CutPrefix(word, "./"); ok {
+			packages = append(packages, pkg)
+		}
+	}
+	slices.Sort(packages)
+	if known := slices.Sorted(maps.Keys(onlyMatrix)); !slices.Equal(packages, known) {
+		t.Errorf("it runs %v, known are %v", packages, known)
+	}
+}
+
 func TestOutputThatIsNotWholeIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "matrix")
 	for name, content := range map[string]string{
@@ -219,18 +245,22 @@ func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
 		t.Errorf("%d machines with arm64 and Linux 6.12, or others", n)
 	}
 	for _, has := range []string{
-		"targets: []target.Build{newest, newestCaller, grpcServer, grpcCaller},\n\t\t},\n\t\t{\n\t\t\tname: \"6.12 arm64, oldest programs\"",
-		"targets: []target.Build{oldestARM, oldestARMCaller, oldestARMGRPCServer, oldestARMGRPCCaller, grpcServer},\n\t\t},\n\t\t{name: \"6.1 contexts\"",
-		`oldestARM       = target.Build{Source: "bpf/nethttp/target", Go: "1.18.10", Flags: []string{target.Stripped}}`,
-		`oldestARMCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.18.10", Flags: []string{target.Stripped}}`,
-		`oldestARMModules    = []string{"google.golang.org/grpc@v1.40.0"}`,
-		`oldestARMGRPCServer = target.Build{Source: "testbed/grpc/server", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}`,
-		`oldestARMGRPCCaller = target.Build{Source: "testbed/grpc/caller", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}`,
+		`with("TestEverySpanSaysWhatTheClientKnows", newest),`,
+		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),`,
+		`with("TestEverySpanSaysWhatTheClientKnows", grpcServer),`,
+		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", grpcCaller),`,
+		`with("TestEverySpanSaysWhatTheClientKnows", oldestARM),`,
+		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMCaller),`,
+		`with("TestEverySpanSaysWhatTheClientKnows", oldestARMGRPCServer),`,
+		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMGRPCCaller),`,
 		`newest    = target.Build{Source: "bpf/nethttp/target", Go: "1.27.4", Flags: []string{target.Stripped}}`,
 		`newestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.27.4", Flags: []string{target.Stripped}}`,
-		`grpcModules = []string{"google.golang.org/grpc@v1.85.0"}`,
-		`grpcServer  = target.Build{Source: "testbed/grpc/server", Go: "1.27.4", Flags: []string{target.Stripped}, Modules: grpcModules}`,
-		`grpcCaller  = target.Build{Source: "testbed/grpc/caller", Go: "1.27.4", Flags: []string{"-tags=newclient", target.Stripped}, Modules: grpcModules}`,
+		`grpcServer = target.GRPC("testbed/grpc/server", "1.27.4", "1.85.0", target.Stripped)`,
+		`grpcCaller = target.GRPC("testbed/grpc/caller", "1.27.4", "1.85.0", target.Stripped)`,
+		`oldestARM           = target.Build{Source: "bpf/nethttp/target", Go: "1.18.10", Flags: []string{target.Stripped}}`,
+		`oldestARMCaller     = target.Build{Source: "testbed/nethttp/caller", Go: "1.18.10", Flags: []string{target.Stripped}}`,
+		`oldestARMGRPCServer = target.GRPC("testbed/grpc/server", "1.18.10", "1.40.0", target.Stripped)`,
+		`oldestARMGRPCCaller = target.GRPC("testbed/grpc/caller", "1.18.10", "1.40.0", target.Stripped)`,
 		`recentSender = sender("1.26.8", "1.85.0")`,
 		`Kernel{"6.12", "arm64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "unary")`,
 	} {

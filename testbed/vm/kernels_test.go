@@ -35,19 +35,16 @@ var (
 	oldestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.17.13", Flags: []string{target.Stripped}}
 
 	// As the tests of gRPC build their newest.
-	grpcModules = []string{"google.golang.org/grpc@v1.85.0"}
-	grpcServer  = target.Build{Source: "testbed/grpc/server", Go: "1.27.4", Flags: []string{target.Stripped}, Modules: grpcModules}
-	grpcCaller  = target.Build{Source: "testbed/grpc/caller", Go: "1.27.4", Flags: []string{"-tags=newclient", target.Stripped}, Modules: grpcModules}
+	grpcServer = target.GRPC("testbed/grpc/server", "1.27.4", "1.85.0", target.Stripped)
+	grpcCaller = target.GRPC("testbed/grpc/caller", "1.27.4", "1.85.0", target.Stripped)
 )
 
-// The oldest that there are for arm64.
+// The oldest Go for arm64, with the oldest gRPC that `make test-matrix` compiles with it.
 var (
-	oldestARM       = target.Build{Source: "bpf/nethttp/target", Go: "1.18.10", Flags: []string{target.Stripped}}
-	oldestARMCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.18.10", Flags: []string{target.Stripped}}
-
-	oldestARMModules    = []string{"google.golang.org/grpc@v1.40.0"}
-	oldestARMGRPCServer = target.Build{Source: "testbed/grpc/server", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}
-	oldestARMGRPCCaller = target.Build{Source: "testbed/grpc/caller", Go: "1.18.10", Flags: []string{target.Stripped}, Modules: oldestARMModules}
+	oldestARM           = target.Build{Source: "bpf/nethttp/target", Go: "1.18.10", Flags: []string{target.Stripped}}
+	oldestARMCaller     = target.Build{Source: "testbed/nethttp/caller", Go: "1.18.10", Flags: []string{target.Stripped}}
+	oldestARMGRPCServer = target.GRPC("testbed/grpc/server", "1.18.10", "1.40.0", target.Stripped)
+	oldestARMGRPCCaller = target.GRPC("testbed/grpc/caller", "1.18.10", "1.40.0", target.Stripped)
 )
 
 // sender is a program whose requests carry the context of their spans, where the kernel allows it.

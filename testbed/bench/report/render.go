@@ -15,6 +15,7 @@ func (r *Run) Markdown() string {
 	r.writeChecks(&b)
 	fmt.Fprintf(&b, "### At %s requests a second\n\n", thousands(r.Settings.Rate))
 	r.writeAtARate(&b, Fixed, ofRequests)
+	r.writeNotHeld(&b, Fixed)
 	r.writeSaturated(&b)
 	r.writeHTTP2(&b)
 	r.writeArrival(&b)
@@ -104,6 +105,7 @@ func (r *Run) writeArrival(b *strings.Builder) {
 	})
 	t.write(b)
 	r.writeAdded(b, Arrival, ofRequests)
+	r.writeNotHeld(b, Arrival)
 }
 
 func (r *Run) writeSaturated(b *strings.Builder) {
@@ -125,7 +127,7 @@ func (r *Run) writeSaturated(b *strings.Builder) {
 // writeAdded writes what tracing adds to the bare program, in ratios within each round.
 func (r *Run) writeAdded(b *strings.Builder, mode Mode, of words) {
 	t := table{head: []string{"added to the bare " + of.program, "app CPU a " + of.each, "of the bare " + of.program + "'s", "app and collector"}, numbers: true}
-	for _, key := range []string{ByHand, Probed, Beside} {
+	for _, key := range []string{ByHand, Probed, Bystander} {
 		added := func(figure func(Measurement) float64) Spread {
 			return r.perRound(mode, func(in map[string]Measurement) float64 {
 				return figure(in[key]) - appMicros(in[Bare])
@@ -138,7 +140,7 @@ func (r *Run) writeAdded(b *strings.Builder, mode Mode, of words) {
 			continue
 		}
 		both := "–" // what the collector does is for the traced process
-		if key != Beside {
+		if key != Bystander {
 			both = added(bothMicros).format("%+.1f", " µs")
 		}
 		t.add(r.find(key).Title, added(appMicros).format("%+.1f", " µs"), share.format("%+.0f", " %"), both)

@@ -92,17 +92,27 @@ const (
 	Bare   = "a"
 	ByHand = "b"
 	Probed = "c"
-	// Beside is a process that is not traced, of an executable of which another process is:
-	// its probes are hit, and the programs return at once. Nothing that a program could save would
-	// make a traced process cheaper.
-	Beside = "d"
+	// Bystander is a process that is not traced, of an executable of which another process is:
+	// its probes are hit, and the programs return at once. However little they did, a traced process would cost no less.
+	Bystander = "d"
 )
+
+// Measures tells whether a case is measured in a mode.
+func Measures(key string, mode Mode) bool {
+	switch mode {
+	case Fixed, Saturated:
+		return true
+	case Calm, Churn:
+		return key == Bare || key == Probed
+	}
+	return key != Bystander
+}
 
 // Case is one way of tracing the server, or of not tracing it.
 type Case struct {
 	Key    string
 	Title  string
-	Traced bool // there is a collector, and spans
+	Traced bool // its requests have spans
 	Rounds map[Mode][]Measurement
 }
 

@@ -109,6 +109,9 @@ var compileOne sync.Mutex
 func compile(b Build, files []string, executable string) error {
 	compileOne.Lock()
 	defer compileOne.Unlock()
+	if _, err := os.Stat(executable); err == nil {
+		return nil // who had the lock before has built it
+	}
 	work, err := os.MkdirTemp("", "spanprobe-target-")
 	if err != nil {
 		return err
@@ -142,7 +145,8 @@ func compile(b Build, files []string, executable string) error {
 	built := fmt.Sprintf("%s.%d", executable, os.Getpid()) // tests of other packages may build it as well
 	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)
 	command.Dir = work
-	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, flags, "GOWORK=off")
+	// What else changes the code is as it is by default.
+	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, flags, "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0")
 	if b.olderThan(21) && !b.olderThan(19) {
 		// With their index of packages such releases do not find their own in the module
 		// cache: cmd/go/internal/modindex, of Go 1.19.13 and 1.20.
