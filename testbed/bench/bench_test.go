@@ -200,7 +200,7 @@ func TestOptionsThatMeasureNothingAreRefused(t *testing.T) {
 		"no rounds":     func(o *options) { o.rounds = 0 },
 		"no time":       func(o *options) { o.duration = 0 },
 		"no case":       func(o *options) { o.cases = "" },
-		"another case":  func(o *options) { o.cases = "ad" },
+		"another case":  func(o *options) { o.cases = "ae" },
 		"negative rate": func(o *options) { o.rate = -1 },
 		"or of HTTP/2":  func(o *options) { o.http2Rate = -1 },
 		"or of calls":   func(o *options) { o.callRate = -1 },
