@@ -94,14 +94,19 @@ func TestWhatCannotBeHookedIsLeftOutWithTheReason(t *testing.T) {
 	}
 }
 
-func TestReturnIsEveryRetAndNothingInsideAnInstruction(t *testing.T) {
-	// mov $0xc3c3c3c3,%eax; ret; jmp back; int3 as the linker pads
-	l := planned(t, model.AMD64, "b8c3c3c3c3 c3 ebf8 c3 cc cc", probe.Return)
+// offsetsOf lists where the sites are, from the function's entry.
+func offsetsOf(l plan.Library) []uint64 {
 	var offsets []uint64
 	for _, site := range l.Sites {
 		offsets = append(offsets, site.Address-0x401000)
 	}
-	if !slices.Equal(offsets, []uint64{5, 8}) {
+	return offsets
+}
+
+func TestReturnIsEveryRetAndNothingInsideAnInstruction(t *testing.T) {
+	// mov $0xc3c3c3c3,%eax; ret; jmp back; int3 as the linker pads
+	l := planned(t, model.AMD64, "b8c3c3c3c3 c3 ebf8 c3 cc cc", probe.Return)
+	if offsets := offsetsOf(l); !slices.Equal(offsets, []uint64{5, 8}) {
 		t.Errorf("the returns are at %d, left out: %q", offsets, l.LeftOut)
 	}
 }
@@ -109,11 +114,7 @@ func TestReturnIsEveryRetAndNothingInsideAnInstruction(t *testing.T) {
 func TestReturnsOfARM64AreFoundAmongAtomicInstructions(t *testing.T) {
 	// casal w3, w4, [x2]; ret; ldaddal w3, w5, [x4]; ret
 	l := planned(t, model.ARM64, "44fce388 c0035fd6 8500e3b8 c0035fd6", probe.Return)
-	var offsets []uint64
-	for _, site := range l.Sites {
-		offsets = append(offsets, site.Address-0x401000)
-	}
-	if !slices.Equal(offsets, []uint64{4, 12}) {
+	if offsets := offsetsOf(l); !slices.Equal(offsets, []uint64{4, 12}) {
 		t.Errorf("the returns are at %d, left out: %q", offsets, l.LeftOut)
 	}
 }
@@ -133,14 +134,12 @@ func TestAReturnIsProbedAtThePaddingBeforeItWhichIsEmulated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := planned(t, model.AMD64, test.code, probe.Return)
-			var offsets []uint64
 			for _, site := range l.Sites {
-				offsets = append(offsets, site.Address-0x401000)
 				if site.Class != test.class {
 					t.Errorf("%s is %s", site.Instruction, site.Class)
 				}
 			}
-			if !slices.Equal(offsets, test.offsets) {
+			if offsets := offsetsOf(l); !slices.Equal(offsets, test.offsets) {
 				t.Errorf("the returns are at %d, left out: %q", offsets, l.LeftOut)
 			}
 		})
