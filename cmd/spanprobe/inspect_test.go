@@ -60,7 +60,7 @@ func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
 			Library: "http",
 			Sites:   []plan.Site{{Symbol: "a.B", OnDemand: true, Class: plan.Emulated}, {Symbol: "a.C", Class: plan.SingleStepped}},
 			Fields:  []plan.Field{{Exists: true, Source: model.SourceCandidates}, {}, {}},
-		}}},
+		}, {Library: "goroutines", Option: "propagation.goroutine_ancestry"}}},
 	}
 	var page strings.Builder
 	if err := r.writePage(&page); err != nil {
@@ -68,6 +68,8 @@ func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
 	}
 	for _, want := range []string{
 		"  build info    none; the version of Go is that of the DWARF,", "  experiments   nodwarf5\n", "  profile       optimized by one (-pgo)", "  FIPS 140-3    v1.0.0-c2097c7c;", "  plugins       it can load them;",
+		"  traced     http\n  by option  goroutines (propagation.goroutine_ancestry)\n",
+		"goroutines: traced, subject to `propagation.goroutine_ancestry`\n",
 		"On demand: ", "1 of 2 are single-stepped", "2 more are of other versions; --json lists them.", "all versions that it may be",
 	} {
 		if !strings.Contains(page.String(), want) {
@@ -81,7 +83,8 @@ func TestThePageSaysThatAProgramMayTraceItself(t *testing.T) {
 	out, _ := runOK(t, "inspect", path)
 	for _, want := range []string{
 		"http: traced",
-		"It contains OpenTelemetry's SDK (go.opentelemetry.io/otel/sdk/trace.NewTracerProvider), so it may trace itself:\nthe receiver leaves it alone, unless that has `instrumented: trace`.\n",
+		"\n  traced    http\n  not used  grpc\n  BUT LEFT ALONE, unless the receiver has `instrumented: trace`: it contains OpenTelemetry's SDK\n" +
+			"  (go.opentelemetry.io/otel/sdk/trace.NewTracerProvider), so it may trace itself.\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the page lacks %q:\n%s", want, out)

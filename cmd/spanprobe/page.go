@@ -23,22 +23,21 @@ func (r *report) writePage(w io.Writer) error {
 		page.WriteByte('\n')
 		writeLibrary(&page, &r.Libraries[i])
 	}
-	if r.Traced() && r.Binary.TracerProvider != "" {
-		fmt.Fprintf(&page, "\nIt contains OpenTelemetry's SDK (%s), so it may trace itself:\nthe receiver leaves it alone, unless that has `instrumented: trace`.\n", r.Binary.TracerProvider)
-	}
 	_, err := io.WriteString(w, page.String())
 	return err
 }
 
 // writeVerdict answers first what was asked: what would be traced?
 func (r *report) writeVerdict(page *strings.Builder) {
-	var traced, leftOut, unused []string
+	var traced, wanted, leftOut, unused []string
 	for i := range r.Libraries {
 		switch l := &r.Libraries[i]; {
 		case l.Unused:
 			unused = append(unused, l.Library)
 		case l.LeftOut != "":
 			leftOut = append(leftOut, l.Library)
+		case l.Option != "":
+			wanted = append(wanted, fmt.Sprintf("%s (%s)", l.Library, l.Option))
 		default:
 			traced = append(traced, l.Library)
 		}
@@ -48,7 +47,7 @@ func (r *report) writeVerdict(page *strings.Builder) {
 	for _, group := range []struct {
 		title   string
 		members []string
-	}{{"traced", traced}, {"NOT TRACED", leftOut}, {"not used", unused}} {
+	}{{"traced", traced}, {"by option", wanted}, {"NOT TRACED", leftOut}, {"not used", unused}} {
 		if len(group.members) > 0 {
 			fmt.Fprintf(lines, "  %s\t%s\n", group.title, strings.Join(group.members, ", "))
 		}
@@ -56,6 +55,8 @@ func (r *report) writeVerdict(page *strings.Builder) {
 	flush(lines)
 	if !r.Traced() {
 		page.WriteString("  Nothing in this program would be traced.\n")
+	} else if r.Binary.TracerProvider != "" {
+		fmt.Fprintf(page, "  BUT LEFT ALONE, unless the receiver has `instrumented: trace`: it contains OpenTelemetry's SDK\n  (%s), so it may trace itself.\n", r.Binary.TracerProvider)
 	}
 }
 
@@ -111,7 +112,11 @@ func writeLibrary(page *strings.Builder, l *plan.Library) {
 		fmt.Fprintf(page, "%s: NOT TRACED\n  because %s\n", l.Library, strings.ReplaceAll(l.LeftOut, "; ", "\n  and     "))
 		return // what would have been probed is in the JSON
 	}
-	fmt.Fprintf(page, "%s: traced\n", l.Library)
+	fmt.Fprintf(page, "%s: traced", l.Library)
+	if l.Option != "" {
+		fmt.Fprintf(page, ", subject to `%s`", l.Option)
+	}
+	page.WriteByte('\n')
 	writeSites(page, l.Sites)
 	writeFields(page, l)
 	if len(l.Notes) > 0 {
@@ -146,7 +151,7 @@ func writeSites(page *strings.Builder, sites []plan.Site) {
 		page.WriteString("  On demand: attached once a request shows that it is missed.\n")
 	}
 	if stepped > 0 {
-		fmt.Fprintf(page, "  %d of %d are single-stepped: each hit costs a second trap into the kernel.\n", stepped, len(sites))
+		fmt.Fprintf(page, "  %d of %d are single-stepped: each hit of those costs a second trap into the kernel.\n", stepped, len(sites))
 	}
 }
 
@@ -158,11 +163,16 @@ func writeFields(page *strings.Builder, l *plan.Library) {
 	lines := tabwriter.NewWriter(page, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(lines, "  FIELD\tOFFSET\tFROM")
 	absent := 0
+	shown := map[plan.Field]bool{} // several libraries' headers may ask for the same one
 	for _, field := range l.Fields {
 		if !field.Exists {
 			absent++
 			continue
 		}
+		if shown[field] {
+			continue
+		}
+		shown[field] = true
 		fmt.Fprintf(lines, "  %s\t%d\t%s\n", field.Field, field.Offset, origin(field.Source))
 	}
 	flush(lines)

@@ -198,7 +198,7 @@ func TestAMissingRightIsNamedOnceForEachProcess(t *testing.T) {
 	nobody := act(t, "/proc/self/exe", "scan", func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}, string(data))
-	want := fmt.Sprintf("!/proc/%d/exe: permission denied (needs CAP_SYS_PTRACE or root)", target.pid())
+	want := fmt.Sprintf("!/proc/%d/exe: permission denied (needs CAP_SYS_PTRACE or root; who has that is refused by a security module, or by the process itself)", target.pid())
 	if got := nobody.line(); got != want {
 		t.Errorf("first scan: got %q, want %q", got, want)
 	}

@@ -62,12 +62,51 @@ func validateGlob(glob string) error {
 		return nil
 	case !doublestar.ValidatePattern(glob):
 		return fmt.Errorf("%q is no glob: a [, a { or a backslash is not closed", glob)
-	case !strings.ContainsRune("/*{", rune(glob[0])):
-		return fmt.Errorf("%q matches no path, since each begins with a slash: write %q for any folder", glob, "/**/"+glob)
+	case strings.HasSuffix(glob, "/"):
+		return fmt.Errorf("%q matches no executable, since it ends with a slash: write %q for all in that folder", glob, glob+"*")
 	case halfDoublestar(glob):
 		return fmt.Errorf("%q: ** crosses slashes only when it stands alone between two of them, as in %q", glob, "/opt/**/server")
 	}
+	for _, alternative := range firstBrace(glob) {
+		if !strings.HasPrefix(alternative, "/") && !strings.HasPrefix(alternative, "**") && !strings.HasPrefix(alternative, "*/") {
+			return fmt.Errorf("%q matches no path, since each begins with a slash: write %q for any folder", alternative, "/**/"+strings.TrimPrefix(alternative, "./"))
+		}
+	}
 	return nil
+}
+
+// firstBrace lists what a valid glob stands for by the alternatives that it begins with; one that begins with none
+// stands for itself.
+func firstBrace(glob string) []string {
+	if !strings.HasPrefix(glob, "{") {
+		return []string{glob}
+	}
+	var starts []string
+	depth, from, inClass := 0, 1, false
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; {
+		case c == '\\':
+			i++
+		case inClass:
+			inClass = c != ']'
+		case c == '[':
+			inClass = true
+		case c == '{':
+			depth++
+		case c == ',' && depth == 1:
+			starts, from = append(starts, glob[from:i]), i+1
+		case c == '}':
+			if depth--; depth > 0 {
+				continue
+			}
+			var list []string
+			for _, start := range append(starts, glob[from:i]) {
+				list = append(list, firstBrace(start+glob[i+1:])...)
+			}
+			return list
+		}
+	}
+	return []string{glob}
 }
 
 // halfDoublestar reports whether a glob has a ** that is not a whole component

@@ -18,6 +18,12 @@ receivers:
 		{"negative pid", []Target{{PID: -1}}, nil, "targets[0]: pid: -1 is no process id: it must be positive"},
 		{"bad glob", []Target{{Exe: "/bin/[a"}}, nil, `targets[0]: exe: "/bin/[a" is no glob: a [, a { or a backslash is not closed`},
 		{"a name only", []Target{{Exe: "shop"}}, nil, `targets[0]: exe: "shop" matches no path, since each begins with a slash: write "/**/shop" for any folder`},
+		{"a name with a star", []Target{{Exe: "*.bin"}}, nil, `targets[0]: exe: "*.bin" matches no path, since each begins with a slash: write "/**/*.bin" for any folder`},
+		{"a star", []Target{{Exe: "*"}}, nil, `targets[0]: exe: "*" matches no path, since each begins with a slash: write "/**/*" for any folder`},
+		{"the working directory", []Target{{Exe: "./shop"}}, nil, `targets[0]: exe: "./shop" matches no path, since each begins with a slash: write "/**/shop" for any folder`},
+		{"a folder", []Target{{Exe: "/usr/local/bin/"}}, nil, `targets[0]: exe: "/usr/local/bin/" matches no executable, since it ends with a slash: write "/usr/local/bin/*" for all in that folder`},
+		{"names in braces", []Target{{Exe: "{a,b}"}}, nil, `targets[0]: exe: "a" matches no path, since each begins with a slash: write "/**/a" for any folder`},
+		{"one of two braces", []Target{{Exe: "{/opt,{/bin,srv}}/x"}}, nil, `targets[0]: exe: "srv/x" matches no path, since each begins with a slash: write "/**/srv/x" for any folder`},
 		{"half a **", []Target{{Exe: "/opt/shop**"}}, nil, `targets[0]: exe: "/opt/shop**": ** crosses slashes only when it stands alone between two of them, as in "/opt/**/server"`},
 		{
 			"bad exclude",
@@ -32,7 +38,7 @@ receivers:
 			"targets[0]: pid: -1 is no process id: it must be positive\n" +
 				`targets[0]: exe: "x" matches no path, since each begins with a slash: write "/**/x" for any folder`,
 		},
-		{"good", []Target{{Exe: "/usr/{bin,**}/[*][**]x*"}, {Port: 1}, {PID: 1, Port: 65535, Exe: "/**"}}, []Target{{Exe: "**/x"}}, ""},
+		{"good", []Target{{Exe: "/usr/{bin,**}/[*][**]x*"}, {Port: 1}, {PID: 1, Port: 65535, Exe: "/**"}}, []Target{{Exe: "**/x"}, {Exe: "{/a,**}/{b,c}"}, {Exe: `{/[,}],/\}}/x`}, {Exe: "*/x"}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := ""

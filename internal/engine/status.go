@@ -5,6 +5,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
@@ -93,6 +94,9 @@ func (c *controller) tellUnmatched() {
 		fields := []zap.Field{zap.Int("entry", i)}
 		if target.Exe != "" {
 			fields = append(fields, zap.String("exe", target.Exe))
+			if resolved, err := filepath.EvalSymlinks(target.Exe); err == nil && resolved != target.Exe {
+				fields = append(fields, zap.String("links_to", resolved))
+			}
 		}
 		if target.Port != 0 {
 			fields = append(fields, zap.Uint16("port", target.Port))

@@ -27,6 +27,7 @@ type Library struct {
 	Library string  `json:"library"`
 	Unused  bool    `json:"unused,omitempty"`   // the binary has none of its functions
 	LeftOut string  `json:"left_out,omitempty"` // why it is not traced although it is used
+	Option  string  `json:"option,omitempty"`   // key of the configuration that says whether it is attached at all; "": it always is
 	Sites   []Site  `json:"sites,omitempty"`
 	Fields  []Field `json:"fields,omitempty"`
 	// Notes are the optional things that are missing, and why.
@@ -123,7 +124,7 @@ func (p *Plan) addDependent(b *model.Binary, library *probe.Library, index int) 
 	}
 	l.Notes = append(l.Notes, notes.list()...)
 	if library.Auxiliary && len(l.Sites) == 0 {
-		*l = Library{Library: library.Name, Unused: true}
+		*l = Library{Library: library.Name, Option: library.Option.String(), Unused: true}
 	}
 }
 
@@ -166,7 +167,7 @@ func (l *Library) addDeferred(b *model.Binary, hook *probe.Hook, returns []Site)
 }
 
 func buildLibrary(b *model.Binary, library *probe.Library, all []probe.Library, lookup model.FieldLookup, types model.TypeLookup) Library {
-	l := Library{Library: library.Name}
+	l := Library{Library: library.Name, Option: library.Option.String()}
 	if !uses(b, library) {
 		l.Unused = true
 		return l

@@ -264,6 +264,17 @@ const (
 	GoroutineAncestry
 )
 
+// String is the key of the receiver's configuration that says what is wanted; "" for Always.
+func (o Option) String() string {
+	switch o {
+	case Inject:
+		return "propagation.inject"
+	case GoroutineAncestry:
+		return "propagation.goroutine_ancestry"
+	}
+	return ""
+}
+
 // Library is one instrumented library.
 type Library struct {
 	Name string // "net/http": names the scope, the log lines and the inspection's sections

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 
+	"go.opentelemetry.io/collector/confmap"
+
 	"github.com/spanprobe/spanprobe/internal/engine"
 )
 
@@ -55,6 +57,23 @@ func (c *Config) Validate() error {
 	}
 	if n := c.MaxActiveSpans; n < 1 || n > maxMaxActiveSpans {
 		errs = append(errs, fmt.Errorf("max_active_spans: %d is not from 1 to %d", n, maxMaxActiveSpans))
+	}
+	return errors.Join(errs...)
+}
+
+// Unmarshal refuses a key that is there and says nothing: the entry would select more than it seems to.
+func (t *Target) Unmarshal(conf *confmap.Conf) error {
+	if err := conf.Unmarshal(t); err != nil {
+		return err
+	}
+	var errs []error
+	for _, given := range []struct {
+		key   string
+		empty bool
+	}{{"exe", t.Exe == ""}, {"port", t.Port == 0}, {"pid", t.PID == 0}} {
+		if given.empty && conf.IsSet(given.key) {
+			errs = append(errs, fmt.Errorf("%s: it is empty or 0, which selects nothing: give a value, or remove the key", given.key))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -119,13 +119,22 @@ func TestUnknownKeyIsRefused(t *testing.T) {
 	}
 }
 
+func TestAKeyThatSaysNothingIsRefused(t *testing.T) {
+	_, err := load(t, "keys_without_value.yaml")
+	for _, want := range []string{"targets[1]", "port: it is empty or 0", "pid: it is empty or 0", "exclude[0]", "exe: it is empty or 0"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q in it", err, want)
+		}
+	}
+}
+
 func TestEveryInvalidConfigurationIsTried(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join("testdata", "config"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); invalid[name] == nil && name != "valid.yaml" && name != "unknown_key.yaml" {
+		if name := entry.Name(); invalid[name] == nil && name != "valid.yaml" && name != "unknown_key.yaml" && name != "keys_without_value.yaml" {
 			t.Errorf("no test reads %s", name)
 		}
 	}

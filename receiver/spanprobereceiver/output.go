@@ -33,6 +33,7 @@ type output struct {
 	logger    *zap.Logger
 	obsreport *receiverhelper.ObsReport
 	refused   metric.Int64Counter
+	receiver  attribute.KeyValue
 
 	unlogged   int // spans refused since the last line in the log
 	lastLogged time.Time
@@ -47,7 +48,7 @@ func newOutput(settings receiver.Settings, telemetry *metadata.TelemetryBuilder,
 	}
 	return &output{
 		next: next, logger: settings.Logger, obsreport: obsreport,
-		refused: telemetry.ReceiverSpanprobeSpansRefused,
+		refused: telemetry.ReceiverSpanprobeSpansRefused, receiver: ofReceiver(settings.ID),
 	}, nil
 }
 
@@ -67,7 +68,7 @@ func (o *output) consume(ctx context.Context, traces ptrace.Traces) error {
 
 func (o *output) refuse(ctx context.Context, spans int, err error) {
 	permanent := consumererror.IsPermanent(err)
-	o.refused.Add(ctx, int64(spans), metric.WithAttributes(attribute.Bool("permanent", permanent)))
+	o.refused.Add(ctx, int64(spans), metric.WithAttributes(o.receiver, attribute.Bool("permanent", permanent)))
 	o.unlogged += spans
 	if time.Since(o.lastLogged) < refusalInterval {
 		return

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -34,6 +35,7 @@ func outputTo(t *testing.T, next consumer.Traces) (*output, *componenttest.Telem
 		}
 	})
 	settings := receivertest.NewNopSettings(metadata.Type)
+	settings.ID = component.NewIDWithName(metadata.Type, "second")
 	settings.TelemetrySettings = tel.NewTelemetrySettings()
 	core, logs := observer.New(zap.InfoLevel)
 	settings.Logger = zap.New(core)
@@ -108,8 +110,8 @@ func TestRefusedSpansAreCountedByKindOfError(t *testing.T) {
 		}
 	}
 	metadatatest.AssertEqualReceiverSpanprobeSpansRefused(t, tel, []metricdata.DataPoint[int64]{
-		{Value: 5, Attributes: attribute.NewSet(attribute.Bool("permanent", false))},
-		{Value: 7, Attributes: attribute.NewSet(attribute.Bool("permanent", true))},
+		{Value: 5, Attributes: of("spanprobe/second", attribute.Bool("permanent", false))},
+		{Value: 7, Attributes: of("spanprobe/second", attribute.Bool("permanent", true))},
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 	if n := spansReported(t, tel, "otelcol_receiver_refused_spans"); n != 12 {
 		t.Errorf("%d spans are reported as refused, want 12", n)

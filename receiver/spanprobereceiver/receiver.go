@@ -24,6 +24,7 @@ import (
 const modulePath = "github.com/spanprobe/spanprobe"
 
 type tracesReceiver struct {
+	id        component.ID
 	config    *Config
 	logger    *zap.Logger
 	engine    *engine.Engine
@@ -48,7 +49,7 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 	if err != nil {
 		return nil, fmt.Errorf("sampling.ratio: %w", err)
 	}
-	r := &tracesReceiver{config: c, logger: settings.Logger, telemetry: telemetry}
+	r := &tracesReceiver{id: settings.ID, config: c, logger: settings.Logger, telemetry: telemetry}
 	r.engine, err = engine.New(engine.Config{
 		Targets:           engineTargets(c.Targets),
 		Exclude:           engineTargets(c.Exclude),
@@ -89,7 +90,7 @@ func (r *tracesReceiver) Start(ctx context.Context, host component.Host) error {
 		return fmt.Errorf("ring_buffer_size: %d is less than a page of this machine, which has %d bytes", r.config.RingBufferSize, page)
 	}
 	r.host = host
-	err := observe(r.telemetry, r.engine.Stats, r.logger)
+	err := observe(r.telemetry, r.id, r.engine.Stats, r.logger)
 	if err == nil {
 		err = r.engine.Start(ctx)
 	}

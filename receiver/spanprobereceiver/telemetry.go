@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -20,9 +21,10 @@ import (
 // the callbacks one right after the other, and their values should agree.
 const snapshotAge = 100 * time.Millisecond
 
-// observe feeds the receiver's own metrics from the engine's counters.
-func observe(t *metadata.TelemetryBuilder, read func() (engine.Stats, error), logger *zap.Logger) error {
-	s := &snapshot{read: read, logger: logger}
+// observe feeds the receiver's own metrics from the engine's counters. All receivers of a collector share the
+// instruments, so what each of them says has its ID.
+func observe(t *metadata.TelemetryBuilder, id component.ID, read func() (engine.Stats, error), logger *zap.Logger) error {
+	s := &snapshot{read: read, logger: logger, receiver: ofReceiver(id)}
 	return errors.Join(
 		single(s, t.RegisterReceiverSpanprobeOperationsCallback, func(s *engine.Stats) uint64 { return s.Operations }),
 		single(s, t.RegisterReceiverSpanprobeSpansEmittedCallback, func(s *engine.Stats) uint64 { return s.Emitted }),
@@ -44,11 +46,14 @@ func observe(t *metadata.TelemetryBuilder, read func() (engine.Stats, error), lo
 	)
 }
 
+// ofReceiver is the attribute by which receivers are told apart, as in the metrics of receiverhelper.
+func ofReceiver(id component.ID) attribute.KeyValue { return attribute.String("receiver", id.String()) }
+
 func single[N int | uint64](s *snapshot, register func(metric.Int64Callback) error, value func(*engine.Stats) N) error {
 	return register(func(_ context.Context, o metric.Int64Observer) error {
 		stats, err := s.take()
 		if err == nil {
-			o.Observe(int64(value(&stats)))
+			o.Observe(int64(value(&stats)), metric.WithAttributes(s.receiver))
 		}
 		return err
 	})
@@ -58,7 +63,7 @@ func byReason[R ~string](s *snapshot, register func(metric.Int64Callback) error,
 	return register(func(_ context.Context, o metric.Int64Observer) error {
 		stats, err := s.take()
 		for reason, n := range values(&stats) {
-			o.Observe(int64(n), metric.WithAttributes(attribute.String("reason", string(reason))))
+			o.Observe(int64(n), metric.WithAttributes(s.receiver, attribute.String("reason", string(reason))))
 		}
 		return err
 	})
@@ -67,8 +72,9 @@ func byReason[R ~string](s *snapshot, register func(metric.Int64Callback) error,
 // snapshot is the last reading of the counters. Safe for concurrent use: each
 // reader of metrics collects on its own.
 type snapshot struct {
-	read   func() (engine.Stats, error)
-	logger *zap.Logger
+	read     func() (engine.Stats, error)
+	logger   *zap.Logger
+	receiver attribute.KeyValue
 
 	mu    sync.Mutex
 	stats engine.Stats

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"testing"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -23,26 +24,34 @@ import (
 func observed(t *testing.T, read func() (engine.Stats, error)) (*componenttest.Telemetry, *observer.ObservedLogs) {
 	t.Helper()
 	tel := componenttest.NewTelemetry()
-	builder, err := metadata.NewTelemetryBuilder(tel.NewTelemetrySettings())
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		builder.Shutdown()
 		if err := tel.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 	core, logs := observer.New(zap.InfoLevel)
-	if err := observe(builder, read, zap.New(core)); err != nil {
-		t.Fatal(err)
-	}
+	observeMore(t, tel, component.NewID(metadata.Type), read, zap.New(core))
 	return tel, logs
 }
 
-func reason(value string) attribute.Set {
-	return attribute.NewSet(attribute.String("reason", value))
+// observeMore feeds telemetry with what a receiver has counted.
+func observeMore(t *testing.T, tel *componenttest.Telemetry, id component.ID, read func() (engine.Stats, error), logger *zap.Logger) {
+	t.Helper()
+	builder, err := metadata.NewTelemetryBuilder(tel.NewTelemetrySettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(builder.Shutdown)
+	if err := observe(builder, id, read, logger); err != nil {
+		t.Fatal(err)
+	}
 }
+
+func of(receiver string, others ...attribute.KeyValue) attribute.Set {
+	return attribute.NewSet(append(others, attribute.String("receiver", receiver))...)
+}
+
+func reason(value string) attribute.Set { return of("spanprobe", attribute.String("reason", value)) }
 
 func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	tel, _ := observed(t, func() (engine.Stats, error) {
@@ -53,7 +62,9 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 			Processes: 5, Binaries: 7, Active: 9,
 		}, nil
 	})
-	one := func(value int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{{Value: value}} }
+	one := func(value int64) []metricdata.DataPoint[int64] {
+		return []metricdata.DataPoint[int64]{{Value: value, Attributes: of("spanprobe")}}
+	}
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualReceiverSpanprobeOperations(t, tel, one(100), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeSpansEmitted(t, tel, one(80), ignore)
@@ -77,6 +88,24 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	metadatatest.AssertEqualReceiverSpanprobeSpansDegraded(t, tel, []metricdata.DataPoint[int64]{
 		{Value: 4, Attributes: reason("headers")},
 	}, ignore)
+}
+
+func TestReceiversOfOneCollectorAreCountedApart(t *testing.T) {
+	tel, _ := observed(t, func() (engine.Stats, error) {
+		return engine.Stats{Operations: 5, Processes: 1, Lost: map[engine.LostReason]uint64{engine.LostRingFull: 2}}, nil
+	})
+	observeMore(t, tel, component.NewIDWithName(metadata.Type, "second"), func() (engine.Stats, error) {
+		return engine.Stats{Operations: 11, Processes: 3, Lost: map[engine.LostReason]uint64{engine.LostRingFull: 4}}, nil
+	}, zap.NewNop())
+	both := func(first, second int64, others ...attribute.KeyValue) []metricdata.DataPoint[int64] {
+		return []metricdata.DataPoint[int64]{
+			{Value: first, Attributes: of("spanprobe", others...)}, {Value: second, Attributes: of("spanprobe/second", others...)},
+		}
+	}
+	ignore := metricdatatest.IgnoreTimestamp()
+	metadatatest.AssertEqualReceiverSpanprobeOperations(t, tel, both(5, 11), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeProcesses(t, tel, both(1, 3), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeSpansLost(t, tel, both(2, 4, attribute.String("reason", "ring_buffer_full")), ignore)
 }
 
 func TestOneReadingServesACollection(t *testing.T) {

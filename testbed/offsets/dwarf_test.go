@@ -56,7 +56,7 @@ func TestTheTableAgreesWithModulesHoweverTheyAreCompiled(t *testing.T) {
 		{"v0.62.0", "1.26.11"},
 	} {
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
-			t.Run(fmt.Sprintf("%s with go%s on %s", build.version, build.goVersion, arch), func(t *testing.T) {
+			t.Run(fmt.Sprintf("net %s with go%s on %s", build.version, build.goVersion, arch), func(t *testing.T) {
 				executable := target.MustCompile(t, target.Build{
 					Source: "testbed/nethttp/nettarget", Go: build.goVersion, Arch: string(arch), Modules: []string{net + "@" + build.version},
 				})

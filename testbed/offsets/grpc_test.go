@@ -16,7 +16,7 @@ func TestTheTableAgreesWithReleasesOfGRPC(t *testing.T) {
 	const module = "google.golang.org/grpc"
 	for _, r := range releases() {
 		for _, arch := range architectures {
-			t.Run(fmt.Sprintf("%s with go%s on %s", r.version, r.goVersion, arch), func(t *testing.T) {
+			t.Run(fmt.Sprintf("gRPC %s with go%s on %s", r.version, r.goVersion, arch), func(t *testing.T) {
 				server := target.MustCompile(t, target.Build{Source: "testbed/grpc/server", Go: r.goVersion, Arch: string(arch), Modules: []string{module + "@" + r.version}})
 				caller := target.MustCompile(t, target.Build{Source: "testbed/grpc/caller", Go: r.goVersion, Arch: string(arch), Modules: []string{module + "@" + r.version}})
 				for _, c := range []struct {

@@ -40,7 +40,7 @@ func everyTenth() http.Handler {
 func TestEveryRequestThatHeyReportsIsASpan(t *testing.T) {
 	executable := hey.build(t)
 	for _, version := range []string{"1.1", "2"} {
-		t.Run("HTTP/"+version, func(t *testing.T) {
+		t.Run("hey over HTTP "+version, func(t *testing.T) {
 			server := httptest.NewUnstartedServer(everyTenth())
 			arguments := []string{"-n", fmt.Sprint(loads), "-c", fmt.Sprint(atATime)}
 			if version == "2" {

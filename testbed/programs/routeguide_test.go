@@ -25,7 +25,11 @@ func TestTheRouteGuideHasSpansOfEveryKindOfCall(t *testing.T) {
 	folder := command(t, routeServer.module(t), "go", "list", "-m", "-f", "{{.Dir}}", "google.golang.org/grpc/examples")
 	keys := filepath.Join(strings.TrimSpace(folder), "data", "x509")
 	for _, secure := range []bool{false, true} {
-		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
+		name := "route_guide"
+		if secure {
+			name += " over TLS"
+		}
+		t.Run(name, func(t *testing.T) {
 			address := freeAddress(t)
 			serving := []string{"-port", fmt.Sprint(port(t, address))}
 			calling := []string{"-addr", address}
