@@ -202,8 +202,5 @@ func explain(path string, err error, needs string) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if os.Geteuid() == 0 {
-		return fmt.Errorf("%s: %w (even for root: by a security module, or since the process protects itself)", path, err)
-	}
 	return fmt.Errorf("%s: %w (needs %s; who has that is refused by a security module, or by the process itself)", path, err, needs)
 }

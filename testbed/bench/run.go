@@ -113,7 +113,7 @@ func cases(keys string) []report.Case {
 	return chosen
 }
 
-// measureCase sends a case each kind of load.
+// measureCase sends a case each kind of load that it is measured in.
 func measureCase(ctx context.Context, b binaries, c *report.Case, settings *report.Settings, progress io.Writer) (err error) {
 	s, err := startStage(ctx, b, setup{key: c.Key, connections: settings.Connections})
 	defer func() { err = errors.Join(err, s.stop()) }()

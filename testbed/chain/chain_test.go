@@ -39,10 +39,7 @@ var builds = [services]target.Build{
 }
 
 func build(goVersion, grpc string) target.Build {
-	return target.Build{
-		Source: "testbed/chain/service", Go: goVersion, Flags: []string{target.Stripped},
-		Modules: []string{"google.golang.org/grpc@v" + grpc},
-	}
+	return target.GRPC("testbed/chain/service", goVersion, grpc, target.Stripped)
 }
 
 // chain is the services at work.

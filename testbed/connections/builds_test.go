@@ -11,11 +11,7 @@ type ends struct{ client, server target.Build }
 
 // build is a peer as a release of Go and one of gRPC make it.
 func build(goVersion, grpc string, flags ...string) target.Build {
-	b := target.Build{Source: "testbed/connections/peer", Go: goVersion, Flags: flags, Modules: []string{"google.golang.org/grpc@v" + grpc}}
-	if grpc == "1.33.1" {
-		b.Modules = append(b.Modules, "google.golang.org/protobuf@v1.25.0") // which it does not ask for itself
-	}
-	return b
+	return target.GRPC("testbed/connections/peer", goVersion, grpc, flags...)
 }
 
 var (

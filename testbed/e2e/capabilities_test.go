@@ -45,9 +45,7 @@ func startWith(capabilities []uintptr) func(*exec.Cmd) error {
 // Without CAP_SYS_ADMIN, nothing can be written into requests, and that is all.
 func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
 	certificate, key := target.Certificate(t)
-	peer := target.Start(t, target.MustCompile(t, target.Build{
-		Source: "testbed/connections/peer", Go: "1.27.4", Flags: []string{target.Stripped}, Modules: []string{"google.golang.org/grpc@v1.85.0"},
-	}), "-cert", certificate, "-key", key, "-folder", t.TempDir())
+	peer := target.Start(t, target.MustCompile(t, target.GRPC("testbed/connections/peer", "1.27.4", "1.85.0", target.Stripped)), "-cert", certificate, "-key", key, "-folder", t.TempDir())
 	var addresses map[string]string
 	if err := json.Unmarshal([]byte(peer.Address), &addresses); err != nil {
 		t.Fatal(err)

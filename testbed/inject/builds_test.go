@@ -10,7 +10,7 @@ import (
 type build struct{ target.Build }
 
 func of(goVersion, grpc string, flags ...string) build {
-	return build{target.Build{Source: "testbed/inject/caller", Go: goVersion, Flags: flags, Modules: []string{"google.golang.org/grpc@v" + grpc}}}
+	return build{target.GRPC("testbed/inject/caller", goVersion, grpc, flags...)}
 }
 
 // withoutTLS tells whether its net/http speaks HTTP/2 without TLS.

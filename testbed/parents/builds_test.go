@@ -11,13 +11,8 @@ const source = "testbed/parents/server"
 
 // build is the server as a release of Go and one of gRPC make it.
 func build(goVersion, grpc string, flags ...string) target.Build {
-	b := target.Build{
-		Source: source, Go: goVersion, Flags: flags,
-		Modules: []string{"google.golang.org/grpc@v" + grpc, "golang.org/x/sync@v0.7.0"},
-	}
-	if grpc == "1.33.1" {
-		b.Modules = append(b.Modules, "google.golang.org/protobuf@v1.25.0") // which it does not ask for itself
-	}
+	b := target.GRPC(source, goVersion, grpc, flags...)
+	b.Modules = append(b.Modules, "golang.org/x/sync@v0.7.0")
 	return b
 }
 

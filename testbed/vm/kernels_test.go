@@ -49,7 +49,7 @@ var (
 
 // sender is a program whose requests carry the context of their spans, where the kernel allows it.
 func sender(goVersion, grpc string) target.Build {
-	return target.Build{Source: "testbed/inject/caller", Go: goVersion, Modules: []string{"google.golang.org/grpc@v" + grpc}}
+	return target.GRPC("testbed/inject/caller", goVersion, grpc)
 }
 
 var (
@@ -62,18 +62,18 @@ var (
 
 // Programs of which requests pass from one to the other.
 var (
-	peer   = withModules("testbed/connections/peer", "1.27.4", "1.85.0")
-	parent = withModules("testbed/parents/server", "1.27.4", "1.85.0", "golang.org/x/sync@v0.7.0")
+	peer   = target.GRPC("testbed/connections/peer", "1.27.4", "1.85.0", target.Stripped)
+	parent = withModule(target.GRPC("testbed/parents/server", "1.27.4", "1.85.0", target.Stripped), "golang.org/x/sync@v0.7.0")
 	chain  = []target.Build{
-		withModules("testbed/chain/service", "1.27.4", "1.85.0"),
-		withModules("testbed/chain/service", "1.24.13", "1.75.0"),
-		withModules("testbed/chain/service", "1.22.12", "1.69.4"),
+		target.GRPC("testbed/chain/service", "1.27.4", "1.85.0", target.Stripped),
+		target.GRPC("testbed/chain/service", "1.24.13", "1.75.0", target.Stripped),
+		target.GRPC("testbed/chain/service", "1.22.12", "1.69.4", target.Stripped),
 	}
 )
 
-func withModules(source, goVersion, grpc string, others ...string) target.Build {
-	modules := append([]string{"google.golang.org/grpc@v" + grpc}, others...)
-	return target.Build{Source: source, Go: goVersion, Flags: []string{target.Stripped}, Modules: modules}
+func withModule(b target.Build, module string) target.Build {
+	b.Modules = append(b.Modules, module)
+	return b
 }
 
 // with is the name of a test's subtest for a build.
