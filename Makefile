@@ -55,7 +55,7 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./nethttp ./grpc ./shapes ./offsets ./plans ./binaries ./parents ./connections ./programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./suites/nethttp ./suites/grpc ./suites/shapes ./suites/offsets ./suites/plans ./suites/binaries ./suites/parents ./suites/connections ./suites/programs
 
 # What test-matrix has left; of a run in parts, all files, the last one last.
 RESULTS = dist/matrix.json
@@ -77,17 +77,17 @@ fuzz: ## An hour of fuzzing, until something is found; FUZZTIME=10s is for each 
 
 .PHONY: test-vm
 test-vm: ## Tests under other kernels, in virtual machines
-	cd testbed && go test -tags=vm -count=1 -timeout=4h -v -run=TestKernels ./vm
+	cd testbed && go test -tags=vm -count=1 -timeout=4h -v -run=TestKernels ./suites/vm
 
 .PHONY: soak
 soak: ## Programs that come and go for an hour, and an account of every call
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./soak -duration=60m
+	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./suites/soak -duration=60m
 
 .PHONY: purity
 purity: ## 100,000 requests through six services, each of which must be one trace
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./chain -requests=100000
+	cd testbed && $(AS_ROOT) go test -count=1 -timeout=90m -v ./suites/chain -requests=100000
 
 .PHONY: bench
 bench: build ## What tracing costs, against instrumentation by hand
@@ -98,7 +98,7 @@ bench: build ## What tracing costs, against instrumentation by hand
 generate: ## BPF objects, and the code that mdatagen and protoc make
 	tools/clang.sh
 	go generate ./bpf/... ./receiver/...
-	cd testbed && go generate ./shop/...
+	cd testbed && go generate ./demo/shop/...
 
 .PHONY: offsets
 offsets: ## The offset tables, from the sources of every release, checked with compilers

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
-	"github.com/spanprobe/spanprobe/testbed/internal/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // hitsDuration is how long hits are counted.

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
-	"github.com/spanprobe/spanprobe/testbed/internal/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
-	"github.com/spanprobe/spanprobe/testbed/internal/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // Bounds of the rates that are looked for, in requests a second.

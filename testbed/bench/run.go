@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
-	"github.com/spanprobe/spanprobe/testbed/internal/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // measure is the benchmark from its first check to the end. What it starts and

@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 
-	"github.com/spanprobe/spanprobe/testbed/internal/sink"
+	"github.com/spanprobe/spanprobe/testbed/harness/sink"
 )
 
 // sinkCommand makes this program a sink: in a process of its own it does not

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
-	"github.com/spanprobe/spanprobe/testbed/internal/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 const (

@@ -41,7 +41,7 @@ func buildShop(ctx context.Context, t *terminal, tree tree) error {
 // build builds one service after the other: most of what they consist of is the same.
 func (s *shop) build(ctx context.Context, tree tree) error {
 	for _, service := range s.services {
-		if err := buildGo(ctx, tree.testbed(), filepath.Join(s.dir, service.name), "./shop/"+service.name); err != nil {
+		if err := buildGo(ctx, tree.testbed(), filepath.Join(s.dir, service.name), "./demo/shop/"+service.name); err != nil {
 			return err
 		}
 	}

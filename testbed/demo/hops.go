@@ -35,7 +35,7 @@ func overGRPC(from, to, method, status string) hop {
 	return hop{from, to, method, method, status}
 }
 
-// What follows is what the requests to the shop lead to: compare testbed/shop.
+// What follows is what the requests to the shop lead to: compare testbed/demo/shop.
 
 func listed() []hop {
 	return []hop{overHTTP("storefront", "catalogue", "GET", "/products", http.StatusOK)}

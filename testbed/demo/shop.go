@@ -13,7 +13,7 @@ import (
 // entry is the service that the demo sends its requests to.
 const entry = "storefront"
 
-// shop is the services of testbed/shop, which get traced.
+// shop is the services of testbed/demo/shop, which get traced.
 type shop struct {
 	dir      string // of the executables
 	services []*service

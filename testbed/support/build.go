@@ -8,7 +8,7 @@ import (
 )
 
 // build is how a program was compiled, as the name of a test tells: what
-// testbed/internal/target writes, with underscores.
+// testbed/harness/target writes, with underscores.
 type build struct {
 	goes    string // "1.26.8"
 	shape   string // how it was built, in words

@@ -18,7 +18,7 @@ passed, and says how many. **–** means that this combination was not built: no
 On arm64 ` + "`make test-vm`" + ` traces, in emulated machines with Linux 6.12, a server and a client of net/http and of gRPC each, stripped:
 as Go 1.27.4 compiles them, with gRPC v1.85.0, and as Go 1.18.10 does, with gRPC v1.40.0. It has headers written there into requests
 of HTTP/1, HTTP/2 and gRPC v1.85.0 that a program of Go 1.26.8 sends. For which versions offsets were compared on arm64, too, the last
-section says. Where programs of all releases between these would be probed there is recorded in ` + "`testbed/plans/testdata`" + `,
+section says. Where programs of all releases between these would be probed there is recorded in ` + "`testbed/suites/plans/testdata`" + `,
 with which ` + "`make test-matrix`" + ` compares them.
 
 Programs without cgo that Go 1.20 and older link as static PIE do not start, traced or not: there is nothing of them here.

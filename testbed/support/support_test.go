@@ -20,57 +20,57 @@ const text = `=== RUN   TestEverySpan
     --- PASS: TestEverySpan/go1.9.1_google.golang.org/grpc@v1.75.0 (0.50s)
     --- PASS: TestEverySpan/go1.9.1_google.golang.org/grpc@v1.75.0/unary (0.50s)
     --- SKIP: TestEverySpan/go1.9.1_-race_google.golang.org/grpc@v1.75.0 (0.50s)
-ok  	example.com/testbed/grpc	2.000s
+ok  	example.com/testbed/suites/grpc	2.000s
 === RUN   TestForms/packed_by_UPX
 === ATTR  TestForms/packed_by_UPX why unpack | it
 --- PASS: TestForms (1.00s)
     --- PASS: TestForms/packed_by_UPX (0.50s)
     --- PASS: TestForms/with_FIPS,_latest (0.50s)
 --- SKIP: TestInCWithHTTPServers (0.00s)
-ok  	example.com/testbed/binaries	2.000s
+ok  	example.com/testbed/suites/binaries	2.000s
 --- PASS: TestEverySpan (1.00s)
     --- PASS: TestEverySpan/go1.26.8_-race (0.50s)
     --- PASS: TestEverySpan/go1.26.8_golang.org/x/net@v0.17.0 (0.50s)
-ok  	example.com/testbed/nethttp	2.000s
+ok  	example.com/testbed/suites/nethttp	2.000s
 --- PASS: TestHits (1.00s)
     --- PASS: TestHits/go1.26.8_-race (0.50s)
-ok  	example.com/testbed/shapes	2.000s
+ok  	example.com/testbed/suites/shapes	2.000s
 --- PASS: TestTheParent (1.00s)
     --- PASS: TestTheParent/go1.22.12_stripped_grpc_1.69.4 (0.50s)
     --- PASS: TestTheParent/go1.22.12_stripped_grpc_1.69.4/http1/grpc/handler (0.50s)
     --- PASS: TestTheParent/go1.9.4_-race_grpc_1.85.0 (0.50s)
 --- PASS: TestWithAncestry (1.00s)
     --- PASS: TestWithAncestry/http1 (0.50s)
-ok  	example.com/testbed/parents	2.000s
+ok  	example.com/testbed/suites/parents	2.000s
 --- PASS: TestJoined (1.00s)
     --- PASS: TestJoined/go1.27.4_-race_grpc_1.85.0_to_go1.20.14_grpc_1.33.1 (0.50s)
     --- PASS: TestJoined/go1.27.4_-race_grpc_1.85.0_to_go1.20.14_grpc_1.33.1/unary-tls (0.50s)
-ok  	example.com/testbed/connections	2.000s
+ok  	example.com/testbed/suites/connections	2.000s
 --- PASS: TestOffsets (1.00s)
     --- PASS: TestOffsets/v1.41.0_with_go1.18.10_on_arm64 (0.50s)
-ok  	example.com/testbed/offsets	2.000s
+ok  	example.com/testbed/suites/offsets	2.000s
 --- PASS: TestPlans (1.00s)
     --- PASS: TestPlans/gRPC_server_go1.20.14_v1.33.1_arm64 (0.50s)
-ok  	example.com/testbed/plans	2.000s
+ok  	example.com/testbed/suites/plans	2.000s
 --- PASS: TestCaddy (1.00s)
 --- PASS: TestProgramsThatNobodyHereWrote (1.00s)
-ok  	example.com/testbed/programs	2.000s
+ok  	example.com/testbed/suites/programs	2.000s
 `
 
-const lines = `{"Time":"2026-11-25T20:00:00Z","Action":"start","Package":"example.com/testbed/grpc"}
-{"Time":"2026-11-25T20:00:00Z","Action":"run","Package":"example.com/testbed/grpc","Test":"TestCalls"}
-{"Time":"2026-11-25T20:00:00Z","Action":"run","Package":"example.com/testbed/grpc","Test":"TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"}
-{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/grpc","Test":"TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"}
-{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/grpc","Test":"TestCalls"}
-{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/grpc"}
-{"Time":"2026-11-25T20:00:01Z","Action":"start","Package":"example.com/testbed/binaries"}
-{"Time":"2026-11-25T20:00:01Z","Action":"attr","Package":"example.com/testbed/binaries","Test":"TestForms/bare","Key":"why","Value":"no version"}
-{"Time":"2026-11-25T20:00:02Z","Action":"pass","Package":"example.com/testbed/binaries","Test":"TestForms/bare"}
-{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/binaries"}
-{"Time":"2026-11-25T20:00:01Z","Action":"start","Package":"example.com/testbed/programs"}
-{"Time":"2026-11-25T20:00:02Z","Action":"output","Package":"example.com/testbed/programs","Test":"TestCaddy","Output":"    caddy_test.go:12: there is no apt-get\n"}
-{"Time":"2026-11-25T20:00:02Z","Action":"skip","Package":"example.com/testbed/programs","Test":"TestCaddy"}
-{"Time":"2026-11-25T20:00:02Z","Action":"pass","Package":"example.com/testbed/programs"}
+const lines = `{"Time":"2026-11-25T20:00:00Z","Action":"start","Package":"example.com/testbed/suites/grpc"}
+{"Time":"2026-11-25T20:00:00Z","Action":"run","Package":"example.com/testbed/suites/grpc","Test":"TestCalls"}
+{"Time":"2026-11-25T20:00:00Z","Action":"run","Package":"example.com/testbed/suites/grpc","Test":"TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"}
+{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/suites/grpc","Test":"TestCalls/go1.26.8_google.golang.org/grpc@v1.75.0"}
+{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/suites/grpc","Test":"TestCalls"}
+{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/suites/grpc"}
+{"Time":"2026-11-25T20:00:01Z","Action":"start","Package":"example.com/testbed/suites/binaries"}
+{"Time":"2026-11-25T20:00:01Z","Action":"attr","Package":"example.com/testbed/suites/binaries","Test":"TestForms/bare","Key":"why","Value":"no version"}
+{"Time":"2026-11-25T20:00:02Z","Action":"pass","Package":"example.com/testbed/suites/binaries","Test":"TestForms/bare"}
+{"Time":"2026-11-25T20:00:01Z","Action":"pass","Package":"example.com/testbed/suites/binaries"}
+{"Time":"2026-11-25T20:00:01Z","Action":"start","Package":"example.com/testbed/suites/programs"}
+{"Time":"2026-11-25T20:00:02Z","Action":"output","Package":"example.com/testbed/suites/programs","Test":"TestCaddy","Output":"    caddy_test.go:12: there is no apt-get\n"}
+{"Time":"2026-11-25T20:00:02Z","Action":"skip","Package":"example.com/testbed/suites/programs","Test":"TestCaddy"}
+{"Time":"2026-11-25T20:00:02Z","Action":"pass","Package":"example.com/testbed/suites/programs"}
 `
 
 func TestThePageSaysOfEachCombinationWhatCameOfIt(t *testing.T) {
@@ -110,12 +110,12 @@ func TestALaterRunOfATestCounts(t *testing.T) {
 
 // failing is the text with a failed test of gRPC's.
 func failing(name string) string {
-	return strings.Replace(text, "ok  \texample.com/testbed/grpc", "--- FAIL: "+name+" (0.50s)\nFAIL\nFAIL\texample.com/testbed/grpc", 1)
+	return strings.Replace(text, "ok  \texample.com/testbed/suites/grpc", "--- FAIL: "+name+" (0.50s)\nFAIL\nFAIL\texample.com/testbed/suites/grpc", 1)
 }
 
 func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
 	event := func(action, test string) string {
-		return `{"Action":"` + action + `","Package":"example.com/testbed/grpc","Test":"` + test + "\"}\n"
+		return `{"Action":"` + action + `","Package":"example.com/testbed/suites/grpc","Test":"` + test + "\"}\n"
 	}
 	for name, c := range map[string]struct {
 		inputs []string
@@ -126,11 +126,11 @@ func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
 		"a test that did not end":    {[]string{text, event("start", "") + event("run", "TestEverySpan") + event("fail", "")}, "1 tests have failed: grpc.TestEverySpan"},
 		"tests that were cut short":  {[]string{text, event("start", "") + event("run", "TestOther") + event("pass", "TestEverySpan")}, "2 tests have failed: grpc, grpc.TestOther"},
 		"tests that were not built":  {[]string{text, event("start", "") + event("fail", "")}, "1 tests have failed: grpc"},
-		"tests that panic":           {[]string{strings.Replace(text, "ok  \texample.com/testbed/grpc", "FAIL\texample.com/testbed/grpc", 1)}, "1 tests have failed: grpc"},
+		"tests that panic":           {[]string{strings.Replace(text, "ok  \texample.com/testbed/suites/grpc", "FAIL\texample.com/testbed/suites/grpc", 1)}, "1 tests have failed: grpc"},
 		"a section without tests":    {[]string{strings.ReplaceAll(text, "golang.org/x/net@v0.17.0", "-cover")}, `there are no tests of nethttp for the section "Servers and clients of golang.org/x/net/http2"`},
-		"a package without tests":    {[]string{strings.Replace(text, "example.com/testbed/programs", "example.com/testbed/binaries", 1)}, "there are no tests of programs for"},
+		"a package without tests":    {[]string{strings.Replace(text, "example.com/testbed/suites/programs", "example.com/testbed/suites/binaries", 1)}, "there are no tests of programs for"},
 		"a sample":                   {[]string{strings.Replace(text, "TestHits/go1.26.8_-race", "TestHits/go1.26.8", 1)}, "the tests of shapes are those of a sample"},
-		"tests of something else":    {[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/testbed/chain\t1.000s\n"}, "there are tests of chain, which are not those of"},
+		"tests of something else":    {[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/testbed/suites/chain\t1.000s\n"}, "there are tests of chain, which are not those of"},
 		"tests of no testbed":        {[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/bpf/nethttp\t1.000s\n"}, "there are tests of example.com/bpf/nethttp, which are not those of"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestWhatTheMatrixRunsIsKnown(t *testing.T) {
 	line, _, _ = strings.Cut(line, "\n")
 	var packages []string
 	for word := range strings.FieldsSeq(line) {
-		if pkg, ok := strings.CutPrefix(word, "./"); ok {
+		if pkg, ok := strings.CutPrefix(word, "./suites/"); ok {
 			packages = append(packages, pkg)
 		}
 	}
@@ -200,7 +200,7 @@ func TestWhatTheMatrixRunsIsKnown(t *testing.T) {
 func TestOutputThatIsNotWholeIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "matrix")
 	for name, content := range map[string]string{
-		"text": strings.TrimSuffix(text, "ok  \texample.com/testbed/programs\t2.000s\n"), "JSON": lines[:len(lines)-20], "nothing": "",
+		"text": strings.TrimSuffix(text, "ok  \texample.com/testbed/suites/programs\t2.000s\n"), "JSON": lines[:len(lines)-20], "nothing": "",
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -237,7 +237,7 @@ func TestBuildsAreReadFromTheNamesOfTests(t *testing.T) {
 
 // What the page says of arm64 is what this test of another package has there.
 func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
-	content, err := os.ReadFile("../vm/kernels_test.go")
+	content, err := os.ReadFile("../suites/vm/kernels_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,14 +253,14 @@ func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
 		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMCaller),`,
 		`with("TestEverySpanSaysWhatTheClientKnows", oldestARMGRPCServer),`,
 		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMGRPCCaller),`,
-		`newest    = target.Build{Source: "bpf/nethttp/target", Go: "1.27.4", Flags: []string{target.Stripped}}`,
-		`newestCaller = target.Build{Source: "testbed/nethttp/caller", Go: "1.27.4", Flags: []string{target.Stripped}}`,
-		`grpcServer = target.GRPC("testbed/grpc/server", "1.27.4", "1.85.0", target.Stripped)`,
-		`grpcCaller = target.GRPC("testbed/grpc/caller", "1.27.4", "1.85.0", target.Stripped)`,
-		`oldestARM           = target.Build{Source: "bpf/nethttp/target", Go: "1.18.10", Flags: []string{target.Stripped}}`,
-		`oldestARMCaller     = target.Build{Source: "testbed/nethttp/caller", Go: "1.18.10", Flags: []string{target.Stripped}}`,
-		`oldestARMGRPCServer = target.GRPC("testbed/grpc/server", "1.18.10", "1.40.0", target.Stripped)`,
-		`oldestARMGRPCCaller = target.GRPC("testbed/grpc/caller", "1.18.10", "1.40.0", target.Stripped)`,
+		`newest    = target.Build{Source: "testbed/targets/nethttp", Go: "1.27.4", Flags: []string{target.Stripped}}`,
+		`newestCaller = target.Build{Source: "testbed/targets/httpcaller", Go: "1.27.4", Flags: []string{target.Stripped}}`,
+		`grpcServer = target.GRPC("testbed/targets/grpc", "1.27.4", "1.85.0", target.Stripped)`,
+		`grpcCaller = target.GRPC("testbed/targets/grpccaller", "1.27.4", "1.85.0", target.Stripped)`,
+		`oldestARM           = target.Build{Source: "testbed/targets/nethttp", Go: "1.18.10", Flags: []string{target.Stripped}}`,
+		`oldestARMCaller     = target.Build{Source: "testbed/targets/httpcaller", Go: "1.18.10", Flags: []string{target.Stripped}}`,
+		`oldestARMGRPCServer = target.GRPC("testbed/targets/grpc", "1.18.10", "1.40.0", target.Stripped)`,
+		`oldestARMGRPCCaller = target.GRPC("testbed/targets/grpccaller", "1.18.10", "1.40.0", target.Stripped)`,
 		`recentSender = sender("1.26.8", "1.85.0")`,
 		`Kernel{"6.12", "arm64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "unary")`,
 	} {

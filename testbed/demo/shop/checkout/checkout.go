@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
+)
+
+// releaseTimeout bounds how long goods may take on their way back.
+const releaseTimeout = 2 * time.Second
+
+type checkout struct {
+	shoppb.UnimplementedCheckoutServer
+	inventory shoppb.InventoryClient
+	payments  payments
+}
+
+func (c *checkout) PlaceOrder(ctx context.Context, order *shoppb.PlaceOrderRequest) (*shoppb.Receipt, error) {
+	if order.GetCart() == "" || len(order.GetLines()) == 0 {
+		return nil, status.Error(codes.InvalidArgument, "an order names a cart and what is in it")
+	}
+	if err := c.reserve(ctx, order.GetLines()); err != nil {
+		return nil, err
+	}
+	if err := c.payments.charge(ctx, order.GetCart(), order.GetTotalCents()); err != nil {
+		c.release(ctx, order)
+		return nil, err
+	}
+	return &shoppb.Receipt{Cart: order.GetCart(), TotalCents: order.GetTotalCents()}, nil
+}
+
+// reserve returns when all lines are off the shelves, or all are back. The
+// inventory's status is the answer's.
+func (c *checkout) reserve(ctx context.Context, lines []*shoppb.Line) error {
+	stream, err := c.inventory.Reserve(ctx, &shoppb.ReserveRequest{Lines: lines})
+	if err != nil {
+		return err
+	}
+	for {
+		_, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// release gives the goods back of an order that was not paid, also when nobody
+// waits for the answer any more.
+func (c *checkout) release(ctx context.Context, order *shoppb.PlaceOrderRequest) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if _, err := c.inventory.Release(ctx, &shoppb.ReleaseRequest{Lines: order.GetLines()}); err != nil {
+		log.Printf("the goods of cart %q stay reserved: %v", order.GetCart(), err)
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
+)
+
+var order = &shoppb.PlaceOrderRequest{Cart: "a", TotalCents: 2400, Lines: []*shoppb.Line{{Product: "mug", Quantity: 2}}}
+
+func TestAnOrderIsReservedAndThenCharged(t *testing.T) {
+	goods := &inventory{}
+	var charged map[string]any
+	c := &checkout{inventory: goods, payments: answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/charges" || r.ProtoMajor != 2 {
+			t.Errorf("%s %s %s, want POST /charges over HTTP/2", r.Method, r.URL, r.Proto)
+		}
+		if !goods.reserved {
+			t.Error("it is charged for before it is reserved")
+		}
+		if err := json.NewDecoder(r.Body).Decode(&charged); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusCreated)
+	})}
+	receipt, err := c.PlaceOrder(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if receipt.GetCart() != "a" || receipt.GetTotalCents() != 2400 || goods.released {
+		t.Errorf("the receipt is %v; released: %v", receipt, goods.released)
+	}
+	if diff := cmp.Diff(map[string]any{"cart": "a", "total_cents": 2400.0}, charged); diff != "" {
+		t.Errorf("the charge (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatPaymentsSaysBecomesAStatusAndTheGoodsGoBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		code   codes.Code
+		retry  time.Duration
+	}{
+		"it is down and says until when": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "30")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			w.Write([]byte(`{"error":"down"}`))
+		}, codes.Unavailable, 30 * time.Second},
+		"it is down and says no more": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, codes.Unavailable, 0},
+		"it hangs up":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, codes.Unavailable, 0},
+		"it does not agree": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, codes.Internal, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			goods := &inventory{}
+			_, err := (&checkout{inventory: goods, payments: answering(t, c.answer)}).PlaceOrder(t.Context(), order)
+			if status.Code(err) != c.code || retryDelay(err) != c.retry {
+				t.Errorf("error %v with the delay %v, want %v and %v", err, retryDelay(err), c.code, c.retry)
+			}
+			if !goods.released {
+				t.Error("the goods stay reserved")
+			}
+		})
+	}
+}
+
+func TestWhatIsShortIsNotChargedFor(t *testing.T) {
+	c := &checkout{
+		inventory: &inventory{err: status.Error(codes.FailedPrecondition, "there are only 1")},
+		payments:  answering(t, func(http.ResponseWriter, *http.Request) { t.Error("it was charged for") }),
+	}
+	if _, err := c.PlaceOrder(t.Context(), order); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("error %v, want %v", err, codes.FailedPrecondition)
+	}
+}
+
+func TestAnEmptyOrderIsRefused(t *testing.T) {
+	if _, err := new(checkout).PlaceOrder(t.Context(), &shoppb.PlaceOrderRequest{Cart: "a"}); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("error %v, want %v", err, codes.InvalidArgument)
+	}
+}
+
+func retryDelay(err error) time.Duration {
+	for _, detail := range status.Convert(err).Details() {
+		if retry, ok := detail.(*errdetails.RetryInfo); ok {
+			return retry.GetRetryDelay().AsDuration()
+		}
+	}
+	return 0
+}
+
+// answering is payments that answer so, over HTTP/2.
+func answering(t *testing.T, answer http.HandlerFunc) payments {
+	t.Helper()
+	server := httptest.NewUnstartedServer(answer)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	t.Cleanup(server.Close)
+	p := newPayments(server.URL)
+	t.Cleanup(p.client.CloseIdleConnections) // before Close, which waits for them
+	return p
+}
+
+// inventory notes what it is asked for, and fails with err if that is set.
+type inventory struct {
+	shoppb.InventoryClient
+	err                error
+	reserved, released bool
+}
+
+func (i *inventory) Reserve(context.Context, *shoppb.ReserveRequest, ...grpc.CallOption) (grpc.ServerStreamingClient[shoppb.Stock], error) {
+	i.reserved = true
+	end := i.err
+	if end == nil {
+		end = io.EOF
+	}
+	return &stream{left: []*shoppb.Stock{{Product: "mug"}}, end: end}, nil
+}
+
+func (i *inventory) Release(context.Context, *shoppb.ReleaseRequest, ...grpc.CallOption) (*shoppb.ReleaseResponse, error) {
+	i.released = true
+	return &shoppb.ReleaseResponse{}, nil
+}
+
+// stream gives what is left, and then its end.
+type stream struct {
+	grpc.ServerStreamingClient[shoppb.Stock]
+	left []*shoppb.Stock
+	end  error
+}
+
+func (s *stream) Recv() (*shoppb.Stock, error) {
+	if len(s.left) == 0 {
+		return nil, s.end
+	}
+	first := s.left[0]
+	s.left = s.left[1:]
+	return first, nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
+)
+
+type inventory struct {
+	shoppb.UnimplementedInventoryServer
+	shelves *shelves
+	walk    time.Duration // to a shelf
+}
+
+func (i *inventory) GetStock(_ context.Context, request *shoppb.GetStockRequest) (*shoppb.Stock, error) {
+	n, ok := i.shelves.count(request.GetProduct())
+	if !ok {
+		return nil, status.Errorf(codes.NotFound, "there is no shelf for %q", request.GetProduct())
+	}
+	return &shoppb.Stock{Product: request.GetProduct(), Quantity: n}, nil
+}
+
+func (i *inventory) Reserve(request *shoppb.ReserveRequest, stream grpc.ServerStreamingServer[shoppb.Stock]) error {
+	for n, line := range request.GetLines() {
+		if err := i.reserve(line, stream); err != nil {
+			i.release(request.GetLines()[:n])
+			return err
+		}
+	}
+	return nil
+}
+
+// reserve takes one line and says what is left, or leaves all as it was.
+func (i *inventory) reserve(line *shoppb.Line, stream grpc.ServerStreamingServer[shoppb.Stock]) error {
+	if line.GetQuantity() < 1 {
+		return status.Errorf(codes.InvalidArgument, "%d of %q cannot be reserved", line.GetQuantity(), line.GetProduct())
+	}
+	time.Sleep(i.walk)
+	left, ok := i.shelves.take(line.GetProduct(), line.GetQuantity())
+	if !ok {
+		return status.Errorf(codes.FailedPrecondition, "there are only %d of %q", left, line.GetProduct())
+	}
+	err := stream.Send(&shoppb.Stock{Product: line.GetProduct(), Quantity: left})
+	if err != nil {
+		i.shelves.put(line.GetProduct(), line.GetQuantity())
+	}
+	return err
+}
+
+func (i *inventory) Release(_ context.Context, request *shoppb.ReleaseRequest) (*shoppb.ReleaseResponse, error) {
+	for _, line := range request.GetLines() {
+		if line.GetQuantity() < 1 {
+			return nil, status.Errorf(codes.InvalidArgument, "%d of %q cannot be put back", line.GetQuantity(), line.GetProduct())
+		}
+	}
+	i.release(request.GetLines())
+	return &shoppb.ReleaseResponse{}, nil
+}
+
+func (i *inventory) release(lines []*shoppb.Line) {
+	for _, line := range lines {
+		i.shelves.put(line.GetProduct(), line.GetQuantity())
+	}
+}

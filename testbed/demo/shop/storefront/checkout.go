@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log"
+	"net/http"
+	"strconv"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
+)
+
+func (s *storefront) checkout(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("cart")
+	cart, ok := s.carts.get(id)
+	if !ok {
+		serve.Refuse(w, http.StatusNotFound, "no such cart")
+		return
+	}
+	order := &shoppb.PlaceOrderRequest{Cart: id, Lines: cart.lines()}
+	total, err := s.price(r.Context(), order.GetLines())
+	switch {
+	case errors.Is(err, errNoProduct):
+		serve.Refuse(w, http.StatusConflict, "the cart holds a product that is not sold any more")
+		return
+	case err != nil:
+		refuseWithoutCatalogue(w, err)
+		return
+	}
+	order.TotalCents = total
+	receipt, err := s.checkouts.PlaceOrder(r.Context(), order)
+	if err != nil {
+		refuseOrder(w, id, err)
+		return
+	}
+	serve.Answer(w, http.StatusOK, struct {
+		Cart       string `json:"cart"`
+		TotalCents int64  `json:"total_cents"`
+	}{receipt.GetCart(), receipt.GetTotalCents()})
+}
+
+// price is what lines cost today, which may differ from when they were put into
+// a cart.
+func (s *storefront) price(ctx context.Context, lines []*shoppb.Line) (cents int64, err error) {
+	for _, line := range lines {
+		product, err := s.catalogue.product(ctx, line.GetProduct())
+		if err != nil {
+			return 0, err
+		}
+		cents += line.GetQuantity() * product.PriceCents
+	}
+	return cents, nil
+}
+
+// refuseOrder says in HTTP's words why the checkout refused.
+func refuseOrder(w http.ResponseWriter, cart string, err error) {
+	refused := status.Convert(err)
+	switch refused.Code() {
+	case codes.FailedPrecondition:
+		serve.Refuse(w, http.StatusConflict, refused.Message())
+	case codes.Unavailable:
+		if delay, ok := retryDelay(refused); ok {
+			w.Header().Set("Retry-After", strconv.Itoa(int(delay.Seconds())))
+			serve.Refuse(w, http.StatusServiceUnavailable, refused.Message())
+			return
+		}
+		log.Printf("checkout of cart %q: %v", cart, err)
+		serve.Refuse(w, http.StatusServiceUnavailable, "the checkout does not answer")
+	default:
+		log.Printf("checkout of cart %q: %v", cart, err)
+		serve.Refuse(w, http.StatusInternalServerError, "the order failed")
+	}
+}
+
+// retryDelay is when the checkout says to come back, if it does.
+func retryDelay(refused *status.Status) (time.Duration, bool) {
+	for _, detail := range refused.Details() {
+		if retry, ok := detail.(*errdetails.RetryInfo); ok {
+			return retry.GetRetryDelay().AsDuration(), true
+		}
+	}
+	return 0, false
+}

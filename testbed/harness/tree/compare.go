@@ -1,0 +1,180 @@
+package tree
+
+import (
+	"fmt"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
+)
+
+// outcome is what became of a span that is wanted, or what one is that came.
+type outcome int
+
+const (
+	right  outcome = iota
+	spared         // it has no parent, and need not have one
+	orphaned
+	misled // it has a wrong parent, or one that it should not have
+	strayed
+	absent
+	repeated
+	unknown
+	outcomes
+)
+
+var outcomeNames = [outcomes]string{
+	right: "right", spared: "right without a parent", orphaned: "WITHOUT THE PARENT",
+	misled: "WITH A WRONG PARENT", strayed: "IN A WRONG TRACE", absent: "MISSING", repeated: "MORE THAN ONCE", unknown: "UNEXPECTED",
+}
+
+// difference is one span that is not as wanted.
+type difference struct {
+	outcome outcome
+	name    string
+	want    *Want
+	got     *tracing.Span
+}
+
+// Report is what a comparison found.
+type Report struct {
+	counts      [outcomes]int
+	differences []difference
+	forest      *Forest
+}
+
+// OK tells whether all is as wanted.
+func (r *Report) OK() bool { return len(r.differences) == 0 }
+
+// Wrong is how many spans have a parent that is not theirs, or are in a trace that is not.
+func (r *Report) Wrong() int { return r.counts[misled] + r.counts[strayed] }
+
+// Absent is how many spans are missing.
+func (r *Report) Absent() int { return r.counts[absent] }
+
+// WithoutParent is how many spans have no parent although what caused them is known:
+// those that must have one, and those of which it is left open.
+func (r *Report) WithoutParent() (wrongly, rightly int) {
+	return r.counts[orphaned], r.counts[spared]
+}
+
+// Compare compares the spans of paths and methods that begin with a text with what
+// is wanted of these.
+func (f *Forest) Compare(under string, wants []Want) *Report {
+	r := &Report{forest: f}
+	wanted := map[string]bool{}
+	for i := range wants {
+		want := &wants[i]
+		wanted[want.Name] = true
+		found := f.named[want.Name]
+		switch {
+		case len(found) == 0 && want.Optional:
+		case len(found) == 0:
+			r.add(absent, want, want.Name, nil)
+		default:
+			r.add(r.judge(want, found[0]), want, want.Name, found[0])
+			for _, again := range found[1:] {
+				r.add(repeated, want, want.Name, again)
+			}
+		}
+	}
+	for i := range f.all {
+		name := f.names[f.all[i].SpanID()]
+		if _, target, ok := strings.Cut(name, " "); ok && strings.HasPrefix(target, under) && !wanted[name] {
+			r.add(unknown, nil, name, &f.all[i])
+		}
+	}
+	return r
+}
+
+func (r *Report) add(o outcome, want *Want, name string, got *tracing.Span) {
+	r.counts[o]++
+	if o != right && o != spared {
+		r.differences = append(r.differences, difference{o, name, want, got})
+	}
+}
+
+// judge compares the parent and the trace of a span.
+func (r *Report) judge(want *Want, got *tracing.Span) outcome {
+	if want.Remote != (Remote{}) {
+		switch {
+		case got.ParentSpanID().IsEmpty():
+			return orphaned
+		case got.ParentSpanID().String() != want.Remote.Span:
+			return misled
+		case got.TraceID().String() != want.Remote.Trace:
+			return strayed
+		}
+		return right
+	}
+	if got.ParentSpanID().IsEmpty() {
+		switch {
+		case r.forest.roots[got.TraceID()] > 1:
+			return strayed
+		case want.Parent == "":
+			return right
+		case want.OrNone:
+			return spared
+		}
+		return orphaned
+	}
+	parent := r.forest.spans[got.ParentSpanID()]
+	switch {
+	case parent == nil || r.forest.names[parent.SpanID()] != want.Parent || want.Parent == "":
+		return misled
+	case want.While && parent.EndTimestamp() < got.StartTimestamp():
+		return misled
+	case parent.TraceID() != got.TraceID():
+		return strayed
+	}
+	return right
+}
+
+// Forest is the traces of a test.
+type Forest struct {
+	all      []tracing.Span
+	spans    map[pcommon.SpanID]*tracing.Span
+	names    map[pcommon.SpanID]string
+	named    map[string][]*tracing.Span
+	children map[pcommon.SpanID][]*tracing.Span
+	traces   map[pcommon.TraceID][]*tracing.Span
+	roots    map[pcommon.TraceID]int
+}
+
+// New puts all spans of a test together.
+func New(spans []tracing.Span, name Namer) *Forest {
+	f := &Forest{
+		all:      spans,
+		spans:    map[pcommon.SpanID]*tracing.Span{},
+		names:    map[pcommon.SpanID]string{},
+		named:    map[string][]*tracing.Span{},
+		children: map[pcommon.SpanID][]*tracing.Span{},
+		traces:   map[pcommon.TraceID][]*tracing.Span{},
+		roots:    map[pcommon.TraceID]int{},
+	}
+	for i := range spans {
+		s := &spans[i]
+		f.spans[s.SpanID()] = s
+		if called := name(*s); called != "" {
+			f.names[s.SpanID()] = called
+			f.named[called] = append(f.named[called], s)
+		}
+		f.traces[s.TraceID()] = append(f.traces[s.TraceID()], s)
+		if parent := s.ParentSpanID(); parent.IsEmpty() {
+			f.roots[s.TraceID()]++
+		} else {
+			f.children[parent] = append(f.children[parent], s)
+		}
+	}
+	return f
+}
+
+// title is what a span is called in what is told of it.
+func (f *Forest) title(s *tracing.Span) string {
+	name := f.names[s.SpanID()]
+	if name == "" {
+		name = s.Kind().String() + " " + s.Name()
+	}
+	return fmt.Sprintf("%s (span %s of trace %s)", name, s.SpanID(), s.TraceID())
+}

@@ -1,0 +1,162 @@
+// Package chain tests that a request is one trace, whatever it passes: six services, with many
+// requests at a time, each with an id of its own that all of its spans must agree on. It needs
+// root.
+package chain
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/netns"
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
+	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
+)
+
+var requests = flag.Int("requests", 3000, "how many requests pass the chain; the whole test is of 100000")
+
+const (
+	services = 6
+	clients  = 200
+)
+
+// builds are what the services are built with: the requests pass old and new.
+var builds = [services]target.Build{
+	build("1.27.4", "1.85.0"),
+	build("1.22.12", "1.69.4"),
+	build("1.27.4", "1.85.0"),
+	build("1.24.13", "1.75.0"),
+	build("1.22.12", "1.69.4"),
+	build("1.27.4", "1.85.0"),
+}
+
+func build(goVersion, grpc string) target.Build {
+	return target.GRPC("testbed/targets/chain", goVersion, grpc, target.Stripped)
+}
+
+// chain is the services at work.
+type chain struct {
+	*tracing.Tracer
+	spans *spans
+
+	executables [services]string
+	arguments   [services][]string
+	running     [services]*target.Server
+	form        form
+
+	places []netns.Namespace // where they are, in turn; none: where the test is
+	hosts  []string
+}
+
+// form is how requests pass the chain.
+type form struct {
+	close bool // a connection for each
+	own   bool // the third service says itself whose child its call is
+}
+
+// where says in which namespaces the services are, and their addresses there.
+type where struct {
+	places []netns.Namespace
+	hosts  []string
+}
+
+// start starts all services and traces them, each as a service of its own.
+func start(t *testing.T, w where, f form) *chain {
+	t.Helper()
+	c := &chain{spans: newSpans(), form: f, places: w.places, hosts: w.hosts}
+	certificate, key := target.Certificate(t)
+	folder := t.TempDir()
+	config := engine.Config{RingBufferSize: 64 << 20, Inject: true} // where the kernel allows it
+	for i := range services {
+		c.executables[i] = filepath.Join(folder, serviceName(i+1))
+		place(t, target.MustCompile(t, builds[i]), c.executables[i])
+		config.Targets = append(config.Targets, engine.Target{Exe: c.executables[i], ServiceName: serviceName(i + 1)})
+	}
+	for i := services - 1; i >= 0; i-- {
+		c.arguments[i] = []string{
+			"-hop", fmt.Sprint(i + 1), "-cert", certificate, "-key", key, fmt.Sprintf("-close=%t", f.close), fmt.Sprintf("-own=%t", f.own && i == 2),
+			"-listen", net.JoinHostPort(c.host(i), "0"),
+		}
+		if i+1 < services {
+			c.arguments[i] = append(c.arguments[i], "-next", c.running[i+1].Address)
+		}
+		c.run(t, i)
+		c.arguments[i] = append(c.arguments[i], "-listen", c.running[i].Address) // when it is started again
+	}
+	t.Cleanup(func() {
+		for _, s := range c.running {
+			if err := s.Stop(); err != nil {
+				t.Errorf("a service does not end well: %v", err)
+			}
+		}
+	})
+	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(os.Stderr), zap.WarnLevel))
+	c.Tracer = tracing.StartWith(t, config, logger, c.spans.consume)
+	c.AwaitTracing(t, services)
+	return c
+}
+
+func serviceName(hop int) string { return fmt.Sprintf("hop%d", hop) }
+
+// place copies a program to where it runs.
+func place(t *testing.T, executable, path string) {
+	t.Helper()
+	from, err := os.Open(executable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// host is the address of a service's host.
+func (c *chain) host(service int) string {
+	if len(c.hosts) == 0 {
+		return "127.0.0.1"
+	}
+	return c.hosts[service%len(c.hosts)]
+}
+
+// in does something where a service is.
+func (c *chain) in(service int, do func() error) error {
+	if len(c.places) == 0 {
+		return do()
+	}
+	return c.places[service%len(c.places)].Do(do)
+}
+
+func (c *chain) run(t *testing.T, service int) {
+	t.Helper()
+	if err := c.in(service, func() (err error) {
+		c.running[service], err = target.Run(c.executables[service], c.arguments[service]...)
+		return err
+	}); err != nil {
+		t.Fatalf("start %s: %v", serviceName(service+1), err)
+	}
+}
+
+// restart kills a service, and starts it again where it was.
+func (c *chain) restart(t *testing.T, service int) {
+	t.Helper()
+	if err := c.running[service].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	c.run(t, service)
+}

@@ -1,0 +1,197 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/sink"
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
+)
+
+var build = target.Build{Source: "testbed/targets/nethttp", Go: "1.26.8", Flags: []string{target.Stripped}}
+
+func startSink(t *testing.T) *sink.Sink {
+	t.Helper()
+	s, err := sink.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+func await(t *testing.T, s *sink.Sink, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := s.Await(ctx, n); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEveryRequestOfAnUnmodifiedServerArrivesAsASpan(t *testing.T) {
+	server := target.Start(t, target.MustCompile(t, build))
+	backend := startSink(t)
+	_, port, _ := strings.Cut(server.Address, ":")
+	collector := run(t, configuration("targets: [{port: "+port+", service_name: checkout}]", backend.Address()))
+	collector.tracing(t)
+	const requests = 200
+	for i := range requests {
+		if err := server.Get(fmt.Sprintf("/hello/%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := collector.stop(); err != nil {
+		t.Fatalf("the collector did not end well: %v", err)
+	}
+	spans := backend.Spans()
+	paths := map[any]bool{}
+	for _, span := range spans {
+		paths[span.Values()["url.path"]] = true
+		if span.Resource["service.name"] != "checkout" || span.Name() != "GET /hello/{name}" {
+			t.Errorf("a span %q of service %v", span.Name(), span.Resource["service.name"])
+		}
+	}
+	if len(spans) != requests || len(paths) != requests {
+		t.Errorf("%d spans with %d paths of %d requests", len(spans), len(paths), requests)
+	}
+}
+
+func TestAServerStartedAfterTheCollectorIsFoundByItsPort(t *testing.T) {
+	executable := target.MustCompile(t, build)
+	first := target.Start(t, executable) // only to find a port that is free
+	address := first.Address
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	backend := startSink(t)
+	_, port, _ := strings.Cut(address, ":")
+	collector := run(t, configuration("targets: [{port: "+port+"}]", backend.Address()))
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(collector.log.String(), "Everything is ready"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the collector does not get ready")
+		}
+	}
+	server := target.Start(t, executable, "-listen", address)
+	collector.tracing(t)
+	if err := server.Get("/hello/late"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, backend, 1)
+}
+
+func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
+	executable := target.MustCompile(t, build)
+	server := target.Start(t, executable)
+	backend := startSink(t)
+	text := configuration("targets: [{exe: "+executable+"}]", backend.Address())
+	collector := run(t, text)
+	collector.tracing(t)
+	stop, answered := make(chan struct{}), make(chan int)
+	go func() { answered <- server.Load(8, "/hello/load", stop) }()
+	await(t, backend, 1000)
+	if err := collector.kill(); err != nil {
+		t.Fatal(err)
+	}
+	before := server.Served(t)
+	for server.Served(t) < before+1000 { // it serves on
+		time.Sleep(10 * time.Millisecond)
+	}
+	backend.Reset()
+	successor := run(t, text)
+	successor.tracing(t)
+	await(t, backend, 1000)
+	close(stop)
+	if n, served := <-answered, server.Served(t); n != served {
+		t.Errorf("%d requests were answered, %d were served", n, served)
+	}
+	if err := successor.stop(); err != nil {
+		t.Errorf("the second collector did not end well: %v", err)
+	}
+	if err := server.Stop(); err != nil {
+		t.Errorf("the target did not end well: %v", err)
+	}
+}
+
+func TestAWrongConfigurationFailsAtStartWithWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct{ receiver, want string }{
+		"no target":     {"targets: []", "exe: /usr/local/bin/*"},
+		"a wrong key":   {"targets: [{exec: /bin/a}]", "exec"},
+		"a broken glob": {"targets: [{exe: '/bin/[a'}]", "targets[0].exe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			collector := run(t, configuration(c.receiver, "127.0.0.1:1"))
+			if err := collector.wait(); err == nil {
+				t.Error("it started")
+			}
+			if text := collector.log.String(); !strings.Contains(text, c.want) {
+				t.Errorf("the error does not say %q:\n%s", c.want, text)
+			}
+		})
+	}
+}
+
+func TestTheDemoDrawsATraceThatItReadBackFromJaeger(t *testing.T) {
+	root, err := target.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo := exec.Command("go", "run", "./demo", "-once", "-jaeger", "module")
+	demo.Dir = filepath.Join(root, "testbed")
+	var output bytes.Buffer
+	demo.Stdout, demo.Stderr = &output, os.Stderr
+	if err := demo.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, output.String())
+	}
+	if diff := cmp.Diff(checkoutTree, drawnTree(output.String())); diff != "" {
+		t.Errorf("the tree that is drawn (-want +got):\n%s\nof\n%s", diff, output.String())
+	}
+	for _, want := range []string{"checkout   Server", "catalogue  Server", "payments   Server", "inventory  Server", "holds all 15 spans"} {
+		if !strings.Contains(output.String(), want) {
+			t.Errorf("the demo does not show %q:\n%s", want, output.String())
+		}
+	}
+}
+
+// checkoutTree is what a cart of two products leads to when it is checked out.
+const checkoutTree = `storefront  GET /checkout
+storefront  └ GET
+catalogue     └ GET /products/{id}
+catalogue       └ shop.v1.Inventory/GetStock
+inventory         └ shop.v1.Inventory/GetStock
+storefront  └ GET
+catalogue     └ GET /products/{id}
+catalogue       └ shop.v1.Inventory/GetStock
+inventory         └ shop.v1.Inventory/GetStock
+storefront  └ shop.v1.Checkout/PlaceOrder
+checkout      └ shop.v1.Checkout/PlaceOrder
+checkout        └ shop.v1.Inventory/Reserve
+inventory         └ shop.v1.Inventory/Reserve
+checkout        └ POST
+payments          └ POST /charges
+`
+
+// drawnTree is the column of spans in the demo's drawing, without their attributes, which are
+// further in.
+func drawnTree(output string) string {
+	_, drawing, _ := strings.Cut(output, "\nservice     span ")
+	header, rows, _ := strings.Cut(drawing, "\n")
+	before, _, _ := strings.Cut(header, "0") // where the bars begin
+	width := len("service     span ") + len(before)
+	var b strings.Builder
+	for line := range strings.Lines(rows) {
+		if runes := []rune(line); runes[0] != ' ' && len(runes) > width {
+			b.WriteString(strings.TrimRight(string(runes[:width]), " ") + "\n")
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,172 @@
+package vm
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
+	"github.com/spanprobe/spanprobe/testbed/suites/vm/job"
+)
+
+// Paths in a machine.
+const (
+	checkoutPath = "/spanprobe" // the part of this repository that tests look for
+	cachePath    = "/cache"     // XDG_CACHE_HOME, where target.Compile finds its programs
+	programsPath = "/programs"
+)
+
+// Suite is a package of tests to run in a machine.
+type Suite struct {
+	Package string   // folder, from testbed/
+	Tests   []string // names, with those of subtests where only they are to run
+	Matrix  bool     // builds are among those of `make test-matrix`; else they are in its sample
+}
+
+// Image is what a machine is given.
+type Image struct {
+	Kernel  KernelFiles
+	Arch    string
+	Suites  []Suite
+	Targets []target.Build // the programs that the tests trace, for this machine's architecture
+	Timeout time.Duration  // of each suite
+}
+
+// Write builds the programs and writes the initramfs to a file in a work folder.
+func (i Image) Write(work string) (file string, err error) {
+	root, err := target.Root()
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(work, "initramfs-"+i.Kernel.Release)
+	created, err := os.Create(file)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if closing := created.Close(); err == nil {
+			err = closing
+		}
+	}()
+	buffer := bufio.NewWriter(created)
+	a := newArchive(buffer)
+	for _, add := range []func(*archive, string, string) error{i.addGuest, i.addSuites, i.addTargets} {
+		if err := add(a, root, work); err != nil {
+			return "", err
+		}
+	}
+	if err := a.close(); err != nil {
+		return "", err
+	}
+	return file, buffer.Flush()
+}
+
+// addGuest adds the first program, the modules and the job.
+func (i Image) addGuest(a *archive, root, work string) error {
+	guest := filepath.Join(work, "guest-"+i.Arch)
+	if err := i.build(root, guest, "build", "./suites/vm/guest"); err != nil {
+		return err
+	}
+	if err := a.addFile("guest", guest, 0o755); err != nil {
+		return err
+	}
+	overlay := "/modules/" + filepath.Base(i.Kernel.Overlay)
+	if err := a.addFile(overlay, i.Kernel.Overlay, 0o644); err != nil {
+		return err
+	}
+	// Every machine has a name for itself.
+	if err := a.addText("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"); err != nil {
+		return err
+	}
+	todo := job.Job{Modules: []string{overlay}}
+	for _, s := range i.Suites {
+		todo.Runs = append(todo.Runs, job.Run{
+			Name: s.Package, Folder: path.Join(checkoutPath, "testbed", "suites", s.Package), Program: path.Join(programsPath, s.Package),
+			Args:        []string{"-test.v=test2json", "-test.timeout=" + i.Timeout.String(), "-test.run=" + s.pattern()},
+			Environment: []string{"XDG_CACHE_HOME=" + cachePath, "HOME=/tmp", "TMPDIR=/tmp", "PATH="},
+		})
+	}
+	text, err := json.Marshal(todo)
+	if err != nil {
+		return err
+	}
+	return a.addText(job.File, string(text))
+}
+
+// addSuites adds the test binaries, and a folder to run each in.
+func (i Image) addSuites(a *archive, root, work string) error {
+	for _, s := range i.Suites {
+		binary := filepath.Join(work, strings.ReplaceAll(s.Package, "/", "-")+"-"+i.Arch)
+		tags := "-tags=vm"
+		if s.Matrix {
+			tags += ",matrix"
+		}
+		if err := i.build(root, binary, "test", "-c", tags, "./suites/"+s.Package); err != nil {
+			return err
+		}
+		if err := a.addFile(path.Join(programsPath, s.Package), binary, 0o755); err != nil {
+			return err
+		}
+		a.addFolder(strings.TrimPrefix(path.Join(checkoutPath, "testbed", "suites", s.Package), "/"))
+	}
+	return a.addFile(path.Join(checkoutPath, "builder-config.yaml"), filepath.Join(root, "builder-config.yaml"), 0o644)
+}
+
+// addTargets adds the programs that tests trace, with their sources, by which
+// target.Compile finds them.
+func (i Image) addTargets(a *archive, root, _ string) error {
+	added := map[string]bool{}
+	for _, build := range i.Targets {
+		native, err := target.Compile(build)
+		if err != nil {
+			return err
+		}
+		executable := native
+		if i.Arch != runtime.GOARCH {
+			foreign := build
+			foreign.Arch = i.Arch
+			if executable, err = target.Compile(foreign); err != nil {
+				return err
+			}
+		}
+		// In the machine, its own architecture is the one that needs no name.
+		hash := filepath.Base(filepath.Dir(native))
+		if err := a.addFile(path.Join(cachePath, "spanprobe-targets", hash, "target"), executable, 0o755); err != nil {
+			return err
+		}
+		if added[build.Source] {
+			continue
+		}
+		added[build.Source] = true
+		files, err := filepath.Glob(filepath.Join(root, build.Source, "*.go"))
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			if err := a.addFile(path.Join(checkoutPath, build.Source, filepath.Base(file)), file, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// build runs the go command for the machine's architecture.
+func (i Image) build(root, binary string, args ...string) error {
+	last := len(args) - 1
+	args = append(args[:last:last], "-ldflags=-s -w", "-o", binary, args[last])
+	command := exec.Command("go", args...)
+	command.Dir = filepath.Join(root, "testbed")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+i.Arch)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, output)
+	}
+	return nil
+}
