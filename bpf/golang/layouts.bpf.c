@@ -1,20 +1,21 @@
 //go:build ignore
 
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
-/* No program: the structs of offsets that the headers of bpf/include read by, for
- * the Go side, and the kinds of peers. */
+/* No program. This object tells the Go side the structs of offsets that the headers of bpf/include
+ * read by, and the kinds of peers and maps. */
 #include "context.h"
-#include "gomap.h"
+#include "maplayout.h"
 #include "gotype.h"
 #include "netconn.h"
 #include "parent.h"
 
-const struct conn_offsets *conn_offsets_layout __attribute__((unused));
-const struct context_offsets *context_offsets_layout __attribute__((unused));
-const struct map_offsets *map_offsets_layout __attribute__((unused));
-const struct parent_offsets *parent_offsets_layout __attribute__((unused));
-const struct type_offsets *type_offsets_layout __attribute__((unused));
-const struct peer *peer_layout __attribute__((unused));
-const enum peer_kind *peer_kind_layout __attribute__((unused));
+EXPORT_TYPE(struct, conn_offsets);
+EXPORT_TYPE(struct, context_offsets);
+EXPORT_TYPE(enum, map_layout);
+EXPORT_TYPE(struct, map_offsets);
+EXPORT_TYPE(struct, parent_offsets);
+EXPORT_TYPE(struct, type_offsets);
+EXPORT_TYPE(struct, peer);
+EXPORT_TYPE(enum, peer_kind);
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

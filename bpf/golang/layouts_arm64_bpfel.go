@@ -139,10 +139,10 @@ const (
 	layoutsVarConnOffsetsLayout    = "conn_offsets_layout"
 	layoutsVarContextOffsetsLayout = "context_offsets_layout"
 	layoutsVarHashSeed             = "hash_seed"
-	layoutsVarInjects              = "injects"
 	layoutsVarIsolated             = "isolated"
 	layoutsVarLastSet              = "last_set"
 	layoutsVarLibrary              = "library"
+	layoutsVarMapLayoutLayout      = "map_layout_layout"
 	layoutsVarMapOffsetsLayout     = "map_offsets_layout"
 	layoutsVarNever                = "never"
 	layoutsVarParentBased          = "parent_based"
@@ -216,10 +216,10 @@ type layoutsVariableSpecs struct {
 	ConnOffsetsLayout    *ebpf.VariableSpec `ebpf:"conn_offsets_layout"`
 	ContextOffsetsLayout *ebpf.VariableSpec `ebpf:"context_offsets_layout"`
 	HashSeed             *ebpf.VariableSpec `ebpf:"hash_seed"`
-	Injects              *ebpf.VariableSpec `ebpf:"injects"`
 	Isolated             *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
 	Library              *ebpf.VariableSpec `ebpf:"library"`
+	MapLayoutLayout      *ebpf.VariableSpec `ebpf:"map_layout_layout"`
 	MapOffsetsLayout     *ebpf.VariableSpec `ebpf:"map_offsets_layout"`
 	Never                *ebpf.VariableSpec `ebpf:"never"`
 	ParentBased          *ebpf.VariableSpec `ebpf:"parent_based"`
@@ -275,10 +275,10 @@ type layoutsVariables struct {
 	ConnOffsetsLayout    *ebpf.Variable `ebpf:"conn_offsets_layout"`
 	ContextOffsetsLayout *ebpf.Variable `ebpf:"context_offsets_layout"`
 	HashSeed             *ebpf.Variable `ebpf:"hash_seed"`
-	Injects              *ebpf.Variable `ebpf:"injects"`
 	Isolated             *ebpf.Variable `ebpf:"isolated"`
 	LastSet              *ebpf.Variable `ebpf:"last_set"`
 	Library              *ebpf.Variable `ebpf:"library"`
+	MapLayoutLayout      *ebpf.Variable `ebpf:"map_layout_layout"`
 	MapOffsetsLayout     *ebpf.Variable `ebpf:"map_offsets_layout"`
 	Never                *ebpf.Variable `ebpf:"never"`
 	ParentBased          *ebpf.Variable `ebpf:"parent_based"`

@@ -1,8 +1,8 @@
 //go:build ignore
 
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
-/* Notes for which request a goroutine is started, however deep below the one that serves
- * it: a goroutine knows who has started it, but not for whom that one was started. */
+/* Stores for which request a goroutine is started, however deep below the goroutine that serves the
+ * request. A goroutine knows its starter, but not the request that the starter worked for. */
 #include "arch.h"
 #include "go.h"
 #include "spancontext.h"
@@ -35,7 +35,7 @@ int note_goroutine(struct pt_regs *ctx)
 	if ((state != WAY_ACTIVE && state != WAY_INHERITED) || go_read(&goid, g, o->g_goid))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_GOROUTINE, goid, 0);
-	note_ids(&wanted, found.trace_id, found.span_id, found.flags, state == WAY_ACTIVE ? starter : found.extra,
+	store_ids(&wanted, found.trace_id, found.span_id, found.flags, state == WAY_ACTIVE ? starter : found.extra,
 		 WAY_INHERITED);
 	return 0;
 }

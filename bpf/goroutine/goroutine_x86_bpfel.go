@@ -59,7 +59,6 @@ const (
 	goroutineMapSpans             = "spans"
 	goroutineProgNoteGoroutine    = "note_goroutine"
 	goroutineVarHashSeed          = "hash_seed"
-	goroutineVarInjects           = "injects"
 	goroutineVarIsolated          = "isolated"
 	goroutineVarLastSet           = "last_set"
 	goroutineVarLibrary           = "library"
@@ -131,7 +130,6 @@ type goroutineMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type goroutineVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
-	Injects           *ebpf.VariableSpec `ebpf:"injects"`
 	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
@@ -185,7 +183,6 @@ func (m *goroutineMaps) Close() error {
 // It can be passed to loadGoroutineObjects or ebpf.CollectionSpec.LoadAndAssign.
 type goroutineVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
-	Injects           *ebpf.Variable `ebpf:"injects"`
 	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
 	Library           *ebpf.Variable `ebpf:"library"`

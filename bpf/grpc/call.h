@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What is kept of a call that a client makes, and how it is read. */
+/* A call that a client makes: its entry, its offsets, and the reading of its peer. */
 #pragma once
 
 #include "context.h"
@@ -11,14 +11,16 @@
 #include "span.h"
 #include "status.h"
 
-/* Bytes that are kept of each text; README's "Limits" names them. */
-#define METHOD_LIMIT 256
-#define TARGET_LIMIT 256
-#define SOCKET_LIMIT 108 /* a path of sockaddr_un */
-#define ERROR_LIMIT 128
+/* Bytes that a record keeps of each text. */
+enum text_limit {
+	METHOD_LIMIT = 256,
+	TARGET_LIMIT = 256,
+	SOCKET_LIMIT = 108, /* a path of sockaddr_un */
+	ERROR_LIMIT = 128,
+};
 
-/* What start_call and announce_call work with lies in the entry, behind the texts that they
- * copy: a program's stack is 512 bytes, those of what it calls included. */
+/* The working memory of start_call and announce_call. It lies in the entry, behind the texts that
+ * they copy. A program's stack is 512 bytes, including those of the functions that it calls. */
 struct call_work {
 	struct map_group group;
 	struct wanted_headers wanted;
@@ -29,7 +31,8 @@ struct call_work {
 #define TEXTS_SIZE (WORK_AT + sizeof(struct call_work))
 _Static_assert(SOCKET_LIMIT + ERROR_LIMIT <= sizeof(struct call_work), "no room for all texts");
 
-/* Where newClientStream's results are when the function runs that it defers: bpf/nethttp/call.h has the same. */
+/* The places of newClientStream's results in its deferred function: bpf/nethttp/call.h has the
+ * same. */
 struct deferring_offsets {
 	__u32 stream_type, stream_data, error_type, error_data, frame, above;
 };
@@ -38,7 +41,7 @@ struct call_offsets {
 	struct deferring_offsets deferring;
 	__u32 g_goid;
 	__u32 g_stack, stack_hi;
-	__u32 conn_target;   /* ClientConn.target: what the program asked for */
+	__u32 conn_target;   /* ClientConn.target: the name that the program asked for */
 	__u32 stream_attempt; /* clientStream.attempt: the last one */
 	__u32 attempt_transport;
 	__u32 remote_addr; /* http2Client.remoteAddr */
@@ -57,32 +60,36 @@ struct call_offsets {
 	struct parent_offsets parent;
 	struct context_offsets context;
 	struct map_offsets map;
-	/* Which of the variables that announce_call finds captured are the transport and the stream, once that
-	 * was found out. */
+	/* The captured variables that are the transport and the stream, once announce_call has
+	 * found them. */
 	__u32 captured_transport, captured_stream;
-	__u32 announce_site; /* where announce_call is, as the next */
-	__u32 site; /* where start_call is, as a distance from the start of the binary's code */
+	__u32 announce_site; /* the site of announce_call, a distance like the next */
+	__u32 site; /* the site of start_call, a distance from the start of the code */
 };
 
 struct call_span {
 	struct span_head head;
 	__u64 depth; /* of the frame of newClientStream */
 	__u64 text;  /* address of the binary's code; 0: not known */
-	__u64 context; /* address of the context that the call was given */
+	__u64 context; /* address of the call's context */
 	struct peer peer;
-	__u64 claim;  /* claim_of its key, until somebody ends it */
+	__u64 claim;  /* claim_of its key, until a program ends it */
 	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
-	__u8 failed;  /* it ended with an error whose code is not known */
-	__u8 partial; /* something that is there could not be read */
+	__u8 failed;  /* the call ended with an error whose code is not known */
+	__u8 partial; /* a part that is there could not be read */
 	struct text method, target, socket, error;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
-	/* What is no part of the record. */
-	struct span_key announced; /* what it is announced under at the other end; 0: nothing */
+	/* The rest is no part of the record. */
+	struct span_key announced; /* the key of its announcement; 0: none */
 };
 
-/* The address of the clientStream in what newClientStream returns; 0: it is
- * somebody else's. */
+#define OPERATION struct call_span
+#define OFFSETS struct call_offsets
+#include "operation.h"
+
+/* The address of the clientStream in the result of newClientStream. 0: the stream is of another
+ * type. */
 static __always_inline __u64 stream_of(const struct call_offsets *o, __u64 text, const struct go_interface *stream)
 {
 	struct go_interface inside;
@@ -97,9 +104,9 @@ static __always_inline __u64 stream_of(const struct call_offsets *o, __u64 text,
 	return holds(o->conn.itab_fun, text, &inside, o->stream_close_send) ? inside.data : 0;
 }
 
-/* Reads who is at the other end of the connection that the last attempt used, if it
- * got that far. False: it is there and could not be read. */
-static __always_inline bool note_peer(struct call_span *span, const struct call_offsets *o, __u64 stream)
+/* Reads the peer of the connection that the last attempt used, if there is one. False: the peer
+ * could not be read. */
+static __always_inline bool read_call_peer(struct call_span *span, const struct call_offsets *o, __u64 stream)
 {
 	struct go_interface transport, addr;
 	struct go_string name = {};

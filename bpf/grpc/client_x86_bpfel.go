@@ -192,7 +192,7 @@ type clientCounts struct {
 	N [20]uint64
 }
 
-type clientKeptState struct {
+type clientKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
@@ -228,7 +228,7 @@ type clientSpanSet struct {
 	}
 }
 
-type clientStateKey struct {
+type clientTracestateKey struct {
 	_       structs.HostLayout
 	TraceId [16]uint8
 	SpanId  [8]uint8
@@ -260,6 +260,8 @@ const (
 	clientVarOwnState           = "own_state"
 	clientVarParentBased        = "parent_based"
 	clientVarSamplingThreshold  = "sampling_threshold"
+	clientVarStatusCodeLayout   = "status_code_layout"
+	clientVarTextLimitLayout    = "text_limit_layout"
 	clientVarWakeupBytes        = "wakeup_bytes"
 )
 
@@ -339,6 +341,8 @@ type clientVariableSpecs struct {
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	StatusCodeLayout  *ebpf.VariableSpec `ebpf:"status_code_layout"`
+	TextLimitLayout   *ebpf.VariableSpec `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -398,6 +402,8 @@ type clientVariables struct {
 	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	StatusCodeLayout  *ebpf.Variable `ebpf:"status_code_layout"`
+	TextLimitLayout   *ebpf.Variable `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Whether the program itself says whose child a call is, in the metadata that it sends with
- * it: then it has a span of its own for it. */
+/* The parent that the program itself names in the metadata that it sends with a call. Such a
+ * program has a span of its own for the call. */
 #pragma once
 
 #include "call.h"
 
-/* Finds the metadata that a context has for a call, a metadata.rawMD; 0: none. The contexts from
- * the one at `until` on are known already. A context that is of none of the known types may well begin
- * with another one, as all of the standard library do, and those that embed it. */
-called __u64 find_outgoing(const struct call_offsets *o, __u64 text, const struct go_interface *innermost, __u64 until)
+/* Finds the metadata of a context for a call, a metadata.rawMD. 0: there is none. The contexts from
+ * `until` on are known already. A context of an unknown type may well begin with its parent, as do
+ * all of the standard library, and types that embed a context. */
+BPF_SUBPROGRAM __u64 find_outgoing(const struct call_offsets *o, __u64 text, const struct go_interface *innermost, __u64 until)
 {
 	struct go_interface context, word;
 	__u64 at;
@@ -36,12 +36,12 @@ called __u64 find_outgoing(const struct call_offsets *o, __u64 text, const struc
 	return 0;
 }
 
-/* Keys that are looked at of those that AppendToOutgoingContext has added. */
+/* Keys from AppendToOutgoingContext that a search looks at. */
 #define MAX_ADDED 64
 
-/* Looks for the header among what was added: rawMD.added, of which each has keys and values in
- * turn (google.golang.org/grpc/metadata/metadata.go). */
-called bool added_parent(const struct go_slice *added)
+/* Looks for the header among the added pairs: rawMD.added is a list of lists, each with keys and
+ * values in turn (google.golang.org/grpc/metadata/metadata.go). */
+BPF_SUBPROGRAM bool added_parent(const struct go_slice *added)
 {
 	struct go_slice pairs = {};
 	__u64 list = 0, at = 0;
@@ -76,7 +76,7 @@ called bool added_parent(const struct go_slice *added)
 	return false;
 }
 
-/* Whether what a context has for a call says whose child that is. */
+/* Whether the metadata of a context names the parent of a call. */
 static __always_inline bool says_parent(struct call_span *span, const struct call_offsets *o, const struct go_interface *context,
 					__u64 until)
 {
@@ -92,8 +92,8 @@ static __always_inline bool says_parent(struct call_span *span, const struct cal
 	return !go_read(&work->added, metadata, o->raw_added) && added_parent(&work->added);
 }
 
-/* Whether a word is the address of a stream that a transport makes, whose context it takes: that
- * is one of context.WithValue, as the first that the transport does is to add the peer to the one it got. */
+/* Whether a word is the address of a stream that a transport makes. Takes the stream's context,
+ * which is one of context.WithValue: the transport adds the peer to the call's context first. */
 static __always_inline bool is_stream(const struct call_offsets *o, __u64 text, __u64 word, struct go_interface *context)
 {
 	struct go_interface parent;
@@ -102,7 +102,8 @@ static __always_inline bool is_stream(const struct call_offsets *o, __u64 text, 
 		return false;
 	if (o->stream_inside != ABSENT)
 		word += o->stream_inside;
-	/* What is beside a variable that is smaller than a stream may look like a context, but leads nowhere. */
+	/* Memory beside a variable that is smaller than a stream may look like a context, but leads
+	 * nowhere. */
 	return o->stream_context != ABSENT && o->context.value_context != ABSENT && text && !go_read(context, word, o->stream_context) &&
 	       holds(o->conn.itab_fun, text, context, o->context.value_deadline) &&
 	       !go_read(&parent, context->data, o->context.value_context) && parent.type && parent.data;

@@ -3,20 +3,22 @@
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
 /* Server spans of google.golang.org/grpc.
  *
- * A call is one stream, and known by its address. It is seen twice: when a goroutine
- * begins to handle it (start_stream), and when its status is written (end_stream), by
- * that goroutine at the end, or before by whichever could not send or receive a
- * message. The first status is the one that goes out. Streams come through gRPC's own HTTP/2
- * transport, or through the one that is an http.Handler, whose request net/http
- * has begun already: it is discarded by net/http's programs. */
+ * A call is one stream, and the address of the stream is its key. The programs see a call twice. A
+ * goroutine begins to handle the stream (start_stream). Later a goroutine writes the status
+ * (end_stream): the same one at the end, or another one that could not send or receive a message.
+ * The first status is the one that goes out.
+ *
+ * Streams come through gRPC's own HTTP/2 transport, or through its http.Handler. The request of the
+ * latter has begun in net/http, whose programs discard it. */
 #include "stream.h"
 
 #define OPERATION struct stream_span
 #define OFFSETS struct stream_offsets
 #include "operation.h"
 
-/* Makes an entry for a stream, in place of one that was at the same address and has not ended. False: there is no room. */
-called int make_entry(const struct operation_key *key)
+/* Makes an entry for a stream. An unfinished stream at the same address is lost. False: there is no
+ * room. */
+BPF_SUBPROGRAM int make_entry(const struct operation_key *key)
 {
 	struct stream_span *old;
 
@@ -27,17 +29,17 @@ called int make_entry(const struct operation_key *key)
 	old = bpf_map_lookup_elem(&operations, key);
 	if (old)
 		end_served(&old->served, &old->head);
-	remove_unfinished(key);
+	lose_unfinished(key);
 	return !bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST);
 }
 
-/* Gives up a stream that cannot be read. */
-called int refuse(const struct operation_key *key, struct stream_span *span)
+/* Loses a stream that cannot be read. */
+BPF_SUBPROGRAM int lose_new_stream(const struct operation_key *key, struct stream_span *span)
 {
 	if (!key || !span)
 		return 0;
 	end_served(&span->served, &span->head);
-	give_up(key, COUNTER_LOST_UNREADABLE);
+	lose_new_operation(key, COUNTER_LOST_UNREADABLE);
 	return 0;
 }
 
@@ -54,7 +56,7 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	key.goid = GO_ARG3(ctx);
 	if (!make_entry(&key)) {
-		lose(COUNTER_LOST_MAP_FULL);
+		lose_without_entry(COUNTER_LOST_MAP_FULL);
 		return 0;
 	}
 	span = bpf_map_lookup_elem(&operations, &key);
@@ -63,8 +65,8 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	}
 	span->text = o->site == ABSENT ? 0 : GO_PC(ctx) - o->site;
-	if (!note_stream(span, o, &key, &transport, key.goid, GO_G(ctx), GO_ARG0(ctx)))
-		return refuse(&key, span);
+	if (!copy_stream(span, o, &key, &transport, key.goid, GO_G(ctx), GO_ARG0(ctx)))
+		return lose_new_stream(&key, span);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
 	if (go_read(&span->head.goid, GO_G(ctx), o->g_goid))
@@ -88,7 +90,7 @@ int end_stream(struct pt_regs *ctx)
 	key.goid = GO_ARG1(ctx);
 	span = bpf_map_lookup_elem(&operations, &key);
 	if (!span || !claim(&span->claim, &key))
-		return 0; /* was refused, began untraced, or has ended */
+		return 0; /* was lost as it began, began untraced, or has ended */
 	if (span->head.flags & FLAG_SAMPLED) {
 		span->code = read_code(&o->status, GO_ARG2(ctx));
 		if (span->code == CODE_UNREADABLE)
@@ -98,8 +100,12 @@ int end_stream(struct pt_regs *ctx)
 	}
 	end_served(&span->served, &span->head);
 	span->head.end = now;
-	finish(&key, span, span->used);
+	finish_operation(&key, span, span->used);
 	return 0;
 }
+
+/* The types by which Go decodes records. */
+EXPORT_TYPE(enum, status_code);
+EXPORT_TYPE(enum, text_limit);
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

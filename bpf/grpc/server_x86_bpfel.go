@@ -18,7 +18,7 @@ type serverCounts struct {
 	N [20]uint64
 }
 
-type serverKeptState struct {
+type serverKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
@@ -52,12 +52,6 @@ type serverSpanSet struct {
 		Writer   uint8
 		Reserved [2]uint8
 	}
-}
-
-type serverStateKey struct {
-	_       structs.HostLayout
-	TraceId [16]uint8
-	SpanId  [8]uint8
 }
 
 type serverStreamOffsets struct {
@@ -230,6 +224,12 @@ type serverStreamSpan struct {
 	}
 }
 
+type serverTracestateKey struct {
+	_       structs.HostLayout
+	TraceId [16]uint8
+	SpanId  [8]uint8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -253,6 +253,8 @@ const (
 	serverVarOwnState          = "own_state"
 	serverVarParentBased       = "parent_based"
 	serverVarSamplingThreshold = "sampling_threshold"
+	serverVarStatusCodeLayout  = "status_code_layout"
+	serverVarTextLimitLayout   = "text_limit_layout"
 	serverVarWakeupBytes       = "wakeup_bytes"
 )
 
@@ -329,6 +331,8 @@ type serverVariableSpecs struct {
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	StatusCodeLayout  *ebpf.VariableSpec `ebpf:"status_code_layout"`
+	TextLimitLayout   *ebpf.VariableSpec `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -388,6 +392,8 @@ type serverVariables struct {
 	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	StatusCodeLayout  *ebpf.Variable `ebpf:"status_code_layout"`
+	TextLimitLayout   *ebpf.Variable `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The status of a call, and the errors that carry one. */
+/* The status of a call, and the errors that carry a status. */
 #pragma once
 
 #include "types.h"
 #include "go.h"
 #include "gotype.h"
 
-#define CODE_OK 0
-#define CODE_NONE 0xffffffff	  /* an error that is no status */
-#define CODE_UNREADABLE 0xfffffffe /* there is one, and it could not be read */
-#define CODE_UNKNOWN 0xfffffffd	  /* it is not known where it is */
+/* The code of a status, or a value in its place. */
+enum status_code {
+	CODE_OK = 0,
+	CODE_UNKNOWN = 0xfffffffd,    /* the place of the code is not known */
+	CODE_UNREADABLE = 0xfffffffe, /* the code could not be read */
+	CODE_NONE = 0xffffffff,	      /* the error has no status */
+};
 
 struct status_offsets {
 	__u32 proto; /* grpc/internal/status.Status.s */
-	/* googleapis/rpc/status.Status.Code: in the module that it has of its own since
-	 * 2023, or in the one before. */
+	/* googleapis/rpc/status.Status.Code: since 2023 in a module of its own, earlier in the
+	 * module of all APIs. */
 	__u32 code;
-	/* grpc/internal/status.Error.s; up to grpc 1.39 it has the message instead, as .e. */
+	/* grpc/internal/status.Error.s; up to grpc 1.39 the message instead, as .e. */
 	__u32 error_status, error_message;
 	__u32 status_error; /* function: (*Error).Error, the first method */
 	__u32 error_string; /* function: errors.(*errorString).Error */
-	/* What fmt.Errorf makes of "%w": function (*wrapError).Error, and the error in it. */
+	/* The error of fmt.Errorf with "%w": function (*wrapError).Error, and the error inside. */
 	__u32 wrap_error, wrapped;
 };
 
-/* Reads the code of the message that a pointer at some place in a struct leads to. None
- * is OK: (*Status).Code. */
+/* Reads the code of a message, whose address is in the struct `holder`. No message means OK:
+ * (*Status).Code. */
 static __always_inline __u32 read_message(const struct status_offsets *o, __u64 holder, __u32 at)
 {
 	__u64 message;
@@ -56,8 +59,7 @@ static __always_inline __u32 read_code_of_error(const struct status_offsets *o, 
 	return go_read(&status, error, o->error_status) ? CODE_UNREADABLE : read_code(o, status);
 }
 
-/* Whether an error is io.EOF, by its text: in a stripped binary no variable has a
- * name. */
+/* Whether an error is io.EOF, by its text: a stripped binary has no names of variables. */
 static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fun, __u64 text,
 				   const struct go_interface *error)
 {
@@ -69,11 +71,11 @@ static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fu
 	       found[1] == 'O' && found[2] == 'F';
 }
 
-/* Errors that are looked into, from the outermost on. */
+/* Errors that the search for a status looks into, from the outermost on. */
 #define MAX_WRAPPED 4
 
-/* The code that an error stands for at the end of a call, as status.Code finds it.
- * io.EOF is the end of a stream without one. */
+/* The code of the error at the end of a call, as status.Code finds it. io.EOF is the end of a
+ * stream without an error. */
 static __always_inline __u32 error_code(const struct status_offsets *o, __u32 itab_fun, __u64 text,
 					const struct go_interface *error)
 {

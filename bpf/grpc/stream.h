@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What is kept of a stream that a server handles, and how it is read. */
+/* A stream that a server handles: its entry, its offsets, and the reading of the stream. */
 #pragma once
 
+#include "announcement.h"
 #include "context.h"
 #include "go.h"
 #include "incoming.h"
@@ -10,25 +11,27 @@
 #include "span.h"
 #include "status.h"
 
-/* Bytes that are kept of each text; README's "Limits" names them. */
-#define METHOD_LIMIT 256
-#define AUTHORITY_LIMIT 128
-#define REMOTE_LIMIT 64
-#define SOCKET_LIMIT 108 /* a path of sockaddr_un */
-#define USER_AGENT_LIMIT 192
+/* Bytes that a record keeps of each text. */
+enum text_limit {
+	METHOD_LIMIT = 256,
+	AUTHORITY_LIMIT = 128,
+	REMOTE_LIMIT = 64,
+	SOCKET_LIMIT = 108, /* a path of sockaddr_un */
+	USER_AGENT_LIMIT = 192,
+};
 #define TEXTS_SIZE (TRACESTATE_LIMIT + METHOD_LIMIT + AUTHORITY_LIMIT + REMOTE_LIMIT + SOCKET_LIMIT + USER_AGENT_LIMIT)
 
 struct stream_offsets {
 	__u32 g_goid;
-	/* A ServerStream begins with its Stream, by version as a pointer to it or as it
-	 * is; in older versions there is but the Stream. */
+	/* A ServerStream begins with its Stream: with a pointer or with the struct itself, by
+	 * version. Older versions have only the Stream. */
 	__u32 stream_pointer, stream_inside;
 	__u32 stream_context, stream_method, stream_id;
 	__u32 server_options, options_workers; /* Server.opts, serverOptions.numServerWorkers */
 	__u32 transport_conn; /* http2Server.conn */
-	/* Who is at the other end: http2Server.remoteAddr, or .peer and its Addr. */
+	/* The address of the client: http2Server.remoteAddr, or .peer and its Addr. */
 	__u32 remote_addr, peer, peer_addr;
-	/* The same of a stream that came through net/http. */
+	/* The same for a stream that came through net/http. */
 	__u32 handler_request, request_remote;
 	/* Functions: Close, the first method of a transport. */
 	__u32 http2_close, handler_close;
@@ -38,25 +41,25 @@ struct stream_offsets {
 	struct conn_offsets conn;
 	struct parent_offsets parent;
 	struct map_offsets map;
-	__u32 site; /* where start_stream is, as a distance from the start of the binary's code */
+	__u32 site; /* the site of start_stream, a distance from the start of the code */
 };
 
 struct stream_span {
 	struct span_head head;
-	__u64 claim;  /* claim_of its key, until somebody ends it */
+	__u64 claim;  /* claim_of its key, until a program ends it */
 	__u64 text;   /* address of the binary's code; 0: not known */
 	struct peer peer;
 	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
-	__u8 partial; /* something that is there could not be read */
+	__u8 partial; /* a part that is there could not be read */
 	__u8 reserved;
 	struct text tracestate, method, authority, remote, socket, user_agent;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 	struct served served; /* no part of the record */
 };
 
-/* What start_stream works with lies in the entry, in the room for what comes last:
- * a program's stack is 512 bytes, those of what it calls included. */
+/* The working memory of start_stream. It lies in the entry, in the room of the last text. A
+ * program's stack is 512 bytes, including those of the functions that it calls. */
 struct stream_work {
 	struct wanted_headers wanted;
 	union {
@@ -71,7 +74,7 @@ struct stream_work {
 _Static_assert(sizeof(struct stream_work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
 _Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
 
-/* Where the fields that all streams have are. 0: cannot be read. */
+/* The address of the fields that all streams have. 0: the address could not be read. */
 static __always_inline __u64 common_stream(const struct stream_offsets *o, __u64 stream)
 {
 	__u64 inside;
@@ -81,8 +84,8 @@ static __always_inline __u64 common_stream(const struct stream_offsets *o, __u64
 	return o->stream_inside != ABSENT ? stream + o->stream_inside : stream;
 }
 
-/* Reads the client's address off the transport. */
-called bool note_peer(struct stream_span *span, const struct stream_offsets *o, const struct go_interface *transport,
+/* Reads the client's address from the transport. False: the address could not be read. */
+BPF_SUBPROGRAM bool read_stream_peer(struct stream_span *span, const struct stream_offsets *o, const struct go_interface *transport,
 		      struct go_string *socket)
 {
 	struct go_interface addr;
@@ -110,8 +113,8 @@ called bool note_peer(struct stream_span *span, const struct stream_offsets *o, 
 	       !go_read(&remote, request, o->request_remote) && COPY(span, remote, &remote, REMOTE_LIMIT);
 }
 
-/* Looks for the call that is the stream's parent: at the other end of the connection, or
- * where the request was that net/http has begun with it. */
+/* Looks for the parent of a stream: a call at the other end of the connection, or the request that
+ * net/http has begun for it. */
 static __noinline int inherit_peer(struct stream_span *span, const struct stream_offsets *o,
 				   const struct operation_key *key, const struct go_interface *transport, __u64 stream)
 {
@@ -135,8 +138,8 @@ static __noinline int inherit_peer(struct stream_span *span, const struct stream
 	return inherit_announced(&span->head, &work->connection, id);
 }
 
-/* Looks for the wanted ones of a stream's headers. False: they could not be read. */
-called bool search_metadata(struct stream_span *span, const struct stream_offsets *o, __u64 stream)
+/* Looks for the wanted headers of a stream. False: the headers could not be read. */
+BPF_SUBPROGRAM bool search_metadata(struct stream_span *span, const struct stream_offsets *o, __u64 stream)
 {
 	struct stream_work *work;
 	__u64 metadata = 0;
@@ -144,7 +147,7 @@ called bool search_metadata(struct stream_span *span, const struct stream_offset
 	if (!span || !o)
 		return false;
 	work = (struct stream_work *)(span->texts + WORK_AT);
-	/* There is always metadata, at the least of the call's authority. */
+	/* There is always metadata: at least the call's authority. */
 	if (go_read(&work->context, stream, o->stream_context))
 		return false;
 	if (!span->text) {
@@ -162,8 +165,8 @@ called bool search_metadata(struct stream_span *span, const struct stream_offset
 	}
 }
 
-/* Fills in what arrived. False: what it is could not be read. */
-static __always_inline bool note_stream(struct stream_span *span, const struct stream_offsets *o,
+/* Copies a stream as it arrived. False: the stream could not be read. */
+static __always_inline bool copy_stream(struct stream_span *span, const struct stream_offsets *o,
 					      const struct operation_key *key, const struct go_interface *transport,
 					      __u64 address, __u64 g, __u64 server)
 {
@@ -188,17 +191,17 @@ static __always_inline bool note_stream(struct stream_span *span, const struct s
 	span->served.only_one = o->server_options != ABSENT && o->options_workers != ABSENT &&
 				!go_read(&workers, server, o->server_options + o->options_workers) && !workers;
 	if (!go_read(&span->head.goid, g, o->g_goid))
-		note_served(&span->served, &span->head, key, &o->parent, &work->context);
+		store_served(&span->served, &span->head, key, &o->parent, &work->context);
 	if (inherited == INHERITED_NOT_SAMPLED && !injects)
 		return true;
-	complete &= note_tracestate(inherited, &span->head, &span->tracestate, span->texts, &span->used,
+	complete &= copy_and_keep_tracestate(inherited, &span->head, &span->tracestate, span->texts, &span->used,
 				    &work->wanted.tracestate, o->parent.children);
 	if (inherited == INHERITED_NOT_SAMPLED)
-		return true; /* it is kept for what is done for it */
+		return true; /* kept for its children */
 	if (!COPY(span, method, &work->method, METHOD_LIMIT))
 		return false;
 	complete &= COPY_FIRST(span, authority, &work->wanted.authority, AUTHORITY_LIMIT);
-	complete &= note_peer(span, o, transport, &work->socket);
+	complete &= read_stream_peer(span, o, transport, &work->socket);
 	if (span->peer.kind == PEER_UNIX)
 		complete &= COPY(span, socket, &work->socket, SOCKET_LIMIT);
 	complete &= COPY_FIRST(span, user_agent, &work->wanted.user_agent, USER_AGENT_LIMIT);

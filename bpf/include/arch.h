@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The registers of a probed thread, and how Go's internal ABI uses them.
+/* The registers of a probed thread, and their use by Go's internal ABI.
  *
- * Register layouts: arch/x86/include/uapi/asm/ptrace.h and
- * arch/arm64/include/uapi/asm/ptrace.h of the kernel.
- * Argument order and the register of g: src/cmd/compile/abi-internal.md of Go,
- * from 1.17 (amd64) and 1.18 (arm64) on. */
+ * Register layouts: arch/x86/include/uapi/asm/ptrace.h and arch/arm64/include/uapi/asm/ptrace.h of
+ * the kernel. Argument order and the register of g: src/cmd/compile/abi-internal.md of Go, from
+ * 1.17 (amd64) and 1.18 (arm64) on. */
 #pragma once
 
 #include "types.h"
@@ -34,12 +33,12 @@ struct pt_regs {
 #define GO_SP(ctx) ((ctx)->sp)
 #define GO_STACK_ARGS(ctx) (GO_SP(ctx) + 8) /* at the entry: behind the return address */
 
-/* A site is at or behind the function's stack check, with the flags of its
- * compare. `jbe` is taken to runtime.morestack, which calls the function again,
- * if CF or ZF is set. */
+/* Whether the function runs again. A site is at or behind the function's stack check, with the
+ * flags of its compare. The `jbe` goes to runtime.morestack, which calls the function again, if CF
+ * or ZF is set. */
 #define GO_RUNS_AGAIN(ctx) (!!((ctx)->flags & (1 << 0 | 1 << 6)))
 
-/* Has what is read next come after the read of a word. */
+/* Orders the next read after the read of a word. */
 #define reads_follow(word) asm volatile("" ::: "memory")
 
 #elif defined(__TARGET_ARCH_arm64)
@@ -58,12 +57,12 @@ struct pt_regs {
 #define GO_G(ctx) ((ctx)->regs[28])
 #define GO_PC(ctx) ((ctx)->pc)
 #define GO_SP(ctx) ((ctx)->sp)
-#define GO_STACK_ARGS(ctx) (GO_SP(ctx) + 8) /* at the entry: behind the caller's saved link register */
+#define GO_STACK_ARGS(ctx) (GO_SP(ctx) + 8) /* at the entry: behind the saved link register */
 
-/* As above: `b.ls` is taken if C is clear or Z is set. */
+/* As above: the `b.ls` is taken if C is clear or Z is set. */
 #define GO_RUNS_AGAIN(ctx) (((ctx)->pstate & (1 << 30)) || !((ctx)->pstate & (1 << 29)))
 
-/* The processor itself reads ahead; an atomic addition that returns something is a barrier. */
+/* The processor itself reads ahead. An atomic addition that returns a value is a barrier. */
 #define reads_follow(word)                                     \
 	({                                                     \
 		__u64 before = __sync_fetch_and_add((word), 0); \

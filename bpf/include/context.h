@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Looks a value up in a context.Context: src/context/context.go. */
+/* The search for a value in a context.Context: src/context/context.go. */
 #pragma once
 
 #include "types.h"
@@ -7,22 +7,22 @@
 #include "gotype.h"
 
 struct context_offsets {
-	__u32 value_deadline; /* function: the first method of *valueCtx, by which it is known */
+	__u32 value_deadline; /* function: the first method of *valueCtx, which identifies the type */
 	__u32 value_context, value_key, value_val;
 };
 
-/* Contexts that are looked at, from the innermost out. */
+/* Contexts that a search looks at, from the innermost out. */
 #define MAX_CONTEXTS 16
 
 enum context_search {
 	CONTEXT_FOUND,
-	CONTEXT_NOT_FOUND, /* not among those that can be looked at */
+	CONTEXT_NOT_FOUND, /* not among the contexts that can be searched */
 	CONTEXT_UNREADABLE,
 };
 
-/* Finds the value whose key has the type `key`, a distance from the start of the
- * binary's code, and puts what the interface of the value points to into `data`. It goes
- * as far as contexts are those that context.WithValue makes. */
+/* Finds the value whose key has the type `key`, a distance from the start of the binary's code. The
+ * result, in `data`, is the pointer in the value's interface. The search ends at the first context
+ * that is not one of context.WithValue. */
 static __always_inline enum context_search context_value(const struct context_offsets *o, __u32 itab_fun, __u64 text,
 							 struct go_interface context, __u32 key, __u64 *data)
 {

@@ -23,15 +23,14 @@ struct go_interface {
 	__u64 data;
 };
 
-/* Reads a value of the target's at base + offset. 0, or a negative errno. */
+/* Reads a value from the target's memory at base + offset. The result is 0 or a negative errno. */
 #define go_read(to, base, offset) \
 	bpf_probe_read_user((to), sizeof(*(to)), (const void *)((base) + (offset)))
 
-/* Takes a value out of the first `size` bytes of what lies at base, which were
- * read into `piece`, if `have` says so; one that is not in there is read by
- * itself. A read costs the same for 8 bytes as for 256, but a piece may reach
- * into a page that nobody has touched yet, which cannot be read from here.
- * False: it could not be read. */
+/* Takes a value out of the first `size` bytes at base. The buffer `piece` holds these bytes if
+ * `have` is true. A value outside of the piece is read by itself. A read costs the same for 8 bytes
+ * as for 256. But a piece may reach into a page that the target has not touched yet, and such a
+ * read fails. False: the value could not be read. */
 #define go_take(to, piece, have, size, base, offset)                          \
 	({                                                                    \
 		__u32 at = (offset);                                          \

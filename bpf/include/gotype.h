@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What type an interface value has: src/internal/abi/type.go, up to Go 1.20
- * src/runtime/type.go. */
+/* The type of an interface value: src/internal/abi/type.go, up to Go 1.20 src/runtime/type.go. */
 #pragma once
 
 #include "types.h"
 #include "go.h"
 
-/* The first method of the type that a non-empty interface holds, by which that is known. The itab has the
- * addresses of the methods, in the order of their names, and a stripped binary still tells where functions
- * are. `text` is where the binary's code is in the process, what is returned a distance from there. ABSENT: it
- * could not be read, or is elsewhere. */
+/* The first method of the type in a non-empty interface, which identifies the type. The itab has
+ * the addresses of the methods, in the order of their names. Even a stripped binary has a table of
+ * its functions. `text` is the address of the binary's code in the process; the result is a
+ * distance from there. ABSENT: the method could not be read, or lies elsewhere. */
 static __always_inline __u32 first_method(__u32 itab_fun, __u64 text, const struct go_interface *value)
 {
 	__u64 first;
@@ -19,24 +18,24 @@ static __always_inline __u32 first_method(__u32 itab_fun, __u64 text, const stru
 	return first - text;
 }
 
-/* Whether an interface holds the type that `function` is the first method of. */
+/* Whether an interface holds the type whose first method is `function`. */
 static __always_inline bool holds(__u32 itab_fun, __u64 text, const struct go_interface *value, __u32 function)
 {
 	return function != ABSENT && first_method(itab_fun, text, value) == function;
 }
 
 struct type_offsets {
-	__u32 types;	 /* distance of moduledata.types from the start of the binary's code */
+	__u32 types;	 /* distance of moduledata.types from the start of the code */
 	__u32 itab_type; /* runtime.itab._type */
 	__u32 tflag;
-	__u32 str; /* the offset of the type's name from moduledata.types */
+	__u32 str; /* offset of the type's name from moduledata.types */
 };
 
-#define TFLAG_EXTRA_STAR (1 << 1) /* the name has a * in front that is not the type's */
-#define LONGEST_SHORT_NAME 127	  /* bytes whose number takes one byte: a varint */
+#define TFLAG_EXTRA_STAR (1 << 1) /* the name has a * in front that is not part of the type */
+#define LONGEST_SHORT_NAME 127	  /* bytes whose count takes one byte, as a varint */
 
-/* Finds the name of the type in a non-empty interface, "*net.OpError". False: it
- * is not known. */
+/* Finds the name of the type in a non-empty interface, such as "*net.OpError". False: the name is
+ * not known. */
 static __always_inline bool type_name(const struct type_offsets *o, __u64 text, const struct go_interface *value,
 				      struct go_string *name)
 {

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What the headers of a request say: whose trace it belongs to. */
+/* The headers of a request, which say whose trace it belongs to. */
 #pragma once
 
 #include "types.h"
 #include "counters.h"
 #include "go.h"
 #include "gomap.h"
+#include "handover.h"
+#include "headers.h"
+#include "maplayout.h"
 #include "span.h"
 #include "traceparent.h"
 #include "tracestate.h"
 
-#define TRACESTATE_LINES 4   /* a request may bring it in several lines */
+#define TRACESTATE_LINES 4   /* lines in which a request may bring its tracestate */
 
-/* Looks for the wanted headers in the map at an address. False: it could not be
- * read. `group` is scratch. */
-called bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
+/* Looks for the wanted headers in the map at an address. `group` is scratch. False: the map could
+ * not be read. */
+BPF_SUBPROGRAM bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
 			   struct wanted_headers *wanted)
 {
 	__u32 state;
@@ -29,10 +32,10 @@ called bool search_headers(__u64 map, const struct map_offsets *o, struct map_gr
 	return state != WALK_FAILED && !wanted->unreadable;
 }
 
-/* Fills in the trace of a request that says whose it is. `scratch` is that of
- * parse_traceparent; `complete` becomes false if the header is there and could not
- * be read. A tracestate is nothing without it: W3C Trace Context, section 3.3. */
-called int inherit_header(struct span_head *head, __u8 *scratch, struct wanted_headers *wanted, bool *complete)
+/* Fills in the trace of a request whose headers name its parent. `scratch` is that of
+ * parse_traceparent. `complete` becomes false if the traceparent is there and could not be read.
+ * Without a valid traceparent the tracestate has no meaning: W3C Trace Context, section 3.3. */
+BPF_SUBPROGRAM int inherit_header(struct span_head *head, __u8 *scratch, struct wanted_headers *wanted, bool *complete)
 {
 	enum traceparent found = TRACEPARENT_UNREADABLE;
 	struct go_string traceparent;
@@ -43,7 +46,7 @@ called int inherit_header(struct span_head *head, __u8 *scratch, struct wanted_h
 
 	tracestate = wanted->tracestate.length;
 	wanted->tracestate.length = 0;
-	/* Two of them are none: W3C Trace Context, section 3.2. */
+	/* Two headers are as bad as none: W3C Trace Context, section 3.2. */
 	if (wanted->traceparent.length != 1)
 		return INHERITED_NOTHING;
 	if (!go_read(&traceparent, wanted->traceparent.data, 0))
@@ -55,10 +58,10 @@ called int inherit_header(struct span_head *head, __u8 *scratch, struct wanted_h
 	return follow_parent(head);
 }
 
-/* Several lines are one list: W3C Trace Context, section 3.3.1.3. User space
- * drops the last entry if `whole` says that bytes are missing. It is the first
- * of the texts, so that what is there already is under its limit. */
-called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const struct header_values *lines)
+/* Copies the tracestate behind the record. Several lines are one list: W3C Trace Context, section
+ * 3.3.1.3. User space drops the last entry if `whole` says that bytes are missing. The tracestate
+ * is the first text of its record, so its bytes so far are under its limit. */
+BPF_SUBPROGRAM bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const struct header_values *lines)
 {
 	__u32 room = TRACESTATE_LIMIT, whole = 0;
 	bool complete = true;
@@ -86,7 +89,7 @@ called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const s
 		if (at > TRACESTATE_LIMIT)
 			break;
 		if (separator)
-			texts[at] = ','; /* counted only with what follows */
+			texts[at] = ','; /* counts only together with the bytes behind it */
 		at += separator;
 		bounded(at);
 		bounded(length);
@@ -104,9 +107,9 @@ called bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const s
 	return complete;
 }
 
-/* Copies it behind the record, whose first text it is, and keeps what the requests are to say that are
- * made for this one, if there may be `children`. */
-static __always_inline bool note_tracestate(enum inherited inherited, const struct span_head *head, struct text *text,
+/* Copies the tracestate behind the record, whose first text it is. If there may be `children`,
+ * keeps the tracestate that their requests are to carry. */
+static __always_inline bool copy_and_keep_tracestate(enum inherited inherited, const struct span_head *head, struct text *text,
 					    __u8 *texts, __u16 *used, const struct header_values *lines, bool children)
 {
 	bool complete = inherited == INHERITED_NOTHING || copy_tracestate(text, texts, used, lines);
@@ -114,9 +117,9 @@ static __always_inline bool note_tracestate(enum inherited inherited, const stru
 	if (!injects || !children)
 		return complete;
 	if (text->whole)
-		keep_state(head, text, texts);
+		keep_tracestate(head, text, texts);
 	else if (inherited == INHERITED_NOTHING || (inherited == INHERITED_PARENT && !parent_based))
-		keep_own_state(head);
+		keep_own_tracestate(head);
 	return complete;
 }
 

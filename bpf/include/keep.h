@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Entries that stay when their operation has ended, for the next one of the same
- * goroutine: making an entry and removing it takes about a tenth of what all else
- * about a request does. To be included after operation.h. */
+/* Entries that stay when their operation has ended, for the next operation of the same goroutine. A
+ * new entry, and its release, take about a tenth of the cost of a request. Include this header
+ * after operation.h. */
 #pragma once
 
 #include "operation.h"
-
-/* How many entries are kept: what the programs counted, less what user space took
- * out as it swept. Each only ever changes its own. */
-enum {
-	KEPT_BY_PROGRAMS,
-	KEPT_AND_SWEPT,
-	KEPT_COUNTS,
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -21,12 +13,12 @@ struct {
 	__type(value, __u64);
 } kept SEC(".maps");
 
-/* How many may be kept: set by the loader, which makes room for them beside the
- * operations that are in flight. */
+/* The limit of kept entries. The loader sets this, and makes room for these entries beside those of
+ * the operations in flight. */
 const volatile __u64 max_kept;
 
-/* Has an entry stay, if there is room. */
-static __always_inline bool keep(OPERATION *operation)
+/* Keeps an entry, if there is room. */
+static __always_inline bool keep_entry(OPERATION *operation)
 {
 	__u32 programs = KEPT_BY_PROGRAMS, swept = KEPT_AND_SWEPT;
 	__u64 *in, *out;
@@ -42,8 +34,8 @@ static __always_inline bool keep(OPERATION *operation)
 	return true;
 }
 
-/* Removes an entry, kept or not. True: nobody else has. */
-static __always_inline bool take_out(const struct operation_key *key, OPERATION *operation)
+/* Releases an entry, kept or not. False: another program has released the entry already. */
+static __always_inline bool release_entry(const struct operation_key *key, OPERATION *operation)
 {
 	__u32 programs = KEPT_BY_PROGRAMS;
 	bool was_kept = operation->head.keeping != KEEPING_NOT;
@@ -57,19 +49,21 @@ static __always_inline bool take_out(const struct operation_key *key, OPERATION 
 	return true;
 }
 
-/* The operation that the goroutine is busy with, on the entry into a function. */
-static __always_inline OPERATION *busy(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+/* The operation in flight of the goroutine, on the entry into a function. A kept entry between two
+ * operations is none. */
+static __always_inline OPERATION *busy_operation(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
 {
-	OPERATION *operation = running(ctx, key, o);
+	OPERATION *operation = running_operation(ctx, key, o);
 
 	return operation && operation->head.keeping != KEEPING_IDLE ? operation : NULL;
 }
 
-/* Ends an operation that goes no further. */
-static __always_inline void drop(const struct operation_key *key, OPERATION *operation, enum counter why)
+/* Releases the entry of an operation that ends without a span, kept or not, and counts the end. */
+static __always_inline void release_kept_and_count(const struct operation_key *key, OPERATION *operation,
+						   enum counter why)
 {
-	enum counter as = lost(operation, why);
+	enum counter outcome = loss_counter(operation, why);
 
-	if (take_out(key, operation))
-		count(as);
+	if (release_entry(key, operation))
+		count(outcome);
 }

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What a net.Conn is an end of: who is at the other, and which connection it is. A
- * type that is not known here gives neither. */
+/* The peer and the connection of a net.Conn. A type that is not known here has neither. */
 #pragma once
 
 #include "types.h"
 #include "go.h"
 #include "gotype.h"
-#include "sock.h"
+#include "connection.h"
+#include "spancontext.h"
 
 /* Functions are distances from the start of the binary's code. */
 struct conn_offsets {
 	__u32 itab_fun; /* runtime.itab.fun */
-	/* First methods of net.Conn: Close. That of gRPC, which holds one with TLS, begins with
-	 * the other. */
+	/* First methods of net.Conn: Close. gRPC has a type that holds a connection with TLS, and
+	 * begins with this connection. */
 	__u32 tcp_close, unix_close, tls_close, grpc_close;
 	/* First methods of net.Addr: Network. */
 	__u32 tcp_network, unix_network;
 	__u32 tls_conn; /* crypto/tls.Conn.conn */
-	__u32 conn_fd;	/* net.conn.fd, with which net.TCPConn and net.UnixConn begin */
+	__u32 conn_fd;	/* net.conn.fd, the first field of net.TCPConn and net.UnixConn */
 	__u32 fd_raddr; /* net.netFD.raddr */
 	__u32 tcp_ip, tcp_port;
 	__u32 unix_name;
-	/* net.netFD.pfd, internal/poll.FD.Sysfd and .fdmu, and the latter's state. */
+	/* net.netFD.pfd, internal/poll.FD.Sysfd and .fdmu, and the state of the latter. */
 	__u32 fd_poll, poll_sysfd, poll_mutex, mutex_state;
 };
 
@@ -41,7 +41,7 @@ struct peer {
 	__u32 reserved2;
 };
 
-/* Reads a net.Addr. A unix socket's path is left to the caller, in `name`. */
+/* Reads a net.Addr. The path of a unix socket goes into `name`, for the caller to copy. */
 static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, const struct go_interface *addr,
 				      struct peer *peer, struct go_string *name)
 {
@@ -67,9 +67,9 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, 
 	}
 }
 
-/* Finds the net.netFD of a net.Conn, through TLS. `text` is where the binary's code is
- * in the process. 0: it is not known. */
-called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
+/* Finds the net.netFD of a net.Conn, through TLS. `text` is the address of the binary's code in the
+ * process. 0: the connection is of an unknown type. */
+BPF_SUBPROGRAM __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 {
 	struct go_interface conn;
 	__u32 close;
@@ -78,7 +78,8 @@ called __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
 		return 0;
 	close = first_method(o->itab_fun, text, &conn);
-	/* gRPC's, around TLS, begins with it: internal/credentials/syscallconn.go. */
+	/* gRPC's type around TLS begins with the connection:
+	 * internal/credentials/syscallconn.go. */
 	if (close != ABSENT && close == o->grpc_close) {
 		if (go_read(&conn, conn.data, 0))
 			return 0;
@@ -107,10 +108,10 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
 
 #define MUTEX_CLOSED 1 /* mutexClosed: src/internal/poll/fd_mutex.go */
 
-/* Finds out which connection it is. A descriptor that was closed may be another
- * connection's by now; it is closed only after that was noted. False: it cannot be told, or nobody
- * wants to know, and `connection` has no key. */
-called int find_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
+/* Finds the key of a connection. A descriptor that was closed may be another connection's by now,
+ * but Go notes the close first. False: the connection is not known, or nobody asks for it, and
+ * `connection` has no key. */
+BPF_SUBPROGRAM int find_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
 {
 	struct finding finding = {};
 	__u64 sysfd, state;
@@ -125,14 +126,15 @@ called int find_connection(const struct conn_offsets *o, __u64 fd, enum connecti
 	    connection_of(connection, sysfd, end, &finding) &&
 	    !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED)) {
 		if (finding.numbers)
-			note_id(&finding.key, finding.numbers);
+			store_id(&finding.key, finding.numbers);
 		return true;
 	}
-	connection->key.key = 0; /* it may be half a key */
+	connection->key.key = 0; /* half a key may be in there */
 	return false;
 }
 
-/* The same for an operation, whose parent or child nobody finds where it cannot be told. */
+/* Finds the key of a connection for an operation. An unknown connection is counted: nobody finds
+ * the operation's parent or child there. */
 static __always_inline int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
 					   struct connection *connection)
 {

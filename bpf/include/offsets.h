@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Where a library's programs find what they read in each binary. Before it includes this,
- * a library defines OFFSETS, a struct. */
+/* The offsets that a library's programs read by, for each binary. The library defines OFFSETS, a
+ * struct, before it includes this header. */
 #pragma once
 
 #include "types.h"
@@ -13,8 +13,8 @@ struct {
 	__type(value, OFFSETS);
 } offsets SEC(".maps");
 
-/* What a program does with a process that traced_process or entering_process has
- * let through. False: it is none. */
+/* Begins a program for a process that traced_process or entering_process has found. False: there is
+ * no such process. */
 static __always_inline bool begin(struct process *process, __u32 tgid, struct operation_key *key, OFFSETS **o)
 {
 	__u32 binary;
@@ -28,7 +28,7 @@ static __always_inline bool begin(struct process *process, __u32 tgid, struct op
 	return *o;
 }
 
-/* What every program on the entry into a function begins with. */
+/* Begins a program on the entry into a function. */
 static __always_inline bool enter(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The operations in flight of one library. Before it includes this, a library
- * says what it keeps of one, and where its programs find what they read:
+/* The operations in flight of one library. Before a library includes this header, it defines two
+ * structs: the entry of an operation, and the offsets of its programs.
  *
  *	#define OPERATION struct …  begins with a struct span_head
  *	#define OFFSETS struct …    has a field g_goid
- */
+ *
+ * An operation ends in one of three ways. It finishes, and its span is sent. It is lost, and a
+ * counter says why. It is discarded, since it was none. Its entry is then released. */
 #pragma once
 
 #include "types.h"
@@ -22,22 +24,22 @@ struct {
 	__type(value, OPERATION);
 } operations SEC(".maps");
 
-/* What a new entry starts from: a program's stack is too small to hold one,
- * and a scratch map would be shared with whatever preempts it. */
+/* The first contents of a new entry. A program's stack is too small for an entry, and other
+ * programs that preempt this one would share a scratch map. */
 static const OPERATION empty_operation;
 
-/* The operation that the goroutine is busy with, on the entry into a function. */
-static __always_inline OPERATION *running(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+/* The entry of the goroutine's operation, on the entry into a function. */
+static __always_inline OPERATION *running_operation(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
 {
-	/* What a key that cannot be read leaves behind is swept and counted when
-	 * another operation takes its place, or the process ends. */
+	/* An operation whose key could not be read stays behind. User space sweeps and counts it
+	 * when the process ends, or a program does when another operation takes its place. */
 	if (!enter(ctx, key, o) || go_read(&key->goid, GO_G(ctx), (*o)->g_goid))
 		return NULL;
 	return bpf_map_lookup_elem(&operations, key);
 }
 
-/* The same on the return from one. */
-static __always_inline OPERATION *returning(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+/* The same on the return from a function. */
+static __always_inline OPERATION *returning_operation(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
@@ -46,9 +48,9 @@ static __always_inline OPERATION *returning(struct pt_regs *ctx, struct operatio
 	return bpf_map_lookup_elem(&operations, key);
 }
 
-/* How deep in the stack the frame is that the stack pointer is at, in bytes from
- * the stack's upper end, which is at `stack_hi` in g: it stays when the stack moves,
- * and tells which return belongs to which entry. */
+/* The depth in the stack of the frame at the stack pointer: bytes from the stack's upper end, which
+ * is at `stack_hi` in g. The depth stays when the stack moves, and tells which return belongs to
+ * which entry. */
 static __always_inline bool frame_depth(struct pt_regs *ctx, __u32 stack_hi, __u64 *depth)
 {
 	__u64 top;
@@ -59,8 +61,8 @@ static __always_inline bool frame_depth(struct pt_regs *ctx, __u32 stack_hi, __u
 	return true;
 }
 
-/* The same of a function that runs what it has deferred, at its return: its frame begins so far above the stack
- * pointer, and has so many bytes up to the return address. */
+/* The same depth, in a deferred function that its function calls at its return. The frame begins
+ * `above` bytes over the stack pointer. It has `frame` bytes up to the return address. */
 static __always_inline bool deferring_depth(struct pt_regs *ctx, __u32 stack_hi, __u32 above, __u32 frame, __u64 *depth)
 {
 	if (!frame_depth(ctx, stack_hi, depth))
@@ -69,15 +71,15 @@ static __always_inline bool deferring_depth(struct pt_regs *ctx, __u32 stack_hi,
 	return true;
 }
 
-/* What an operation that may be ended on several processors at once is claimed by: its
- * key, in one word. An entry is used again as soon as it was removed, so a program that
- * has looked it up must not take what is another's by then. */
+/* The key of an operation in one word, by which a program claims the operation's end. Several
+ * processors may end an operation at once. A released entry is another operation's at once, so a
+ * program that has looked up the entry claims it first. */
 static __always_inline __u64 claim_of(const struct operation_key *key)
 {
 	return key->goid ^ ((__u64)key->generation << 32 | key->tgid);
 }
 
-/* Whether the one who asks is the one to end the operation. */
+/* Whether this program is the one to end the operation. */
 static __always_inline bool claim(__u64 *claim, const struct operation_key *key)
 {
 	__u64 mine = claim_of(key);
@@ -85,36 +87,57 @@ static __always_inline bool claim(__u64 *claim, const struct operation_key *key)
 	return __sync_val_compare_and_swap(claim, mine, 0) == mine;
 }
 
-/* What one that has lost its end is counted as: that it is not sampled was known from the beginning. */
-static __always_inline enum counter lost(const OPERATION *operation, enum counter why)
+/* The counter of an operation that ends without a span. An operation that is not sampled counts as
+ * such, since that was known from the beginning. */
+static __always_inline enum counter loss_counter(const OPERATION *operation, enum counter why)
 {
 	return why == COUNTER_LOST_UNFINISHED && !(operation->head.flags & FLAG_SAMPLED) ? COUNTER_NOT_SAMPLED : why;
 }
 
-/* Removes an operation that goes no further. Whoever removes an entry counts it. */
-static __always_inline void remove(const struct operation_key *key, enum counter why)
+/* Releases the entry of an operation that ends without a span, and counts the end. A program that
+ * finds no entry counts nothing: the program that released the entry has counted. */
+static __always_inline void release_and_count(const struct operation_key *key, enum counter outcome)
 {
 	if (!bpf_map_delete_elem(&operations, key))
-		count(why);
+		count(outcome);
 }
 
-/* Removes one whose end was not seen, or that another one has taken the place of. */
-static __always_inline void remove_unfinished(const struct operation_key *key)
+/* Loses an operation that has begun: no span is sent. */
+static __always_inline void lose_operation(const struct operation_key *key, enum counter why)
+{
+	release_and_count(key, why);
+}
+
+/* Discards an operation that has begun: no span is due. */
+static __always_inline void discard_operation(const struct operation_key *key, enum counter why)
+{
+	release_and_count(key, why);
+}
+
+/* Loses an operation whose end no program saw, or whose place another operation takes. */
+static __always_inline void lose_unfinished(const struct operation_key *key)
 {
 	const OPERATION *operation = bpf_map_lookup_elem(&operations, key);
 
 	if (operation)
-		remove(key, lost(operation, COUNTER_LOST_UNFINISHED));
+		lose_operation(key, loss_counter(operation, COUNTER_LOST_UNFINISHED));
 }
 
-/* Removes one that goes no further and has not been counted as begun. */
-static __always_inline void give_up(const struct operation_key *key, enum counter why)
+/* Loses an operation that has an entry, but is not counted as begun yet. */
+static __always_inline void lose_new_operation(const struct operation_key *key, enum counter why)
 {
 	count(COUNTER_OPERATIONS);
-	remove(key, why);
+	lose_operation(key, why);
 }
 
-/* Fills in the head of an operation that begins now, but for its trace. */
+/* Discards an operation that has an entry, but is not counted as begun yet. */
+static __always_inline void discard_new_operation(const struct operation_key *key, enum counter why)
+{
+	count(COUNTER_OPERATIONS);
+	discard_operation(key, why);
+}
+
+/* Fills in the head of an operation that begins now, except for its trace. */
 static __always_inline void start_head(struct pt_regs *ctx, struct span_head *head, const struct operation_key *key)
 {
 	head->g = GO_G(ctx);
@@ -125,8 +148,8 @@ static __always_inline void start_head(struct pt_regs *ctx, struct span_head *he
 	head->start = bpf_ktime_get_boot_ns();
 }
 
-/* Sends an operation with so many bytes of texts. */
-static __always_inline void send(OPERATION *operation, __u32 used)
+/* Sends the record of an operation, with `used` bytes of texts. */
+static __always_inline void send_operation(OPERATION *operation, __u32 used)
 {
 	bounded(used);
 	if (used > sizeof(operation->texts))
@@ -134,13 +157,14 @@ static __always_inline void send(OPERATION *operation, __u32 used)
 	submit(operation, __builtin_offsetof(OPERATION, texts) + used);
 }
 
-/* The same, and forgets it. One that is not sampled was kept for those that come after it. */
-static __always_inline void finish(const struct operation_key *key, OPERATION *operation, __u32 used)
+/* Finishes an operation: sends its record and releases its entry. An operation that is not sampled
+ * was kept for its children, and sends no record. */
+static __always_inline void finish_operation(const struct operation_key *key, OPERATION *operation, __u32 used)
 {
 	if (operation->head.flags & FLAG_SAMPLED) {
-		send(operation, used);
+		send_operation(operation, used);
 		bpf_map_delete_elem(&operations, key);
 	} else {
-		remove(key, COUNTER_NOT_SAMPLED);
+		release_and_count(key, COUNTER_NOT_SAMPLED);
 	}
 }

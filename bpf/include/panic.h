@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Why a deferred function of Go's runs: src/runtime/panic.go. */
+/* The reason why a deferred function of Go runs: src/runtime/panic.go. */
 #pragma once
 
 #include "types.h"
@@ -7,14 +7,13 @@
 
 enum unwinding {
 	UNWINDING_NOT,	   /* its function returns */
-	UNWINDING_PANIC,   /* a panic that nobody has recovered yet */
-	UNWINDING_GOEXIT,  /* runtime.Goexit, which goes the same way */
+	UNWINDING_PANIC,   /* a panic, not recovered yet */
+	UNWINDING_GOEXIT,  /* runtime.Goexit, which runs the same functions */
 	UNWINDING_UNKNOWN, /* could not be read */
 };
 
-/* Says so at the entry of a deferred function, and reads a panic's value into
- * `value`, an empty interface. g._panic is the innermost panic; one that was
- * recovered is no longer there. */
+/* Finds the reason at the entry of a deferred function. Reads the value of a panic into `value`, an
+ * empty interface. g._panic is the innermost panic; a recovered one is no longer there. */
 static __always_inline enum unwinding unwinding(__u64 g, __u32 g_panic, __u32 panic_arg,
 						__u32 panic_goexit, struct go_interface *value)
 {

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Whose child an operation is. In a process that is the span of the context.Context
- * that a call got, or of a context that it was derived from; else the one of the request that the goroutine
- * serves; else the one that the goroutine's starter served when it started it. Between
- * processes it is the call at the other end of the connection. What is not certain
- * gives no parent. */
+/* The parent of an operation inside its process.
+ *
+ * The parent is the span of the context.Context that a call got, or of a context that this one was
+ * derived from. Else it is the span of the request that the goroutine serves. Else it is the span
+ * of the request that the goroutine's starter served when it started the goroutine. An uncertain
+ * parent is no parent. announcement.h finds parents in other processes. */
 #pragma once
 
 #include "go.h"
 #include "gotype.h"
 #include "process.h"
-#include "sock.h"
 #include "spancontext.h"
 
 struct parent_offsets {
 	__u32 g_parent_goid; /* Go 1.21 and later */
 	__u32 g_m, m_p, p_goidcache, p_goidcacheend;
-	__u32 sched_goidgen; /* runtime.sched.goidgen, as a distance from the start of the binary's code */
+	__u32 sched_goidgen; /* runtime.sched.goidgen, a distance from the start of the code */
 	/* In Go 1.20 a timerCtx begins with the address of its cancelCtx. */
 	__u32 timer_deadline; /* function: the first method of *timerCtx */
 	__u32 timer_timer;
 	__u32 itab_fun;
 	__u32 value_deadline; /* function: the first method of *valueCtx */
-	__u32 children; /* of what is served: 1: the binary may make calls, 0: nobody looks for it */
+	__u32 children; /* 1: the binary may make calls; 0: no call looks for its parent */
 };
 
-/* What a request is known by, as long as it is served. */
+/* The keys of a request while its server handles it. */
 struct served {
 	__u64 text;	/* address of the binary's code; 0: not known */
-	__u64 only_one; /* whether its goroutine was started for it alone */
+	__u64 only_one; /* whether the goroutine was started for this request alone */
 	struct span_key context, goroutine;
 };
 
@@ -39,8 +39,8 @@ static __always_inline enum inherited inherit_way(struct span_head *head, const 
 	return follow_parent(head);
 }
 
-/* Where a context has the one that it was derived from: all of the standard library begin
- * with it, but for a timerCtx in Go 1.20. */
+/* The place of a context's parent. All contexts of the standard library begin with their parent,
+ * except for a timerCtx in Go 1.20. */
 static __always_inline bool parent_at(const struct parent_offsets *o, __u64 text, const struct go_interface *context,
 				      __u64 *at)
 {
@@ -51,11 +51,11 @@ static __always_inline bool parent_at(const struct parent_offsets *o, __u64 text
 
 /* A context of context.WithValue. */
 struct value_context {
-	struct go_interface parent, key, value; /* the last two in either order */
+	struct go_interface parent, key, value; /* key and value in either order */
 };
 
-/* What a context is derived from, and what it holds if it is one of context.WithValue. False: it could not
- * be read. */
+/* Reads the parent of a context, and the key and value of a context of context.WithValue. False:
+ * the context could not be read. */
 static __always_inline bool read_context(const struct parent_offsets *o, __u64 text, const struct go_interface *context,
 					 struct value_context *found)
 {
@@ -74,11 +74,11 @@ static __always_inline __u64 with_context(__u64 mixture, const struct value_cont
 	return mixed(mixture + context->value.type) + context->value.data;
 }
 
-/* What tells a context from another one that came to lie at its address, when it was
- * collected: what it is derived from, and what that one is, with the values that they hold. Contexts that
- * were made one after the other may be followed by others in the same places, derived from each other in the same
- * way. 0: it could not be read. */
-called __u64 fingerprint(const struct parent_offsets *o, __u64 text, const struct go_interface *context)
+/* A mark that tells a context from a later one at the same address, after a garbage collection. The
+ * mark follows from the context's parent and grandparent, and from the values that they hold.
+ * Contexts made in a row may give way to others in the same places, with the same parents. 0: the
+ * context could not be read. */
+BPF_SUBPROGRAM __u64 fingerprint(const struct parent_offsets *o, __u64 text, const struct go_interface *context)
 {
 	struct value_context found;
 	struct go_interface parent;
@@ -93,10 +93,10 @@ called __u64 fingerprint(const struct parent_offsets *o, __u64 text, const struc
 	return mixture;
 }
 
-/* What is known of the ids of goroutines that do not exist yet. Each processor takes them in
- * batches: those that the one at hand has left are of goroutines to come, and so are all beyond the
- * last that was taken by any. In one word: the first that is left (40 bits), how
- * many are (8), and how far from the first the last is that was taken (16). */
+/* The ids of goroutines that do not exist yet. Each processor takes ids in batches. The rest of the
+ * present batch is for goroutines to come, and so are all ids beyond the last that any processor
+ * took. Three numbers share a word: the first id of the rest (40 bits), its size (8), and the last
+ * id's distance from the first (16). */
 #define GOID_BITS 40
 #define GOID_MASK ((1ULL << GOID_BITS) - 1)
 #define LAST_UNKNOWN 0xffff
@@ -116,10 +116,10 @@ static __always_inline __u64 goids_to_come(const struct parent_offsets *o, __u64
 	return (batch[0] & GOID_MASK) << 24 | left << 16 | distance;
 }
 
-/* Of a goroutine that serves nothing else. */
+/* For a goroutine that serves nothing else. */
 #define ALL_GOIDS (~0ULL)
 
-/* Whether a goroutine did not exist when that was noted. */
+/* Whether a goroutine did not exist yet when `goids` was stored. */
 static __always_inline bool came_later(__u64 goids, __u64 goid)
 {
 	__u64 distance = (goid - (goids >> 24)) & GOID_MASK;
@@ -127,40 +127,39 @@ static __always_inline bool came_later(__u64 goids, __u64 goid)
 	if (goids == ALL_GOIDS)
 		return true;
 	if (distance > GOID_MASK / 2)
-		return false; /* it is less than the first */
+		return false; /* less than the first id */
 	return distance < (goids >> 16 & 0xff) || ((goids & 0xffff) != LAST_UNKNOWN && distance >= (goids & 0xffff));
 }
 
-/* Notes a request that is about to be served, on the goroutine that its head names. The
- * first two fields of served are filled in. */
-called int note_served(struct served *served, const struct span_head *head, const struct operation_key *key,
+/* Stores the context of a request that is about to be served, under its context and its goroutine.
+ * The caller has filled in the first two fields of `served`. */
+BPF_SUBPROGRAM int store_served(struct served *served, const struct span_head *head, const struct operation_key *key,
 		       const struct parent_offsets *o, const struct go_interface *context)
 {
 	if (isolated || !served || !head || !key || !o || !context || !o->children)
 		return 0;
 	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
-	note_head(&served->context, head, fingerprint(o, served->text, context), WAY_ACTIVE);
+	store_span_context(&served->context, head, fingerprint(o, served->text, context), WAY_ACTIVE);
 	served->goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, head->goid, 0);
-	note_head(&served->goroutine, head, served->only_one ? ALL_GOIDS : goids_to_come(o, head->g, served->text), WAY_ACTIVE);
+	store_span_context(&served->goroutine, head, served->only_one ? ALL_GOIDS : goids_to_come(o, head->g, served->text), WAY_ACTIVE);
 	return 0;
 }
 
 static __always_inline void end_served(struct served *served, const struct span_head *head)
 {
 	if (!served->context.key)
-		return; /* it was not noted */
+		return; /* not stored */
 	end_span(&served->context, head);
 	end_span(&served->goroutine, head);
 }
 
-/* Contexts that are looked at, from the innermost out. */
+/* Contexts that a search looks at, from the innermost out. */
 #define MAX_ANCESTORS 24
 
-/* Finds the span of a context, or of the nearest that it was derived from. A type that
- * is not known may well begin with a context, as one that embeds it does; what it
- * begins with leads nowhere otherwise, since only the type and the address of a
- * context that was noted are found. */
-called bool find_context(const struct operation_key *key, const struct parent_offsets *o, __u64 text,
+/* Finds the span of a context, or of its nearest ancestor that has one. A context of an unknown
+ * type may well begin with its parent, as a type that embeds a context does. The search is safe if
+ * not: only a stored pair of type and address is ever found. */
+BPF_SUBPROGRAM bool find_context(const struct operation_key *key, const struct parent_offsets *o, __u64 text,
 			 const struct go_interface *innermost, struct span_way *found)
 {
 	struct go_interface context;
@@ -184,8 +183,8 @@ called bool find_context(const struct operation_key *key, const struct parent_of
 	return false;
 }
 
-/* Finds the span that a goroutine, or who has started it, is busy with. */
-called bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid, const struct parent_offsets *o,
+/* Finds the span of the request that a goroutine, or its starter, serves. */
+BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid, const struct parent_offsets *o,
 			   struct span_way *found)
 {
 	struct span_way origin = {};
@@ -200,7 +199,7 @@ called bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
 	if (state == WAY_ACTIVE)
 		return true;
 	if (state == WAY_INHERITED) {
-		/* It is the child of a request's that may have ended since. */
+		/* The parent is a request that may have ended since. */
 		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, found->extra, 0);
 		return read_span(&wanted, &origin) == WAY_ACTIVE && *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
 	}
@@ -209,14 +208,14 @@ called bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
 	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
 	if (read_span(&wanted, found) != WAY_ACTIVE)
 		return false;
-	/* The starter may have served another request when it started this one. */
+	/* The starter may have served another request when it started this goroutine. */
 	if (came_later(found->extra, goid))
 		return true;
 	count(COUNTER_PARENT_AMBIGUOUS);
 	return false;
 }
 
-/* Fills in the trace of an operation that a program itself began, and its own id. */
+/* Fills in the trace of an operation that the program itself began, and the operation's own id. */
 static __always_inline enum inherited inherit_inside(struct span_head *head, const struct operation_key *key, __u64 g,
 						     __u64 goid, const struct parent_offsets *o, __u64 text,
 						     const struct go_interface *context)
@@ -226,64 +225,14 @@ static __always_inline enum inherited inherit_inside(struct span_head *head, con
 
 	new_span_id(head, NULL);
 	if (find_context(key, o, text, context, &found)) {
-		/* A goroutine that is handed contexts may work for whoever comes: what it does
-		 * without one need not be for the request that has started it. */
+		/* A goroutine that is handed contexts may work for any request. A call without a
+		 * context need not be for the request that started the goroutine. */
 		goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
 		if (read_span(&goroutine, &own) != WAY_ACTIVE)
-			note_ids(&goroutine, found.trace_id, found.span_id, found.flags, 0, WAY_ENDED);
+			store_ids(&goroutine, found.trace_id, found.span_id, found.flags, 0, WAY_ENDED);
 		return inherit_way(head, &found);
 	}
 	if (find_goroutine(key, g, goid, o, &found))
 		return inherit_way(head, &found);
 	return begin_trace(head, NULL);
-}
-
-/* What a request is known by at both ends of its connection. */
-static __always_inline struct span_key request_key(const struct connection *connection, __u32 stream)
-{
-	struct span_key key = connection->key;
-
-	add_to_key(&key, stream);
-	return key;
-}
-
-/* Tells who is at the other end whose child the request will be that is about to be
- * sent. */
-static __always_inline void announce(const struct connection *connection, __u32 stream, const __u8 *trace_id,
-				     const __u8 *span_id, __u8 flags)
-{
-	struct span_key key = request_key(connection, stream);
-
-	if (connection->uncertain)
-		count(COUNTER_CONNECTION_UNKNOWN);
-	note_ids(&key, trace_id, span_id, flags, 0, WAY_ANNOUNCED);
-}
-
-/* A request that was answered, so that its announcement is of no use to another one on the
- * connection. */
-static __always_inline void retract(const struct connection *connection, __u32 stream, const struct span_head *head)
-{
-	struct span_key key = request_key(connection, stream);
-
-	move_span(&key, way_state(head->span_id, WAY_ANNOUNCED), WAY_ENDED);
-}
-
-/* Finds whose child a request is that has arrived. */
-called int inherit_announced(struct span_head *head, const struct connection *connection, __u32 stream)
-{
-	struct span_way found = {};
-	struct span_key key;
-
-	if (!head || !connection)
-		return INHERITED_NOTHING;
-	key = request_key(connection, stream);
-	if (read_span(&key, &found) != WAY_ANNOUNCED) {
-		if (connection->uncertain)
-			count(COUNTER_CONNECTION_UNKNOWN);
-		return INHERITED_NOTHING;
-	}
-	if (!move_span(&key, found.state, WAY_ENDED))
-		return INHERITED_NOTHING;
-	head->context |= CONTEXT_REMOTE_PARENT;
-	return inherit_way(head, &found);
 }

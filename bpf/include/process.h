@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Which processes are traced, and what names an operation in one of them. */
+/* The traced processes, and the key of an operation in a process. */
 #pragma once
 
 #include "types.h"
 #include "arch.h"
 #include "counters.h"
 
-/* A traced process. A process id comes again after a restart, and the same
- * process runs another program after exec: the generation tells them apart. */
+/* A traced process. A process id comes again after a restart, and the same process runs another
+ * program after exec. The generation tells these apart. */
 struct process {
 	__u32 generation;
 	__u32 binary; /* index into the libraries' "offsets" maps */
@@ -21,31 +21,36 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
-/* Names an operation: by the goroutine that is busy with it, or by the address of what
- * it lives in, in the place of the goroutine's id. Never the address of g: the runtime uses
- * it again for the next goroutine. */
+/* The key of an operation: its goroutine's id, or in its place the address of an object that the
+ * operation lives in. The address of g is no key: the runtime uses it again for the next
+ * goroutine. */
 struct operation_key {
 	__u32 tgid;
 	__u32 generation;
 	__u64 goid;
 };
 
-/* The generation of a program that starts now. Two programs under one process
- * id are never within a microsecond of each other; it wraps in an hour. */
+/* The shift that makes microseconds, or nearly so, of nanoseconds. */
+enum generation {
+	GENERATION_SHIFT = 10,
+};
+
+/* The generation of a process that starts now. Two programs under one process id are never within a
+ * microsecond of each other. The number wraps in an hour. */
 static __always_inline __u32 new_generation(void)
 {
-	__u32 generation = bpf_ktime_get_boot_ns() >> 10;
+	__u32 generation = bpf_ktime_get_boot_ns() >> GENERATION_SHIFT;
 
 	return generation ? generation : 1;
 }
 
-/* A program with a tail call in it keeps its variables on the stack of the task.
- * Recent kernels (x86 from 6.13 on) otherwise give programs of this type one stack for each
- * CPU (kernel/bpf/verifier.c, bpf_enable_priv_stack), which counts on a check
- * against recursion that uprobes do not have (kernel/trace/bpf_trace.c,
- * uprobe_prog_run): where the kernel is preemptible, a program that preempts
- * another writes over its variables, among them its pointers. The call is never
- * made, and the verifier takes it out after it was seen. */
+/* Keeps the variables of a program on the stack of the task, by a tail call in the program.
+ *
+ * Recent kernels (x86 from 6.13 on) give programs of this type one stack for each CPU
+ * (kernel/bpf/verifier.c, bpf_enable_priv_stack). This relies on a check against recursion that
+ * uprobes do not have (kernel/trace/bpf_trace.c, uprobe_prog_run). On a preemptible kernel, a
+ * program that preempts another then overwrites its variables, pointers among them. A program with
+ * a tail call is exempt. The call is never made, and the verifier removes it later. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
@@ -61,10 +66,9 @@ static __always_inline void stay_on_own_stack(struct pt_regs *ctx)
 		bpf_tail_call(ctx, &nothing, 0);
 }
 
-/* The process of a hit, if it is a traced one and the hit came through the
- * attachment of its own binary: files that share an inode (overlayfs) are
- * attached once for each of their names, and each hit arrives through all of
- * them. */
+/* The process of a hit. NULL: the process is not traced, or the hit came through the attachment of
+ * another binary. Files that share an inode (overlayfs) are attached once for each of their names.
+ * Each hit arrives through all of these attachments. */
 static __always_inline struct process *traced_process(struct pt_regs *ctx, __u32 tgid)
 {
 	struct process *p;
@@ -77,9 +81,8 @@ static __always_inline struct process *traced_process(struct pt_regs *ctx, __u32
 	return p;
 }
 
-/* The same for a hook on the entry into a function. Where the site is the stack
- * check itself, a call whose stack must grow comes by twice, and its second hit
- * is the one that counts. */
+/* The same for a hook on the entry into a function. If the site is the stack check itself, a call
+ * whose stack must grow comes by twice. Its second hit counts. */
 static __always_inline struct process *entering_process(struct pt_regs *ctx, __u32 tgid)
 {
 	return GO_RUNS_AGAIN(ctx) ? NULL : traced_process(ctx, tgid);

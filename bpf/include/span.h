@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The head of every record, the texts behind it, and the ring buffer that
- * takes them to user space. */
+/* The head of every record, the texts behind it, and the ring buffer that takes records to user
+ * space. */
 #pragma once
 
 #include "types.h"
 #include "go.h"
 #include "counters.h"
 
-#define FLAG_SAMPLED 0x01 /* W3C Trace Context, trace-flags */
-#define FLAG_RANDOM 0x02  /* W3C Trace Context Level 2, random-trace-id */
+enum trace_flag {
+	FLAG_SAMPLED = 0x01, /* W3C Trace Context, trace-flags */
+	FLAG_RANDOM = 0x02,  /* W3C Trace Context Level 2, random-trace-id */
+};
 
 /* Bits of struct span_head.context. */
 enum context_bit {
-	CONTEXT_REMOTE_PARENT = 0x01, /* the parent id came over the wire */
-	CONTEXT_MISSES_HOOKS = 0x02,  /* hooks on demand would have told more */
+	CONTEXT_REMOTE_PARENT = 0x01, /* the parent's id came over the wire */
+	CONTEXT_MISSES_HOOKS = 0x02,  /* hooks on demand would have seen more */
 };
 
 struct span_head {
@@ -29,21 +31,29 @@ struct span_head {
 	__u8 flags;	   /* W3C trace flags */
 	__u8 context;
 	__u16 library; /* index in the registry */
-	__u32 keeping; /* enum keeping: what becomes of its entry */
+	__u32 keeping; /* enum keeping: the future of its entry */
 };
 
-/* Whether the entry of an operation stays in the map when that has ended: keep.h. */
+/* Whether the entry of an operation stays in the map after the operation's end: keep.h. */
 enum keeping {
 	KEEPING_NOT,
-	KEEPING_BUSY, /* with the next operation */
+	KEEPING_BUSY, /* with the next operation in flight */
 	KEEPING_IDLE, /* between two of them */
 };
 
-/* One string behind a record. The strings lie in the order of their fields,
- * one right after the other, each cut at its own limit. */
+/* The two counts of kept entries: those that programs keep, and those that user space has swept.
+ * Each side changes only its own. */
+enum kept_count {
+	KEPT_BY_PROGRAMS,
+	KEPT_AND_SWEPT,
+	KEPT_COUNTS,
+};
+
+/* A string behind a record. The strings lie in the order of their fields, each right behind the
+ * other, and each cut at its own limit. */
 struct text {
-	__u16 length; /* bytes that were kept */
-	__u16 whole;  /* bytes that it had, at most 65535 */
+	__u16 length; /* bytes in the record */
+	__u16 whole;  /* bytes of the string, at most 65535 */
 };
 
 struct {
@@ -51,26 +61,25 @@ struct {
 	__uint(max_entries, 4 * 1024 * 1024); /* set by the loader */
 } spans SEC(".maps");
 
-/* Index of this library in the registry; set by the loader. */
+/* The index of this library in the registry. The loader sets this. */
 const volatile __u16 library;
-/* Bytes that wait in the ring buffer when the reader is woken, a power of two; set
- * by the loader. The reader also looks at fixed intervals, so that nothing is woken
- * for a single record. */
+/* The number of waiting bytes at which a program wakes the reader: a power of two. The loader sets
+ * this. The reader also looks at fixed intervals, so no program wakes it for a single record. */
 const volatile __u64 wakeup_bytes;
-/* A wake-up is an interrupt that a CPU sends to itself, and costs more than a
- * program. So not each record that finds so much waiting wakes the reader, which
- * may be a while in coming: those do that find it, or a multiple of it, and no more
- * than this beyond. One is enough; that is room for a few, since another CPU may
- * send a record between a program's look and its own. */
+/* The bytes beyond a multiple of wakeup_bytes in which a program wakes the reader. A wake-up is an
+ * interrupt that a CPU sends to itself, and costs more than a program. The reader may take a while,
+ * so not each record beyond the threshold wakes it. A single wake-up is enough. The band has room
+ * for a few records, since another CPU may send one between a program's look and its own record. */
 #define WAKEUP_BAND 4096
 
-/* Random numbers of what is used again and again, such as the entry of a connection: xoroshiro128++ 1.0 (David
- * Blackman and Sebastiano Vigna, 2019). The kernel's own take several times as long. Zero: not begun. */
+/* Random numbers for an entry that is used again and again, such as that of a connection:
+ * xoroshiro128++ 1.0 (David Blackman and Sebastiano Vigna, 2019). The kernel's generator takes
+ * several times as long. Zero: not seeded. */
 struct random {
 	__u64 a, b;
 };
 
-static __always_inline __u64 kernels_random(void)
+static __always_inline __u64 kernel_random(void)
 {
 	return (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
 }
@@ -80,25 +89,25 @@ static __always_inline __u64 rotate(__u64 x, __u32 by)
 	return x << by | x >> (64 - by);
 }
 
-/* A random word: of the kernel's if there is nothing else. */
+/* A random word: from the kernel if there is no other generator. */
 static __always_inline __u64 next_random(struct random *random)
 {
 	__u64 a, b;
 
 	if (!random)
-		return kernels_random();
+		return kernel_random();
 	a = random->a;
 	b = random->b;
 	if (!(a | b)) {
-		a = kernels_random();
-		b = kernels_random() | 1;
+		a = kernel_random();
+		b = kernel_random() | 1;
 	}
 	random->a = rotate(a, 49) ^ a ^ b ^ (a ^ b) << 21;
 	random->b = rotate(a ^ b, 28);
 	return rotate(a + b, 17) + a;
 }
 
-/* Ids of zero are invalid: a bit is set where chance gave none. */
+/* An id of zero is invalid. A bit is set if chance gave no other. */
 static __always_inline void new_span_id(struct span_head *head, struct random *random)
 {
 	__u64 id = next_random(random);
@@ -117,20 +126,20 @@ static __always_inline void new_trace_id(struct span_head *head, struct random *
 		head->trace_id[7] = 1;
 }
 
-/* Whose trace an operation belongs to. */
+/* The trace of an operation. */
 enum inherited {
-	INHERITED_NOTHING,     /* one of its own */
-	INHERITED_PARENT,      /* that of its parent */
-	INHERITED_NOT_SAMPLED, /* one in which there is to be no span of it */
+	INHERITED_NOTHING,     /* a trace of its own */
+	INHERITED_PARENT,      /* the trace of its parent */
+	INHERITED_NOT_SAMPLED, /* a trace in which this operation gets no span */
 };
 
-/* What of new traces is not sampled, in 1 / 2^56: OpenTelemetry's consistent probability
- * sampling, where the last 56 bits of a trace's id decide. Set by the loader. */
+/* The share of new traces that are not sampled, in 1 / 2^56. OpenTelemetry's consistent probability
+ * sampling decides by the last 56 bits of a trace's id. The loader sets this. */
 const volatile __u64 sampling_threshold;
-/* Whether those that have a parent are sampled as that one is. Set by the loader. */
+/* Whether an operation with a parent is sampled like that parent. The loader sets this. */
 const volatile __u8 parent_based = 1;
 
-/* What the id of the trace says about sampling. */
+/* Samples by the id of the trace. */
 static __always_inline enum inherited sample(struct span_head *head, enum inherited otherwise)
 {
 	__u64 randomness = __builtin_bswap64(*(__u64 *)(head->trace_id + 8)) << 8 >> 8;
@@ -143,7 +152,7 @@ static __always_inline enum inherited sample(struct span_head *head, enum inheri
 	return INHERITED_NOT_SAMPLED;
 }
 
-/* Begins a trace. `random` as of next_random. */
+/* Begins a trace. `random` is as for next_random. */
 static __always_inline enum inherited begin_trace(struct span_head *head, struct random *random)
 {
 	new_trace_id(head, random);
@@ -154,7 +163,7 @@ static __always_inline enum inherited begin_trace(struct span_head *head, struct
 	return sample(head, INHERITED_NOTHING);
 }
 
-/* Goes by what a parent's flags say. */
+/* Samples by the parent's flags. */
 static __always_inline enum inherited follow_parent(struct span_head *head)
 {
 	if (!parent_based)
@@ -162,10 +171,10 @@ static __always_inline enum inherited follow_parent(struct span_head *head)
 	return head->flags & FLAG_SAMPLED ? INHERITED_PARENT : INHERITED_NOT_SAMPLED;
 }
 
-/* Where bytes of the target's go to an entry of a map, the kernel finds out first what that memory is
- * (CONFIG_HARDENED_USERCOPY), for as long as the copy itself takes, but not where they go to the
- * stack. So a short text goes by way of that, with whatever is behind it, if there is room for it: what
- * comes next lies over it. */
+/* The length of a short text, which a program copies by way of its stack. Before a copy from the
+ * target into a map's entry, the kernel checks that memory (CONFIG_HARDENED_USERCOPY). The check
+ * takes as long as the copy, and is short for the stack. The bytes behind the text are copied too,
+ * if there is room. The next text lies over them. */
 #define SHORT_TEXT 32
 
 static __always_inline void put_short(__u8 *to, const __u64 *words)
@@ -174,8 +183,9 @@ static __always_inline void put_short(__u8 *to, const __u64 *words)
 		((__u64 *)to)[i] = words[i];
 }
 
-/* Copies so many bytes of the target's, at most `limit`, for which there is room. 0: it was done. */
-called long copy_bytes(__u8 *to, __u64 length, __u64 limit, __u64 from)
+/* Copies `length` bytes of the target, at most `limit`, for which there is room. 0: the copy is
+ * complete. */
+BPF_SUBPROGRAM long copy_bytes(__u8 *to, __u64 length, __u64 limit, __u64 from)
 {
 	__u64 words[SHORT_TEXT / sizeof(__u64)];
 
@@ -189,9 +199,8 @@ called long copy_bytes(__u8 *to, __u64 length, __u64 limit, __u64 from)
 	return length > limit ? -1 : bpf_probe_read_user(to, length, (const void *)from);
 }
 
-/* Copies a string of the target's behind the record. `texts` has room for
- * `texts_size` bytes, `*used` of them taken. False: the string is there and
- * could not be read. */
+/* Copies a string of the target behind the record. `texts` has room for `texts_size` bytes, of
+ * which `*used` are taken. False: the string is there and could not be read. */
 static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u32 texts_size,
 				      __u16 *used, const struct go_string *string, const __u32 limit)
 {

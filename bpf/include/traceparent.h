@@ -7,14 +7,14 @@
 
 #define TRACEPARENT_LENGTH 55 /* of version 00; later ones may be longer */
 
-/* One more than the value of each lower-case hexadecimal digit, and 0 for any
- * other byte: upper case is invalid in a traceparent. */
+/* The value of each lower-case hexadecimal digit plus one, and 0 for any other byte. Upper case is
+ * invalid in a traceparent. */
 static const __u8 hex_digits[256] = {
 	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
 	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
-/* Decodes 2*n digits into n bytes. Not zero if any digit was not one. */
+/* Decodes 2*n digits into n bytes. The result is not zero if a byte was no digit. */
 static __always_inline __u8 unhex(__u8 *to, const __u8 *digits, int n)
 {
 	__u8 bad = 0;
@@ -35,9 +35,9 @@ enum traceparent {
 	TRACEPARENT_VALID,
 };
 
-/* Reads the header's value into the head: trace id, parent id, flags. The head
- * has none of it if the value is not a valid traceparent. `scratch` has
- * room for TRACEPARENT_LENGTH + 1 bytes: a program's stack is small. */
+/* Reads the header's value into the head: trace id, parent id, flags. An invalid value leaves none
+ * of these in the head. `scratch` has room for TRACEPARENT_LENGTH + 1 bytes, since a program's
+ * stack is small. */
 static __always_inline enum traceparent parse_traceparent(struct span_head *head, __u8 *scratch,
 							  const struct go_string *value)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What every program of spanprobe includes first. */
+/* The first header of every program of spanprobe. */
 #pragma once
 
 #include <linux/types.h>
@@ -10,13 +10,20 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
-/* A field that this binary does not have, or whose place is not known; the
- * value that the planner writes: probe.Absent. */
-#define ABSENT ((__u32)~0)
+/* The offset of a field that this binary does not have, or whose place is not known. The planner
+ * writes this value: probe.Absent. */
+enum absence {
+	ABSENT = 0xffffffff,
+};
 
 /* Keeps the compiler from undoing a bound that the verifier must see. */
 #define bounded(x) asm volatile("" : "+r"(x))
 
-/* A function of a header that is called, and not copied to where it is called from. Not each program
- * has a use for it. */
-#define called static __noinline __attribute__((unused))
+/* A function that is called, and not copied into its callers. Copies would make programs longer, and
+ * the variables of all copies would lie together on the caller's stack of 512 bytes. The name is in
+ * capitals since the compiler obeys it. Not every program that includes a header calls all of its
+ * functions, hence `unused`. */
+#define BPF_SUBPROGRAM static __noinline __attribute__((unused))
+
+/* Keeps a type in the object's type information, from which Go's types are generated. */
+#define EXPORT_TYPE(kind, name) const kind name *const name##_layout

@@ -51,7 +51,7 @@ type injectInjectOffsets struct {
 	GrpcN          uint32
 }
 
-type injectKeptState struct {
+type injectKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
@@ -80,7 +80,7 @@ type injectSpanSet struct {
 	}
 }
 
-type injectStateKey struct {
+type injectTracestateKey struct {
 	_       structs.HostLayout
 	TraceId [16]uint8
 	SpanId  [8]uint8

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What is kept of a call of a Transport, and how it is read. */
+/* A call of a Transport: its entry, its offsets, and the reading of its request. */
 #pragma once
 
 #include "types.h"
@@ -10,28 +10,36 @@
 #include "parent.h"
 #include "span.h"
 
-/* Bytes that are kept of each text; README's "Limits" names them. */
-#define METHOD_LIMIT 32
-#define SCHEME_LIMIT 16
-#define HOST_LIMIT 128
-#define PATH_LIMIT 640
-#define QUERY_LIMIT 640
-#define SOCKET_LIMIT 108 /* a path of sockaddr_un */
-#define ERROR_LIMIT 128
+/* Bytes that a record keeps of each text. */
+enum text_limit {
+	METHOD_LIMIT = 32,
+	SCHEME_LIMIT = 16,
+	HOST_LIMIT = 128,
+	PATH_LIMIT = 640,
+	QUERY_LIMIT = 640,
+	SOCKET_LIMIT = 108, /* a path of sockaddr_un */
+	ERROR_LIMIT = 128,
+};
 #define TEXTS_SIZE (METHOD_LIMIT + SCHEME_LIMIT + HOST_LIMIT + PATH_LIMIT + QUERY_LIMIT + SOCKET_LIMIT + ERROR_LIMIT)
+
+/* A value in place of a status. */
+enum response_status {
+	STATUS_UNREADABLE = 0xffff,
+};
 
 /* Redirects that are counted at the most: net/http follows ten. */
 #define MAX_RESENDS 16
 
-/* What is needed of a stream of an HTTP/2 client, and of its connection. */
+/* The offsets in a stream of an HTTP/2 client, and in its connection. */
 struct sent_offsets {
 	__u32 conn; /* ClientConn.tconn */
 	__u32 framer; /* ClientConn.fr */
 	__u32 id, client; /* clientStream.ID and .cc */
 };
 
-/* Where roundTrip's results are when the function runs that it defers, in bytes from its frame's lower end, how large that
- * is, up to the return address, and how far above the stack pointer it begins. ABSENT: its returns have probes. */
+/* The places of roundTrip's results in its deferred function. The results have offsets from the
+ * lower end of roundTrip's frame. `frame` is the frame's size up to the return address, and `above`
+ * its distance from the stack pointer. ABSENT: the returns have probes instead. */
 struct deferring_offsets {
 	__u32 response, error_type, error_data, frame, above;
 };
@@ -51,43 +59,47 @@ struct client_offsets {
 	struct conn_offsets conn;
 	struct parent_offsets parent;
 	struct map_offsets map;
-	/* Where a stream is about to be sent, and a call begins, as distances from the start of the binary's code. */
+	/* The sites before a stream is sent, and where a call begins: distances from the start of
+	 * the code. */
 	__u32 bundled_site, internal_site, net_stream_site;
 	__u32 site, net_site;
 };
 
 struct client_span {
 	struct span_head head;
-	__u64 depth; /* of the frame of roundTrip, from the top of the stack; it stays when the stack moves */
+	__u64 depth; /* of roundTrip's frame, from the top of the stack: frame_depth */
 	__u64 text;  /* address of the binary's code; 0: not known */
 	struct peer peer;
 	__u16 status; /* 0: there was no response */
-#define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
 	__u8 proto_minor;
 	__u8 net;     /* its Transport is that of golang.org/x/net/http2 */
 	__u8 failed;  /* roundTrip returned an error */
 	__u8 resends; /* 0: the first request */
-	__u8 raw;     /* the path is as the program escaped it */
+	__u8 raw;     /* the program itself has escaped the path */
 	__u8 opaque;  /* the path is the opaque part of the URL, behind the scheme */
-	__u8 partial; /* something that is there could not be read */
+	__u8 partial; /* a part that is there could not be read */
 	__u16 used;   /* bytes of texts that follow */
 	__u32 reserved;
 	struct text method, scheme, host, path, query, socket, error;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
-	/* What is no part of the record. */
+	/* The rest is no part of the record. */
 	struct connection connection; /* of HTTP/1, on which the call was announced */
 };
 
-/* What is needed of a net/http.Request and its URL. */
+#define OPERATION struct client_span
+#define OFFSETS struct client_offsets
+#include "operation.h"
+
+/* The parts of a net/http.Request and its URL that a call reads. */
 struct wanted {
 	struct go_string method, scheme, opaque, host, path, raw_path, query;
 	struct go_interface context;
 	__u64 url, response, header;
 };
 
-/* As in request.h: structs are read in one piece, and what start_call works with
- * lies in the entry, in the room for what comes last. */
+/* Structs are read in one piece, as in request.h. The working memory of start_call lies in the
+ * entry, in the room of the last texts. */
 #define REQUEST_PIECE 256
 #define URL_PIECE 128
 #define WORK_AT ((TEXTS_SIZE - ERROR_LIMIT - SOCKET_LIMIT + 7) & ~7)
@@ -115,8 +127,8 @@ static __always_inline bool read_wanted(struct wanted *to, __u8 *piece, const st
 	       go_take(&to->query, piece, have, URL_PIECE, to->url, o->url_raw_query);
 }
 
-/* Counts the requests that led to this one: each has the response that told to
- * send the next (src/net/http/client.go, (*Client).do). */
+/* Counts the requests that led to this one. Each redirected request has the response that caused it
+ * (src/net/http/client.go, (*Client).do). */
 static __always_inline __u8 count_resends(const struct client_offsets *o, __u64 response)
 {
 	__u8 n = 0;
@@ -134,8 +146,8 @@ static __always_inline __u8 count_resends(const struct client_offsets *o, __u64 
 	return n;
 }
 
-/* Whether the program itself has said whose child the request is: then it has a span of
- * its own for it. */
+/* Whether the program itself names the request's parent in a header. Such a program has a span of
+ * its own for the request. */
 static __always_inline bool says_parent(struct client_span *span, const struct client_offsets *o, __u64 header)
 {
 	struct wanted_headers *wanted = (struct wanted_headers *)(span->texts + HEADERS_AT);
@@ -145,8 +157,8 @@ static __always_inline bool says_parent(struct client_span *span, const struct c
 	       search_headers(header, &o->map, (struct map_group *)span->texts, wanted) && wanted->traceparent.length > 0;
 }
 
-/* Fills in what is asked for. False: a part of it could not be read. */
-static __always_inline bool note_call(struct client_span *span, const struct client_offsets *o, struct wanted *wanted)
+/* Copies the request of a call. False: a part could not be read. */
+static __always_inline bool copy_call(struct client_span *span, const struct client_offsets *o, struct wanted *wanted)
 {
 	bool complete = true;
 

@@ -221,7 +221,7 @@ type clientCounts struct {
 	N [20]uint64
 }
 
-type clientKeptState struct {
+type clientKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
@@ -257,7 +257,7 @@ type clientSpanSet struct {
 	}
 }
 
-type clientStateKey struct {
+type clientTracestateKey struct {
 	_       structs.HostLayout
 	TraceId [16]uint8
 	SpanId  [8]uint8
@@ -295,7 +295,9 @@ const (
 	clientVarNever                   = "never"
 	clientVarOwnState                = "own_state"
 	clientVarParentBased             = "parent_based"
+	clientVarResponseStatusLayout    = "response_status_layout"
 	clientVarSamplingThreshold       = "sampling_threshold"
+	clientVarTextLimitLayout         = "text_limit_layout"
 	clientVarWakeupBytes             = "wakeup_bytes"
 )
 
@@ -373,16 +375,18 @@ type clientMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientVariableSpecs struct {
-	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
-	Injects           *ebpf.VariableSpec `ebpf:"injects"`
-	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
-	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
-	Library           *ebpf.VariableSpec `ebpf:"library"`
-	Never             *ebpf.VariableSpec `ebpf:"never"`
-	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
-	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
-	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	HashSeed             *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects              *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated             *ebpf.VariableSpec `ebpf:"isolated"`
+	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
+	Library              *ebpf.VariableSpec `ebpf:"library"`
+	Never                *ebpf.VariableSpec `ebpf:"never"`
+	OwnState             *ebpf.VariableSpec `ebpf:"own_state"`
+	ParentBased          *ebpf.VariableSpec `ebpf:"parent_based"`
+	ResponseStatusLayout *ebpf.VariableSpec `ebpf:"response_status_layout"`
+	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	TextLimitLayout      *ebpf.VariableSpec `ebpf:"text_limit_layout"`
+	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // clientObjects contains all objects after they have been loaded into the kernel.
@@ -432,16 +436,18 @@ func (m *clientMaps) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientVariables struct {
-	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
-	Injects           *ebpf.Variable `ebpf:"injects"`
-	Isolated          *ebpf.Variable `ebpf:"isolated"`
-	LastSet           *ebpf.Variable `ebpf:"last_set"`
-	Library           *ebpf.Variable `ebpf:"library"`
-	Never             *ebpf.Variable `ebpf:"never"`
-	OwnState          *ebpf.Variable `ebpf:"own_state"`
-	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
-	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
+	HashSeed             *ebpf.Variable `ebpf:"hash_seed"`
+	Injects              *ebpf.Variable `ebpf:"injects"`
+	Isolated             *ebpf.Variable `ebpf:"isolated"`
+	LastSet              *ebpf.Variable `ebpf:"last_set"`
+	Library              *ebpf.Variable `ebpf:"library"`
+	Never                *ebpf.Variable `ebpf:"never"`
+	OwnState             *ebpf.Variable `ebpf:"own_state"`
+	ParentBased          *ebpf.Variable `ebpf:"parent_based"`
+	ResponseStatusLayout *ebpf.Variable `ebpf:"response_status_layout"`
+	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
+	TextLimitLayout      *ebpf.Variable `ebpf:"text_limit_layout"`
+	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // clientPrograms contains all programs after they have been loaded into the kernel.

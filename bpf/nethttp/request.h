@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* What is kept of a request of net/http, and how it is read. */
+/* A request that an HTTP server handles: its entry, its offsets, and the reading of the request. */
 #pragma once
 
 #include "types.h"
@@ -9,18 +9,25 @@
 #include "parent.h"
 #include "span.h"
 
-/* Bytes that are kept of each text; README's "Limits" names them. */
-#define METHOD_LIMIT 32
-#define TARGET_LIMIT 640
-#define HOST_LIMIT 128
-#define REMOTE_LIMIT 64
-#define USER_AGENT_LIMIT 192
-#define ROUTE_LIMIT 192
+/* Bytes that a record keeps of each text. */
+enum text_limit {
+	METHOD_LIMIT = 32,
+	TARGET_LIMIT = 640,
+	HOST_LIMIT = 128,
+	REMOTE_LIMIT = 64,
+	USER_AGENT_LIMIT = 192,
+	ROUTE_LIMIT = 192,
+};
 #define LINE_LIMIT (METHOD_LIMIT + 1 + TARGET_LIMIT)
 #define TEXTS_SIZE (TRACESTATE_LIMIT + LINE_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
 		    ROUTE_LIMIT)
 
-/* Where an HTTP/2 server keeps what is needed of a stream. */
+/* A value in place of a status. */
+enum response_status {
+	STATUS_UNREADABLE = 0xffff,
+};
+
+/* The way from the writer of an HTTP/2 stream to its connection. */
 struct stream_offsets {
 	__u32 writer; /* responseWriter.rws, its state */
 	__u32 status; /* responseWriterState.status */
@@ -30,7 +37,7 @@ struct stream_offsets {
 	__u32 conn;   /* serverConn.conn */
 };
 
-/* A request: net/http.Request, or what net/http/internal/http2 makes one of. */
+/* A request: net/http.Request, or ServerRequest of net/http/internal/http2. */
 struct request_offsets {
 	__u32 method;
 	__u32 proto_major;
@@ -64,29 +71,30 @@ struct server_offsets {
 	struct parent_offsets parent;
 	__u32 response_conn; /* net/http.response.conn */
 	__u32 conn_rwc;	     /* net/http.conn.rwc */
-	/* The first method of the writer of a stream, by which it is known: gotype.h. */
+	/* The first method of a stream's writer, which identifies the type: gotype.h. */
 	__u32 stream_writer;
-	/* Where a request begins, as distances from the start of the binary's code. */
+	/* The sites at which a request begins, as distances from the start of the code. */
 	__u32 serve_site, stream_site, net_site;
-	/* Which of the hooks are attached: 1 or 0. */
+	/* Whether these hooks are attached: 1 or 0. */
 	__u32 ends_streams;
 	__u32 ends_net_streams;
 	__u32 watches_muxes;
 };
 
-/* How a request ended. */
+/* The end of a request. */
 enum ending {
-	ENDING_RETURNED,  /* its handler did */
-	ENDING_PANICKED,  /* nobody recovered */
-	ENDING_ABORTED,	  /* with http.ErrAbortHandler, which is no mistake */
+	ENDING_RETURNED,  /* its handler returned */
+	ENDING_PANICKED,  /* its handler panicked, and nobody recovered */
+	ENDING_ABORTED,	  /* its handler panicked with http.ErrAbortHandler, which is no mistake */
 	ENDING_EXITED,	  /* runtime.Goexit */
 	ENDING_HIJACKED,  /* its handler took the connection over */
 };
 
-/* The text of a connection's peer, which all of its requests have (src/net/http/server.go,
- * (*conn).readRequest): copied from here it takes a tenth of what reading it takes. */
+/* The text of a connection's peer, which is the same for all of its requests
+ * (src/net/http/server.go, (*conn).readRequest). A copy of this takes a tenth of the time of a read
+ * from the target. */
 struct remote_text {
-	__u64 data; /* address of its bytes; 0: there is none */
+	__u64 data; /* address of its bytes; 0: none */
 	__u64 length;
 	__u64 words[SHORT_TEXT / sizeof(__u64)];
 };
@@ -96,22 +104,21 @@ struct server_span {
 	__u64 response;	   /* address of the writer: net/http.response, or an HTTP/2 responseWriter */
 	__u64 request;	   /* address of its net/http.Request; 0: not known */
 	__u64 target_data; /* address of the bytes of its RequestURI */
-	__u64 copy;	   /* address of a copy of it that a ServeMux got; 0: none */
+	__u64 copy;	   /* address of a copy that a ServeMux got; 0: none */
 	__u16 status;	   /* 0: the handler wrote nothing */
-#define STATUS_UNREADABLE 0xffff
 	__u8 proto_major;
 	__u8 proto_minor;
 	__u8 tls;
 	__u8 joined;  /* one byte lies between the method and the target */
-	__u8 partial; /* something that is there could not be read */
+	__u8 partial; /* a part that is there could not be read */
 	__u8 ending;  /* enum ending */
 	__u16 used;   /* bytes of texts that follow */
-	/* enum inherited. What is read back from here the verifier takes for unknown, and so
-	 * follows one way through what comes then, not each. */
+	/* enum inherited. The verifier does not know a value that is read back from the entry, and
+	 * so follows one path instead of one for each value. */
 	__u8 inherited;
 	struct text tracestate, method, target, host, remote, user_agent, route;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
-	/* What is no part of the record. */
+	/* The rest is no part of the record. */
 	struct served served;
 	/* Of HTTP/1, for as long as the entry is kept. */
 	struct connection connection;
@@ -119,21 +126,20 @@ struct server_span {
 	struct random random;
 };
 
-/* What is needed of a net/http.Request. */
+/* The parts of a net/http.Request that a server's programs read. */
 struct arrived {
 	struct go_string method, target, host, remote;
 	struct go_interface context;
 	__u64 header, tls, proto_major, proto_minor;
 };
 
-/* A read of the target's memory costs the same for 8 bytes as for 256, so the
- * struct is read in one piece (its size is 232 to 248 bytes from Go 1.21 to
- * 1.27, in a size class of 240 or 256), and its fields are taken from that. */
+/* Bytes of a request that are read in one piece. A read of the target's memory costs the same for 8
+ * bytes as for 256. The struct has 232 to 248 bytes from Go 1.21 to 1.27, in a size class of 240 or
+ * 256. */
 #define REQUEST_PIECE 256
 
-/* What serve_http works with lies in the entry, in the room for the route,
- * which is filled last: a program's stack is 512 bytes, those of what it calls
- * included. */
+/* The working memory of serve_http. It lies in the entry, in the room of the route, which is filled
+ * last. A program's stack is 512 bytes, including those of the functions that it calls. */
 struct work {
 	struct arrived arrived;
 	struct wanted_headers wanted;
@@ -142,7 +148,7 @@ struct work {
 _Static_assert(sizeof(struct work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
 _Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
 
-called bool read_request(struct arrived *arrived, const struct request_offsets *o, __u64 request)
+BPF_SUBPROGRAM bool read_request(struct arrived *arrived, const struct request_offsets *o, __u64 request)
 {
 	__u8 piece[REQUEST_PIECE] __attribute__((aligned(8)));
 	bool have;
@@ -161,8 +167,8 @@ called bool read_request(struct arrived *arrived, const struct request_offsets *
 	       go_take(&arrived->proto_minor, piece, have, REQUEST_PIECE, request, o->proto_minor);
 }
 
-/* The method and the target are parts of one line, "METHOD TARGET PROTO"
- * (src/net/http/request.go, parseRequestLine), and so need one read. */
+/* Copies the method and the target in one read. They are parts of one line, "METHOD TARGET PROTO"
+ * (src/net/http/request.go, parseRequestLine). */
 static __always_inline bool copy_request_line(struct server_span *span, const struct go_string *method,
 					      const struct go_string *target)
 {
@@ -182,7 +188,7 @@ static __always_inline bool copy_request_line(struct server_span *span, const st
 	bounded(second);
 	if (at > TEXTS_SIZE - LINE_LIMIT || first > METHOD_LIMIT || second > TARGET_LIMIT ||
 	    copy_bytes(span->texts + at, first + 1 + second, LINE_LIMIT, method->data)) {
-		/* Its end may lie in a page that nobody has touched. */
+		/* The end of the line may lie in a page that the target has not touched. */
 		copied = COPY(span, method, method, METHOD_LIMIT);
 		return COPY(span, target, target, TARGET_LIMIT) && copied;
 	}
@@ -217,14 +223,14 @@ static __always_inline bool copy_remote(struct server_span *span, const struct g
 	return true;
 }
 
-/* Fills in what arrived. */
-static __always_inline void note_request(struct server_span *span, const struct server_offsets *o, struct work *work)
+/* Copies a request as it arrived. */
+static __always_inline void copy_request(struct server_span *span, const struct server_offsets *o, struct work *work)
 {
 	const struct arrived *arrived = &work->arrived;
 	struct wanted_headers *wanted = &work->wanted;
 	bool complete = !span->partial;
 
-	complete &= note_tracestate(span->inherited, &span->head, &span->tracestate,
+	complete &= copy_and_keep_tracestate(span->inherited, &span->head, &span->tracestate,
 				    span->texts, &span->used, &wanted->tracestate, o->parent.children);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The pattern of the ServeMux that chose the handler, which it leaves on the
- * request that it got: src/net/http/server.go, (*ServeMux).ServeHTTP. A
- * middleware in front of it may have copied the request (WithContext, Clone). */
+/* The pattern of the ServeMux that chose the handler. The mux leaves the pattern on the request
+ * that it got: src/net/http/server.go, (*ServeMux).ServeHTTP. A middleware in front of the mux may
+ * have copied the request (WithContext, Clone). */
 #pragma once
 
 #include "types.h"
@@ -11,13 +11,13 @@
 #define STATUS_NOT_FOUND 404
 #define STATUS_METHOD_NOT_ALLOWED 405
 
-/* From Go 1.22 on. */
+/* Whether requests have patterns: from Go 1.22 on. */
 static __always_inline bool has_patterns(const struct server_offsets *o)
 {
 	return o->request_pattern != ABSENT || (o->request_pat != ABSENT && o->pattern_str != ABSENT);
 }
 
-/* Reads the pattern on a request. It is empty where no mux has matched. */
+/* Reads the pattern of a request, which is empty if no mux has matched. */
 static __always_inline bool read_pattern(struct go_string *pattern, __u64 request, const struct server_offsets *o)
 {
 	__u64 matched;
@@ -41,9 +41,9 @@ static __always_inline bool has_target(__u64 request, const struct server_span *
 	       (target.length > 0xffff ? 0xffff : target.length) == span->target.whole;
 }
 
-/* The request that the handler got, or 0 if that is no longer there. The server
- * itself keeps it as long as its handler runs, but for net/http/internal/http2, which keeps what it
- * made it from. */
+/* The request that the handler got. 0: the request may be gone. The server keeps it while the
+ * handler runs. But net/http/internal/http2 keeps only the ServerRequest that it made the request
+ * from. */
 static __always_inline __u64 still_request(const struct server_span *span, const struct server_offsets *o)
 {
 	bool kept = span->proto_major == 1 || o->internal.status == ABSENT;
@@ -51,8 +51,8 @@ static __always_inline __u64 still_request(const struct server_span *span, const
 	return span->request && (kept || has_target(span->request, span, o)) ? span->request : 0;
 }
 
-/* Whether a request that a mux gets is a copy of the one that came in, with the
- * same path: http.StripPrefix makes another request of it. */
+/* Whether a mux's request is a copy of the original with the same path. http.StripPrefix makes
+ * another request, with another path. */
 static __always_inline bool is_copy(__u64 request, const struct server_span *span, const struct server_offsets *o)
 {
 	struct go_string path, original_path;
@@ -68,17 +68,17 @@ static __always_inline bool is_copy(__u64 request, const struct server_span *spa
 	       path.length == original_path.length;
 }
 
-/* Whether the copy is still what it was. Nothing but the handlers keeps it, so it
- * may have been collected. What took its place is another request, with a target
- * of its own: the bytes of this one are kept by what the server keeps of it. */
+/* Whether the copy is still the same. Only the handlers keep the copy, so it may have been
+ * collected. Another request in its place has a target of its own. The server keeps the bytes of
+ * this one. */
 static __always_inline bool still_copy(const struct server_span *span, const struct server_offsets *o)
 {
 	return span->copy && has_target(span->copy, span, o);
 }
 
-/* Up to Go 1.21 there is no pattern, and with a mux of another make it stays
- * empty. False: it is there and could not be read. */
-static __always_inline bool note_route(struct server_span *span, const struct server_offsets *o)
+/* Copies the pattern. Up to Go 1.21 there is none, and with a mux of another library it stays
+ * empty. False: the pattern could not be read. */
+static __always_inline bool copy_route(struct server_span *span, const struct server_offsets *o)
 {
 	struct go_string pattern = {};
 	__u64 request;
@@ -99,8 +99,8 @@ static __always_inline bool note_route(struct server_span *span, const struct se
 		return false;
 	if (o->watches_muxes)
 		return true;
-	/* A pattern that ends with a slash stands for all below it, which another
-	 * mux may have told apart. */
+	/* A pattern that ends with a slash stands for all paths below. Another mux may have told
+	 * these apart. */
 	used = span->used - 1;
 	bounded(used);
 	if (span->route.length)

@@ -28,7 +28,7 @@ const (
 	serverEndingENDING_HIJACKED serverEnding = 4
 )
 
-type serverKeptState struct {
+type serverKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
@@ -294,7 +294,7 @@ type serverSpanSet struct {
 	}
 }
 
-type serverStateKey struct {
+type serverTracestateKey struct {
 	_       structs.HostLayout
 	TraceId [16]uint8
 	SpanId  [8]uint8
@@ -304,37 +304,39 @@ type serverStateKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	serverMapCounters          = "counters"
-	serverMapKept              = "kept"
-	serverMapNothing           = "nothing"
-	serverMapOffsets           = "offsets"
-	serverMapOperations        = "operations"
-	serverMapProcesses         = "processes"
-	serverMapSpanContexts      = "span_contexts"
-	serverMapSpans             = "spans"
-	serverMapTracestates       = "tracestates"
-	serverProgDiscardRequest   = "discard_request"
-	serverProgEndConnection    = "end_connection"
-	serverProgEndNetStream     = "end_net_stream"
-	serverProgEndStream        = "end_stream"
-	serverProgFinishRequest    = "finish_request"
-	serverProgNoteCopy         = "note_copy"
-	serverProgNoteNetStatus    = "note_net_status"
-	serverProgServeHttp        = "serve_http"
-	serverProgStartNetStream   = "start_net_stream"
-	serverProgStartStream      = "start_stream"
-	serverVarEndingLayout      = "ending_layout"
-	serverVarHashSeed          = "hash_seed"
-	serverVarInjects           = "injects"
-	serverVarIsolated          = "isolated"
-	serverVarLastSet           = "last_set"
-	serverVarLibrary           = "library"
-	serverVarMaxKept           = "max_kept"
-	serverVarNever             = "never"
-	serverVarOwnState          = "own_state"
-	serverVarParentBased       = "parent_based"
-	serverVarSamplingThreshold = "sampling_threshold"
-	serverVarWakeupBytes       = "wakeup_bytes"
+	serverMapCounters             = "counters"
+	serverMapKept                 = "kept"
+	serverMapNothing              = "nothing"
+	serverMapOffsets              = "offsets"
+	serverMapOperations           = "operations"
+	serverMapProcesses            = "processes"
+	serverMapSpanContexts         = "span_contexts"
+	serverMapSpans                = "spans"
+	serverMapTracestates          = "tracestates"
+	serverProgDiscardRequest      = "discard_request"
+	serverProgEndConnection       = "end_connection"
+	serverProgEndNetStream        = "end_net_stream"
+	serverProgEndStream           = "end_stream"
+	serverProgFinishRequest       = "finish_request"
+	serverProgNoteCopy            = "note_copy"
+	serverProgNoteNetStatus       = "note_net_status"
+	serverProgServeHttp           = "serve_http"
+	serverProgStartNetStream      = "start_net_stream"
+	serverProgStartStream         = "start_stream"
+	serverVarEndingLayout         = "ending_layout"
+	serverVarHashSeed             = "hash_seed"
+	serverVarInjects              = "injects"
+	serverVarIsolated             = "isolated"
+	serverVarLastSet              = "last_set"
+	serverVarLibrary              = "library"
+	serverVarMaxKept              = "max_kept"
+	serverVarNever                = "never"
+	serverVarOwnState             = "own_state"
+	serverVarParentBased          = "parent_based"
+	serverVarResponseStatusLayout = "response_status_layout"
+	serverVarSamplingThreshold    = "sampling_threshold"
+	serverVarTextLimitLayout      = "text_limit_layout"
+	serverVarWakeupBytes          = "wakeup_bytes"
 )
 
 // loadServer returns the embedded CollectionSpec for server.
@@ -410,18 +412,20 @@ type serverMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverVariableSpecs struct {
-	EndingLayout      *ebpf.VariableSpec `ebpf:"ending_layout"`
-	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
-	Injects           *ebpf.VariableSpec `ebpf:"injects"`
-	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
-	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
-	Library           *ebpf.VariableSpec `ebpf:"library"`
-	MaxKept           *ebpf.VariableSpec `ebpf:"max_kept"`
-	Never             *ebpf.VariableSpec `ebpf:"never"`
-	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
-	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
-	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	EndingLayout         *ebpf.VariableSpec `ebpf:"ending_layout"`
+	HashSeed             *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects              *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated             *ebpf.VariableSpec `ebpf:"isolated"`
+	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
+	Library              *ebpf.VariableSpec `ebpf:"library"`
+	MaxKept              *ebpf.VariableSpec `ebpf:"max_kept"`
+	Never                *ebpf.VariableSpec `ebpf:"never"`
+	OwnState             *ebpf.VariableSpec `ebpf:"own_state"`
+	ParentBased          *ebpf.VariableSpec `ebpf:"parent_based"`
+	ResponseStatusLayout *ebpf.VariableSpec `ebpf:"response_status_layout"`
+	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	TextLimitLayout      *ebpf.VariableSpec `ebpf:"text_limit_layout"`
+	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // serverObjects contains all objects after they have been loaded into the kernel.
@@ -473,18 +477,20 @@ func (m *serverMaps) Close() error {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverVariables struct {
-	EndingLayout      *ebpf.Variable `ebpf:"ending_layout"`
-	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
-	Injects           *ebpf.Variable `ebpf:"injects"`
-	Isolated          *ebpf.Variable `ebpf:"isolated"`
-	LastSet           *ebpf.Variable `ebpf:"last_set"`
-	Library           *ebpf.Variable `ebpf:"library"`
-	MaxKept           *ebpf.Variable `ebpf:"max_kept"`
-	Never             *ebpf.Variable `ebpf:"never"`
-	OwnState          *ebpf.Variable `ebpf:"own_state"`
-	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
-	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
+	EndingLayout         *ebpf.Variable `ebpf:"ending_layout"`
+	HashSeed             *ebpf.Variable `ebpf:"hash_seed"`
+	Injects              *ebpf.Variable `ebpf:"injects"`
+	Isolated             *ebpf.Variable `ebpf:"isolated"`
+	LastSet              *ebpf.Variable `ebpf:"last_set"`
+	Library              *ebpf.Variable `ebpf:"library"`
+	MaxKept              *ebpf.Variable `ebpf:"max_kept"`
+	Never                *ebpf.Variable `ebpf:"never"`
+	OwnState             *ebpf.Variable `ebpf:"own_state"`
+	ParentBased          *ebpf.Variable `ebpf:"parent_based"`
+	ResponseStatusLayout *ebpf.Variable `ebpf:"response_status_layout"`
+	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
+	TextLimitLayout      *ebpf.Variable `ebpf:"text_limit_layout"`
+	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // serverPrograms contains all programs after they have been loaded into the kernel.

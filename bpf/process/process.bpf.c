@@ -1,21 +1,20 @@
 //go:build ignore
 
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
-/* What the kernel tells discovery: a program starts, a process ends, a process
- * listens. A program whose file is attached already is traced from its first
- * instruction on: the decision is made here, and user space confirms or
- * revokes it. */
+/* Reports to discovery: a process starts a program, a process ends, a process listens. A program
+ * whose file is attached is traced from its first instruction on. The decision is made here; user
+ * space confirms or revokes it. */
 #include "types.h"
 #include "arch.h"
 #include "counters.h"
 #include "process.h"
 #include "span.h"
-#include "spancontext.h"
+#include "spanstore.h"
 #include "tracestate.h"
 
-/* The parts of the kernel's structs that are read here, found by name in the
- * running kernel's BTF. include/linux/{sched,sched/signal,mm_types,fs}.h and
- * include/net/sock.h. */
+/* The parts of the kernel's structs that the programs read. The loader finds them by name in the
+ * type information of the running kernel. Sources: include/linux/{sched,sched/signal,mm_types,fs}.h
+ * and include/net/sock.h. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct super_block {
 	__u32 s_dev;
@@ -57,7 +56,7 @@ struct file_key {
 	__u64 ino;
 };
 
-/* The attached files all of whose processes are wanted, and their binaries. */
+/* The attached files of which all processes are targets, and the indices of their binaries. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -84,13 +83,14 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } events SEC(".maps");
 
-static __always_inline void tell(struct event *event)
+static __always_inline void send_event(struct event *event)
 {
 	if (bpf_ringbuf_output(&events, event, sizeof(*event), 0))
 		count(COUNTER_EVENTS_LOST);
 }
 
-/* include/trace/events/sched.h: (struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm) */
+/* include/trace/events/sched.h: (struct task_struct *p, pid_t old_pid, struct linux_binprm
+ * *bprm) */
 SEC("tp_btf/sched_process_exec")
 int process_exec(__u64 *ctx)
 {
@@ -101,7 +101,7 @@ int process_exec(__u64 *ctx)
 	struct inode *inode;
 	__u32 *binary;
 
-	/* What ran under this id until now is gone. */
+	/* The program that ran under this id is gone. */
 	bpf_map_delete_elem(&processes, &event.tgid);
 
 	inode = task->mm->exe_file->f_inode;
@@ -114,7 +114,7 @@ int process_exec(__u64 *ctx)
 		if (!bpf_map_update_elem(&processes, &event.tgid, &process, BPF_ANY))
 			event.generation = process.generation;
 	}
-	tell(&event);
+	send_event(&event);
 	return 0;
 }
 
@@ -127,13 +127,13 @@ int process_exit(__u64 *ctx)
 	struct process *process;
 
 	if (task->signal->live.counter)
-		return 0; /* do_exit has counted this thread out before it comes here */
+		return 0; /* do_exit has counted this thread out already */
 	process = bpf_map_lookup_elem(&processes, &event.tgid);
 	if (!process)
 		return 0;
 	event.generation = process->generation;
 	bpf_map_delete_elem(&processes, &event.tgid);
-	tell(&event);
+	send_event(&event);
 	return 0;
 }
 
@@ -148,17 +148,22 @@ int process_listen(__u64 *ctx)
 		return 0;
 	event.tgid = bpf_get_current_pid_tgid() >> 32;
 	event.port = sk->__sk_common.skc_num;
-	tell(&event);
+	send_event(&event);
 	return 0;
 }
 
-/* Keep these in the object's type information: Go reads records by them. */
-const struct span_head *span_head_layout __attribute__((unused));
-const struct operation_key *operation_key_layout __attribute__((unused));
-const struct event *event_layout __attribute__((unused));
-const enum context_bit *context_bit_layout __attribute__((unused));
-const enum keeping *keeping_layout __attribute__((unused));
-const enum counter *counter_layout __attribute__((unused));
-const enum way_state *way_state_layout __attribute__((unused));
+/* The types by which Go decodes records. */
+EXPORT_TYPE(struct, span_head);
+EXPORT_TYPE(struct, operation_key);
+EXPORT_TYPE(struct, event);
+EXPORT_TYPE(enum, context_bit);
+EXPORT_TYPE(enum, keeping);
+EXPORT_TYPE(enum, counter);
+EXPORT_TYPE(enum, way_state);
+EXPORT_TYPE(enum, absence);
+EXPORT_TYPE(enum, generation);
+EXPORT_TYPE(enum, kept_count);
+EXPORT_TYPE(enum, trace_flag);
+EXPORT_TYPE(enum, tracestate_limit);
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

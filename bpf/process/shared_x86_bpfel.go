@@ -81,7 +81,7 @@ const (
 	sharedKeepingKEEPING_IDLE sharedKeeping = 2
 )
 
-type sharedKeptState struct {
+type sharedKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
@@ -134,7 +134,7 @@ type sharedSpanSet struct {
 	}
 }
 
-type sharedStateKey struct {
+type sharedTracestateKey struct {
 	_       structs.HostLayout
 	TraceId [16]uint8
 	SpanId  [8]uint8
@@ -156,34 +156,38 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	sharedMapCounters           = "counters"
-	sharedMapEvents             = "events"
-	sharedMapFiles              = "files"
-	sharedMapNothing            = "nothing"
-	sharedMapProcesses          = "processes"
-	sharedMapSpanContexts       = "span_contexts"
-	sharedMapSpans              = "spans"
-	sharedMapTracestates        = "tracestates"
-	sharedProgProcessExec       = "process_exec"
-	sharedProgProcessExit       = "process_exit"
-	sharedProgProcessListen     = "process_listen"
-	sharedVarContextBitLayout   = "context_bit_layout"
-	sharedVarCounterLayout      = "counter_layout"
-	sharedVarEventLayout        = "event_layout"
-	sharedVarHashSeed           = "hash_seed"
-	sharedVarInjects            = "injects"
-	sharedVarIsolated           = "isolated"
-	sharedVarKeepingLayout      = "keeping_layout"
-	sharedVarLastSet            = "last_set"
-	sharedVarLibrary            = "library"
-	sharedVarNever              = "never"
-	sharedVarOperationKeyLayout = "operation_key_layout"
-	sharedVarOwnState           = "own_state"
-	sharedVarParentBased        = "parent_based"
-	sharedVarSamplingThreshold  = "sampling_threshold"
-	sharedVarSpanHeadLayout     = "span_head_layout"
-	sharedVarWakeupBytes        = "wakeup_bytes"
-	sharedVarWayStateLayout     = "way_state_layout"
+	sharedMapCounters              = "counters"
+	sharedMapEvents                = "events"
+	sharedMapFiles                 = "files"
+	sharedMapNothing               = "nothing"
+	sharedMapProcesses             = "processes"
+	sharedMapSpanContexts          = "span_contexts"
+	sharedMapSpans                 = "spans"
+	sharedMapTracestates           = "tracestates"
+	sharedProgProcessExec          = "process_exec"
+	sharedProgProcessExit          = "process_exit"
+	sharedProgProcessListen        = "process_listen"
+	sharedVarAbsenceLayout         = "absence_layout"
+	sharedVarContextBitLayout      = "context_bit_layout"
+	sharedVarCounterLayout         = "counter_layout"
+	sharedVarEventLayout           = "event_layout"
+	sharedVarGenerationLayout      = "generation_layout"
+	sharedVarHashSeed              = "hash_seed"
+	sharedVarIsolated              = "isolated"
+	sharedVarKeepingLayout         = "keeping_layout"
+	sharedVarKeptCountLayout       = "kept_count_layout"
+	sharedVarLastSet               = "last_set"
+	sharedVarLibrary               = "library"
+	sharedVarNever                 = "never"
+	sharedVarOperationKeyLayout    = "operation_key_layout"
+	sharedVarOwnState              = "own_state"
+	sharedVarParentBased           = "parent_based"
+	sharedVarSamplingThreshold     = "sampling_threshold"
+	sharedVarSpanHeadLayout        = "span_head_layout"
+	sharedVarTraceFlagLayout       = "trace_flag_layout"
+	sharedVarTracestateLimitLayout = "tracestate_limit_layout"
+	sharedVarWakeupBytes           = "wakeup_bytes"
+	sharedVarWayStateLayout        = "way_state_layout"
 )
 
 // loadShared returns the embedded CollectionSpec for shared.
@@ -251,23 +255,27 @@ type sharedMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sharedVariableSpecs struct {
-	ContextBitLayout   *ebpf.VariableSpec `ebpf:"context_bit_layout"`
-	CounterLayout      *ebpf.VariableSpec `ebpf:"counter_layout"`
-	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
-	HashSeed           *ebpf.VariableSpec `ebpf:"hash_seed"`
-	Injects            *ebpf.VariableSpec `ebpf:"injects"`
-	Isolated           *ebpf.VariableSpec `ebpf:"isolated"`
-	KeepingLayout      *ebpf.VariableSpec `ebpf:"keeping_layout"`
-	LastSet            *ebpf.VariableSpec `ebpf:"last_set"`
-	Library            *ebpf.VariableSpec `ebpf:"library"`
-	Never              *ebpf.VariableSpec `ebpf:"never"`
-	OperationKeyLayout *ebpf.VariableSpec `ebpf:"operation_key_layout"`
-	OwnState           *ebpf.VariableSpec `ebpf:"own_state"`
-	ParentBased        *ebpf.VariableSpec `ebpf:"parent_based"`
-	SamplingThreshold  *ebpf.VariableSpec `ebpf:"sampling_threshold"`
-	SpanHeadLayout     *ebpf.VariableSpec `ebpf:"span_head_layout"`
-	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
-	WayStateLayout     *ebpf.VariableSpec `ebpf:"way_state_layout"`
+	AbsenceLayout         *ebpf.VariableSpec `ebpf:"absence_layout"`
+	ContextBitLayout      *ebpf.VariableSpec `ebpf:"context_bit_layout"`
+	CounterLayout         *ebpf.VariableSpec `ebpf:"counter_layout"`
+	EventLayout           *ebpf.VariableSpec `ebpf:"event_layout"`
+	GenerationLayout      *ebpf.VariableSpec `ebpf:"generation_layout"`
+	HashSeed              *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Isolated              *ebpf.VariableSpec `ebpf:"isolated"`
+	KeepingLayout         *ebpf.VariableSpec `ebpf:"keeping_layout"`
+	KeptCountLayout       *ebpf.VariableSpec `ebpf:"kept_count_layout"`
+	LastSet               *ebpf.VariableSpec `ebpf:"last_set"`
+	Library               *ebpf.VariableSpec `ebpf:"library"`
+	Never                 *ebpf.VariableSpec `ebpf:"never"`
+	OperationKeyLayout    *ebpf.VariableSpec `ebpf:"operation_key_layout"`
+	OwnState              *ebpf.VariableSpec `ebpf:"own_state"`
+	ParentBased           *ebpf.VariableSpec `ebpf:"parent_based"`
+	SamplingThreshold     *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	SpanHeadLayout        *ebpf.VariableSpec `ebpf:"span_head_layout"`
+	TraceFlagLayout       *ebpf.VariableSpec `ebpf:"trace_flag_layout"`
+	TracestateLimitLayout *ebpf.VariableSpec `ebpf:"tracestate_limit_layout"`
+	WakeupBytes           *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	WayStateLayout        *ebpf.VariableSpec `ebpf:"way_state_layout"`
 }
 
 // sharedObjects contains all objects after they have been loaded into the kernel.
@@ -317,23 +325,27 @@ func (m *sharedMaps) Close() error {
 //
 // It can be passed to loadSharedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sharedVariables struct {
-	ContextBitLayout   *ebpf.Variable `ebpf:"context_bit_layout"`
-	CounterLayout      *ebpf.Variable `ebpf:"counter_layout"`
-	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
-	HashSeed           *ebpf.Variable `ebpf:"hash_seed"`
-	Injects            *ebpf.Variable `ebpf:"injects"`
-	Isolated           *ebpf.Variable `ebpf:"isolated"`
-	KeepingLayout      *ebpf.Variable `ebpf:"keeping_layout"`
-	LastSet            *ebpf.Variable `ebpf:"last_set"`
-	Library            *ebpf.Variable `ebpf:"library"`
-	Never              *ebpf.Variable `ebpf:"never"`
-	OperationKeyLayout *ebpf.Variable `ebpf:"operation_key_layout"`
-	OwnState           *ebpf.Variable `ebpf:"own_state"`
-	ParentBased        *ebpf.Variable `ebpf:"parent_based"`
-	SamplingThreshold  *ebpf.Variable `ebpf:"sampling_threshold"`
-	SpanHeadLayout     *ebpf.Variable `ebpf:"span_head_layout"`
-	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
-	WayStateLayout     *ebpf.Variable `ebpf:"way_state_layout"`
+	AbsenceLayout         *ebpf.Variable `ebpf:"absence_layout"`
+	ContextBitLayout      *ebpf.Variable `ebpf:"context_bit_layout"`
+	CounterLayout         *ebpf.Variable `ebpf:"counter_layout"`
+	EventLayout           *ebpf.Variable `ebpf:"event_layout"`
+	GenerationLayout      *ebpf.Variable `ebpf:"generation_layout"`
+	HashSeed              *ebpf.Variable `ebpf:"hash_seed"`
+	Isolated              *ebpf.Variable `ebpf:"isolated"`
+	KeepingLayout         *ebpf.Variable `ebpf:"keeping_layout"`
+	KeptCountLayout       *ebpf.Variable `ebpf:"kept_count_layout"`
+	LastSet               *ebpf.Variable `ebpf:"last_set"`
+	Library               *ebpf.Variable `ebpf:"library"`
+	Never                 *ebpf.Variable `ebpf:"never"`
+	OperationKeyLayout    *ebpf.Variable `ebpf:"operation_key_layout"`
+	OwnState              *ebpf.Variable `ebpf:"own_state"`
+	ParentBased           *ebpf.Variable `ebpf:"parent_based"`
+	SamplingThreshold     *ebpf.Variable `ebpf:"sampling_threshold"`
+	SpanHeadLayout        *ebpf.Variable `ebpf:"span_head_layout"`
+	TraceFlagLayout       *ebpf.Variable `ebpf:"trace_flag_layout"`
+	TracestateLimitLayout *ebpf.Variable `ebpf:"tracestate_limit_layout"`
+	WakeupBytes           *ebpf.Variable `ebpf:"wakeup_bytes"`
+	WayStateLayout        *ebpf.Variable `ebpf:"way_state_layout"`
 }
 
 // sharedPrograms contains all programs after they have been loaded into the kernel.

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* The begin of a call of a Transport. */
+#pragma once
+
+#include "call.h"
+
+/* Begins a call, unless it is a part of another call. */
+static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool net)
+{
+	struct operation_key key = {};
+	struct client_offsets *o;
+	struct client_span *span;
+	struct wanted *wanted;
+	__u64 depth;
+	__u32 site;
+
+	if (!enter(ctx, &key, &o))
+		return 0;
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid) || !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
+		lose_without_entry(COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		span = bpf_map_lookup_elem(&operations, &key);
+		if (span && net && !span->net && span->depth < depth)
+			return 0;
+		/* The earlier call panicked, or has this call made within. */
+		lose_unfinished(&key);
+		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+			lose_without_entry(COUNTER_LOST_MAP_FULL);
+			return 0;
+		}
+	}
+	span = bpf_map_lookup_elem(&operations, &key);
+	if (!span) {
+		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
+		return 0;
+	}
+	wanted = (struct wanted *)(span->texts + WORK_AT);
+	if (!read_wanted(wanted, span->texts, o, request)) {
+		lose_new_operation(&key, COUNTER_LOST_UNREADABLE);
+		return 0;
+	}
+	if (says_parent(span, o, wanted->header)) {
+		discard_new_operation(&key, COUNTER_SELF_TRACED);
+		return 0;
+	}
+	span->partial = !copy_call(span, o, wanted);
+	span->depth = depth;
+	span->net = net;
+	site = net ? o->net_site : o->site;
+	if (site != ABSENT)
+		span->text = GO_PC(ctx) - site;
+	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text, &wanted->context);
+	count(COUNTER_OPERATIONS);
+	start_head(ctx, &span->head, &key);
+	return 0;
+}
