@@ -110,8 +110,16 @@ check-generated: generate ## Fail when generated files differ from the committed
 	@new=$$(git ls-files --others --exclude-standard -- $(GENERATED)); \
 	if [ -n "$$new" ]; then echo "not committed: $$new"; exit 1; fi
 
+.PHONY: format
+format: ## Format the C sources
+	tools/clang-format.sh
+
+.PHONY: check-format
+check-format: ## Fail when a C source is not formatted
+	tools/clang-format.sh --check
+
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint ## Static checks, as they are on Linux and on Windows
+lint: check-format $(TOOLS)/golangci-lint ## Static checks, as they are on Linux and on Windows
 	$(GOLANGCI_LINT) run ./...
 	cd testbed && $(GOLANGCI_LINT) run ./...
 	GOOS=windows $(GOLANGCI_LINT) run ./receiver/...

@@ -35,8 +35,8 @@ int note_goroutine(struct pt_regs *ctx)
 	if ((state != WAY_ACTIVE && state != WAY_INHERITED) || go_read(&goid, g, o->g_goid))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_GOROUTINE, goid, 0);
-	store_ids(&wanted, found.trace_id, found.span_id, found.flags, state == WAY_ACTIVE ? starter : found.extra,
-		 WAY_INHERITED);
+	store_ids(&wanted, found.trace_id, found.span_id, found.flags,
+		  state == WAY_ACTIVE ? starter : found.extra, WAY_INHERITED);
 	return 0;
 }
 

@@ -41,12 +41,12 @@ struct call_offsets {
 	struct deferring_offsets deferring;
 	__u32 g_goid;
 	__u32 g_stack, stack_hi;
-	__u32 conn_target;   /* ClientConn.target: the name that the program asked for */
+	__u32 conn_target;    /* ClientConn.target: the name that the program asked for */
 	__u32 stream_attempt; /* clientStream.attempt: the last one */
 	__u32 attempt_transport;
-	__u32 remote_addr; /* http2Client.remoteAddr */
+	__u32 remote_addr;			 /* http2Client.remoteAddr */
 	__u32 transport_conn, transport_next_id; /* http2Client.conn and .nextID */
-	__u32 transport_framer, framer_fr;	  /* http2Client.framer, and framer.fr */
+	__u32 transport_framer, framer_fr;	 /* http2Client.framer, and framer.fr */
 	/* A ClientStream begins with its Stream, as a ServerStream does: stream.h. */
 	__u32 stream_pointer, stream_inside, stream_context;
 	__u32 outgoing_key;	 /* type: of the key of the metadata in a context */
@@ -64,16 +64,16 @@ struct call_offsets {
 	 * found them. */
 	__u32 captured_transport, captured_stream;
 	__u32 announce_site; /* the site of announce_call, a distance like the next */
-	__u32 site; /* the site of start_call, a distance from the start of the code */
+	__u32 site;	     /* the site of start_call, a distance from the start of the code */
 };
 
 struct call_span {
 	struct span_head head;
-	__u64 depth; /* of the frame of newClientStream */
-	__u64 text;  /* address of the binary's code; 0: not known */
+	__u64 depth;   /* of the frame of newClientStream */
+	__u64 text;    /* address of the binary's code; 0: not known */
 	__u64 context; /* address of the call's context */
 	struct peer peer;
-	__u64 claim;  /* claim_of its key, until a program ends it */
+	__u64 claim; /* claim_of its key, until a program ends it */
 	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
 	__u8 failed;  /* the call ended with an error whose code is not known */
@@ -90,7 +90,8 @@ struct call_span {
 
 /* The address of the clientStream in the result of newClientStream. 0: the stream is of another
  * type. */
-static __always_inline __u64 stream_of(const struct call_offsets *o, __u64 text, const struct go_interface *stream)
+static __always_inline __u64 stream_of(const struct call_offsets *o, __u64 text,
+				       const struct go_interface *stream)
 {
 	struct go_interface inside;
 
@@ -98,7 +99,8 @@ static __always_inline __u64 stream_of(const struct call_offsets *o, __u64 text,
 		return 0;
 	if (holds(o->conn.itab_fun, text, stream, o->stream_close_send))
 		return stream->data;
-	if (o->wrapper_stream == ABSENT || !holds(o->conn.itab_fun, text, stream, o->wrapper_close_send) ||
+	if (o->wrapper_stream == ABSENT ||
+	    !holds(o->conn.itab_fun, text, stream, o->wrapper_close_send) ||
 	    go_read(&inside, stream->data, o->wrapper_stream))
 		return 0;
 	return holds(o->conn.itab_fun, text, &inside, o->stream_close_send) ? inside.data : 0;
@@ -106,7 +108,8 @@ static __always_inline __u64 stream_of(const struct call_offsets *o, __u64 text,
 
 /* Reads the peer of the connection that the last attempt used, if there is one. False: the peer
  * could not be read. */
-static __always_inline bool read_call_peer(struct call_span *span, const struct call_offsets *o, __u64 stream)
+static __always_inline bool read_call_peer(struct call_span *span, const struct call_offsets *o,
+					   __u64 stream)
 {
 	struct go_interface transport, addr;
 	struct go_string name = {};
@@ -125,5 +128,6 @@ static __always_inline bool read_call_peer(struct call_span *span, const struct 
 	if (go_read(&addr, transport.data, o->remote_addr))
 		return false;
 	read_addr(&o->conn, span->text, &addr, &span->peer, &name);
-	return span->peer.kind != PEER_UNIX || span->socket.length || COPY(span, socket, &name, SOCKET_LIMIT);
+	return span->peer.kind != PEER_UNIX || span->socket.length ||
+	       COPY(span, socket, &name, SOCKET_LIMIT);
 }

@@ -18,7 +18,8 @@ struct captured {
 
 /* Compares a captured variable with those that are not found yet. False: the closure has no such
  * word. */
-BPF_SUBPROGRAM bool match_captured(const struct call_offsets *o, __u64 text, __u64 closure, __u32 i, struct captured *found)
+BPF_SUBPROGRAM bool match_captured(const struct call_offsets *o, __u64 text, __u64 closure, __u32 i,
+				   struct captured *found)
 {
 	__u64 word;
 
@@ -35,7 +36,8 @@ BPF_SUBPROGRAM bool match_captured(const struct call_offsets *o, __u64 text, __u
 
 /* Finds the transport and the stream. The compiler captures them in the same places each time, so
  * the search begins at the places where they were before. */
-BPF_SUBPROGRAM int find_captured(struct call_offsets *o, __u64 text, __u64 closure, struct captured *found)
+BPF_SUBPROGRAM int find_captured(struct call_offsets *o, __u64 text, __u64 closure,
+				 struct captured *found)
 {
 	bool transport, stream;
 	__u64 word;
@@ -45,7 +47,8 @@ BPF_SUBPROGRAM int find_captured(struct call_offsets *o, __u64 text, __u64 closu
 	if (o->captured_stream && !go_read(&word, closure, o->captured_stream * sizeof(word)) &&
 	    is_stream(o, text, word, &found->context))
 		found->stream = word;
-	if (o->captured_transport && !go_read(&found->transport, closure, o->captured_transport * sizeof(word)))
+	if (o->captured_transport &&
+	    !go_read(&found->transport, closure, o->captured_transport * sizeof(word)))
 		found->fd = fd_of(&o->conn, text, found->transport + o->transport_conn);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 1; i < MAX_CAPTURED; i++) {

@@ -34,7 +34,8 @@ int start_call(struct pt_regs *ctx)
 
 	if (!enter(ctx, &key, &o))
 		return 0;
-	if (go_read(&key.goid, GO_G(ctx), o->g_goid) || !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid) ||
+	    !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
 		lose_without_entry(COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
@@ -62,7 +63,8 @@ int start_call(struct pt_regs *ctx)
 		lose_new_operation(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
-	if (go_read(&target, GO_ARG3(ctx), o->conn_target) || !COPY(span, target, &target, TARGET_LIMIT))
+	if (go_read(&target, GO_ARG3(ctx), o->conn_target) ||
+	    !COPY(span, target, &target, TARGET_LIMIT))
 		span->partial = 1;
 	span->depth = depth;
 	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text, &context);
@@ -89,7 +91,8 @@ int announce_call(struct pt_regs *ctx)
 	struct call_span *span = running_operation(ctx, &key, &o);
 	__u32 id;
 
-	if (!o || o->announce_site == ABSENT || o->transport_conn == ABSENT || o->transport_next_id == ABSENT)
+	if (!o || o->announce_site == ABSENT || o->transport_conn == ABSENT ||
+	    o->transport_next_id == ABSENT)
 		return 0;
 	find_captured(o, GO_PC(ctx) - o->announce_site, GO_CLOSURE(ctx), &found);
 	/* A watcher of calls, such as a stats handler, may have added to the context by now. */
@@ -105,11 +108,13 @@ int announce_call(struct pt_regs *ctx)
 		return 0;
 	}
 	if (injects && o->transport_framer != ABSENT && o->framer_fr != ABSENT &&
-	    !go_read(&framer, found.transport, o->transport_framer) && !go_read(&framer, framer, o->framer_fr)) {
+	    !go_read(&framer, found.transport, o->transport_framer) &&
+	    !go_read(&framer, framer, o->framer_fr)) {
 		frame = key_in(key.tgid, key.generation, KEY_FRAME, framer, id);
 		if (span)
-			announce_frame(&frame, span->head.trace_id, span->head.span_id, span->head.flags,
-				   *(const __u64 *)span->head.parent_id, WRITER_GRPC);
+			announce_frame(&frame, span->head.trace_id, span->head.span_id,
+				       span->head.flags, *(const __u64 *)span->head.parent_id,
+				       WRITER_GRPC);
 		else
 			release_span(&frame);
 	}
@@ -163,14 +168,17 @@ int bind_deferring_call(struct pt_regs *ctx)
 		return 0;
 	at = &o->deferring;
 	frame = GO_SP(ctx) + at->above;
-	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->above, at->frame, &returned.depth)) {
+	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->above, at->frame,
+			     &returned.depth)) {
 		lose_unfinished(&key);
 		return 0;
 	}
 	if (span->depth != returned.depth)
 		return 0; /* newClientStream panics, or another call is made within */
-	if (go_read(&returned.stream.type, frame, at->stream_type) || go_read(&returned.stream.data, frame, at->stream_data) ||
-	    go_read(&returned.error.type, frame, at->error_type) || go_read(&returned.error.data, frame, at->error_data)) {
+	if (go_read(&returned.stream.type, frame, at->stream_type) ||
+	    go_read(&returned.stream.data, frame, at->stream_data) ||
+	    go_read(&returned.error.type, frame, at->error_type) ||
+	    go_read(&returned.error.data, frame, at->error_data)) {
 		lose_operation(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
 	}

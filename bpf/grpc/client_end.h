@@ -6,8 +6,9 @@
 #include "call.h"
 
 /* Finishes a call that was claimed, with an error or without. */
-static __always_inline int finish_call(const struct operation_key *key, struct call_span *span, const struct call_offsets *o,
-			       const struct go_interface *error, __u64 now)
+static __always_inline int finish_call(const struct operation_key *key, struct call_span *span,
+				       const struct call_offsets *o,
+				       const struct go_interface *error, __u64 now)
 {
 	struct go_string name;
 
@@ -16,14 +17,16 @@ static __always_inline int finish_call(const struct operation_key *key, struct c
 	if (span->code == CODE_UNREADABLE)
 		span->partial = 1;
 	/* An error's name that was never printed may lie in a page that is not resident. */
-	if (span->code == CODE_NONE && (!span->text || !type_name(&o->type, span->text, error, &name) ||
-					!COPY(span, error, &name, ERROR_LIMIT)))
+	if (span->code == CODE_NONE &&
+	    (!span->text || !type_name(&o->type, span->text, error, &name) ||
+	     !COPY(span, error, &name, ERROR_LIMIT)))
 		span->partial = 1;
 	if (span->partial)
 		count(COUNTER_PARTIAL_UNREADABLE);
 	/* An answered request was found by its server; a failed one may yet arrive. */
 	if (span->announced.key && span->code == CODE_OK)
-		move_span(&span->announced, way_state(span->head.span_id, WAY_ANNOUNCED), WAY_ENDED);
+		move_span(&span->announced, way_state(span->head.span_id, WAY_ANNOUNCED),
+			  WAY_ENDED);
 	span->head.end = now;
 	finish_operation(key, span, span->used);
 	return 0;
@@ -36,8 +39,8 @@ struct returned {
 };
 
 /* Binds a call to its stream, whose address is the call's key from here on. */
-BPF_SUBPROGRAM int bind_stream(struct operation_key *key, struct call_span *span, const struct call_offsets *o,
-		const struct returned *returned)
+BPF_SUBPROGRAM int bind_stream(struct operation_key *key, struct call_span *span,
+			       const struct call_offsets *o, const struct returned *returned)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct operation_key by_stream;

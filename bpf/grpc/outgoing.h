@@ -8,13 +8,15 @@
 /* Finds the metadata of a context for a call, a metadata.rawMD. 0: there is none. The contexts from
  * `until` on are known already. A context of an unknown type may well begin with its parent, as do
  * all of the standard library, and types that embed a context. */
-BPF_SUBPROGRAM __u64 find_outgoing(const struct call_offsets *o, __u64 text, const struct go_interface *innermost, __u64 until)
+BPF_SUBPROGRAM __u64 find_outgoing(const struct call_offsets *o, __u64 text,
+				   const struct go_interface *innermost, __u64 until)
 {
 	struct go_interface context, word;
 	__u64 at;
 
 	if (!o || !innermost || !text || o->outgoing_key == ABSENT || o->conn.itab_fun == ABSENT ||
-	    o->context.value_context == ABSENT || o->context.value_key == ABSENT || o->context.value_val == ABSENT)
+	    o->context.value_context == ABSENT || o->context.value_key == ABSENT ||
+	    o->context.value_val == ABSENT)
 		return 0;
 	context = *innermost;
 #pragma clang loop unroll(disable)
@@ -25,7 +27,9 @@ BPF_SUBPROGRAM __u64 find_outgoing(const struct call_offsets *o, __u64 text, con
 			if (go_read(&word, context.data, o->context.value_key))
 				return 0;
 			if (word.type == text + o->outgoing_key)
-				return go_read(&word, context.data, o->context.value_val) ? 0 : word.data;
+				return go_read(&word, context.data, o->context.value_val)
+					       ? 0
+					       : word.data;
 			if (go_read(&context, context.data, o->context.value_context))
 				return 0;
 			continue;
@@ -57,7 +61,8 @@ BPF_SUBPROGRAM bool added_parent(const struct go_slice *added)
 		struct go_string key;
 
 		if ((__s64)at >= pairs.length) {
-			if ((__s64)list >= added->length || go_read(&pairs, added->data, list * sizeof(pairs)))
+			if ((__s64)list >= added->length ||
+			    go_read(&pairs, added->data, list * sizeof(pairs)))
 				return false;
 			list++;
 			at = 0;
@@ -68,7 +73,8 @@ BPF_SUBPROGRAM bool added_parent(const struct go_slice *added)
 			return false;
 		at += 2;
 		if (key.length == sizeof("traceparent") - 1 &&
-		    !bpf_probe_read_user(&name, sizeof("traceparent") - 1, (const void *)key.data) &&
+		    !bpf_probe_read_user(&name, sizeof("traceparent") - 1,
+					 (const void *)key.data) &&
 		    (name.first | LOWER8) == FIRST8('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		    (name.next | LOWER4) == NEXT4('e', 'n', 't', ' '))
 			return true;
@@ -77,8 +83,8 @@ BPF_SUBPROGRAM bool added_parent(const struct go_slice *added)
 }
 
 /* Whether the metadata of a context names the parent of a call. */
-static __always_inline bool says_parent(struct call_span *span, const struct call_offsets *o, const struct go_interface *context,
-					__u64 until)
+static __always_inline bool says_parent(struct call_span *span, const struct call_offsets *o,
+					const struct go_interface *context, __u64 until)
 {
 	struct call_work *work = (struct call_work *)(span->texts + WORK_AT);
 	__u64 metadata = find_outgoing(o, span->text, context, until), md;
@@ -86,7 +92,8 @@ static __always_inline bool says_parent(struct call_span *span, const struct cal
 	if (!metadata || o->raw_md == ABSENT || o->raw_added == ABSENT)
 		return false;
 	__builtin_memset(&work->wanted, 0, sizeof(work->wanted));
-	if (!go_read(&md, metadata, o->raw_md) && md && search_headers(md, &o->map, &work->group, &work->wanted) &&
+	if (!go_read(&md, metadata, o->raw_md) && md &&
+	    search_headers(md, &o->map, &work->group, &work->wanted) &&
 	    work->wanted.traceparent.length > 0)
 		return true;
 	return !go_read(&work->added, metadata, o->raw_added) && added_parent(&work->added);
@@ -94,7 +101,8 @@ static __always_inline bool says_parent(struct call_span *span, const struct cal
 
 /* Whether a word is the address of a stream that a transport makes. Takes the stream's context,
  * which is one of context.WithValue: the transport adds the peer to the call's context first. */
-static __always_inline bool is_stream(const struct call_offsets *o, __u64 text, __u64 word, struct go_interface *context)
+static __always_inline bool is_stream(const struct call_offsets *o, __u64 text, __u64 word,
+				      struct go_interface *context)
 {
 	struct go_interface parent;
 
@@ -104,7 +112,9 @@ static __always_inline bool is_stream(const struct call_offsets *o, __u64 text, 
 		word += o->stream_inside;
 	/* Memory beside a variable that is smaller than a stream may look like a context, but leads
 	 * nowhere. */
-	return o->stream_context != ABSENT && o->context.value_context != ABSENT && text && !go_read(context, word, o->stream_context) &&
+	return o->stream_context != ABSENT && o->context.value_context != ABSENT && text &&
+	       !go_read(context, word, o->stream_context) &&
 	       holds(o->conn.itab_fun, text, context, o->context.value_deadline) &&
-	       !go_read(&parent, context->data, o->context.value_context) && parent.type && parent.data;
+	       !go_read(&parent, context->data, o->context.value_context) && parent.type &&
+	       parent.data;
 }

@@ -66,9 +66,10 @@ static __always_inline bool is_eof(const struct status_offsets *o, __u32 itab_fu
 	struct go_string message;
 	char found[3];
 
-	return holds(itab_fun, text, error, o->error_string) && !go_read(&message, error->data, 0) &&
-	       message.length == sizeof(found) && !go_read(&found, message.data, 0) && found[0] == 'E' &&
-	       found[1] == 'O' && found[2] == 'F';
+	return holds(itab_fun, text, error, o->error_string) &&
+	       !go_read(&message, error->data, 0) && message.length == sizeof(found) &&
+	       !go_read(&found, message.data, 0) && found[0] == 'E' && found[1] == 'O' &&
+	       found[2] == 'F';
 }
 
 /* Errors that the search for a status looks into, from the outermost on. */

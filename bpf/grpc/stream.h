@@ -19,7 +19,9 @@ enum text_limit {
 	SOCKET_LIMIT = 108, /* a path of sockaddr_un */
 	USER_AGENT_LIMIT = 192,
 };
-#define TEXTS_SIZE (TRACESTATE_LIMIT + METHOD_LIMIT + AUTHORITY_LIMIT + REMOTE_LIMIT + SOCKET_LIMIT + USER_AGENT_LIMIT)
+#define TEXTS_SIZE                                                                         \
+	(TRACESTATE_LIMIT + METHOD_LIMIT + AUTHORITY_LIMIT + REMOTE_LIMIT + SOCKET_LIMIT + \
+	 USER_AGENT_LIMIT)
 
 struct stream_offsets {
 	__u32 g_goid;
@@ -28,7 +30,7 @@ struct stream_offsets {
 	__u32 stream_pointer, stream_inside;
 	__u32 stream_context, stream_method, stream_id;
 	__u32 server_options, options_workers; /* Server.opts, serverOptions.numServerWorkers */
-	__u32 transport_conn; /* http2Server.conn */
+	__u32 transport_conn;		       /* http2Server.conn */
 	/* The address of the client: http2Server.remoteAddr, or .peer and its Addr. */
 	__u32 remote_addr, peer, peer_addr;
 	/* The same for a stream that came through net/http. */
@@ -46,8 +48,8 @@ struct stream_offsets {
 
 struct stream_span {
 	struct span_head head;
-	__u64 claim;  /* claim_of its key, until a program ends it */
-	__u64 text;   /* address of the binary's code; 0: not known */
+	__u64 claim; /* claim_of its key, until a program ends it */
+	__u64 text;  /* address of the binary's code; 0: not known */
 	struct peer peer;
 	__u32 code;
 	__u16 used;   /* bytes of texts that follow */
@@ -85,8 +87,8 @@ static __always_inline __u64 common_stream(const struct stream_offsets *o, __u64
 }
 
 /* Reads the client's address from the transport. False: the address could not be read. */
-BPF_SUBPROGRAM bool read_stream_peer(struct stream_span *span, const struct stream_offsets *o, const struct go_interface *transport,
-		      struct go_string *socket)
+BPF_SUBPROGRAM bool read_stream_peer(struct stream_span *span, const struct stream_offsets *o,
+				     const struct go_interface *transport, struct go_string *socket)
 {
 	struct go_interface addr;
 	struct go_string remote;
@@ -106,17 +108,19 @@ BPF_SUBPROGRAM bool read_stream_peer(struct stream_span *span, const struct stre
 		read_addr(&o->conn, span->text, &addr, &span->peer, socket);
 		return true;
 	}
-	if (!holds(o->conn.itab_fun, span->text, transport, o->handler_close) || o->handler_request == ABSENT ||
-	    o->request_remote == ABSENT)
+	if (!holds(o->conn.itab_fun, span->text, transport, o->handler_close) ||
+	    o->handler_request == ABSENT || o->request_remote == ABSENT)
 		return true;
 	return !go_read(&request, transport->data, o->handler_request) &&
-	       !go_read(&remote, request, o->request_remote) && COPY(span, remote, &remote, REMOTE_LIMIT);
+	       !go_read(&remote, request, o->request_remote) &&
+	       COPY(span, remote, &remote, REMOTE_LIMIT);
 }
 
 /* Looks for the parent of a stream: a call at the other end of the connection, or the request that
  * net/http has begun for it. */
 static __noinline int inherit_peer(struct stream_span *span, const struct stream_offsets *o,
-				   const struct operation_key *key, const struct go_interface *transport, __u64 stream)
+				   const struct operation_key *key,
+				   const struct go_interface *transport, __u64 stream)
 {
 	struct stream_work *work;
 	__u32 id;
@@ -131,15 +135,18 @@ static __noinline int inherit_peer(struct stream_span *span, const struct stream
 		return inherit_way(&span->head, &work->found);
 	}
 	if (o->transport_conn == ABSENT || o->stream_id == ABSENT ||
-	    !holds(o->conn.itab_fun, span->text, transport, o->http2_close) || go_read(&id, stream, o->stream_id) ||
-	    !read_connection(&o->conn, fd_of(&o->conn, span->text, transport->data + o->transport_conn), END_SERVER,
-			     &work->connection))
+	    !holds(o->conn.itab_fun, span->text, transport, o->http2_close) ||
+	    go_read(&id, stream, o->stream_id) ||
+	    !read_connection(&o->conn,
+			     fd_of(&o->conn, span->text, transport->data + o->transport_conn),
+			     END_SERVER, &work->connection))
 		return INHERITED_NOTHING;
 	return inherit_announced(&span->head, &work->connection, id);
 }
 
 /* Looks for the wanted headers of a stream. False: the headers could not be read. */
-BPF_SUBPROGRAM bool search_metadata(struct stream_span *span, const struct stream_offsets *o, __u64 stream)
+BPF_SUBPROGRAM bool search_metadata(struct stream_span *span, const struct stream_offsets *o,
+				    __u64 stream)
 {
 	struct stream_work *work;
 	__u64 metadata = 0;
@@ -154,9 +161,11 @@ BPF_SUBPROGRAM bool search_metadata(struct stream_span *span, const struct strea
 		count(COUNTER_PARTIAL_HEADERS);
 		return true;
 	}
-	switch (context_value(&o->context, o->conn.itab_fun, span->text, work->context, o->metadata_key, &metadata)) {
+	switch (context_value(&o->context, o->conn.itab_fun, span->text, work->context,
+			      o->metadata_key, &metadata)) {
 	case CONTEXT_FOUND:
-		return search_headers(metadata, &o->map, (struct map_group *)span->texts, &work->wanted);
+		return search_headers(metadata, &o->map, (struct map_group *)span->texts,
+				      &work->wanted);
 	case CONTEXT_NOT_FOUND:
 		count(COUNTER_PARTIAL_HEADERS);
 		return true;
@@ -167,8 +176,9 @@ BPF_SUBPROGRAM bool search_metadata(struct stream_span *span, const struct strea
 
 /* Copies a stream as it arrived. False: the stream could not be read. */
 static __always_inline bool copy_stream(struct stream_span *span, const struct stream_offsets *o,
-					      const struct operation_key *key, const struct go_interface *transport,
-					      __u64 address, __u64 g, __u64 server)
+					const struct operation_key *key,
+					const struct go_interface *transport, __u64 address,
+					__u64 g, __u64 server)
 {
 	struct stream_work *work = (struct stream_work *)(span->texts + WORK_AT);
 	__u64 stream = common_stream(o, address);
@@ -188,14 +198,16 @@ static __always_inline bool copy_stream(struct stream_span *span, const struct s
 	span->head.g = g;
 	span->served.text = span->text;
 	/* Workers, if a server has any, handle one stream after the other. */
-	span->served.only_one = o->server_options != ABSENT && o->options_workers != ABSENT &&
-				!go_read(&workers, server, o->server_options + o->options_workers) && !workers;
+	span->served.only_one =
+		o->server_options != ABSENT && o->options_workers != ABSENT &&
+		!go_read(&workers, server, o->server_options + o->options_workers) && !workers;
 	if (!go_read(&span->head.goid, g, o->g_goid))
 		store_served(&span->served, &span->head, key, &o->parent, &work->context);
 	if (inherited == INHERITED_NOT_SAMPLED && !injects)
 		return true;
-	complete &= copy_and_keep_tracestate(inherited, &span->head, &span->tracestate, span->texts, &span->used,
-				    &work->wanted.tracestate, o->parent.children);
+	complete &=
+		copy_and_keep_tracestate(inherited, &span->head, &span->tracestate, span->texts,
+					 &span->used, &work->wanted.tracestate, o->parent.children);
 	if (inherited == INHERITED_NOT_SAMPLED)
 		return true; /* kept for its children */
 	if (!COPY(span, method, &work->method, METHOD_LIMIT))

@@ -11,7 +11,8 @@
 #include "spancontext.h"
 
 /* The key of a request, which is the same at both ends of its connection. */
-static __always_inline struct span_key request_key(const struct connection *connection, __u32 stream)
+static __always_inline struct span_key request_key(const struct connection *connection,
+						   __u32 stream)
 {
 	struct span_key key = connection->key;
 
@@ -20,8 +21,8 @@ static __always_inline struct span_key request_key(const struct connection *conn
 }
 
 /* Announces a request that is about to be sent: the server at the other end finds its parent. */
-static __always_inline void announce(const struct connection *connection, __u32 stream, const __u8 *trace_id,
-				     const __u8 *span_id, __u8 flags)
+static __always_inline void announce(const struct connection *connection, __u32 stream,
+				     const __u8 *trace_id, const __u8 *span_id, __u8 flags)
 {
 	struct span_key key = request_key(connection, stream);
 
@@ -32,7 +33,8 @@ static __always_inline void announce(const struct connection *connection, __u32 
 
 /* Retracts the announcement of a request that was answered. Another request on the connection must
  * not find that announcement. */
-static __always_inline void retract(const struct connection *connection, __u32 stream, const struct span_head *head)
+static __always_inline void retract(const struct connection *connection, __u32 stream,
+				    const struct span_head *head)
 {
 	struct span_key key = request_key(connection, stream);
 
@@ -40,7 +42,8 @@ static __always_inline void retract(const struct connection *connection, __u32 s
 }
 
 /* Finds the parent of a request that has arrived. */
-BPF_SUBPROGRAM int inherit_announced(struct span_head *head, const struct connection *connection, __u32 stream)
+BPF_SUBPROGRAM int inherit_announced(struct span_head *head, const struct connection *connection,
+				     __u32 stream)
 {
 	struct span_way found = {};
 	struct span_key key;

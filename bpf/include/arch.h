@@ -63,10 +63,10 @@ struct pt_regs {
 #define GO_RUNS_AGAIN(ctx) (((ctx)->pstate & (1 << 30)) || !((ctx)->pstate & (1 << 29)))
 
 /* The processor itself reads ahead. An atomic addition that returns a value is a barrier. */
-#define reads_follow(word)                                     \
-	({                                                     \
+#define reads_follow(word)                                      \
+	({                                                      \
 		__u64 before = __sync_fetch_and_add((word), 0); \
-		bounded(before);                               \
+		bounded(before);                                \
 	})
 
 #else

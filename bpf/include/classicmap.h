@@ -25,18 +25,22 @@ __noinline int match_classic_group(struct map_group *group, struct wanted_header
 
 __noinline int read_classic_entries(struct map_group *group, __u64 address)
 {
-	if (!group || bpf_probe_read_user(group->classic.tophash, GROUP_SLOTS, (const void *)address))
+	if (!group ||
+	    bpf_probe_read_user(group->classic.tophash, GROUP_SLOTS, (const void *)address))
 		return 1;
 	for (int i = 0; i < GROUP_SLOTS; i++) {
 		if (group->classic.tophash[i] >= CLASSIC_MIN_TOPHASH &&
-		    (go_read(&group->classic.keys[i], address, __builtin_offsetof(struct map_group, classic.keys) +
-							       i * sizeof(group->classic.keys[0])) ||
-		     go_read(&group->classic.values[i], address, __builtin_offsetof(struct map_group, classic.values) +
-								 i * sizeof(group->classic.values[0]))))
+		    (go_read(&group->classic.keys[i], address,
+			     __builtin_offsetof(struct map_group, classic.keys) +
+				     i * sizeof(group->classic.keys[0])) ||
+		     go_read(&group->classic.values[i], address,
+			     __builtin_offsetof(struct map_group, classic.values) +
+				     i * sizeof(group->classic.values[0]))))
 			return 1;
 	}
 	/* A bucket whose last word was never touched has no overflow. */
-	if (go_read(&group->classic.overflow, address, __builtin_offsetof(struct map_group, classic.overflow)))
+	if (go_read(&group->classic.overflow, address,
+		    __builtin_offsetof(struct map_group, classic.overflow)))
 		group->classic.overflow = 0;
 	return 0;
 }
@@ -80,8 +84,9 @@ static __always_inline bool classic_start(struct map_walk *walk, __u64 map)
 	__u64 count;
 	__u8 b, flags;
 
-	if (go_read(&count, map, offsets->hmap_count) || go_read(&flags, map, offsets->hmap_flags) ||
-	    go_read(&b, map, offsets->hmap_b) || go_read(&walk->groups, map, offsets->hmap_buckets) ||
+	if (go_read(&count, map, offsets->hmap_count) ||
+	    go_read(&flags, map, offsets->hmap_flags) || go_read(&b, map, offsets->hmap_b) ||
+	    go_read(&walk->groups, map, offsets->hmap_buckets) ||
 	    go_read(&walk->later, map, offsets->hmap_oldbuckets))
 		return false;
 	if (!count || !walk->groups) {

@@ -53,8 +53,8 @@ struct finding {
  * addresses already. Each number follows from two others. The kernel updates these one after the
  * other, and may be interrupted in between for long. So the store keeps the numbers that were read
  * while nobody used the socket. */
-BPF_SUBPROGRAM __u64 sequence_numbers(struct sock *sk, enum connection_end end, struct connection *connection,
-			      struct finding *finding)
+BPF_SUBPROGRAM __u64 sequence_numbers(struct sock *sk, enum connection_end end,
+				      struct connection *connection, struct finding *finding)
 {
 	__u64 kept, numbers = 0, last;
 	bool certain = false;
@@ -107,8 +107,10 @@ BPF_SUBPROGRAM int add_addresses(struct connection *connection, struct sock *sk,
 		BPF_CORE_READ_INTO(&remote, sk, __sk_common.skc_v6_daddr);
 	} else if (family == FAMILY_INET) {
 		local.words[0] = remote.words[0] = 0;
-		local.words[1] = (__u64)BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr) << 32 | 0xffff0000;
-		remote.words[1] = (__u64)BPF_CORE_READ(sk, __sk_common.skc_daddr) << 32 | 0xffff0000;
+		local.words[1] =
+			(__u64)BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr) << 32 | 0xffff0000;
+		remote.words[1] =
+			(__u64)BPF_CORE_READ(sk, __sk_common.skc_daddr) << 32 | 0xffff0000;
 	} else {
 		return false;
 	}
@@ -118,14 +120,16 @@ BPF_SUBPROGRAM int add_addresses(struct connection *connection, struct sock *sk,
 	add_to_key(&connection->key, client ? local.words[1] : remote.words[1]);
 	add_to_key(&connection->key, client ? remote.words[0] : local.words[0]);
 	add_to_key(&connection->key, client ? remote.words[1] : local.words[1]);
-	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port : (__u32)remote_port << 16 | local_port);
+	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port
+					    : (__u32)remote_port << 16 | local_port);
 	/* Both ends are at one address, so they are in one namespace. */
 	if (local.words[0] == remote.words[0] && local.words[1] == remote.words[1])
 		add_to_key(&connection->key, BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum));
 	return true;
 }
 
-static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end, struct finding *finding)
+static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end,
+				    struct finding *finding)
 {
 	__u64 numbers;
 
@@ -166,7 +170,8 @@ BPF_SUBPROGRAM struct sock *socket_of(__u32 fd)
 	struct file **files = BPF_CORE_READ(table, fd), *file;
 	struct socket *socket;
 
-	if (fd >= BPF_CORE_READ(table, max_fds) || bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
+	if (fd >= BPF_CORE_READ(table, max_fds) ||
+	    bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
 		return NULL;
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & MODE_FORMAT) != MODE_SOCKET)
 		return NULL;
@@ -177,7 +182,8 @@ BPF_SUBPROGRAM struct sock *socket_of(__u32 fd)
 /* Finds the connection of a file descriptor of the current process, which is its `end` (enum
  * connection_end). False: the connection is not known, and the structs have no meaning. The caller
  * stores the finding, because the caller has more room on the stack. */
-__noinline int connection_of(struct connection *connection, __u32 fd, __u32 end, struct finding *finding)
+__noinline int connection_of(struct connection *connection, __u32 fd, __u32 end,
+			     struct finding *finding)
 {
 	unsigned short family;
 	struct sock *sk;
@@ -192,5 +198,6 @@ __noinline int connection_of(struct connection *connection, __u32 fd, __u32 end,
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (family == FAMILY_UNIX)
 		return add_unix(connection, sk, end);
-	return BPF_CORE_READ(sk, sk_protocol) == PROTOCOL_TCP && add_tcp(connection, sk, end, finding);
+	return BPF_CORE_READ(sk, sk_protocol) == PROTOCOL_TCP &&
+	       add_tcp(connection, sk, end, finding);
 }

@@ -7,7 +7,8 @@
 #include "gotype.h"
 
 struct context_offsets {
-	__u32 value_deadline; /* function: the first method of *valueCtx, which identifies the type */
+	__u32 value_deadline; /* function: the first method of *valueCtx, which identifies the type
+			       */
 	__u32 value_context, value_key, value_val;
 };
 
@@ -23,12 +24,15 @@ enum context_search {
 /* Finds the value whose key has the type `key`, a distance from the start of the binary's code. The
  * result, in `data`, is the pointer in the value's interface. The search ends at the first context
  * that is not one of context.WithValue. */
-static __always_inline enum context_search context_value(const struct context_offsets *o, __u32 itab_fun, __u64 text,
-							 struct go_interface context, __u32 key, __u64 *data)
+static __always_inline enum context_search context_value(const struct context_offsets *o,
+							 __u32 itab_fun, __u64 text,
+							 struct go_interface context, __u32 key,
+							 __u64 *data)
 {
 	struct go_interface its_key, value;
 
-	if (key == ABSENT || o->value_context == ABSENT || o->value_key == ABSENT || o->value_val == ABSENT)
+	if (key == ABSENT || o->value_context == ABSENT || o->value_key == ABSENT ||
+	    o->value_val == ABSENT)
 		return CONTEXT_NOT_FOUND;
 	for (__u32 i = 0; i < MAX_CONTEXTS; i++) {
 		if (!holds(itab_fun, text, &context, o->value_deadline))

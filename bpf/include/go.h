@@ -31,14 +31,14 @@ struct go_interface {
  * `have` is true. A value outside of the piece is read by itself. A read costs the same for 8 bytes
  * as for 256. But a piece may reach into a page that the target has not touched yet, and such a
  * read fails. False: the value could not be read. */
-#define go_take(to, piece, have, size, base, offset)                          \
-	({                                                                    \
-		__u32 at = (offset);                                          \
-		bool ok = true;                                               \
-		bounded(at);                                                  \
-		if ((have) && at <= (size) - sizeof(*(to)))                   \
-			__builtin_memcpy((to), (piece) + at, sizeof(*(to)));  \
-		else                                                          \
-			ok = !go_read((to), (base), (offset));                \
-		ok;                                                           \
+#define go_take(to, piece, have, size, base, offset)                         \
+	({                                                                   \
+		__u32 at = (offset);                                         \
+		bool ok = true;                                              \
+		bounded(at);                                                 \
+		if ((have) && at <= (size) - sizeof(*(to)))                  \
+			__builtin_memcpy((to), (piece) + at, sizeof(*(to))); \
+		else                                                         \
+			ok = !go_read((to), (base), (offset));               \
+		ok;                                                          \
 	})

@@ -26,7 +26,8 @@ static __always_inline __u32 find_headers(__u64 map, const struct map_offsets *o
 		/* The usual request has no more than eight headers. */
 		if (walk.state == WALK_GOES_ON)
 			swiss_step(0, &walk);
-		if (walk.state == WALK_GOES_ON && (walk.index < walk.count || walk.directory_length))
+		if (walk.state == WALK_GOES_ON &&
+		    (walk.index < walk.count || walk.directory_length))
 			bpf_loop(MAX_GROUPS, swiss_step, &walk, 0);
 		else if (walk.state == WALK_GOES_ON)
 			walk.state = WALK_DONE;

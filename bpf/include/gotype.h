@@ -9,7 +9,8 @@
  * the addresses of the methods, in the order of their names. Even a stripped binary has a table of
  * its functions. `text` is the address of the binary's code in the process; the result is a
  * distance from there. ABSENT: the method could not be read, or lies elsewhere. */
-static __always_inline __u32 first_method(__u32 itab_fun, __u64 text, const struct go_interface *value)
+static __always_inline __u32 first_method(__u32 itab_fun, __u64 text,
+					  const struct go_interface *value)
 {
 	__u64 first;
 
@@ -19,7 +20,8 @@ static __always_inline __u32 first_method(__u32 itab_fun, __u64 text, const stru
 }
 
 /* Whether an interface holds the type whose first method is `function`. */
-static __always_inline bool holds(__u32 itab_fun, __u64 text, const struct go_interface *value, __u32 function)
+static __always_inline bool holds(__u32 itab_fun, __u64 text, const struct go_interface *value,
+				  __u32 function)
 {
 	return function != ABSENT && first_method(itab_fun, text, value) == function;
 }
@@ -36,8 +38,8 @@ struct type_offsets {
 
 /* Finds the name of the type in a non-empty interface, such as "*net.OpError". False: the name is
  * not known. */
-static __always_inline bool type_name(const struct type_offsets *o, __u64 text, const struct go_interface *value,
-				      struct go_string *name)
+static __always_inline bool type_name(const struct type_offsets *o, __u64 text,
+				      const struct go_interface *value, struct go_string *name)
 {
 	__u64 type;
 	__s32 str;
@@ -45,7 +47,8 @@ static __always_inline bool type_name(const struct type_offsets *o, __u64 text, 
 
 	if (o->types == ABSENT || o->itab_type == ABSENT || o->tflag == ABSENT || o->str == ABSENT)
 		return false;
-	if (go_read(&type, value->type, o->itab_type) || go_read(&tflag, type, o->tflag) || go_read(&str, type, o->str))
+	if (go_read(&type, value->type, o->itab_type) || go_read(&tflag, type, o->tflag) ||
+	    go_read(&str, type, o->str))
 		return false;
 	name->data = text + o->types + str;
 	if (str <= 0 || go_read(&head, name->data, 0) || head[1] > LONGEST_SHORT_NAME)

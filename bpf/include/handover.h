@@ -16,10 +16,13 @@ enum frame_writer {
 };
 
 /* Announces the headers of a stream that a framer is about to write. */
-static __always_inline void announce_frame(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
-				       __u64 parent, enum frame_writer writer)
+static __always_inline void announce_frame(struct span_key *key, const __u8 *trace_id,
+					   const __u8 *span_id, __u8 flags, __u64 parent,
+					   enum frame_writer writer)
 {
-	struct span_context context = { .extra = parent, .state = WAY_ANNOUNCED, .flags = flags, .writer = writer };
+	struct span_context context = {
+		.extra = parent, .state = WAY_ANNOUNCED, .flags = flags, .writer = writer
+	};
 
 	store_span(key, trace_id, span_id, &context);
 }

@@ -19,11 +19,10 @@ struct wanted_headers {
 	__u64 unreadable; /* whether an entry, or a part of an entry, could not be read */
 };
 
-#define FIRST8(a, b, c, d, e, f, g, h)                                                      \
+#define FIRST8(a, b, c, d, e, f, g, h)                                                           \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
-#define NEXT4(a, b, c, d) \
-	((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+#define NEXT4(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
 
 static __always_inline void set_values(struct header_values *to, const struct go_slice *lines)
 {
@@ -60,11 +59,14 @@ static __always_inline void match_header(const struct go_string *key, const stru
 			goto unreadable;
 		name.first |= LOWER8;
 		name.next |= LOWER4;
-		if (name.first == FIRST8('t', 'r', 'a', 'c', 'e', 's', 't', 'a') && name.next == NEXT4('t', 'e', ' ', ' '))
+		if (name.first == FIRST8('t', 'r', 'a', 'c', 'e', 's', 't', 'a') &&
+		    name.next == NEXT4('t', 'e', ' ', ' '))
 			set_values(&wanted->tracestate, value);
-		else if (name.first == FIRST8('u', 's', 'e', 'r', '-', 'a', 'g', 'e') && name.next == NEXT4('n', 't', ' ', ' '))
+		else if (name.first == FIRST8('u', 's', 'e', 'r', '-', 'a', 'g', 'e') &&
+			 name.next == NEXT4('n', 't', ' ', ' '))
 			set_values(&wanted->user_agent, value);
-		else if (name.first == FIRST8(':', 'a', 'u', 't', 'h', 'o', 'r', 'i') && name.next == NEXT4('t', 'y', ' ', ' '))
+		else if (name.first == FIRST8(':', 'a', 'u', 't', 'h', 'o', 'r', 'i') &&
+			 name.next == NEXT4('t', 'y', ' ', ' '))
 			set_values(&wanted->authority, value);
 	}
 	return;

@@ -13,12 +13,12 @@
 #include "traceparent.h"
 #include "tracestate.h"
 
-#define TRACESTATE_LINES 4   /* lines in which a request may bring its tracestate */
+#define TRACESTATE_LINES 4 /* lines in which a request may bring its tracestate */
 
 /* Looks for the wanted headers in the map at an address. `group` is scratch. False: the map could
  * not be read. */
 BPF_SUBPROGRAM bool search_headers(__u64 map, const struct map_offsets *o, struct map_group *group,
-			   struct wanted_headers *wanted)
+				   struct wanted_headers *wanted)
 {
 	__u32 state;
 
@@ -35,7 +35,8 @@ BPF_SUBPROGRAM bool search_headers(__u64 map, const struct map_offsets *o, struc
 /* Fills in the trace of a request whose headers name its parent. `scratch` is that of
  * parse_traceparent. `complete` becomes false if the traceparent is there and could not be read.
  * Without a valid traceparent the tracestate has no meaning: W3C Trace Context, section 3.3. */
-BPF_SUBPROGRAM int inherit_header(struct span_head *head, __u8 *scratch, struct wanted_headers *wanted, bool *complete)
+BPF_SUBPROGRAM int inherit_header(struct span_head *head, __u8 *scratch,
+				  struct wanted_headers *wanted, bool *complete)
 {
 	enum traceparent found = TRACEPARENT_UNREADABLE;
 	struct go_string traceparent;
@@ -61,7 +62,8 @@ BPF_SUBPROGRAM int inherit_header(struct span_head *head, __u8 *scratch, struct 
 /* Copies the tracestate behind the record. Several lines are one list: W3C Trace Context, section
  * 3.3.1.3. User space drops the last entry if `whole` says that bytes are missing. The tracestate
  * is the first text of its record, so its bytes so far are under its limit. */
-BPF_SUBPROGRAM bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used, const struct header_values *lines)
+BPF_SUBPROGRAM bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used,
+				    const struct header_values *lines)
 {
 	__u32 room = TRACESTATE_LIMIT, whole = 0;
 	bool complete = true;
@@ -109,8 +111,11 @@ BPF_SUBPROGRAM bool copy_tracestate(struct text *text, __u8 *texts, __u16 *used,
 
 /* Copies the tracestate behind the record, whose first text it is. If there may be `children`,
  * keeps the tracestate that their requests are to carry. */
-static __always_inline bool copy_and_keep_tracestate(enum inherited inherited, const struct span_head *head, struct text *text,
-					    __u8 *texts, __u16 *used, const struct header_values *lines, bool children)
+static __always_inline bool copy_and_keep_tracestate(enum inherited inherited,
+						     const struct span_head *head,
+						     struct text *text, __u8 *texts, __u16 *used,
+						     const struct header_values *lines,
+						     bool children)
 {
 	bool complete = inherited == INHERITED_NOTHING || copy_tracestate(text, texts, used, lines);
 
@@ -124,15 +129,18 @@ static __always_inline bool copy_and_keep_tracestate(enum inherited inherited, c
 }
 
 /* Copies the first line of a header behind the record. */
-static __always_inline bool copy_first(struct text *text, __u8 *texts, const __u32 texts_size, __u16 *used,
-				       const struct header_values *values, const __u32 limit)
+static __always_inline bool copy_first(struct text *text, __u8 *texts, const __u32 texts_size,
+				       __u16 *used, const struct header_values *values,
+				       const __u32 limit)
 {
 	struct go_string line;
 
 	if (values->length <= 0)
 		return true;
-	return !go_read(&line, values->data, 0) && copy_text(text, texts, texts_size, used, &line, limit);
+	return !go_read(&line, values->data, 0) &&
+	       copy_text(text, texts, texts_size, used, &line, limit);
 }
 
-#define COPY_FIRST(span, field, values, limit) \
-	copy_first(&(span)->field, (span)->texts, sizeof((span)->texts), &(span)->used, values, limit)
+#define COPY_FIRST(span, field, values, limit)                                                  \
+	copy_first(&(span)->field, (span)->texts, sizeof((span)->texts), &(span)->used, values, \
+		   limit)

@@ -51,7 +51,8 @@ static __always_inline bool release_entry(const struct operation_key *key, OPERA
 
 /* The operation in flight of the goroutine, on the entry into a function. A kept entry between two
  * operations is none. */
-static __always_inline OPERATION *busy_operation(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+static __always_inline OPERATION *busy_operation(struct pt_regs *ctx, struct operation_key *key,
+						 OFFSETS **o)
 {
 	OPERATION *operation = running_operation(ctx, key, o);
 
@@ -59,8 +60,8 @@ static __always_inline OPERATION *busy_operation(struct pt_regs *ctx, struct ope
 }
 
 /* Releases the entry of an operation that ends without a span, kept or not, and counts the end. */
-static __always_inline void release_kept_and_count(const struct operation_key *key, OPERATION *operation,
-						   enum counter why)
+static __always_inline void release_kept_and_count(const struct operation_key *key,
+						   OPERATION *operation, enum counter why)
 {
 	enum counter outcome = loss_counter(operation, why);
 

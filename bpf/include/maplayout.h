@@ -67,11 +67,11 @@ struct map_walk {
 	struct map_group *group; /* scratch */
 	struct wanted_headers *wanted;
 	const struct map_offsets *offsets;
-	__u64 next;	 /* address of the next group; 0: the next of the table */
-	__u64 groups;	 /* address of the first group of the table */
-	__u64 index;	 /* of the next group in the table */
-	__u64 count;	 /* groups in the table */
-	__u64 later;	 /* classic: address of the old buckets, which come after this table */
+	__u64 next;   /* address of the next group; 0: the next of the table */
+	__u64 groups; /* address of the first group of the table */
+	__u64 index;  /* of the next group in the table */
+	__u64 count;  /* groups in the table */
+	__u64 later;  /* classic: address of the old buckets, which come after this table */
 	__u64 later_count;
 	__u64 directory; /* swiss: address of the directory */
 	__u64 directory_index;

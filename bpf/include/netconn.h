@@ -42,8 +42,9 @@ struct peer {
 };
 
 /* Reads a net.Addr. The path of a unix socket goes into `name`, for the caller to copy. */
-static __always_inline void read_addr(const struct conn_offsets *o, __u64 text, const struct go_interface *addr,
-				      struct peer *peer, struct go_string *name)
+static __always_inline void read_addr(const struct conn_offsets *o, __u64 text,
+				      const struct go_interface *addr, struct peer *peer,
+				      struct go_string *name)
 {
 	__u32 network = first_method(o->itab_fun, text, addr);
 	struct go_slice ip;
@@ -96,8 +97,8 @@ BPF_SUBPROGRAM __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_
 }
 
 /* Finds the peer of a net.Conn. */
-static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, __u64 fd, struct peer *peer,
-				      struct go_string *name)
+static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, __u64 fd,
+				      struct peer *peer, struct go_string *name)
 {
 	struct go_interface addr;
 
@@ -111,7 +112,8 @@ static __always_inline void read_peer(const struct conn_offsets *o, __u64 text, 
 /* Finds the key of a connection. A descriptor that was closed may be another connection's by now,
  * but Go notes the close first. False: the connection is not known, or nobody asks for it, and
  * `connection` has no key. */
-BPF_SUBPROGRAM int find_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end, struct connection *connection)
+BPF_SUBPROGRAM int find_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
+				   struct connection *connection)
 {
 	struct finding finding = {};
 	__u64 sysfd, state;
@@ -124,7 +126,8 @@ BPF_SUBPROGRAM int find_connection(const struct conn_offsets *o, __u64 fd, enum 
 	if (o && fd && o->fd_poll != ABSENT && o->poll_sysfd != ABSENT && o->poll_mutex != ABSENT &&
 	    o->mutex_state != ABSENT && !go_read(&sysfd, fd, o->fd_poll + o->poll_sysfd) &&
 	    connection_of(connection, sysfd, end, &finding) &&
-	    !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) && !(state & MUTEX_CLOSED)) {
+	    !go_read(&state, fd, o->fd_poll + o->poll_mutex + o->mutex_state) &&
+	    !(state & MUTEX_CLOSED)) {
 		if (finding.numbers)
 			store_id(&finding.key, finding.numbers);
 		return true;
@@ -135,8 +138,8 @@ BPF_SUBPROGRAM int find_connection(const struct conn_offsets *o, __u64 fd, enum 
 
 /* Finds the key of a connection for an operation. An unknown connection is counted: nobody finds
  * the operation's parent or child there. */
-static __always_inline int read_connection(const struct conn_offsets *o, __u64 fd, enum connection_end end,
-					   struct connection *connection)
+static __always_inline int read_connection(const struct conn_offsets *o, __u64 fd,
+					   enum connection_end end, struct connection *connection)
 {
 	int found = find_connection(o, fd, end, connection);
 

@@ -15,7 +15,8 @@ struct {
 
 /* Begins a program for a process that traced_process or entering_process has found. False: there is
  * no such process. */
-static __always_inline bool begin(struct process *process, __u32 tgid, struct operation_key *key, OFFSETS **o)
+static __always_inline bool begin(struct process *process, __u32 tgid, struct operation_key *key,
+				  OFFSETS **o)
 {
 	__u32 binary;
 

@@ -29,7 +29,8 @@ struct {
 static const OPERATION empty_operation;
 
 /* The entry of the goroutine's operation, on the entry into a function. */
-static __always_inline OPERATION *running_operation(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+static __always_inline OPERATION *running_operation(struct pt_regs *ctx, struct operation_key *key,
+						    OFFSETS **o)
 {
 	/* An operation whose key could not be read stays behind. User space sweeps and counts it
 	 * when the process ends, or a program does when another operation takes its place. */
@@ -39,11 +40,13 @@ static __always_inline OPERATION *running_operation(struct pt_regs *ctx, struct 
 }
 
 /* The same on the return from a function. */
-static __always_inline OPERATION *returning_operation(struct pt_regs *ctx, struct operation_key *key, OFFSETS **o)
+static __always_inline OPERATION *returning_operation(struct pt_regs *ctx,
+						      struct operation_key *key, OFFSETS **o)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (!begin(traced_process(ctx, tgid), tgid, key, o) || go_read(&key->goid, GO_G(ctx), (*o)->g_goid))
+	if (!begin(traced_process(ctx, tgid), tgid, key, o) ||
+	    go_read(&key->goid, GO_G(ctx), (*o)->g_goid))
 		return NULL;
 	return bpf_map_lookup_elem(&operations, key);
 }
@@ -63,7 +66,8 @@ static __always_inline bool frame_depth(struct pt_regs *ctx, __u32 stack_hi, __u
 
 /* The same depth, in a deferred function that its function calls at its return. The frame begins
  * `above` bytes over the stack pointer. It has `frame` bytes up to the return address. */
-static __always_inline bool deferring_depth(struct pt_regs *ctx, __u32 stack_hi, __u32 above, __u32 frame, __u64 *depth)
+static __always_inline bool deferring_depth(struct pt_regs *ctx, __u32 stack_hi, __u32 above,
+					    __u32 frame, __u64 *depth)
 {
 	if (!frame_depth(ctx, stack_hi, depth))
 		return false;
@@ -91,7 +95,9 @@ static __always_inline bool claim(__u64 *claim, const struct operation_key *key)
  * such, since that was known from the beginning. */
 static __always_inline enum counter loss_counter(const OPERATION *operation, enum counter why)
 {
-	return why == COUNTER_LOST_UNFINISHED && !(operation->head.flags & FLAG_SAMPLED) ? COUNTER_NOT_SAMPLED : why;
+	return why == COUNTER_LOST_UNFINISHED && !(operation->head.flags & FLAG_SAMPLED)
+		       ? COUNTER_NOT_SAMPLED
+		       : why;
 }
 
 /* Releases the entry of an operation that ends without a span, and counts the end. A program that
@@ -138,7 +144,8 @@ static __always_inline void discard_new_operation(const struct operation_key *ke
 }
 
 /* Fills in the head of an operation that begins now, except for its trace. */
-static __always_inline void start_head(struct pt_regs *ctx, struct span_head *head, const struct operation_key *key)
+static __always_inline void start_head(struct pt_regs *ctx, struct span_head *head,
+				       const struct operation_key *key)
 {
 	head->g = GO_G(ctx);
 	head->tgid = key->tgid;
@@ -159,7 +166,8 @@ static __always_inline void send_operation(OPERATION *operation, __u32 used)
 
 /* Finishes an operation: sends its record and releases its entry. An operation that is not sampled
  * was kept for its children, and sends no record. */
-static __always_inline void finish_operation(const struct operation_key *key, OPERATION *operation, __u32 used)
+static __always_inline void finish_operation(const struct operation_key *key, OPERATION *operation,
+					     __u32 used)
 {
 	if (operation->head.flags & FLAG_SAMPLED) {
 		send_operation(operation, used);

@@ -21,7 +21,7 @@ struct parent_offsets {
 	__u32 timer_timer;
 	__u32 itab_fun;
 	__u32 value_deadline; /* function: the first method of *valueCtx */
-	__u32 children; /* 1: the binary may make calls; 0: no call looks for its parent */
+	__u32 children;	      /* 1: the binary may make calls; 0: no call looks for its parent */
 };
 
 /* The keys of a request while its server handles it. */
@@ -31,7 +31,8 @@ struct served {
 	struct span_key context, goroutine;
 };
 
-static __always_inline enum inherited inherit_way(struct span_head *head, const struct span_way *way)
+static __always_inline enum inherited inherit_way(struct span_head *head,
+						  const struct span_way *way)
 {
 	__builtin_memcpy(head->trace_id, way->trace_id, sizeof(head->trace_id));
 	__builtin_memcpy(head->parent_id, way->span_id, sizeof(head->parent_id));
@@ -41,11 +42,12 @@ static __always_inline enum inherited inherit_way(struct span_head *head, const 
 
 /* The place of a context's parent. All contexts of the standard library begin with their parent,
  * except for a timerCtx in Go 1.20. */
-static __always_inline bool parent_at(const struct parent_offsets *o, __u64 text, const struct go_interface *context,
-				      __u64 *at)
+static __always_inline bool parent_at(const struct parent_offsets *o, __u64 text,
+				      const struct go_interface *context, __u64 *at)
 {
 	*at = context->data;
-	return o->timer_timer != sizeof(__u64) || !text || !holds(o->itab_fun, text, context, o->timer_deadline) ||
+	return o->timer_timer != sizeof(__u64) || !text ||
+	       !holds(o->itab_fun, text, context, o->timer_deadline) ||
 	       !go_read(at, context->data, 0);
 }
 
@@ -56,7 +58,8 @@ struct value_context {
 
 /* Reads the parent of a context, and the key and value of a context of context.WithValue. False:
  * the context could not be read. */
-static __always_inline bool read_context(const struct parent_offsets *o, __u64 text, const struct go_interface *context,
+static __always_inline bool read_context(const struct parent_offsets *o, __u64 text,
+					 const struct go_interface *context,
 					 struct value_context *found)
 {
 	__u64 at;
@@ -78,7 +81,8 @@ static __always_inline __u64 with_context(__u64 mixture, const struct value_cont
  * mark follows from the context's parent and grandparent, and from the values that they hold.
  * Contexts made in a row may give way to others in the same places, with the same parents. 0: the
  * context could not be read. */
-BPF_SUBPROGRAM __u64 fingerprint(const struct parent_offsets *o, __u64 text, const struct go_interface *context)
+BPF_SUBPROGRAM __u64 fingerprint(const struct parent_offsets *o, __u64 text,
+				 const struct go_interface *context)
 {
 	struct value_context found;
 	struct go_interface parent;
@@ -105,13 +109,14 @@ static __always_inline __u64 goids_to_come(const struct parent_offsets *o, __u64
 {
 	__u64 m, p, batch[2], last, left = 0, distance = LAST_UNKNOWN;
 
-	if (o->g_parent_goid == ABSENT || o->g_m == ABSENT || o->m_p == ABSENT || o->p_goidcache == ABSENT ||
-	    o->p_goidcacheend != o->p_goidcache + sizeof(batch[0]) || go_read(&m, g, o->g_m) || go_read(&p, m, o->m_p) ||
-	    go_read(&batch, p, o->p_goidcache))
+	if (o->g_parent_goid == ABSENT || o->g_m == ABSENT || o->m_p == ABSENT ||
+	    o->p_goidcache == ABSENT || o->p_goidcacheend != o->p_goidcache + sizeof(batch[0]) ||
+	    go_read(&m, g, o->g_m) || go_read(&p, m, o->m_p) || go_read(&batch, p, o->p_goidcache))
 		return LAST_UNKNOWN;
 	if (batch[1] - batch[0] <= 0xff)
 		left = batch[1] - batch[0];
-	if (text && o->sched_goidgen != ABSENT && !go_read(&last, text, o->sched_goidgen) && last - batch[0] + 1 < LAST_UNKNOWN)
+	if (text && o->sched_goidgen != ABSENT && !go_read(&last, text, o->sched_goidgen) &&
+	    last - batch[0] + 1 < LAST_UNKNOWN)
 		distance = last - batch[0] + 1;
 	return (batch[0] & GOID_MASK) << 24 | left << 16 | distance;
 }
@@ -128,20 +133,26 @@ static __always_inline bool came_later(__u64 goids, __u64 goid)
 		return true;
 	if (distance > GOID_MASK / 2)
 		return false; /* less than the first id */
-	return distance < (goids >> 16 & 0xff) || ((goids & 0xffff) != LAST_UNKNOWN && distance >= (goids & 0xffff));
+	return distance < (goids >> 16 & 0xff) ||
+	       ((goids & 0xffff) != LAST_UNKNOWN && distance >= (goids & 0xffff));
 }
 
 /* Stores the context of a request that is about to be served, under its context and its goroutine.
  * The caller has filled in the first two fields of `served`. */
-BPF_SUBPROGRAM int store_served(struct served *served, const struct span_head *head, const struct operation_key *key,
-		       const struct parent_offsets *o, const struct go_interface *context)
+BPF_SUBPROGRAM int store_served(struct served *served, const struct span_head *head,
+				const struct operation_key *key, const struct parent_offsets *o,
+				const struct go_interface *context)
 {
 	if (isolated || !served || !head || !key || !o || !context || !o->children)
 		return 0;
-	served->context = key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
-	store_span_context(&served->context, head, fingerprint(o, served->text, context), WAY_ACTIVE);
+	served->context =
+		key_in(key->tgid, key->generation, KEY_CONTEXT, context->type, context->data);
+	store_span_context(&served->context, head, fingerprint(o, served->text, context),
+			   WAY_ACTIVE);
 	served->goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, head->goid, 0);
-	store_span_context(&served->goroutine, head, served->only_one ? ALL_GOIDS : goids_to_come(o, head->g, served->text), WAY_ACTIVE);
+	store_span_context(&served->goroutine, head,
+			   served->only_one ? ALL_GOIDS : goids_to_come(o, head->g, served->text),
+			   WAY_ACTIVE);
 	return 0;
 }
 
@@ -159,8 +170,9 @@ static __always_inline void end_served(struct served *served, const struct span_
 /* Finds the span of a context, or of its nearest ancestor that has one. A context of an unknown
  * type may well begin with its parent, as a type that embeds a context does. The search is safe if
  * not: only a stored pair of type and address is ever found. */
-BPF_SUBPROGRAM bool find_context(const struct operation_key *key, const struct parent_offsets *o, __u64 text,
-			 const struct go_interface *innermost, struct span_way *found)
+BPF_SUBPROGRAM bool find_context(const struct operation_key *key, const struct parent_offsets *o,
+				 __u64 text, const struct go_interface *innermost,
+				 struct span_way *found)
 {
 	struct go_interface context;
 
@@ -174,8 +186,10 @@ BPF_SUBPROGRAM bool find_context(const struct operation_key *key, const struct p
 
 		if (!context.type || !context.data)
 			return false;
-		wanted = key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
-		if (read_span(&wanted, found) != WAY_EMPTY && found->extra && found->extra == fingerprint(o, text, &context))
+		wanted =
+			key_in(key->tgid, key->generation, KEY_CONTEXT, context.type, context.data);
+		if (read_span(&wanted, found) != WAY_EMPTY && found->extra &&
+		    found->extra == fingerprint(o, text, &context))
 			return true;
 		if (!parent_at(o, text, &context, &at) || go_read(&context, at, 0))
 			return false;
@@ -184,8 +198,8 @@ BPF_SUBPROGRAM bool find_context(const struct operation_key *key, const struct p
 }
 
 /* Finds the span of the request that a goroutine, or its starter, serves. */
-BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid, const struct parent_offsets *o,
-			   struct span_way *found)
+BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
+				   const struct parent_offsets *o, struct span_way *found)
 {
 	struct span_way origin = {};
 	struct span_key wanted;
@@ -201,9 +215,11 @@ BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u
 	if (state == WAY_INHERITED) {
 		/* The parent is a request that may have ended since. */
 		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, found->extra, 0);
-		return read_span(&wanted, &origin) == WAY_ACTIVE && *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
+		return read_span(&wanted, &origin) == WAY_ACTIVE &&
+		       *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
 	}
-	if (state == WAY_ENDED || o->g_parent_goid == ABSENT || go_read(&starter, g, o->g_parent_goid))
+	if (state == WAY_ENDED || o->g_parent_goid == ABSENT ||
+	    go_read(&starter, g, o->g_parent_goid))
 		return false;
 	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
 	if (read_span(&wanted, found) != WAY_ACTIVE)
@@ -216,9 +232,10 @@ BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u
 }
 
 /* Fills in the trace of an operation that the program itself began, and the operation's own id. */
-static __always_inline enum inherited inherit_inside(struct span_head *head, const struct operation_key *key, __u64 g,
-						     __u64 goid, const struct parent_offsets *o, __u64 text,
-						     const struct go_interface *context)
+static __always_inline enum inherited inherit_inside(struct span_head *head,
+						     const struct operation_key *key, __u64 g,
+						     __u64 goid, const struct parent_offsets *o,
+						     __u64 text, const struct go_interface *context)
 {
 	struct span_way found = {}, own = {};
 	struct span_key goroutine;
@@ -229,7 +246,8 @@ static __always_inline enum inherited inherit_inside(struct span_head *head, con
 		 * context need not be for the request that started the goroutine. */
 		goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
 		if (read_span(&goroutine, &own) != WAY_ACTIVE)
-			store_ids(&goroutine, found.trace_id, found.span_id, found.flags, 0, WAY_ENDED);
+			store_ids(&goroutine, found.trace_id, found.span_id, found.flags, 0,
+				  WAY_ENDED);
 		return inherit_way(head, &found);
 	}
 	if (find_goroutine(key, g, goid, o, &found))

@@ -191,7 +191,8 @@ BPF_SUBPROGRAM long copy_bytes(__u8 *to, __u64 length, __u64 limit, __u64 from)
 
 	if (!to)
 		return -1;
-	if (length <= SHORT_TEXT && limit >= SHORT_TEXT && !bpf_probe_read_user(words, sizeof(words), (const void *)from)) {
+	if (length <= SHORT_TEXT && limit >= SHORT_TEXT &&
+	    !bpf_probe_read_user(words, sizeof(words), (const void *)from)) {
 		put_short(to, words);
 		return 0;
 	}
@@ -202,7 +203,8 @@ BPF_SUBPROGRAM long copy_bytes(__u8 *to, __u64 length, __u64 limit, __u64 from)
 /* Copies a string of the target behind the record. `texts` has room for `texts_size` bytes, of
  * which `*used` are taken. False: the string is there and could not be read. */
 static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u32 texts_size,
-				      __u16 *used, const struct go_string *string, const __u32 limit)
+				      __u16 *used, const struct go_string *string,
+				      const __u32 limit)
 {
 	__u64 length = string->length;
 	__u32 at = *used;
@@ -224,8 +226,9 @@ static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u3
 	return true;
 }
 
-#define COPY(span, field, string, limit) \
-	copy_text(&(span)->field, (span)->texts, sizeof((span)->texts), &(span)->used, string, limit)
+#define COPY(span, field, string, limit)                                                       \
+	copy_text(&(span)->field, (span)->texts, sizeof((span)->texts), &(span)->used, string, \
+		  limit)
 
 /* Sends a record of `size` bytes to user space. */
 static __always_inline void submit(void *record, __u64 size)

@@ -46,7 +46,8 @@ __noinline int write_span(struct span_key *key, struct span_context *context)
 		at = place.at;
 		bounded(at);
 		if (at < WAYS && state_of(place.before) != WAY_LOCKED &&
-		    __sync_val_compare_and_swap(&set->ways[at].state, place.before, mine | WAY_LOCKED) == place.before)
+		    __sync_val_compare_and_swap(&set->ways[at].state, place.before,
+						mine | WAY_LOCKED) == place.before)
 			break;
 		at = WAYS;
 	}
@@ -68,7 +69,8 @@ __noinline int write_span(struct span_key *key, struct span_context *context)
 }
 
 /* Stores the context of a span with these ids. A context without a place is counted. */
-static __always_inline void store_span(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, struct span_context *context)
+static __always_inline void store_span(struct span_key *key, const __u8 *trace_id,
+				       const __u8 *span_id, struct span_context *context)
 {
 	__builtin_memcpy(context->trace_id, trace_id, sizeof(context->trace_id));
 	__builtin_memcpy(context->span_id, span_id, sizeof(context->span_id));
@@ -76,8 +78,9 @@ static __always_inline void store_span(struct span_key *key, const __u8 *trace_i
 		count(COUNTER_PARENT_EVICTED);
 }
 
-static __always_inline void store_ids(struct span_key *key, const __u8 *trace_id, const __u8 *span_id, __u8 flags,
-				     __u64 extra, enum way_state state)
+static __always_inline void store_ids(struct span_key *key, const __u8 *trace_id,
+				      const __u8 *span_id, __u8 flags, __u64 extra,
+				      enum way_state state)
 {
 	struct span_context context = { .extra = extra, .state = state, .flags = flags };
 
@@ -98,7 +101,8 @@ __noinline int store_id(struct span_key *key, __u64 id)
 }
 
 /* Stores the context of a span whose operation has an entry. */
-static __always_inline void store_span_context(struct span_key *key, const struct span_head *head, __u64 extra, enum way_state state)
+static __always_inline void store_span_context(struct span_key *key, const struct span_head *head,
+					       __u64 extra, enum way_state state)
 {
 	store_ids(key, head->trace_id, head->span_id, head->flags, extra, state);
 }
@@ -128,7 +132,8 @@ static __always_inline void replace_by_parent(struct span_key *key, const struct
 {
 	struct span_way mine = {};
 
-	if (read_span(key, &mine) != WAY_ACTIVE || *(__u64 *)mine.span_id != *(const __u64 *)head->span_id)
+	if (read_span(key, &mine) != WAY_ACTIVE ||
+	    *(__u64 *)mine.span_id != *(const __u64 *)head->span_id)
 		return;
 	if (*(const __u64 *)head->parent_id)
 		store_ids(key, head->trace_id, head->parent_id, head->flags, mine.extra, WAY_ENDED);

@@ -69,7 +69,8 @@ struct span_place {
 
 /* Chooses the place for a key: the key's own, else the one of the least price, else the oldest of
  * these. Chance decides where the search begins. */
-__noinline int choose_place(struct span_set *set, struct span_key *key, __u32 now, struct span_place *place)
+__noinline int choose_place(struct span_set *set, struct span_key *key, __u32 now,
+			    struct span_place *place)
 {
 	__u64 least = (__u64)PRICE_NEVER << 32;
 	__u32 first, i;

@@ -17,9 +17,9 @@
  * is never taken for this one. */
 enum way_state {
 	WAY_EMPTY,
-	WAY_LOCKED, /* a program is writing it */
-	WAY_ACTIVE, /* its operation is in flight */
-	WAY_ENDED,  /* its operation has ended, or the right child has found it */
+	WAY_LOCKED,    /* a program is writing it */
+	WAY_ACTIVE,    /* its operation is in flight */
+	WAY_ENDED,     /* its operation has ended, or the right child has found it */
 	WAY_ANNOUNCED, /* a request that was sent, and whose server has not found it yet */
 	WAY_INHERITED, /* a goroutine that an operation's goroutine started, whose id is in extra */
 	WAY_STATES = 8,
@@ -44,7 +44,7 @@ struct span_set {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* the loader sets a power of two */
+	__uint(max_entries, 1);		   /* the loader sets a power of two */
 	__uint(map_flags, BPF_F_MMAPABLE); /* user space ends the entries of ended processes */
 	__type(key, __u32);
 	__type(value, struct span_set);
@@ -68,10 +68,10 @@ enum span_key_kind {
 	KEY_CONTEXT = 1, /* type and address of a context.Context */
 	KEY_GOROUTINE,	 /* id of a goroutine */
 	KEY_REQUEST,	 /* connection, and stream on the connection */
-	KEY_MESSAGE,	 /* address of a client transport's own form of a request */
-	KEY_WRITER,	 /* address of the bufio.Writer of a client's connection */
-	KEY_FRAME,	 /* address of an HTTP/2 framer, and stream */
-	/* The last three have the id of the span's parent as extra. */
+	/* The next three have the id of the span's parent as extra. */
+	KEY_MESSAGE, /* address of a client transport's own form of a request */
+	KEY_WRITER,  /* address of the bufio.Writer of a client's connection */
+	KEY_FRAME,   /* address of an HTTP/2 framer, and stream */
 };
 
 static __always_inline __u64 mixed(__u64 x)
@@ -94,7 +94,8 @@ static __always_inline struct span_key new_key(enum span_key_kind kind)
 }
 
 /* The key of an object inside a process. */
-static __always_inline struct span_key key_in(__u32 tgid, __u32 generation, enum span_key_kind kind, __u64 a, __u64 b)
+static __always_inline struct span_key key_in(__u32 tgid, __u32 generation, enum span_key_kind kind,
+					      __u64 a, __u64 b)
 {
 	struct span_key key = new_key(kind);
 
@@ -166,7 +167,8 @@ __noinline int read_span(struct span_key *key, struct span_way *copy)
 	*copy = set->ways[i];
 	/* The addition of nothing is a barrier: a processor that reads ahead may have read older
 	 * contents. */
-	if (state_of(before) <= WAY_LOCKED || __sync_fetch_and_add(&set->ways[i].state, 0) != before || copy->key != key->key ||
+	if (state_of(before) <= WAY_LOCKED ||
+	    __sync_fetch_and_add(&set->ways[i].state, 0) != before || copy->key != key->key ||
 	    state_of(*(__u64 *)copy->span_id ^ before) != (*(__u64 *)copy->span_id ^ before))
 		return WAY_EMPTY;
 	copy->state = before;
@@ -191,7 +193,8 @@ __noinline __u64 read_id(struct span_key *key)
 		return 0;
 	before = load_state(set, i);
 	id = *(__u64 *)set->ways[i].span_id;
-	if (state_of(before) <= WAY_LOCKED || set->ways[i].key != key->key || __sync_fetch_and_add(&set->ways[i].state, 0) != before ||
+	if (state_of(before) <= WAY_LOCKED || set->ways[i].key != key->key ||
+	    __sync_fetch_and_add(&set->ways[i].state, 0) != before ||
 	    state_of(id ^ before) != (id ^ before))
 		return 0;
 	return id;

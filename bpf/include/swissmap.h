@@ -15,7 +15,8 @@ __noinline int match_swiss_group(struct map_group *group, struct wanted_headers 
 		return 0;
 	for (int i = 0; i < GROUP_SLOTS; i++) {
 		if (!(group->swiss.ctrl[i] & 0x80))
-			match_header(&group->swiss.slots[i].key, &group->swiss.slots[i].value, wanted);
+			match_header(&group->swiss.slots[i].key, &group->swiss.slots[i].value,
+				     wanted);
 	}
 	return 0;
 }
@@ -28,8 +29,9 @@ __noinline int read_swiss_entries(struct map_group *group, __u64 address)
 		return 1;
 	for (int i = 0; i < GROUP_SLOTS; i++) {
 		if (!(group->swiss.ctrl[i] & 0x80) &&
-		    go_read(&group->swiss.slots[i], address, __builtin_offsetof(struct map_group, swiss.slots) +
-							     i * sizeof(group->swiss.slots[0])))
+		    go_read(&group->swiss.slots[i], address,
+			    __builtin_offsetof(struct map_group, swiss.slots) +
+				    i * sizeof(group->swiss.slots[0])))
 			return 1;
 	}
 	return 0;
@@ -81,7 +83,8 @@ BPF_SUBPROGRAM bool swiss_start(struct map_walk *walk, __u64 map)
 
 	if (!go_take(&used, piece, have, SWISS_MAP_PIECE, map, offsets->map_used) ||
 	    !go_take(&directory, piece, have, SWISS_MAP_PIECE, map, offsets->map_dir_ptr) ||
-	    !go_take(&walk->directory_length, piece, have, SWISS_MAP_PIECE, map, offsets->map_dir_len))
+	    !go_take(&walk->directory_length, piece, have, SWISS_MAP_PIECE, map,
+		     offsets->map_dir_len))
 		return false;
 	if (!used) {
 		walk->state = WALK_DONE;

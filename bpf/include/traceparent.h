@@ -10,8 +10,9 @@
 /* The value of each lower-case hexadecimal digit plus one, and 0 for any other byte. Upper case is
  * invalid in a traceparent. */
 static const __u8 hex_digits[256] = {
-	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
-	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
 /* Decodes 2*n digits into n bytes. The result is not zero if a byte was no digit. */
@@ -58,7 +59,8 @@ static __always_inline enum traceparent parse_traceparent(struct span_head *head
 		goto invalid;
 	if (value->length > TRACEPARENT_LENGTH && (version == 0 || s[55] != '-'))
 		goto invalid;
-	if (!(*(__u64 *)head->trace_id | *(__u64 *)(head->trace_id + 8)) || !*(__u64 *)head->parent_id)
+	if (!(*(__u64 *)head->trace_id | *(__u64 *)(head->trace_id + 8)) ||
+	    !*(__u64 *)head->parent_id)
 		goto invalid;
 	head->flags = flags & (FLAG_SAMPLED | FLAG_RANDOM);
 	head->context |= CONTEXT_REMOTE_PARENT;

@@ -36,7 +36,8 @@ struct {
  * loader sets this. */
 const volatile struct kept_tracestate own_state;
 
-static __always_inline struct tracestate_key tracestate_key(const __u8 *trace_id, const __u8 *span_id)
+static __always_inline struct tracestate_key tracestate_key(const __u8 *trace_id,
+							    const __u8 *span_id)
 {
 	struct tracestate_key key;
 
@@ -50,14 +51,16 @@ static __always_inline void keep_own_tracestate(const struct span_head *head)
 {
 	struct tracestate_key key = tracestate_key(head->trace_id, head->span_id);
 
-	if (own_state.length && bpf_map_update_elem(&tracestates, &key, (const void *)&own_state, BPF_ANY))
+	if (own_state.length &&
+	    bpf_map_update_elem(&tracestates, &key, (const void *)&own_state, BPF_ANY))
 		count(COUNTER_STATE_NOT_INJECTED);
 }
 
 /* Keeps the tracestate that a request came with. The texts of its record begin with this
  * tracestate, and have nothing behind it yet. An incomplete tracestate is not passed on, nor one
  * that a header may not have. */
-BPF_SUBPROGRAM int keep_tracestate(const struct span_head *head, const struct text *tracestate, __u8 *texts)
+BPF_SUBPROGRAM int keep_tracestate(const struct span_head *head, const struct text *tracestate,
+				   __u8 *texts)
 {
 	struct kept_tracestate *kept = (struct kept_tracestate *)texts;
 	struct tracestate_key key;
@@ -100,5 +103,7 @@ static __always_inline const struct kept_tracestate *find_tracestate(const struc
 
 	if (way->extra)
 		return bpf_map_lookup_elem(&tracestates, &key);
-	return own_state.length && way->flags & FLAG_SAMPLED ? (const struct kept_tracestate *)&own_state : NULL;
+	return own_state.length && way->flags & FLAG_SAMPLED
+		       ? (const struct kept_tracestate *)&own_state
+		       : NULL;
 }

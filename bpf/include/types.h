@@ -19,10 +19,10 @@ enum absence {
 /* Keeps the compiler from undoing a bound that the verifier must see. */
 #define bounded(x) asm volatile("" : "+r"(x))
 
-/* A function that is called, and not copied into its callers. Copies would make programs longer, and
- * the variables of all copies would lie together on the caller's stack of 512 bytes. The name is in
- * capitals since the compiler obeys it. Not every program that includes a header calls all of its
- * functions, hence `unused`. */
+/* A function that is called, and not copied into its callers. Copies would make programs longer,
+ * and the variables of all copies would lie together on the caller's stack of 512 bytes. The name
+ * is in capitals so that nobody takes it for a keyword. `unused`: not every program that includes a
+ * header calls all of its functions. */
 #define BPF_SUBPROGRAM static __noinline __attribute__((unused))
 
 /* Keeps a type in the object's type information, from which Go's types are generated. */

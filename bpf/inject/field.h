@@ -35,7 +35,9 @@ _Static_assert(sizeof(struct tracestate_field) == 16, "its size is no power of t
 #define FULL 127 /* of the first byte of a length */
 
 /* Writes a field for the tracestate, if there is room. Returns the count of bytes. */
-BPF_SUBPROGRAM __u32 write_tracestate_field(__u64 to, __u64 room, const struct kept_tracestate *state, const struct span_way *way)
+BPF_SUBPROGRAM __u32 write_tracestate_field(__u64 to, __u64 room,
+					    const struct kept_tracestate *state,
+					    const struct span_way *way)
 {
 	struct tracestate_field field = { 0, TRACESTATE_NAME_LENGTH, "", {} };
 	__u32 length, rest, start = sizeof(field) - 3;
@@ -56,19 +58,22 @@ BPF_SUBPROGRAM __u32 write_tracestate_field(__u64 to, __u64 room, const struct k
 			start++;
 		}
 	}
-	if (room < start + length || bpf_probe_write_user((void *)to, &field, positive(start, sizeof(field))) ||
+	if (room < start + length ||
+	    bpf_probe_write_user((void *)to, &field, positive(start, sizeof(field))) ||
 	    !write_tracestate(to + start, state, length, way))
 		return 0;
 	return start + length;
 }
 
-static __always_inline const struct frame_offsets *frames_of(const struct inject_offsets *o, bool net, bool internal)
+static __always_inline const struct frame_offsets *frames_of(const struct inject_offsets *o,
+							     bool net, bool internal)
 {
 	return net ? &o->net : internal ? &o->internal : &o->bundled;
 }
 
 /* Writes the fields for a stream's span, if there is room. Returns the count of bytes. */
-BPF_SUBPROGRAM __u32 write_fields(__u64 to, __s64 room, const struct span_way *way, const struct kept_tracestate *state)
+BPF_SUBPROGRAM __u32 write_fields(__u64 to, __s64 room, const struct span_way *way,
+				  const struct kept_tracestate *state)
 {
 	const __u32 first = sizeof(struct header_field);
 
@@ -84,7 +89,8 @@ static __always_inline __s64 least(__s64 a, __s64 b)
 
 /* Adds the fields behind the header block at the end of a slice, if the slice has capacity for
  * them. Moves the end of the slice. Returns the count of bytes, which is `limit` at the most. */
-static __always_inline __u32 inject_behind(const struct span_way *way, const struct kept_tracestate *state, __s64 limit,
+static __always_inline __u32 inject_behind(const struct span_way *way,
+					   const struct kept_tracestate *state, __s64 limit,
 					   const struct go_slice *slice, __u64 slice_at)
 {
 	__u64 length;
@@ -92,9 +98,12 @@ static __always_inline __u32 inject_behind(const struct span_way *way, const str
 
 	if (slice->length <= 0)
 		return 0;
-	added = write_fields(slice->data + slice->length, least(limit, slice->capacity - slice->length), way, state);
+	added = write_fields(slice->data + slice->length,
+			     least(limit, slice->capacity - slice->length), way, state);
 	length = slice->length + added;
-	if (!added || bpf_probe_write_user((void *)(slice_at + __builtin_offsetof(struct go_slice, length)), &length, sizeof(length)))
+	if (!added ||
+	    bpf_probe_write_user((void *)(slice_at + __builtin_offsetof(struct go_slice, length)),
+				 &length, sizeof(length)))
 		return 0;
 	return added;
 }

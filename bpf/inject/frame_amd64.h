@@ -6,7 +6,8 @@
 
 /* Finds the end of the used part in the buffer of a framer's writer. Nobody uses the bytes behind
  * it yet. 0: there is no buffer at the moment, or none of a known type. */
-static __always_inline __u64 unused_buffer(const struct inject_offsets *o, const struct span_way *way, __u64 writer_at, __u64 *room)
+static __always_inline __u64 unused_buffer(const struct inject_offsets *o,
+					   const struct span_way *way, __u64 writer_at, __u64 *room)
 {
 	struct go_interface writer;
 	struct go_slice buf;
@@ -16,14 +17,16 @@ static __always_inline __u64 unused_buffer(const struct inject_offsets *o, const
 		return 0;
 	at = writer.data + o->writer_buf;
 	if (way->writer == WRITER_BUFIO) {
-		if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&n, writer.data, o->writer_n))
+		if (o->writer_buf == ABSENT || o->writer_n == ABSENT ||
+		    go_read(&n, writer.data, o->writer_n))
 			return 0;
 	} else {
 		if (o->grpc_n == ABSENT || go_read(&n, writer.data, o->grpc_n))
 			return 0;
 		if (o->grpc_buf != ABSENT)
 			at = writer.data + o->grpc_buf;
-		else if (o->grpc_buf_pointer == ABSENT || go_read(&at, writer.data, o->grpc_buf_pointer) || !at)
+		else if (o->grpc_buf_pointer == ABSENT ||
+			 go_read(&at, writer.data, o->grpc_buf_pointer) || !at)
 			return 0;
 	}
 	if (go_read(&buf, at, 0) || n > (__u64)buf.length)
@@ -59,9 +62,11 @@ BPF_SUBPROGRAM bool copy_block(__u64 to, __u64 from, __u64 length)
  * requests have used is a small one, without room for the fields. The frame is put together
  * elsewhere first, so the writer does not disturb the block. The pointer is on the stack, and the
  * writer holds the memory: Go's garbage collector need not know. */
-static __always_inline __u32 inject_elsewhere(const struct inject_offsets *o, const struct span_way *way,
-					      const struct kept_tracestate *state, __s64 limit, __u64 writer_at,
-					      struct go_slice *block, __u64 block_at)
+static __always_inline __u32 inject_elsewhere(const struct inject_offsets *o,
+					      const struct span_way *way,
+					      const struct kept_tracestate *state, __s64 limit,
+					      __u64 writer_at, struct go_slice *block,
+					      __u64 block_at)
 {
 	__u64 room = 0, to = unused_buffer(o, way, writer_at, &room);
 	__u32 added;
@@ -101,17 +106,20 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	if (!enter(ctx, &key, &o))
 		return 0;
 	at = frames_of(o, net, internal);
-	if (at->stream == ABSENT || at->block == ABSENT || at->end_headers == ABSENT || go_read(&stream, parameters, at->stream))
+	if (at->stream == ABSENT || at->block == ABSENT || at->end_headers == ABSENT ||
+	    go_read(&stream, parameters, at->stream))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, GO_ARG0(ctx), stream);
 	if (!take_span(&wanted, &way))
 		return 0;
-	if (!go_read(&block, parameters, at->block) && !go_read(&end_headers, parameters, at->end_headers) && end_headers) {
+	if (!go_read(&block, parameters, at->block) &&
+	    !go_read(&end_headers, parameters, at->end_headers) && end_headers) {
 		state = find_tracestate(&way);
 		limit = FRAME_LIMIT - block.length;
 		added = inject_behind(&way, state, limit, &block, parameters + at->block);
 		if (!added && at->writer != ABSENT)
-			added = inject_elsewhere(o, &way, state, limit, GO_ARG0(ctx) + at->writer, &block, parameters + at->block);
+			added = inject_elsewhere(o, &way, state, limit, GO_ARG0(ctx) + at->writer,
+						 &block, parameters + at->block);
 	}
 	count_written(added, added > sizeof(struct header_field), state);
 	return 0;

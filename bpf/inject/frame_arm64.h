@@ -5,7 +5,7 @@
 #include "field.h"
 
 #define FRAME_HEADER 9
-#define FRAME_HEADERS 1	   /* type: RFC 9113, section 6.2 */
+#define FRAME_HEADERS 1	    /* type: RFC 9113, section 6.2 */
 #define FRAME_END_HEADERS 4 /* flags */
 #define FRAME_PADDED 8
 
@@ -30,8 +30,9 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	if (!enter(ctx, &key, &o))
 		return 0;
 	at = frames_of(o, net, internal);
-	if (at->buffer == ABSENT || go_read(&frame, framer, at->buffer) || frame.length < FRAME_HEADER ||
-	    go_read(&head, frame.data, 0) || head[3] != FRAME_HEADERS)
+	if (at->buffer == ABSENT || go_read(&frame, framer, at->buffer) ||
+	    frame.length < FRAME_HEADER || go_read(&head, frame.data, 0) ||
+	    head[3] != FRAME_HEADERS)
 		return 0;
 	stream = (head[5] & 0x7f) << 24 | head[6] << 16 | head[7] << 8 | head[8];
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, framer, stream);
@@ -39,7 +40,8 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 		return 0;
 	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED)) {
 		state = find_tracestate(&way);
-		added = inject_behind(&way, state, FRAME_HEADER + FRAME_LIMIT - frame.length, &frame, framer + at->buffer);
+		added = inject_behind(&way, state, FRAME_HEADER + FRAME_LIMIT - frame.length,
+				      &frame, framer + at->buffer);
 	}
 	count_written(added, added > sizeof(struct header_field), state);
 	return 0;

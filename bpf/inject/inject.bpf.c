@@ -35,8 +35,9 @@ int inject_line(struct pt_regs *ctx)
 		return 0;
 	state = find_tracestate(&way);
 	write_value(line.value, &way);
-	if (o->writer_buf == ABSENT || o->writer_n == ABSENT || go_read(&buf, writer, o->writer_buf) ||
-	    go_read(&n, writer, o->writer_n) || n == 0 || n > (__u64)buf.length || buf.length - n < sizeof(line) ||
+	if (o->writer_buf == ABSENT || o->writer_n == ABSENT ||
+	    go_read(&buf, writer, o->writer_buf) || go_read(&n, writer, o->writer_n) || n == 0 ||
+	    n > (__u64)buf.length || buf.length - n < sizeof(line) ||
 	    bpf_probe_write_user((void *)(buf.data + n), &line, sizeof(line)))
 		goto without;
 	n += sizeof(line);

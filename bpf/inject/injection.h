@@ -24,9 +24,9 @@ struct inject_offsets {
 #define OFFSETS struct inject_offsets
 #include "offsets.h"
 
-#define TRACEPARENT_NAME_LENGTH 11	/* traceparent */
-#define TRACESTATE_NAME_LENGTH 10 /* tracestate */
-#define TRACEPARENT_LENGTH 55 /* of version 00 */
+#define TRACEPARENT_NAME_LENGTH 11 /* traceparent */
+#define TRACESTATE_NAME_LENGTH 10  /* tracestate */
+#define TRACEPARENT_LENGTH 55	   /* of version 00 */
 
 /* The length of a tracestate, bounded for the verifier. Another tracestate may take its place
  * before the next read. */
@@ -49,14 +49,17 @@ static __always_inline __u64 positive(__u64 length, const __u64 limit)
 
 /* Writes a tracestate. False: the write failed, or the map had another tracestate in its place
  * afterwards. */
-static __always_inline bool write_tracestate(__u64 to, const struct kept_tracestate *state, __u32 length, const struct span_way *way)
+static __always_inline bool write_tracestate(__u64 to, const struct kept_tracestate *state,
+					     __u32 length, const struct span_way *way)
 {
-	return length && !bpf_probe_write_user((void *)to, state->text, positive(length, TRACESTATE_LIMIT)) &&
+	return length &&
+	       !bpf_probe_write_user((void *)to, state->text, positive(length, TRACESTATE_LIMIT)) &&
 	       find_tracestate(way) == state;
 }
 
 /* Counts a request with its span's context or without, and likewise its tracestate. */
-static __always_inline void count_written(bool context, bool state, const struct kept_tracestate *wanted)
+static __always_inline void count_written(bool context, bool state,
+					  const struct kept_tracestate *wanted)
 {
 	count(context ? COUNTER_INJECTED : COUNTER_NOT_INJECTED);
 	if (context && wanted && !state)

@@ -11,7 +11,9 @@ struct header_line {
 };
 
 /* Writes a line for the tracestate, if there is room. Returns the count of bytes. */
-BPF_SUBPROGRAM __u32 write_tracestate_line(__u64 to, __u64 room, const struct kept_tracestate *state, const struct span_way *way)
+BPF_SUBPROGRAM __u32 write_tracestate_line(__u64 to, __u64 room,
+					   const struct kept_tracestate *state,
+					   const struct span_way *way)
 {
 	const char start[TRACESTATE_NAME_LENGTH + 2] = "Tracestate: ", end[2] = "\r\n";
 	__u32 length, size;

@@ -20,7 +20,9 @@ enum text_limit {
 	SOCKET_LIMIT = 108, /* a path of sockaddr_un */
 	ERROR_LIMIT = 128,
 };
-#define TEXTS_SIZE (METHOD_LIMIT + SCHEME_LIMIT + HOST_LIMIT + PATH_LIMIT + QUERY_LIMIT + SOCKET_LIMIT + ERROR_LIMIT)
+#define TEXTS_SIZE                                                                            \
+	(METHOD_LIMIT + SCHEME_LIMIT + HOST_LIMIT + PATH_LIMIT + QUERY_LIMIT + SOCKET_LIMIT + \
+	 ERROR_LIMIT)
 
 /* A value in place of a status. */
 enum response_status {
@@ -32,8 +34,8 @@ enum response_status {
 
 /* The offsets in a stream of an HTTP/2 client, and in its connection. */
 struct sent_offsets {
-	__u32 conn; /* ClientConn.tconn */
-	__u32 framer; /* ClientConn.fr */
+	__u32 conn;	  /* ClientConn.tconn */
+	__u32 framer;	  /* ClientConn.fr */
 	__u32 id, client; /* clientStream.ID and .cc */
 };
 
@@ -106,9 +108,11 @@ struct wanted {
 _Static_assert(sizeof(struct wanted) <= TEXTS_SIZE - WORK_AT, "no room to work in");
 _Static_assert(REQUEST_PIECE <= WORK_AT, "no room for a request");
 #define HEADERS_AT ((sizeof(struct map_group) + 7) & ~7)
-_Static_assert(HEADERS_AT + sizeof(struct wanted_headers) <= WORK_AT, "no room for a group of map entries");
+_Static_assert(HEADERS_AT + sizeof(struct wanted_headers) <= WORK_AT,
+	       "no room for a group of map entries");
 
-static __always_inline bool read_wanted(struct wanted *to, __u8 *piece, const struct client_offsets *o, __u64 request)
+static __always_inline bool read_wanted(struct wanted *to, __u8 *piece,
+					const struct client_offsets *o, __u64 request)
 {
 	bool have = !bpf_probe_read_user(piece, REQUEST_PIECE, (const void *)request);
 
@@ -116,7 +120,8 @@ static __always_inline bool read_wanted(struct wanted *to, __u8 *piece, const st
 	    !go_take(&to->url, piece, have, REQUEST_PIECE, request, o->request_url) ||
 	    !go_take(&to->context, piece, have, REQUEST_PIECE, request, o->request_context) ||
 	    !go_take(&to->header, piece, have, REQUEST_PIECE, request, o->request_header) ||
-	    !go_take(&to->response, piece, have, REQUEST_PIECE, request, o->request_response) || !to->url)
+	    !go_take(&to->response, piece, have, REQUEST_PIECE, request, o->request_response) ||
+	    !to->url)
 		return false;
 	have = !bpf_probe_read_user(piece, URL_PIECE, (const void *)to->url);
 	return go_take(&to->scheme, piece, have, URL_PIECE, to->url, o->url_scheme) &&
@@ -148,17 +153,20 @@ static __always_inline __u8 count_resends(const struct client_offsets *o, __u64 
 
 /* Whether the program itself names the request's parent in a header. Such a program has a span of
  * its own for the request. */
-static __always_inline bool says_parent(struct client_span *span, const struct client_offsets *o, __u64 header)
+static __always_inline bool says_parent(struct client_span *span, const struct client_offsets *o,
+					__u64 header)
 {
 	struct wanted_headers *wanted = (struct wanted_headers *)(span->texts + HEADERS_AT);
 
 	__builtin_memset(wanted, 0, sizeof(*wanted));
 	return o->request_header != ABSENT && header &&
-	       search_headers(header, &o->map, (struct map_group *)span->texts, wanted) && wanted->traceparent.length > 0;
+	       search_headers(header, &o->map, (struct map_group *)span->texts, wanted) &&
+	       wanted->traceparent.length > 0;
 }
 
 /* Copies the request of a call. False: a part could not be read. */
-static __always_inline bool copy_call(struct client_span *span, const struct client_offsets *o, struct wanted *wanted)
+static __always_inline bool copy_call(struct client_span *span, const struct client_offsets *o,
+				      struct wanted *wanted)
 {
 	bool complete = true;
 

@@ -47,8 +47,10 @@ int note_connection(struct pt_regs *ctx)
 		hand_over_request(ctx, &key, span, o);
 	if (!span)
 		return 0;
-	if (read_connection(&o->conn, read_call_peer(ctx, span, o, o->http1_conn), END_CLIENT, &span->connection))
-		announce(&span->connection, 0, span->head.trace_id, span->head.span_id, span->head.flags);
+	if (read_connection(&o->conn, read_call_peer(ctx, span, o, o->http1_conn), END_CLIENT,
+			    &span->connection))
+		announce(&span->connection, 0, span->head.trace_id, span->head.span_id,
+			 span->head.flags);
 	return 0;
 }
 
@@ -90,7 +92,8 @@ int announce_bundled_stream(struct pt_regs *ctx)
 	struct operation_key key = {};
 	struct client_offsets *o;
 
-	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->bundled, o->bundled_site) : 0;
+	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->bundled, o->bundled_site)
+				    : 0;
 }
 
 SEC("uprobe")
@@ -99,7 +102,8 @@ int announce_internal_stream(struct pt_regs *ctx)
 	struct operation_key key = {};
 	struct client_offsets *o;
 
-	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->internal, o->internal_site) : 0;
+	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->internal, o->internal_site)
+				    : 0;
 }
 
 SEC("uprobe")
@@ -108,7 +112,8 @@ int announce_net_stream(struct pt_regs *ctx)
 	struct operation_key key = {};
 	struct client_offsets *o;
 
-	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->net, o->net_stream_site) : 0;
+	return enter(ctx, &key, &o) ? announce_stream(ctx, &key, o, &o->net, o->net_stream_site)
+				    : 0;
 }
 
 SEC("uprobe")
@@ -139,13 +144,15 @@ int end_deferring_call(struct pt_regs *ctx)
 		return 0;
 	at = &o->deferring;
 	frame = GO_SP(ctx) + at->above;
-	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->above, at->frame, &returned.depth)) {
+	if (!deferring_depth(ctx, o->g_stack + o->stack_hi, at->above, at->frame,
+			     &returned.depth)) {
 		lose_unfinished(&key);
 		return 0;
 	}
 	if (span->depth != returned.depth)
 		return 0;
-	if (go_read(&returned.response, frame, at->response) || go_read(&returned.error.type, frame, at->error_type) ||
+	if (go_read(&returned.response, frame, at->response) ||
+	    go_read(&returned.error.type, frame, at->error_type) ||
 	    go_read(&returned.error.data, frame, at->error_data)) {
 		lose_operation(&key, COUNTER_LOST_UNREADABLE);
 		return 0;

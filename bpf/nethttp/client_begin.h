@@ -16,7 +16,8 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 
 	if (!enter(ctx, &key, &o))
 		return 0;
-	if (go_read(&key.goid, GO_G(ctx), o->g_goid) || !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
+	if (go_read(&key.goid, GO_G(ctx), o->g_goid) ||
+	    !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
 		lose_without_entry(COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
@@ -51,7 +52,8 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 	site = net ? o->net_site : o->site;
 	if (site != ABSENT)
 		span->text = GO_PC(ctx) - site;
-	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text, &wanted->context);
+	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text,
+		       &wanted->context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
 	return 0;

@@ -5,11 +5,13 @@
 #include "announcement.h"
 #include "call.h"
 
-static __always_inline bool read_response(struct client_span *span, const struct client_offsets *o, __u64 response)
+static __always_inline bool read_response(struct client_span *span, const struct client_offsets *o,
+					  __u64 response)
 {
 	__u64 status, major, minor;
 
-	if (go_read(&status, response, o->response_status) || go_read(&major, response, o->response_proto_major) ||
+	if (go_read(&status, response, o->response_status) ||
+	    go_read(&major, response, o->response_proto_major) ||
 	    go_read(&minor, response, o->response_proto_minor)) {
 		span->status = STATUS_UNREADABLE;
 		return false;
@@ -27,8 +29,9 @@ struct returned {
 };
 
 /* Finishes a call with the results of roundTrip. */
-static __always_inline void finish_call(const struct operation_key *key, struct client_span *span, const struct client_offsets *o,
-				const struct returned *returned, __u64 now)
+static __always_inline void finish_call(const struct operation_key *key, struct client_span *span,
+					const struct client_offsets *o,
+					const struct returned *returned, __u64 now)
 {
 	struct go_string name;
 
@@ -59,7 +62,8 @@ static __always_inline int finish_at_return(struct pt_regs *ctx, bool net)
 	struct operation_key key = {};
 	struct client_offsets *o;
 	struct client_span *span = returning_operation(ctx, &key, &o);
-	struct returned returned = { .response = GO_RESULT0(ctx), .error = { GO_RESULT1(ctx), GO_RESULT2(ctx) } };
+	struct returned returned = { .response = GO_RESULT0(ctx),
+				     .error = { GO_RESULT1(ctx), GO_RESULT2(ctx) } };
 
 	if (!span || span->net != net)
 		return 0;

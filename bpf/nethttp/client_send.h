@@ -8,8 +8,8 @@
 
 /* Reads the peer of the connection that a call has got, and returns its net.netFD. The net.Conn is
  * in the receiver of the method, at `conn`. 0: the connection is not known. */
-static __always_inline __u64 read_call_peer(struct pt_regs *ctx, struct client_span *span, const struct client_offsets *o,
-				       __u32 conn)
+static __always_inline __u64 read_call_peer(struct pt_regs *ctx, struct client_span *span,
+					    const struct client_offsets *o, __u32 conn)
 {
 	struct go_string name = {};
 	__u64 fd;
@@ -18,7 +18,8 @@ static __always_inline __u64 read_call_peer(struct pt_regs *ctx, struct client_s
 		return 0;
 	fd = fd_of(&o->conn, span->text, GO_ARG0(ctx) + conn);
 	read_peer(&o->conn, span->text, fd, &span->peer, &name);
-	if (span->peer.kind == PEER_UNIX && !span->socket.length && !COPY(span, socket, &name, SOCKET_LIMIT))
+	if (span->peer.kind == PEER_UNIX && !span->socket.length &&
+	    !COPY(span, socket, &name, SOCKET_LIMIT))
 		span->partial = 1;
 	return fd;
 }
@@ -26,30 +27,36 @@ static __always_inline __u64 read_call_peer(struct pt_regs *ctx, struct client_s
 /* Announces the request's context to the goroutine that writes to the connection, for injection.
  * The goroutine writes one request after the other. */
 static __always_inline void hand_over_request(struct pt_regs *ctx, const struct operation_key *key,
-					      const struct client_span *span, const struct client_offsets *o)
+					      const struct client_span *span,
+					      const struct client_offsets *o)
 {
 	struct span_key written;
 	__u64 writer;
 
-	if (!injects || o->http1_writer == ABSENT || go_read(&writer, GO_ARG0(ctx), o->http1_writer))
+	if (!injects || o->http1_writer == ABSENT ||
+	    go_read(&writer, GO_ARG0(ctx), o->http1_writer))
 		return;
 	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, 0);
 	if (span)
-		store_span_context(&written, &span->head, *(const __u64 *)span->head.parent_id, WAY_ANNOUNCED);
+		store_span_context(&written, &span->head, *(const __u64 *)span->head.parent_id,
+				   WAY_ANNOUNCED);
 	else
 		release_span(&written);
 }
 
 /* Does the same for HTTP/2. Another goroutine sends the request, whose address is its key until
  * then: announce_stream. */
-static __always_inline int hand_over_stream(struct pt_regs *ctx, struct operation_key *key, struct client_span *span,
-				       const struct client_offsets *o, const struct sent_offsets *sent)
+static __always_inline int hand_over_stream(struct pt_regs *ctx, struct operation_key *key,
+					    struct client_span *span,
+					    const struct client_offsets *o,
+					    const struct sent_offsets *sent)
 {
 	struct span_key message = key_in(key->tgid, key->generation, KEY_MESSAGE, GO_ARG1(ctx), 0);
 
 	if (span) {
 		read_call_peer(ctx, span, o, sent->conn);
-		store_span_context(&message, &span->head, *(const __u64 *)span->head.parent_id, WAY_ANNOUNCED);
+		store_span_context(&message, &span->head, *(const __u64 *)span->head.parent_id,
+				   WAY_ANNOUNCED);
 	} else if (o) {
 		release_span(&message);
 	}
@@ -57,7 +64,8 @@ static __always_inline int hand_over_stream(struct pt_regs *ctx, struct operatio
 }
 
 /* Announces a stream that has its id, and is about to be sent. */
-static __always_inline int announce_stream(struct pt_regs *ctx, const struct operation_key *key, const struct client_offsets *o,
+static __always_inline int announce_stream(struct pt_regs *ctx, const struct operation_key *key,
+					   const struct client_offsets *o,
 					   const struct sent_offsets *sent, __u32 site)
 {
 	struct span_key message = key_in(key->tgid, key->generation, KEY_MESSAGE, GO_ARG1(ctx), 0);
@@ -72,9 +80,11 @@ static __always_inline int announce_stream(struct pt_regs *ctx, const struct ope
 		return 0;
 	if (injects && sent->framer != ABSENT && !go_read(&framer, client, sent->framer)) {
 		message = key_in(key->tgid, key->generation, KEY_FRAME, framer, id);
-		announce_frame(&message, found.trace_id, found.span_id, found.flags, found.extra, WRITER_BUFIO);
+		announce_frame(&message, found.trace_id, found.span_id, found.flags, found.extra,
+			       WRITER_BUFIO);
 	}
-	if (read_connection(&o->conn, fd_of(&o->conn, GO_PC(ctx) - site, client + sent->conn), END_CLIENT, &connection))
+	if (read_connection(&o->conn, fd_of(&o->conn, GO_PC(ctx) - site, client + sent->conn),
+			    END_CLIENT, &connection))
 		announce(&connection, id, found.trace_id, found.span_id, found.flags);
 	return 0;
 }

@@ -19,8 +19,8 @@ enum text_limit {
 	ROUTE_LIMIT = 192,
 };
 #define LINE_LIMIT (METHOD_LIMIT + 1 + TARGET_LIMIT)
-#define TEXTS_SIZE (TRACESTATE_LIMIT + LINE_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + \
-		    ROUTE_LIMIT)
+#define TEXTS_SIZE \
+	(TRACESTATE_LIMIT + LINE_LIMIT + HOST_LIMIT + REMOTE_LIMIT + USER_AGENT_LIMIT + ROUTE_LIMIT)
 
 /* A value in place of a status. */
 enum response_status {
@@ -83,11 +83,11 @@ struct server_offsets {
 
 /* The end of a request. */
 enum ending {
-	ENDING_RETURNED,  /* its handler returned */
-	ENDING_PANICKED,  /* its handler panicked, and nobody recovered */
-	ENDING_ABORTED,	  /* its handler panicked with http.ErrAbortHandler, which is no mistake */
-	ENDING_EXITED,	  /* runtime.Goexit */
-	ENDING_HIJACKED,  /* its handler took the connection over */
+	ENDING_RETURNED, /* its handler returned */
+	ENDING_PANICKED, /* its handler panicked, and nobody recovered */
+	ENDING_ABORTED,	 /* its handler panicked with http.ErrAbortHandler, which is no mistake */
+	ENDING_EXITED,	 /* runtime.Goexit */
+	ENDING_HIJACKED, /* its handler took the connection over */
 };
 
 /* The text of a connection's peer, which is the same for all of its requests
@@ -101,8 +101,8 @@ struct remote_text {
 
 struct server_span {
 	struct span_head head;
-	__u64 response;	   /* address of the writer: net/http.response, or an HTTP/2 responseWriter */
-	__u64 request;	   /* address of its net/http.Request; 0: not known */
+	__u64 response; /* address of the writer: net/http.response, or an HTTP/2 responseWriter */
+	__u64 request;	/* address of its net/http.Request; 0: not known */
 	__u64 target_data; /* address of the bytes of its RequestURI */
 	__u64 copy;	   /* address of a copy that a ServeMux got; 0: none */
 	__u16 status;	   /* 0: the handler wrote nothing */
@@ -148,7 +148,8 @@ struct work {
 _Static_assert(sizeof(struct work) <= TEXTS_SIZE - WORK_AT, "no room to work in");
 _Static_assert(sizeof(struct map_group) <= WORK_AT, "no room for a group of map entries");
 
-BPF_SUBPROGRAM bool read_request(struct arrived *arrived, const struct request_offsets *o, __u64 request)
+BPF_SUBPROGRAM bool read_request(struct arrived *arrived, const struct request_offsets *o,
+				 __u64 request)
 {
 	__u8 piece[REQUEST_PIECE] __attribute__((aligned(8)));
 	bool have;
@@ -163,20 +164,23 @@ BPF_SUBPROGRAM bool read_request(struct arrived *arrived, const struct request_o
 	       go_take(&arrived->context, piece, have, REQUEST_PIECE, request, o->context) &&
 	       go_take(&arrived->header, piece, have, REQUEST_PIECE, request, o->header) &&
 	       go_take(&arrived->tls, piece, have, REQUEST_PIECE, request, o->tls) &&
-	       go_take(&arrived->proto_major, piece, have, REQUEST_PIECE, request, o->proto_major) &&
+	       go_take(&arrived->proto_major, piece, have, REQUEST_PIECE, request,
+		       o->proto_major) &&
 	       go_take(&arrived->proto_minor, piece, have, REQUEST_PIECE, request, o->proto_minor);
 }
 
 /* Copies the method and the target in one read. They are parts of one line, "METHOD TARGET PROTO"
  * (src/net/http/request.go, parseRequestLine). */
-static __always_inline bool copy_request_line(struct server_span *span, const struct go_string *method,
+static __always_inline bool copy_request_line(struct server_span *span,
+					      const struct go_string *method,
 					      const struct go_string *target)
 {
 	__u64 first = method->length, second = target->length;
 	__u32 at = span->used;
 	bool copied;
 
-	if (target->data != method->data + first + 1 || first - 1 >= METHOD_LIMIT || (__s64)second <= 0) {
+	if (target->data != method->data + first + 1 || first - 1 >= METHOD_LIMIT ||
+	    (__s64)second <= 0) {
 		copied = COPY(span, method, method, METHOD_LIMIT);
 		return COPY(span, target, target, TARGET_LIMIT) && copied;
 	}
@@ -224,14 +228,16 @@ static __always_inline bool copy_remote(struct server_span *span, const struct g
 }
 
 /* Copies a request as it arrived. */
-static __always_inline void copy_request(struct server_span *span, const struct server_offsets *o, struct work *work)
+static __always_inline void copy_request(struct server_span *span, const struct server_offsets *o,
+					 struct work *work)
 {
 	const struct arrived *arrived = &work->arrived;
 	struct wanted_headers *wanted = &work->wanted;
 	bool complete = !span->partial;
 
 	complete &= copy_and_keep_tracestate(span->inherited, &span->head, &span->tracestate,
-				    span->texts, &span->used, &wanted->tracestate, o->parent.children);
+					     span->texts, &span->used, &wanted->tracestate,
+					     o->parent.children);
 	complete &= copy_request_line(span, &arrived->method, &arrived->target);
 	complete &= COPY(span, host, &arrived->host, HOST_LIMIT);
 	complete &= copy_remote(span, &arrived->remote);

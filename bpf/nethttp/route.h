@@ -14,11 +14,13 @@
 /* Whether requests have patterns: from Go 1.22 on. */
 static __always_inline bool has_patterns(const struct server_offsets *o)
 {
-	return o->request_pattern != ABSENT || (o->request_pat != ABSENT && o->pattern_str != ABSENT);
+	return o->request_pattern != ABSENT ||
+	       (o->request_pat != ABSENT && o->pattern_str != ABSENT);
 }
 
 /* Reads the pattern of a request, which is empty if no mux has matched. */
-static __always_inline bool read_pattern(struct go_string *pattern, __u64 request, const struct server_offsets *o)
+static __always_inline bool read_pattern(struct go_string *pattern, __u64 request,
+					 const struct server_offsets *o)
 {
 	__u64 matched;
 
@@ -32,7 +34,8 @@ static __always_inline bool read_pattern(struct go_string *pattern, __u64 reques
 	return !matched || !go_read(pattern, matched, o->pattern_str);
 }
 
-static __always_inline bool has_target(__u64 request, const struct server_span *span, const struct server_offsets *o)
+static __always_inline bool has_target(__u64 request, const struct server_span *span,
+				       const struct server_offsets *o)
 {
 	struct go_string target;
 
@@ -44,7 +47,8 @@ static __always_inline bool has_target(__u64 request, const struct server_span *
 /* The request that the handler got. 0: the request may be gone. The server keeps it while the
  * handler runs. But net/http/internal/http2 keeps only the ServerRequest that it made the request
  * from. */
-static __always_inline __u64 still_request(const struct server_span *span, const struct server_offsets *o)
+static __always_inline __u64 still_request(const struct server_span *span,
+					   const struct server_offsets *o)
 {
 	bool kept = span->proto_major == 1 || o->internal.status == ABSENT;
 
@@ -53,25 +57,28 @@ static __always_inline __u64 still_request(const struct server_span *span, const
 
 /* Whether a mux's request is a copy of the original with the same path. http.StripPrefix makes
  * another request, with another path. */
-static __always_inline bool is_copy(__u64 request, const struct server_span *span, const struct server_offsets *o)
+static __always_inline bool is_copy(__u64 request, const struct server_span *span,
+				    const struct server_offsets *o)
 {
 	struct go_string path, original_path;
 	__u64 url, original, original_url;
 
-	if (!has_target(request, span, o) || go_read(&url, request, o->request_url) || go_read(&path, url, o->url_path))
+	if (!has_target(request, span, o) || go_read(&url, request, o->request_url) ||
+	    go_read(&path, url, o->url_path))
 		return false;
 	if (path.data == span->target_data)
 		return true; /* a path without escapes is the beginning of the target */
 	original = still_request(span, o);
 	return original && !go_read(&original_url, original, o->request_url) &&
-	       !go_read(&original_path, original_url, o->url_path) && path.data == original_path.data &&
-	       path.length == original_path.length;
+	       !go_read(&original_path, original_url, o->url_path) &&
+	       path.data == original_path.data && path.length == original_path.length;
 }
 
 /* Whether the copy is still the same. Only the handlers keep the copy, so it may have been
  * collected. Another request in its place has a target of its own. The server keeps the bytes of
  * this one. */
-static __always_inline bool still_copy(const struct server_span *span, const struct server_offsets *o)
+static __always_inline bool still_copy(const struct server_span *span,
+				       const struct server_offsets *o)
 {
 	return span->copy && has_target(span->copy, span, o);
 }
@@ -106,7 +113,8 @@ static __always_inline bool copy_route(struct server_span *span, const struct se
 	if (span->route.length)
 		subtree = used < TEXTS_SIZE && span->texts[used] == '/';
 	else
-		subtree = span->status != STATUS_NOT_FOUND && span->status != STATUS_METHOD_NOT_ALLOWED;
+		subtree = span->status != STATUS_NOT_FOUND &&
+			  span->status != STATUS_METHOD_NOT_ALLOWED;
 	if (subtree)
 		span->head.context |= CONTEXT_MISSES_HOOKS;
 	return true;

@@ -20,9 +20,12 @@ enum server {
 #include "keep.h"
 
 /* The address of the binary's code in the process. 0: the address is not known. */
-static __always_inline __u64 text_of(struct pt_regs *ctx, const struct server_offsets *o, enum server server)
+static __always_inline __u64 text_of(struct pt_regs *ctx, const struct server_offsets *o,
+				     enum server server)
 {
-	__u32 site = server == SERVER_NETHTTP ? o->serve_site : server == SERVER_INTERNAL ? o->stream_site : o->net_site;
+	__u32 site = server == SERVER_NETHTTP	 ? o->serve_site
+		     : server == SERVER_INTERNAL ? o->stream_site
+						 : o->net_site;
 
 	return site == ABSENT ? 0 : GO_PC(ctx) - site;
 }

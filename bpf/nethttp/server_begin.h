@@ -12,9 +12,11 @@ static __always_inline bool is_preface(const struct arrived *arrived)
 {
 	char method[3], target;
 
-	return arrived->method.length == sizeof(method) && arrived->target.length == sizeof(target) &&
-	       !go_read(&method, arrived->method.data, 0) && !go_read(&target, arrived->target.data, 0) &&
-	       method[0] == 'P' && method[1] == 'R' && method[2] == 'I' && target == '*';
+	return arrived->method.length == sizeof(method) &&
+	       arrived->target.length == sizeof(target) &&
+	       !go_read(&method, arrived->method.data, 0) &&
+	       !go_read(&target, arrived->target.data, 0) && method[0] == 'P' && method[1] == 'R' &&
+	       method[2] == 'I' && target == '*';
 }
 
 /* Whether the writer of a stream is that of net/http's own server. A program can wrap the writer in
@@ -35,7 +37,8 @@ static __always_inline bool sees_end(const struct server_offsets *o, enum server
 
 /* Releases the span of an earlier request whose context had the same address. The present request
  * is lost, and nothing may become a child of that earlier request. */
-static __always_inline void release_span_of_context(const struct operation_key *key, const struct request_offsets *o, __u64 request)
+static __always_inline void release_span_of_context(const struct operation_key *key,
+						    const struct request_offsets *o, __u64 request)
 {
 	struct go_interface context;
 	struct span_key released;
@@ -47,8 +50,10 @@ static __always_inline void release_span_of_context(const struct operation_key *
 }
 
 /* Makes the entry for a request that begins. NULL: there is none, and the request is counted. */
-static __always_inline struct server_span *make_entry(const struct operation_key *key, enum server server,
-						      const struct request_offsets *o, __u64 request)
+static __always_inline struct server_span *make_entry(const struct operation_key *key,
+						      enum server server,
+						      const struct request_offsets *o,
+						      __u64 request)
 {
 	struct server_span *span = bpf_map_lookup_elem(&operations, key);
 
@@ -79,7 +84,8 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 }
 
 /* Begins a request, unless it has begun already. */
-static __always_inline void begin_request(struct pt_regs *ctx, __u64 response, __u64 request, enum server server)
+static __always_inline void begin_request(struct pt_regs *ctx, __u64 response, __u64 request,
+					  enum server server)
 {
 	struct operation_key key = {};
 	const struct request_offsets *fields;
@@ -119,8 +125,9 @@ static __always_inline void begin_request(struct pt_regs *ctx, __u64 response, _
 	if (span->inherited != INHERITED_NOT_SAMPLED)
 		copy_request(span, o, work);
 	else if (injects) /* its own requests say that they are not sampled */
-		copy_and_keep_tracestate(INHERITED_NOT_SAMPLED, &span->head, &span->tracestate, span->texts, &span->used,
-				&work->wanted.tracestate, o->parent.children);
+		copy_and_keep_tracestate(INHERITED_NOT_SAMPLED, &span->head, &span->tracestate,
+					 span->texts, &span->used, &work->wanted.tracestate,
+					 o->parent.children);
 	count(COUNTER_OPERATIONS);
 	span->request = server == SERVER_INTERNAL ? 0 : request;
 	start_head(ctx, &span->head, &key);

@@ -55,12 +55,13 @@ static __always_inline bool is_status(__u64 status)
 
 /* Sends the span of a request that has ended. Its status is at the address `status_at` +
  * `status_offset`. */
-static __always_inline void send_request(struct server_span *span, const struct server_offsets *o, __u64 status_at,
-					 __u32 status_offset)
+static __always_inline void send_request(struct server_span *span, const struct server_offsets *o,
+					 __u64 status_at, __u32 status_offset)
 {
 	__u64 status;
 
-	if (status_offset != ABSENT && !go_read(&status, status_at, status_offset) && (!status || is_status(status))) {
+	if (status_offset != ABSENT && !go_read(&status, status_at, status_offset) &&
+	    (!status || is_status(status))) {
 		span->status = status;
 	} else if (!span->status && span->ending == ENDING_RETURNED) {
 		/* No hook has seen a status either. */
@@ -76,8 +77,9 @@ static __always_inline void send_request(struct server_span *span, const struct 
 
 /* Finishes a request, whose status is as above. A request that is not sampled was kept for its
  * children, and for the hooks that see it later. */
-static __noinline int finish_with_status(struct operation_key *key, struct server_span *span, const struct server_offsets *o,
-			  __u64 status_at, __u32 status_offset)
+static __noinline int finish_with_status(struct operation_key *key, struct server_span *span,
+					 const struct server_offsets *o, __u64 status_at,
+					 __u32 status_offset)
 {
 	if (!key || !span || !o)
 		return 0;
@@ -94,7 +96,8 @@ static __noinline int finish_with_status(struct operation_key *key, struct serve
 }
 
 static __noinline int finish_stream(struct operation_key *key, struct server_span *span,
-				    const struct server_offsets *o, const struct stream_offsets *stream)
+				    const struct server_offsets *o,
+				    const struct stream_offsets *stream)
 {
 	__u64 state = 0;
 	__u32 status;
@@ -102,7 +105,8 @@ static __noinline int finish_stream(struct operation_key *key, struct server_spa
 	if (!span || !stream)
 		return 0;
 	status = stream->status;
-	if (!span->response || stream->writer == ABSENT || go_read(&state, span->response, stream->writer))
+	if (!span->response || stream->writer == ABSENT ||
+	    go_read(&state, span->response, stream->writer))
 		status = ABSENT;
 	return finish_with_status(key, span, o, state, status);
 }
@@ -116,7 +120,8 @@ static __always_inline bool is_abort(const struct go_interface *value)
 	char found[sizeof(abort) - 1];
 	struct go_string text;
 
-	if (go_read(&text, value->data, 0) || text.length != sizeof(found) || go_read(&found, text.data, 0))
+	if (go_read(&text, value->data, 0) || text.length != sizeof(found) ||
+	    go_read(&found, text.data, 0))
 		return false;
 	for (__u32 i = 0; i < sizeof(found); i++) {
 		if (found[i] != abort[i])
@@ -127,8 +132,8 @@ static __always_inline bool is_abort(const struct go_interface *value)
 
 /* Finds out how a handler ended, at the entry of a deferred function of its server. False: the
  * reason could not be read. */
-static __always_inline bool read_ending(struct pt_regs *ctx, struct server_span *span, const struct server_offsets *o,
-					enum ending otherwise)
+static __always_inline bool read_ending(struct pt_regs *ctx, struct server_span *span,
+					const struct server_offsets *o, enum ending otherwise)
 {
 	struct go_interface value;
 

@@ -12,7 +12,8 @@ static __always_inline __u64 find_conn(const struct server_offsets *o, __u64 res
 {
 	__u64 conn;
 
-	if (o->response_conn == ABSENT || o->conn_rwc == ABSENT || go_read(&conn, response, o->response_conn))
+	if (o->response_conn == ABSENT || o->conn_rwc == ABSENT ||
+	    go_read(&conn, response, o->response_conn))
 		return 0;
 	return conn + o->conn_rwc;
 }
@@ -22,16 +23,17 @@ static __always_inline __u64 find_stream(const struct stream_offsets *o, __u64 w
 {
 	__u64 state, stream, server;
 
-	if (o->writer == ABSENT || o->stream == ABSENT || o->id == ABSENT || o->server == ABSENT || o->conn == ABSENT ||
-	    go_read(&state, writer, o->writer) || go_read(&stream, state, o->stream) || go_read(id, stream, o->id) ||
+	if (o->writer == ABSENT || o->stream == ABSENT || o->id == ABSENT || o->server == ABSENT ||
+	    o->conn == ABSENT || go_read(&state, writer, o->writer) ||
+	    go_read(&stream, state, o->stream) || go_read(id, stream, o->id) ||
 	    go_read(&server, stream, o->server))
 		return 0;
 	return server + o->conn;
 }
 
 /* Looks for the call that is the request's parent, at the other end of the connection. */
-static __noinline int inherit_peer(struct server_span *span, const struct server_offsets *o, enum server server,
-				   __u64 writer, __u64 text)
+static __noinline int inherit_peer(struct server_span *span, const struct server_offsets *o,
+				   enum server server, __u64 writer, __u64 text)
 {
 	const struct stream_offsets *streams;
 	__u32 id = 0;
@@ -41,11 +43,14 @@ static __noinline int inherit_peer(struct server_span *span, const struct server
 		return INHERITED_NOTHING;
 	if (((struct work *)(span->texts + WORK_AT))->arrived.proto_major == 1) {
 		if ((!span->connection.key.key || span->connection.uncertain) &&
-		    !read_connection(&o->conn, fd_of(&o->conn, text, find_conn(o, writer)), END_SERVER, &span->connection))
+		    !read_connection(&o->conn, fd_of(&o->conn, text, find_conn(o, writer)),
+				     END_SERVER, &span->connection))
 			return INHERITED_NOTHING;
 		return inherit_announced(&span->head, &span->connection, 0);
 	}
-	streams = server == SERVER_NET ? &o->net : o->internal.status != ABSENT ? &o->internal : &o->bundled;
+	streams = server == SERVER_NET		 ? &o->net
+		  : o->internal.status != ABSENT ? &o->internal
+						 : &o->bundled;
 	at = find_stream(streams, writer, &id);
 	if (!read_connection(&o->conn, fd_of(&o->conn, text, at), END_SERVER, &span->connection))
 		return INHERITED_NOTHING;
@@ -67,8 +72,9 @@ BPF_SUBPROGRAM int give_ids(struct server_span *span)
 }
 
 /* Finds the trace of a request, and stores its context for its children. */
-BPF_SUBPROGRAM int join_trace(struct pt_regs *ctx, struct server_span *span, const struct operation_key *key,
-		      const struct server_offsets *o, enum server server)
+BPF_SUBPROGRAM int join_trace(struct pt_regs *ctx, struct server_span *span,
+			      const struct operation_key *key, const struct server_offsets *o,
+			      enum server server)
 {
 	struct work *work;
 	enum inherited inherited;
@@ -79,7 +85,8 @@ BPF_SUBPROGRAM int join_trace(struct pt_regs *ctx, struct server_span *span, con
 	work = (struct work *)(span->texts + WORK_AT);
 	/* The entry may have been another request's. */
 	__builtin_memset(&work->wanted, 0, sizeof(work->wanted));
-	complete = search_headers(work->arrived.header, &o->map, (struct map_group *)span->texts, &work->wanted);
+	complete = search_headers(work->arrived.header, &o->map, (struct map_group *)span->texts,
+				  &work->wanted);
 	inherited = inherit_header(&span->head, span->texts, &work->wanted, &complete);
 	if (inherited == INHERITED_NOTHING)
 		inherited = inherit_peer(span, o, server, span->response, text_of(ctx, o, server));

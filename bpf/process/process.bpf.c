@@ -74,7 +74,8 @@ enum event_kind {
 struct event {
 	enum event_kind kind;
 	__u32 tgid;
-	__u32 generation; /* exec: of the new program, if it is traced already; exit: of the ended one */
+	__u32 generation; /* exec: of the new program, if it is traced already; exit: of the ended
+			     one */
 	__u32 port;	  /* listen */
 };
 
