@@ -43,7 +43,7 @@ func parseCgroups(list string) string {
 }
 
 // containerOfPath finds the innermost container in the path of a control group.
-// What runs in a container may have made groups of its own below.
+// A container's processes may have made groups of their own below.
 func containerOfPath(path string) string {
 	segments := strings.Split(path, "/")
 	for i := len(segments) - 1; i >= 0; i-- {

@@ -59,7 +59,7 @@ func (f *Finder) describe(pid int, now program, target Target) (process model.Pr
 }
 
 // errExeced says that a process began another program, or its exit, while it was
-// described. What it has become is told by an event or by the next scan.
+// described. An event or the next scan tells of the new program.
 var errExeced = errors.New("runs another program now")
 
 // serviceNameKey is the attribute service.name of the semantic conventions.

@@ -35,9 +35,9 @@ func (f *Finder) environment(pid int) (environment, error) {
 	}
 	for variable := range strings.SplitSeq(string(data), "\x00") {
 		name, value, _ := strings.Cut(variable, "=")
-		// Where a name is there twice, programs see the first: getenv(3) finds
-		// it first, and Go's copyenv clears the others (syscall/env_unix.go).
-		// An empty value is to be taken as none.
+		// Programs see the first of two variables of one name: getenv(3) finds
+		// that first, and Go's copyenv clears the others (syscall/env_unix.go).
+		// An empty value counts as none.
 		switch {
 		case name == "OTEL_SERVICE_NAME" && env.serviceName == "":
 			env.serviceName = strings.ToValidUTF8(value, "\uFFFD")

@@ -122,7 +122,7 @@ func parseStat(line []byte) (stat, error) {
 // That is what the link gives, whoever reads it. The kernel's d_path (fs/d_path.c)
 // goes up from the file, from mount to mount, to the root of the reader or, if it
 // does not come by that, to the root of the mount namespace that the file was
-// opened in. What was seen on 6.18:
+// opened in. Linux 6.18 shows these paths:
 //
 //	container (own mount namespace and pivot_root, or mount --move)  /app/server
 //	own mount namespace, a tmpfs at /mnt that the reader lacks       /mnt/server
@@ -185,7 +185,7 @@ func vanished(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, errExeced)
 }
 
-// What one must be allowed to do with another user's process. Links such as exe
+// The rights that a reader of another user's process needs. Links such as exe
 // and ns/net ask for the right to trace it; files such as environ and fd belong
 // to its user besides.
 const (

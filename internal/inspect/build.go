@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// What the debug information says of who compiled a package: the version, and behind
-// a semicolon, which no version has, the compiler's flags. src/cmd/link/internal/ld/dwarf.go
+// The debug information names the compiler of a package: its version, and behind
+// a semicolon, which no version has, its flags. src/cmd/link/internal/ld/dwarf.go
 // (DW_AT_producer) and src/cmd/compile/internal/dwarfgen/dwarf.go, RecordFlags (Go 1.17
 // to 1.27).
 const (

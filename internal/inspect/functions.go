@@ -146,8 +146,8 @@ type funcReader struct {
 }
 
 func newFuncReader(t *pclntab) *funcReader {
-	// In order, each byte is read little more than once. What is all out of
-	// order is no table that a linker made, and would be read for hours.
+	// In order, each byte is read little more than once. A table that is all out of
+	// order was made by no linker, and reading it would take hours.
 	return &funcReader{table: t, window: window{reader: t.reader, moves: 64 + 16*int(t.reader.Size()/windowSize)}}
 }
 

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Which calls of a function the compiler has inlined, the runtime knows for its
-// tracebacks: each function has a tree of the calls that were inlined into it
+// The runtime knows for its tracebacks which calls of a function the compiler has
+// inlined: each function has a tree of the calls that were inlined into it
 // (src/runtime/symtabinl.go, inlinedCall; the layout is that of Go 1.20 to 1.27).
 // Before there was no optimization by a profile, and what is probed is too large
 // to be inlined without one.

@@ -144,7 +144,7 @@ func (c *checker) failure(loaded *types.Package) error {
 
 // whole tells whether the size of a type is certain: nothing that lies in it is
 // invalid or was declared in a package with errors, in which a field may have
-// been lost without a trace. What it only points to does not matter, and so
+// been lost without a trace. A type that it only points to does not matter, and so
 // errors elsewhere do no harm: math/rand/v2 of Go 1.27 has a method with type
 // parameters, which the type checker of Go 1.26 refuses.
 func (c *checker) whole(t types.Type) error {

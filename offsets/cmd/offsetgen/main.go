@@ -1,6 +1,6 @@
 // Command offsetgen makes the offset table from the sources of every release that
 // the module proxy offers of Go, and of the modules of which libraries need
-// fields. What it found in a release it keeps in the user's cache, so that a run
+// fields. The user's cache keeps the findings of each release, so that a run
 // with nothing new takes seconds and one that was cut off goes on where it was.
 // With -module it makes the parts of some modules again and leaves the others as
 // they are. With -check the table is written only if it agrees with what

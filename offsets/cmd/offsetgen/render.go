@@ -106,7 +106,7 @@ func hasPointerTwin(field model.Field, wanted []model.Field) bool {
 }
 
 // sameKind fails unless a field is of one kind wherever it exists, and exists
-// somewhere. One of any kind need only exist.
+// somewhere. A field of any kind need only exist.
 func sameKind(module string, releases []release, name string, anyKind bool) error {
 	kind := ""
 	for _, r := range releases {
