@@ -2,29 +2,31 @@ package inspect
 
 import (
 	"bufio"
+	"debug/dwarf"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// Constants of DWARF 4 and 5, sections 7.5.3 to 7.5.6.
+// The tags and attributes that are looked at. A file may have larger ones than those of debug/dwarf
+// can be.
 const (
-	tagMember      = 0x0d
-	tagPointerType = 0x0f
-	tagStructType  = 0x13
-	tagCompileUnit = 0x11
+	tagMember      = uint64(dwarf.TagMember)
+	tagPointerType = uint64(dwarf.TagPointerType)
+	tagStructType  = uint64(dwarf.TagStructType)
+	tagCompileUnit = uint64(dwarf.TagCompileUnit)
 
-	attrName     = 0x03
-	attrProducer = 0x25
-	attrLocation = 0x38 // DW_AT_data_member_location
-	attrType     = 0x49
-
-	unitTypeCompile = 0x01
+	attrName     = uint64(dwarf.AttrName)
+	attrProducer = uint64(dwarf.AttrProducer)
+	attrLocation = uint64(dwarf.AttrDataMemberLoc)
+	attrType     = uint64(dwarf.AttrType)
 )
 
-// maxIdentifier bounds the names that are compared, in bytes; the rest of a
-// longer one is skipped.
+// unitTypeCompile is DW_UT_compile: DWARF 5, section 7.5.1. debug/dwarf keeps it to itself.
+const unitTypeCompile = 0x01
+
+// maxIdentifier bounds the names that are compared, in bytes; the rest of a longer one is skipped.
 const maxIdentifier = 512
 
 var errMalformed = errors.New("malformed debug information")

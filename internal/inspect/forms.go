@@ -2,8 +2,8 @@ package inspect
 
 import "encoding/binary"
 
-// The forms of attributes that are read, and those whose size is not fixed:
-// DWARF 5, section 7.5.6.
+// The forms of attributes that are read, and those whose size is not fixed: DWARF 5, section 7.5.6.
+// debug/dwarf keeps them to itself.
 const (
 	formAddr          = 0x01
 	formBlock2        = 0x03
