@@ -25,6 +25,7 @@ require (
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.28.0
 	golang.org/x/arch v0.32.0
+	golang.org/x/mod v0.43.0
 	golang.org/x/sys v0.49.0
 )
 

@@ -58,8 +58,7 @@ var Default = sync.OnceValue(func() *Table {
 // lies between two examined patch releases of the same minor that agree, or
 // between two examined commits that agree of a module without releases yet: an
 // offset that was never seen is not handed out, however likely it is. Patch
-// releases beyond the last that was examined do move fields: Go 1.26.11 moved
-// net/http.response.status.
+// releases beyond the last that was examined do move fields: Go 1.26.11 did.
 func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field) (offset uint64, exists, known bool) {
 	m := t.modules[modulePath]
 	if m == nil {
@@ -155,7 +154,7 @@ func (t *Table) Newest(modulePath string) string {
 	if m == nil || len(m.examined) == 0 {
 		return ""
 	}
-	return m.examined[len(m.examined)-1].String()
+	return string(m.examined[len(m.examined)-1])
 }
 
 // Extent is how far the table goes: the newest version of a module that it covers, ""

@@ -3,105 +3,85 @@ package offsets
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"regexp"
+	goversion "go/version"
 	"slices"
-	"strconv"
 	"strings"
+
+	gomodule "golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 )
 
-// version is a release: "1.26.8" of Go, "v1.26.8" of a module; or a commit that
-// the go command numbered before the module had releases:
-// "v0.0.0-20210405180319-a5a99cb37ef4". Pre-releases and versions with suffixes
-// of anybody's own are none: their sources are not known.
-type version struct {
-	major, minor, patch int
-	prefix              string // "v" or ""
-	commit              string // "20210405180319-a5a99cb37ef4", or "" for a release
-}
-
-// unreleased is what is behind v0.0.0- for a commit: its time, and its hash.
-var unreleased = regexp.MustCompile(`^[0-9]{14}-[0-9a-f]{12}$`)
+// version is a release: "1.26.8" of Go, "v1.26.8" of a module; or a commit that the go command
+// numbered before the module had releases: "v0.0.0-20210405180319-a5a99cb37ef4". Pre-releases and
+// versions with suffixes of anybody's own are none: their sources are not known.
+type version string
 
 func parseVersion(s string) (version, error) {
-	v := version{}
-	rest, ok := strings.CutPrefix(s, "v")
-	if ok {
-		v.prefix = "v"
-	}
-	if commit, found := strings.CutPrefix(s, "v0.0.0-"); found && unreleased.MatchString(commit) {
-		v.commit = commit
+	v := version(s)
+	if v.ofGo() && isGoRelease(s) || !v.ofGo() && isModuleRelease(s) {
 		return v, nil
 	}
-	parts := strings.Split(rest, ".")
-	// Up to Go 1.20 the first release of a minor has no patch number.
-	if len(parts) == 2 && !ok {
-		parts = append(parts, "0")
-	}
-	if len(parts) != 3 {
-		return version{}, fmt.Errorf("%q is not the version of a release", s)
-	}
-	for i, number := range []*int{&v.major, &v.minor, &v.patch} {
-		n, err := strconv.ParseUint(parts[i], 10, 16)
-		if err != nil || len(parts[i]) > 1 && parts[i][0] == '0' {
-			return version{}, fmt.Errorf("%q is not the version of a release", s)
-		}
-		*number = int(n)
-	}
-	return v, nil
+	return "", fmt.Errorf("%q is not the version of a release", s)
 }
 
-func (v version) String() string {
-	text := fmt.Sprintf("%s%d.%d.%d", v.prefix, v.major, v.minor, v.patch)
-	if v.commit != "" {
-		text += "-" + v.commit
-	}
-	return text
+// isGoRelease tells whether a version of Go has nothing but numbers.
+func isGoRelease(s string) bool {
+	other := func(r rune) bool { return r != '.' && (r < '0' || r > '9') }
+	return goversion.IsValid("go"+s) && strings.Contains(s, ".") && !strings.ContainsFunc(s, other)
 }
 
-// compare orders versions as the go command does.
-func (v version) compare(other version) int {
-	return cmp.Or(
-		cmp.Compare(v.prefix, other.prefix),
-		cmp.Compare(v.major, other.major), cmp.Compare(v.minor, other.minor), cmp.Compare(v.patch, other.patch),
-		compareCommits(v.commit, other.commit))
-}
-
-// compareCommits orders commits by their time, with which they begin, and puts
-// them before the release that has their numbers.
-func compareCommits(a, b string) int {
+// isModuleRelease tells whether a version of a module is a release, or a commit before the first
+// one.
+func isModuleRelease(s string) bool {
 	switch {
-	case a == b:
-		return 0
-	case a == "":
-		return 1
-	case b == "":
-		return -1
-	default:
-		return strings.Compare(a, b)
+	case semver.Canonical(s) != s: // it lacks a number, or was built by somebody else
+		return false
+	case semver.Prerelease(s) == "":
+		return true
 	}
+	base, err := gomodule.PseudoVersionBase(s)
+	return err == nil && base == "" && strings.HasPrefix(s, "v0.0.0-")
+}
+
+func (v version) ofGo() bool { return !strings.HasPrefix(string(v), "v") }
+
+// compare orders versions as the go command does, those of Go before those of modules.
+func (v version) compare(other version) int {
+	switch {
+	case v.ofGo() && other.ofGo():
+		return goversion.Compare("go"+string(v), "go"+string(other))
+	case v.ofGo() != other.ofGo():
+		return cmp.Compare(v[:1], other[:1]) // a digit and a "v"
+	}
+	return semver.Compare(string(v), string(other))
 }
 
 func (v version) sameMinor(other version) bool {
-	return v.major == other.major && v.minor == other.minor
+	if v.ofGo() {
+		return goversion.Lang("go"+string(v)) == goversion.Lang("go"+string(other))
+	}
+	return semver.MajorMinor(string(v)) == semver.MajorMinor(string(other))
 }
 
-// Releases picks from a list of versions those that a table can hold, from the
-// oldest on: each once, and ascending.
+// Releases picks from a list of versions those that a table can hold, from the oldest on: each once,
+// and ascending.
 func Releases(versions []string, oldest string) ([]string, error) {
 	from, err := parseVersion(oldest)
 	if err != nil {
 		return nil, err
 	}
-	picked := map[version]string{}
+	var picked []version
 	for _, text := range versions {
 		if v, err := parseVersion(text); err == nil && v.compare(from) >= 0 {
-			picked[v] = text
+			picked = append(picked, v)
 		}
 	}
+	slices.SortStableFunc(picked, version.compare)
 	var names []string
-	for _, v := range slices.SortedFunc(maps.Keys(picked), version.compare) {
-		names = append(names, picked[v])
+	for i, v := range picked {
+		if i == 0 || v.compare(picked[i-1]) != 0 {
+			names = append(names, string(v))
+		}
 	}
 	return names, nil
 }
