@@ -11,6 +11,32 @@ import (
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
+// Names of libraries, of programs and of slots that are wrong would do nothing, in silence.
+func TestLibrariesFitTogether(t *testing.T) {
+	if err := probe.Check(Libraries()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryModuleHasARule(t *testing.T) {
+	rules, err := Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := map[string]bool{}
+	for _, field := range probe.Fields(Libraries()) {
+		needed[field.Module] = true
+		if len(rules[field.Module].Programs) == 0 {
+			t.Errorf("no rule says which versions of %s to examine, and with what program", field.Module)
+		}
+	}
+	for module := range rules {
+		if !needed[module] {
+			t.Errorf("there is a rule of %s, of which no field is needed", module)
+		}
+	}
+}
+
 // Without one, recent kernels have programs on one processor share a stack: see
 // stay_on_own_stack in bpf/include/process.h.
 func TestEveryUprobeProgramHasATailCall(t *testing.T) {

@@ -49,15 +49,16 @@ func ConnFields(base uintptr) []probe.Field {
 	}
 }
 
-// ConnFunctions lists the functions by which the types of connections and
-// addresses are known: struct conn_offsets.
-func ConnFunctions(base uintptr) []probe.Function {
+// ConnFunctions lists the functions by which the types of connections and addresses are known:
+// struct conn_offsets. wrapper is the method Close of a library's own type of connections that
+// begins with another net.Conn; "" if it has none.
+func ConnFunctions(base uintptr, wrapper string) []probe.Function {
 	var o layoutsConnOffsets
 	return []probe.Function{
 		{Symbol: "net.(*TCPConn).Close", Slot: base + unsafe.Offsetof(o.TcpClose)},
 		{Symbol: "net.(*UnixConn).Close", Slot: base + unsafe.Offsetof(o.UnixClose)},
 		{Symbol: "crypto/tls.(*Conn).Close", Slot: base + unsafe.Offsetof(o.TlsClose)},
-		{Symbol: "google.golang.org/grpc/internal/credentials.(*syscallConn).Close", Slot: base + unsafe.Offsetof(o.GrpcClose)},
+		{Symbol: wrapper, Slot: base + unsafe.Offsetof(o.GrpcClose)},
 		{Symbol: "net.(*TCPAddr).Network", Slot: base + unsafe.Offsetof(o.TcpNetwork)},
 		{Symbol: "net.(*UnixAddr).Network", Slot: base + unsafe.Offsetof(o.UnixNetwork)},
 	}

@@ -10,17 +10,24 @@ import (
 
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package goroutine -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type goroutine_offsets goroutine goroutine.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
+// Name is the name of the library.
+const Name probe.Name = "runtime"
+
+// Libraries lists the one of this folder.
+func Libraries() []probe.Library { return []probe.Library{Library()} }
+
 // Library sees goroutines being started: src/runtime/proc.go, newproc, has a new one put into a
-// processor's queue. The instruction that calls for it is emulated, and has the goroutine in a register.
+// processor's queue. The instruction that calls for it is emulated, and has the goroutine in a
+// register. Only operations that look for their parents need to know.
 func Library() probe.Library {
 	var o goroutineGoroutineOffsets
 	return probe.Library{
-		Name:      "runtime",
-		Auxiliary: true,
-		Option:    probe.GoroutineAncestry,
+		Name:     Name,
+		WorksFor: []probe.Role{probe.RoleClient},
+		Option:   probe.GoroutineAncestry,
 		Hooks: []probe.Hook{{
-			Symbol: "runtime.newproc.func1", Event: probe.Call, Callee: "runtime.runqput", Program: "note_goroutine", Optional: true,
-			IfTraced: []string{"net/http/client", "google.golang.org/grpc/client"},
+			Symbol: "runtime.newproc.func1", Event: probe.Call, Callee: "runtime.runqput",
+			Program: "note_goroutine", Optional: true,
 		}},
 		Fields: []probe.Field{
 			golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),

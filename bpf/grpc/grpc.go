@@ -1,5 +1,5 @@
-// Package grpc traces google.golang.org/grpc: one SERVER span for each call that a
-// server handles, and one CLIENT span for each that a program makes.
+// Package grpc traces google.golang.org/grpc: one SERVER span for each call that a server handles,
+// and one CLIENT span for each that a program makes.
 package grpc
 
 import (
@@ -7,10 +7,16 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-const module = "google.golang.org/grpc"
+const (
+	module    = "google.golang.org/grpc"
+	transport = "/internal/transport" // a package, relative to the module
+)
 
-// The message of a status is declared in a module of others: since 2023 in the
-// second, which was split off the first.
+// Libraries lists those of this folder.
+func Libraries() []probe.Library { return []probe.Library{Server(), Client()} }
+
+// The message of a status is declared in a module of others: since 2023 in the second, which was
+// split off the first.
 const (
 	moduleProtoOnce = "google.golang.org/genproto"
 	moduleProto     = moduleProtoOnce + "/googleapis/rpc"
@@ -29,13 +35,12 @@ func optional(pkg, structName, name string, slot uintptr) probe.Field {
 	return f
 }
 
-// marks tell the versions of grpc apart between which fields move, and those of the
-// status's message.
+// marks tell the versions of grpc apart between which fields move, and those of the status's
+// message.
 func marks() []probe.Mark {
 	function := func(pkg, receiver, name string) probe.Mark {
 		return probe.Mark{Module: module, Package: module + pkg, Receiver: receiver, Name: name}
 	}
-	const transport = "/internal/transport"
 	return []probe.Mark{
 		// That older versions have.
 		function("", "", "newProxyDialer"),
@@ -60,8 +65,8 @@ func marks() []probe.Mark {
 		function("", "acBalancerWrapper", "healthListenerRegFn"),
 		function(transport, "framer", "readDataFrame"),
 		function("", "", "endOfClientStream"),
-		// Messages that were generated before May 2020 begin with their fields,
-		// newer ones with what they are administered by.
+		// Messages that were generated before May 2020 begin with their fields, newer ones with what
+		// they are administered by.
 		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
 		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
 		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},

@@ -1,60 +1,88 @@
 package grpc
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/spanprobe/spanprobe/bpf/golang"
+	"github.com/spanprobe/spanprobe/bpf/nethttp"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package grpc -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type stream_offsets -type stream_span server server.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
-// Server traces the server of grpc.
+// ServerName is the name of Server.
+const ServerName probe.Name = module
+
+// Server traces the server of grpc. It may be a handler of net/http's server, whose request then
+// becomes a call.
 func Server() probe.Library {
 	var o serverStreamOffsets
-	const transport = module + "/internal/transport"
-	functions := []probe.Function{
-		{Symbol: transport + ".(*http2Server).Close", Slot: unsafe.Offsetof(o.Http2Close)},
-		{Symbol: transport + ".(*serverHandlerTransport).Close", Slot: unsafe.Offsetof(o.HandlerClose)},
-	}
-	functions = append(functions, golang.ConnFunctions(unsafe.Offsetof(o.Conn))...)
-	functions = append(functions, golang.ContextFunctions(unsafe.Offsetof(o.Context))...)
+	const (
+		ofHTTP2   = module + transport + ".(*http2Server)"
+		ofHandler = module + transport + ".(*serverHandlerTransport)"
+	)
 	return probe.Library{
-		Name:      module,
-		Hooks:     serverHooks(),
-		Functions: append(functions, golang.ParentFunctions(unsafe.Offsetof(o.Parent))...),
+		Name:  ServerName,
+		Role:  probe.RoleServer,
+		Hooks: serverHooks(),
+		Functions: slices.Concat([]probe.Function{
+			{Symbol: ofHTTP2 + ".Close", Slot: unsafe.Offsetof(o.Http2Close)},
+			{Symbol: ofHandler + ".Close", Slot: unsafe.Offsetof(o.HandlerClose)},
+		},
+			golang.ConnFunctions(unsafe.Offsetof(o.Conn), connClose),
+			golang.ContextFunctions(unsafe.Offsetof(o.Context)),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent))),
 		Types: []probe.Type{
 			{Name: "metadata.mdIncomingKey", Slot: unsafe.Offsetof(o.MetadataKey)},
 		},
 		Fields:       serverFields(),
 		Marks:        marks(),
-		Children:     []string{"net/http/client", module + "/client"},
+		Rules:        rules(),
 		ChildrenSlot: unsafe.Offsetof(o.Parent) + unsafe.Offsetof(o.Parent.Children),
-		OffsetsSize:  unsafe.Sizeof(o),
-		Load:         loadServer,
-		Decode:       decodeStream,
+		Parents:      []probe.Name{nethttp.ServerName},
+		Extensions: []probe.Extension{{
+			Of: nethttp.ServerName,
+			Hooks: []probe.Hook{{
+				Symbol: ofHandler + ".HandleStreams", Event: probe.Enter,
+				Program: nethttp.DiscardRequest, Optional: true,
+			}},
+		}},
+		OffsetsSize: unsafe.Sizeof(o),
+		Load:        loadServer,
+		Decode:      decodeStream,
+		Attributes:  serverAttributes,
+		Support:     support,
 	}
 }
 
 func serverHooks() []probe.Hook {
 	var o serverStreamOffsets
 	const (
-		http2   = module + "/internal/transport.(*http2Server)"
-		handler = module + "/internal/transport.(*serverHandlerTransport)"
-	)
-	return []probe.Hook{
-		{Symbol: module + ".(*Server).handleStream", Event: probe.Enter, Program: "start_stream", SiteSlot: unsafe.Offsetof(o.Site)},
 		// Up to grpc 1.68 the first of two names, then the second.
-		{Symbol: http2 + ".WriteStatus", Event: probe.Enter, Program: "end_stream", Without: http2 + ".writeStatus"},
-		{Symbol: http2 + ".writeStatus", Event: probe.Enter, Program: "end_stream", Without: http2 + ".WriteStatus"},
-		{Symbol: handler + ".WriteStatus", Event: probe.Enter, Program: "end_stream", Optional: true},
-		{Symbol: handler + ".writeStatus", Event: probe.Enter, Program: "end_stream", Optional: true},
+		writeStatus = module + transport + ".(*http2Server).WriteStatus"
+		nowStatus   = module + transport + ".(*http2Server).writeStatus"
+		handler     = module + transport + ".(*serverHandlerTransport)"
+	)
+	ends := func(symbol string, optional bool, when ...probe.Condition) probe.Hook {
+		return probe.Hook{
+			Symbol: symbol, Event: probe.Enter, Program: "end_stream", Optional: optional, When: when,
+		}
+	}
+	return []probe.Hook{
+		{
+			Symbol: module + ".(*Server).handleStream", Event: probe.Enter, Program: "start_stream",
+			SiteSlot: unsafe.Offsetof(o.Site),
+		},
+		ends(writeStatus, false, probe.Lacks(nowStatus)),
+		ends(nowStatus, false, probe.Lacks(writeStatus)),
+		ends(handler+".WriteStatus", true),
+		ends(handler+".writeStatus", true),
 	}
 }
 
 func serverFields() []probe.Field {
 	var o serverStreamOffsets
-	const transport = "/internal/transport"
 	fields := []probe.Field{
 		golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
 		// grpc 1.69 to 1.76, and from 1.77 on; before, there is no ServerStream.

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/spanprobe/spanprobe/bpf/golang"
@@ -9,17 +10,26 @@ import (
 
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type client_offsets -type client_span client client.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
+// ClientName is the name of Client.
+const ClientName probe.Name = "net/http/client"
+
 // Client traces the Transports of net/http and of golang.org/x/net/http2.
 func Client() probe.Library {
 	var o clientClientOffsets
 	return probe.Library{
-		Name:        "net/http/client",
-		Hooks:       clientHooks(),
-		Functions:   append(golang.ConnFunctions(unsafe.Offsetof(o.Conn)), golang.ParentFunctions(unsafe.Offsetof(o.Parent))...),
+		Name:  ClientName,
+		Role:  probe.RoleClient,
+		Hooks: clientHooks(),
+		Functions: slices.Concat(
+			golang.ConnFunctions(unsafe.Offsetof(o.Conn), ""),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent))),
 		Fields:      clientFields(),
+		Rules:       rules(),
+		Extensions:  []probe.Extension{injected()},
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadClient,
 		Decode:      decodeCall,
+		Attributes:  clientAttributes,
 	}
 }
 
@@ -29,37 +39,72 @@ func clientHooks() []probe.Hook {
 		http = "the Transport of net/http"
 		net  = "that of " + moduleNet
 
-		transport = "net/http.(*Transport).roundTrip"
-		bundled   = "net/http.(*http2ClientConn)"
-		netConn   = moduleNet + "/http2.(*ClientConn)"
+		transport   = "net/http.(*Transport).roundTrip"
+		bundledConn = "net/http.(*http2ClientConn)"
+		netConn     = moduleNet + "/http2.(*ClientConn)"
 		// In releases from 2026 on the first of the two does nothing but call the second, and is
-		// inlined; from Go 1.27 on both leave everything to net/http.
+		// inlined. From Go 1.27 on both leave everything to net/http.
 		netTransport   = moduleNet + "/http2.(*Transport).RoundTripOpt"
 		laterNet       = "that of later releases of " + moduleNet
 		laterTransport = moduleNet + "/http2.(*Transport).roundTripOpt"
-		netStream      = moduleNet + "/http2.(*clientStream)"
-		headers        = ".encodeAndWriteHeaders"
+
+		headers         = ".encodeAndWriteHeaders"
+		bundledHeaders  = "net/http.(*http2clientStream)" + headers
+		internalHeaders = "net/http/internal/http2.(*clientStream)" + headers
+		netHeaders      = moduleNet + "/http2.(*clientStream)" + headers
 	)
+	lacks := func(symbol string) []probe.Condition { return []probe.Condition{probe.Lacks(symbol)} }
+	has := func(symbol string) []probe.Condition { return []probe.Condition{probe.Has{symbol}} }
+	connection := func(symbol, program string, when []probe.Condition) probe.Hook {
+		return probe.Hook{
+			Symbol: symbol, Event: probe.Enter, Program: program, Optional: true, When: when,
+		}
+	}
+	stream := func(symbol, program string, siteSlot uintptr) probe.Hook {
+		return probe.Hook{
+			Symbol: symbol, Event: probe.Enter, Program: program, Optional: true, SiteSlot: siteSlot,
+		}
+	}
 	return []probe.Hook{
-		{Symbol: transport, Event: probe.Enter, Program: "start_call", Together: http, SiteSlot: unsafe.Offsetof(o.Site)},
-		{Symbol: transport, Event: probe.Return, Program: "end_call", Together: http, Deferred: &probe.Deferred{
-			Symbols: []string{transport + ".func1"}, Program: "end_deferring_call", Results: 3, Slot: unsafe.Offsetof(o.Deferring),
-		}},
-		{Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite), Without: laterTransport},
-		{Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net, Without: laterTransport},
-		{Symbol: laterTransport, Event: probe.Enter, Program: "start_net_call", Together: laterNet, SiteSlot: unsafe.Offsetof(o.NetSite), With: []string{netStream + headers}},
-		{Symbol: laterTransport, Event: probe.Return, Program: "end_net_call", Together: laterNet, With: []string{netStream + headers}},
-		{Symbol: "net/http.(*persistConn).roundTrip", Event: probe.Enter, Program: "note_connection", Optional: true},
-		// HTTP/2: up to Go 1.26, from 1.27 on, and that of x/net. The first
-		// versions had but one method.
-		{Symbol: bundled + ".roundTrip", Event: probe.Enter, Program: "note_bundled_connection", Optional: true},
-		{Symbol: bundled + ".RoundTrip", Event: probe.Enter, Program: "note_bundled_connection", Optional: true, Without: bundled + ".roundTrip"},
-		{Symbol: "net/http/internal/http2.(*ClientConn).roundTrip", Event: probe.Enter, Program: "note_internal_connection", Optional: true},
-		{Symbol: netConn + ".roundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true},
-		{Symbol: netConn + ".RoundTrip", Event: probe.Enter, Program: "note_net_connection", Optional: true, Without: netConn + ".roundTrip"},
-		{Symbol: "net/http.(*http2clientStream)" + headers, Event: probe.Enter, Program: "announce_bundled_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.BundledSite)},
-		{Symbol: "net/http/internal/http2.(*clientStream)" + headers, Event: probe.Enter, Program: "announce_internal_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.InternalSite)},
-		{Symbol: netStream + headers, Event: probe.Enter, Program: "announce_net_stream", Optional: true, SiteSlot: unsafe.Offsetof(o.NetStreamSite)},
+		{
+			Symbol: transport, Event: probe.Enter, Program: "start_call", Together: http,
+			SiteSlot: unsafe.Offsetof(o.Site),
+		},
+		{
+			Symbol: transport, Event: probe.Return, Program: "end_call", Together: http,
+			Deferred: &probe.Deferred{
+				Symbols: []string{transport + ".func1"}, Program: "end_deferring_call", Results: 3,
+				Slot: unsafe.Offsetof(o.Deferring),
+			},
+		},
+		{
+			Symbol: netTransport, Event: probe.Enter, Program: "start_net_call", Together: net,
+			When: lacks(laterTransport), SiteSlot: unsafe.Offsetof(o.NetSite),
+		},
+		{
+			Symbol: netTransport, Event: probe.Return, Program: "end_net_call", Together: net,
+			When: lacks(laterTransport),
+		},
+		{
+			Symbol: laterTransport, Event: probe.Enter, Program: "start_net_call",
+			Together: laterNet, When: has(netHeaders), SiteSlot: unsafe.Offsetof(o.NetSite),
+		},
+		{
+			Symbol: laterTransport, Event: probe.Return, Program: "end_net_call",
+			Together: laterNet, When: has(netHeaders),
+		},
+		connection("net/http.(*persistConn).roundTrip", "note_connection", nil),
+		// HTTP/2: up to Go 1.26, from 1.27 on, and that of x/net. The first versions had but one
+		// method.
+		connection(bundledConn+".roundTrip", "note_bundled_connection", nil),
+		connection(bundledConn+".RoundTrip", "note_bundled_connection",
+			lacks(bundledConn+".roundTrip")),
+		connection("net/http/internal/http2.(*ClientConn).roundTrip", "note_internal_connection", nil),
+		connection(netConn+".roundTrip", "note_net_connection", nil),
+		connection(netConn+".RoundTrip", "note_net_connection", lacks(netConn+".roundTrip")),
+		stream(bundledHeaders, "announce_bundled_stream", unsafe.Offsetof(o.BundledSite)),
+		stream(internalHeaders, "announce_internal_stream", unsafe.Offsetof(o.InternalSite)),
+		stream(netHeaders, "announce_net_stream", unsafe.Offsetof(o.NetStreamSite)),
 	}
 }
 
@@ -87,12 +132,6 @@ func clientFields() []probe.Field {
 		golang.Optional("net/http", "persistConn", "conn", unsafe.Offsetof(o.Http1Conn)),
 		golang.Optional("net/http", "persistConn", "bw", unsafe.Offsetof(o.Http1Writer)),
 	}
-	bundled := func(structName, name string, slot uintptr) probe.Field {
-		return golang.Optional("net/http", "http2"+structName, name, slot)
-	}
-	internal := func(structName, name string, slot uintptr) probe.Field {
-		return golang.Optional("net/http/internal/http2", structName, name, slot)
-	}
 	fields = append(fields, sentFields(bundled, unsafe.Offsetof(o.Bundled))...)
 	fields = append(fields, sentFields(internal, unsafe.Offsetof(o.Internal))...)
 	fields = append(fields, sentFields(ofNet, unsafe.Offsetof(o.Net))...)
@@ -102,8 +141,8 @@ func clientFields() []probe.Field {
 	return append(fields, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
 }
 
-// sentFields lists what is needed of a stream of an HTTP/2 client.
-func sentFields(field func(structName, name string, slot uintptr) probe.Field, base uintptr) []probe.Field {
+// sentFields lists the fields that are needed of a stream of an HTTP/2 client.
+func sentFields(field fieldOf, base uintptr) []probe.Field {
 	var o clientClientOffsets
 	return []probe.Field{
 		field("ClientConn", "tconn", base+unsafe.Offsetof(o.Bundled.Conn)),

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/spanprobe/spanprobe/bpf/golang"
@@ -9,24 +10,35 @@ import (
 
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type server_offsets -type server_span -type ending server server.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
+// ServerName is the name of Server.
+const ServerName probe.Name = "net/http"
+
+// DiscardRequest is the program of Server that discards the request of the goroutine. A library
+// whose operation the request becomes has it attached to the function that takes the request over.
+const DiscardRequest = "discard_request"
+
 // Server traces the servers of net/http and of golang.org/x/net/http2.
 func Server() probe.Library {
 	var o serverServerOffsets
 	return probe.Library{
-		Name:  "net/http",
+		Name:  ServerName,
+		Role:  probe.RoleServer,
 		Hooks: serverHooks(),
-		Functions: append([]probe.Function{
+		Functions: slices.Concat([]probe.Function{
 			// The first methods of a stream's writer: up to Go 1.26, and from 1.27 on.
 			{Symbol: "net/http.(*http2responseWriter).Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 			{Symbol: "net/http.http2ResponseWriter.Header", Slot: unsafe.Offsetof(o.StreamWriter)},
-		}, append(golang.ConnFunctions(unsafe.Offsetof(o.Conn)), golang.ParentFunctions(unsafe.Offsetof(o.Parent))...)...),
-		Fields: append(serverFields(), golang.MapFields(unsafe.Offsetof(o.Map))...),
-		// A gRPC server that is given its streams by net/http's looks for the request.
-		Children:     []string{"net/http/client", moduleGRPC + "/client", moduleGRPC},
+		},
+			golang.ConnFunctions(unsafe.Offsetof(o.Conn), ""),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent))),
+		Fields:       append(serverFields(), golang.MapFields(unsafe.Offsetof(o.Map))...),
+		Rules:        rules(),
 		ChildrenSlot: unsafe.Offsetof(o.Parent) + unsafe.Offsetof(o.Parent.Children),
 		OffsetsSize:  unsafe.Sizeof(o),
 		Load:         loadServer,
 		Decode:       decodeRequest,
+		Attributes:   serverAttributes,
+		Support:      support,
 	}
 }
 
@@ -36,41 +48,78 @@ func serverHooks() []probe.Hook {
 	const (
 		http1 = "HTTP/1"
 		net   = "the server of " + moduleNet
-		// That of x/net serves connections by one of these, by version.
-		serveConn, serveConnIn = moduleNet + "/http2.(*Server).ServeConn", moduleNet + "/http2.(*Server).serveConn"
+		// The server of x/net serves connections by one of these, by version.
+		serveConn   = moduleNet + "/http2.(*Server).ServeConn"
+		serveConnIn = moduleNet + "/http2.(*Server).serveConn"
 	)
 	return []probe.Hook{
-		{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http", Together: http1, SiteSlot: unsafe.Offsetof(o.ServeSite)},
-		{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request", Together: http1},
+		{
+			Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http",
+			Together: http1, SiteSlot: unsafe.Offsetof(o.ServeSite),
+		},
+		{
+			Symbol: "net/http.(*response).finishRequest", Event: probe.Enter,
+			Program: "finish_request", Together: http1,
+		},
 		// The deferred function at the end of a connection's goroutine.
-		{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Together: http1},
-		// The deferred function at the end of a stream's goroutine: up to Go
-		// 1.26, and from 1.27 on.
-		{Symbol: "net/http.(*http2serverConn).runHandler.func1", Event: probe.Enter, Program: "end_stream", Optional: true, Slot: endsStreams},
-		{Symbol: "net/http/internal/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_stream", Optional: true, Slot: endsStreams},
-		// From Go 1.27 on the servers of golang.org/x/net/http2 are net/http's
-		// own, and need not come through serverHandler.
-		{Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream", Optional: true, With: []string{serveConn, serveConnIn}, SiteSlot: unsafe.Offsetof(o.StreamSite)},
-		// Before, they have one of their own.
-		{Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter, Program: "start_net_stream", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite)},
-		{Symbol: moduleNet + "/http2.(*serverConn).runHandler.func1", Event: probe.Enter, Program: "end_net_stream", Together: net, Slot: unsafe.Offsetof(o.EndsNetStreams)},
-		{Symbol: moduleNet + "/http2.(*responseWriterState).writeHeader", Event: probe.Enter, Program: "note_net_status", Optional: true, Unless: ofNet("responseWriterState", "status", 0).Field},
-		// What it answers by itself instead: with 431, and with 400.
-		{Symbol: moduleNet + "/http2.handleHeaderListTooLong", Event: probe.Enter, Program: "discard_request", Optional: true},
-		{Symbol: moduleNet + "/http2.new400Handler.func1", Event: probe.Enter, Program: "discard_request", Optional: true},
-		{Symbol: moduleNet + "/http2.(*serverConn).processHeaders.new400Handler.func1", Event: probe.Enter, Program: "discard_request", Optional: true},
-		// A handler hands it the connection: the request becomes a stream.
-		{Symbol: serveConn, Event: probe.Enter, Program: "discard_request", Optional: true},
-		{Symbol: serveConnIn, Event: probe.Enter, Program: "discard_request", Optional: true},
-		// The server of grpc is the handler, and the request becomes one of its calls.
-		{Symbol: moduleGRPC + "/internal/transport.(*serverHandlerTransport).HandleStreams", Event: probe.Enter, Program: "discard_request", Optional: true, IfTraced: []string{moduleGRPC}},
+		{
+			Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection",
+			Together: http1,
+		},
+		// The deferred function at the end of a stream's goroutine: up to Go 1.26, and from 1.27 on.
+		{
+			Symbol: "net/http.(*http2serverConn).runHandler.func1", Event: probe.Enter,
+			Program: "end_stream", Optional: true, Slot: endsStreams,
+		},
+		{
+			Symbol: "net/http/internal/http2.(*serverConn).runHandler.func1", Event: probe.Enter,
+			Program: "end_stream", Optional: true, Slot: endsStreams,
+		},
+		// From Go 1.27 on the servers of golang.org/x/net/http2 are net/http's own, and need not come
+		// through serverHandler.
+		{
+			Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream",
+			Optional: true, When: []probe.Condition{probe.Has{serveConn, serveConnIn}},
+			SiteSlot: unsafe.Offsetof(o.StreamSite),
+		},
+		// Before, they have a serverConn of their own.
+		{
+			Symbol: moduleNet + "/http2.(*serverConn).runHandler", Event: probe.Enter,
+			Program: "start_net_stream", Together: net, SiteSlot: unsafe.Offsetof(o.NetSite),
+		},
+		{
+			Symbol: moduleNet + "/http2.(*serverConn).runHandler.func1", Event: probe.Enter,
+			Program: "end_net_stream", Together: net, Slot: unsafe.Offsetof(o.EndsNetStreams),
+		},
+		{
+			Symbol: moduleNet + "/http2.(*responseWriterState).writeHeader", Event: probe.Enter,
+			Program: "note_net_status", Optional: true, When: []probe.Condition{
+				probe.LacksField(ofNet("responseWriterState", "status", 0).Field),
+			},
+		},
+		// The answers that they give themselves instead: 431, and 400.
+		discard(moduleNet + "/http2.handleHeaderListTooLong"),
+		discard(moduleNet + "/http2.new400Handler.func1"),
+		discard(moduleNet + "/http2.(*serverConn).processHeaders.new400Handler.func1"),
+		// A handler hands the connection over to one of them: the request becomes a stream.
+		discard(serveConn),
+		discard(serveConnIn),
 		// A request that a middleware has copied has its route on the copy.
-		{Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy", Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes)},
+		{
+			Symbol: "net/http.(*ServeMux).ServeHTTP", Event: probe.Enter, Program: "note_copy",
+			Optional: true, OnDemand: true, Slot: unsafe.Offsetof(o.WatchesMuxes),
+		},
 	}
+}
+
+// discard has the request of a goroutine discarded where a function is entered.
+func discard(symbol string) probe.Hook {
+	return probe.Hook{Symbol: symbol, Event: probe.Enter, Program: DiscardRequest, Optional: true}
 }
 
 func serverFields() []probe.Field {
 	var o serverServerOffsets
+	request, serverRequest := unsafe.Offsetof(o.Request), unsafe.Offsetof(o.ServerRequest)
 	all := []probe.Field{
 		golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
 		golang.Field("runtime", "g", "_panic", unsafe.Offsetof(o.G_panic)),
@@ -84,26 +133,24 @@ func serverFields() []probe.Field {
 		golang.Field("net/http", "response", "status", unsafe.Offsetof(o.ResponseStatus)),
 		golang.Optional("net/http", "response", "conn", unsafe.Offsetof(o.ResponseConn)),
 		golang.Optional("net/http", "conn", "rwc", unsafe.Offsetof(o.ConnRwc)),
-		golang.Field("net/http", "Request", "ctx", unsafe.Offsetof(o.Request)+unsafe.Offsetof(o.Request.Context)),
-		golang.Optional("net/http/internal/http2", "ServerRequest", "Context", unsafe.Offsetof(o.ServerRequest)+unsafe.Offsetof(o.ServerRequest.Context)),
-	}
-	bundled := func(structName, name string, slot uintptr) probe.Field {
-		return golang.Optional("net/http", "http2"+structName, name, slot)
-	}
-	internal := func(structName, name string, slot uintptr) probe.Field {
-		return golang.Optional("net/http/internal/http2", structName, name, slot)
+		golang.Field("net/http", "Request", "ctx", request+unsafe.Offsetof(o.Request.Context)),
+		internal("ServerRequest", "Context", serverRequest+unsafe.Offsetof(o.Request.Context)),
 	}
 	all = append(all, streamFields(bundled, unsafe.Offsetof(o.Bundled))...)
 	all = append(all, streamFields(internal, unsafe.Offsetof(o.Internal))...)
 	all = append(all, streamFields(ofNet, unsafe.Offsetof(o.Net))...)
 	all = append(all, golang.ConnFields(unsafe.Offsetof(o.Conn))...)
 	all = append(all, golang.ParentFields(unsafe.Offsetof(o.Parent))...)
-	all = append(all, requestFields(golang.Field, "net/http", "Request", unsafe.Offsetof(o.Request))...)
-	return append(all, requestFields(golang.Optional, "net/http/internal/http2", "ServerRequest", unsafe.Offsetof(o.ServerRequest))...)
+	all = append(all, requestFields(golang.Field, "net/http", "Request", request)...)
+	return append(all, requestFields(
+		golang.Optional, "net/http/internal/http2", "ServerRequest", serverRequest)...)
 }
 
-// streamFields lists what is needed of a stream of an HTTP/2 server.
-func streamFields(field func(structName, name string, slot uintptr) probe.Field, base uintptr) []probe.Field {
+// fieldOf makes a field of one of the copies of HTTP/2.
+type fieldOf func(structName, name string, slot uintptr) probe.Field
+
+// streamFields lists the fields that are needed of a stream of an HTTP/2 server.
+func streamFields(field fieldOf, base uintptr) []probe.Field {
 	var o serverServerOffsets
 	return []probe.Field{
 		field("responseWriter", "rws", base+unsafe.Offsetof(o.Bundled.Writer)),
@@ -115,18 +162,23 @@ func streamFields(field func(structName, name string, slot uintptr) probe.Field,
 	}
 }
 
-// requestFields lists the fields of a request, for a struct request_offsets at
-// base.
-func requestFields(field func(pkg, structName, name string, slot uintptr) probe.Field, pkg, structName string, base uintptr) []probe.Field {
+// requestFields lists the fields of a request, for a struct request_offsets at base.
+func requestFields(
+	of func(pkg, structName, name string, slot uintptr) probe.Field, pkg, structName string,
+	base uintptr,
+) []probe.Field {
 	var o serverServerOffsets
+	field := func(name string, slot uintptr) probe.Field {
+		return of(pkg, structName, name, base+slot)
+	}
 	return []probe.Field{
-		field(pkg, structName, "Method", base+unsafe.Offsetof(o.Request.Method)),
-		field(pkg, structName, "ProtoMajor", base+unsafe.Offsetof(o.Request.ProtoMajor)),
-		field(pkg, structName, "ProtoMinor", base+unsafe.Offsetof(o.Request.ProtoMinor)),
-		field(pkg, structName, "Header", base+unsafe.Offsetof(o.Request.Header)),
-		field(pkg, structName, "Host", base+unsafe.Offsetof(o.Request.Host)),
-		field(pkg, structName, "RemoteAddr", base+unsafe.Offsetof(o.Request.RemoteAddr)),
-		field(pkg, structName, "RequestURI", base+unsafe.Offsetof(o.Request.RequestUri)),
-		field(pkg, structName, "TLS", base+unsafe.Offsetof(o.Request.Tls)),
+		field("Method", unsafe.Offsetof(o.Request.Method)),
+		field("ProtoMajor", unsafe.Offsetof(o.Request.ProtoMajor)),
+		field("ProtoMinor", unsafe.Offsetof(o.Request.ProtoMinor)),
+		field("Header", unsafe.Offsetof(o.Request.Header)),
+		field("Host", unsafe.Offsetof(o.Request.Host)),
+		field("RemoteAddr", unsafe.Offsetof(o.Request.RemoteAddr)),
+		field("RequestURI", unsafe.Offsetof(o.Request.RequestUri)),
+		field("TLS", unsafe.Offsetof(o.Request.Tls)),
 	}
 }

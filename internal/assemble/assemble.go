@@ -53,7 +53,7 @@ func (a *Assembler) Span(record []byte, wallOffset int64) (*model.Span, error) {
 	*span = model.Span{
 		PID:          binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Tgid):]),
 		Generation:   binary.LittleEndian.Uint32(record[unsafe.Offsetof(head.Generation):]),
-		Library:      library.Name,
+		Library:      string(library.Name),
 		TraceID:      [16]byte(record[unsafe.Offsetof(head.TraceId):]),
 		SpanID:       [8]byte(record[unsafe.Offsetof(head.SpanId):]),
 		ParentID:     [8]byte(record[unsafe.Offsetof(head.ParentId):]),

@@ -37,9 +37,9 @@ func raw(t *testing.T, head process.SpanHead) []byte {
 	return b.Bytes()
 }
 
-func named(name string) probe.Library {
+func named(name probe.Name) probe.Library {
 	return probe.Library{Name: name, Decode: func(_ []byte, span *model.Span) error {
-		span.Name = name
+		span.Name = string(name)
 		return nil
 	}}
 }

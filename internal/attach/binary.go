@@ -122,7 +122,7 @@ func (a *Attachment) attach(library string, sites []plan.Site) error {
 
 func (k *Kernel) library(name string) *loadedLibrary {
 	for i := range k.libraries {
-		if k.libraries[i].Name == name {
+		if string(k.libraries[i].Name) == name {
 			return &k.libraries[i]
 		}
 	}

@@ -58,7 +58,7 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error))
 	var errs []error
 	ended := map[uint64]bool{}
 	for _, library := range k.libraries {
-		if library.Auxiliary {
+		if library.Auxiliary() {
 			continue // it has no operations
 		}
 		operations, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)

@@ -129,8 +129,11 @@ func tinyServer(p tiny.Program) []byte {
 func excluded(libraries []probe.Library, symbol string, there []string) bool {
 	for _, l := range libraries {
 		for _, hook := range l.Hooks {
-			if hook.Symbol == symbol && slices.Contains(there, hook.Without) {
-				return true
+			for _, condition := range hook.When {
+				lacks, ok := condition.(probe.Lacks)
+				if ok && hook.Symbol == symbol && slices.Contains(there, string(lacks)) {
+					return true
+				}
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,11 +24,30 @@ var (
 			{Symbol: "p.serve", Program: "serve"},
 			{Symbol: "p.end", Program: "end", Optional: true, Slot: 4},
 			{Symbol: "p.more", Program: "more", Optional: true, OnDemand: true, Slot: 8},
-			{Symbol: "p.with", Program: "with", Optional: true, With: []string{"p.another", "p.other"}},
-			{Symbol: "p.old", Program: "old", Optional: true, Without: "p.other"},
-			{Symbol: "p.stack", Program: "stack", Optional: true, Arch: model.AMD64},
-			{Symbol: "p.registers", Program: "registers", Optional: true, Arch: model.ARM64},
-			{Symbol: "example.com/m/p.write", Program: "write", Optional: true, Unless: status},
+			{
+				Symbol: "p.with", Program: "with", Optional: true,
+				When: []probe.Condition{probe.Has{"p.another", "p.other"}},
+			},
+			{
+				Symbol: "p.old", Program: "old", Optional: true,
+				When: []probe.Condition{probe.Lacks("p.other")},
+			},
+			{
+				Symbol: "p.both", Program: "both", Optional: true,
+				When: []probe.Condition{probe.Has{"p.other"}, probe.Lacks("p.another")},
+			},
+			{
+				Symbol: "p.stack", Program: "stack", Optional: true,
+				When: []probe.Condition{probe.On(model.AMD64)},
+			},
+			{
+				Symbol: "p.registers", Program: "registers", Optional: true,
+				When: []probe.Condition{probe.On(model.ARM64)},
+			},
+			{
+				Symbol: "example.com/m/p.write", Program: "write", Optional: true,
+				When: []probe.Condition{probe.LacksField(status)},
+			},
 		},
 		Fields: []probe.Field{{Field: status, Slot: 12, Optional: true}},
 	}
@@ -41,13 +61,19 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 		end       uint32 // what the slot of p.end says
 		notes     int
 	}{
-		"only what it must have":        {functions: []string{"p.serve"}, programs: []string{"serve"}},
-		"one whose presence is told":    {functions: []string{"p.serve", "p.end"}, programs: []string{"serve", "end"}, end: 1},
-		"one on demand":                 {functions: []string{"p.serve", "p.more"}, programs: []string{"serve", "more"}},
-		"one without its companion":     {functions: []string{"p.serve", "p.with"}, programs: []string{"serve"}},
-		"one with its companion":        {functions: []string{"p.serve", "p.with", "p.other"}, programs: []string{"serve", "with"}},
-		"one without its successor":     {functions: []string{"p.serve", "p.old"}, programs: []string{"serve", "old"}},
-		"one with its successor":        {functions: []string{"p.serve", "p.old", "p.other"}, programs: []string{"serve"}},
+		"only what it must have":     {functions: []string{"p.serve"}, programs: []string{"serve"}},
+		"one whose presence is told": {functions: []string{"p.serve", "p.end"}, programs: []string{"serve", "end"}, end: 1},
+		"one on demand":              {functions: []string{"p.serve", "p.more"}, programs: []string{"serve", "more"}},
+		"one without its companion":  {functions: []string{"p.serve", "p.with"}, programs: []string{"serve"}},
+		"one with its companion":     {functions: []string{"p.serve", "p.with", "p.other"}, programs: []string{"serve", "with"}},
+		"one without its successor":  {functions: []string{"p.serve", "p.old"}, programs: []string{"serve", "old"}},
+		"one with its successor":     {functions: []string{"p.serve", "p.old", "p.other"}, programs: []string{"serve"}},
+		"one that meets a condition of two": {
+			functions: []string{"p.serve", "p.both", "p.other", "p.another"}, programs: []string{"serve"},
+		},
+		"one that meets both conditions": {
+			functions: []string{"p.serve", "p.both", "p.other"}, programs: []string{"serve", "both"},
+		},
 		"one for each architecture":     {functions: []string{"p.serve", "p.stack", "p.registers"}, programs: []string{"serve", "stack"}},
 		"one for a field not known":     {functions: []string{"p.serve", "example.com/m/p.write"}, programs: []string{"serve", "write"}, notes: 1},
 		"one for a field that is known": {functions: []string{"p.serve", "example.com/m/p.write"}, known: true, programs: []string{"serve"}},
@@ -216,47 +242,121 @@ func TestAddressesAreDistancesFromTheCode(t *testing.T) {
 	}
 }
 
-func TestWhatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
-	code, err := hex.DecodeString("493b6610760555")
-	if err != nil {
-		t.Fatal(err)
-	}
-	libraries := []probe.Library{
-		{Name: "one", Hooks: []probe.Hook{
-			{Symbol: "p.begin", Program: "begin"},
-			{Symbol: "p.other", Program: "discard", Optional: true, IfTraced: []string{"two"}},
-		}, Children: []string{"two"}, ChildrenSlot: 4, OffsetsSize: 8},
-		{
-			Name: "two", Hooks: []probe.Hook{{Symbol: "p.start", Program: "start"}}, OffsetsSize: 4,
-			Fields: []probe.Field{{Field: model.Field{Package: "p", Struct: "s", Field: "name"}}},
+// A server, another one that some of its requests become operations of, a client, and programs that
+// work for clients.
+var companions = []probe.Library{
+	{
+		Name: "server", Role: probe.RoleServer, ChildrenSlot: 4, OffsetsSize: 12,
+		Hooks: []probe.Hook{{Symbol: "s.begin", Program: "begin"}},
+	},
+	{
+		Name: "calls", Role: probe.RoleServer, ChildrenSlot: 4, OffsetsSize: 8,
+		Hooks:   []probe.Hook{{Symbol: "c.begin", Program: "begin"}},
+		Parents: []probe.Name{"server"},
+		Extensions: []probe.Extension{{
+			Of:     "server",
+			Hooks:  []probe.Hook{{Symbol: "c.take", Program: "discard", Optional: true}},
+			Fields: []probe.Field{{Field: ofCalls, Slot: 8, Optional: true}},
+		}},
+		Fields: []probe.Field{{Field: model.Field{Package: "c", Struct: "s", Field: "name"}}},
+	},
+	{
+		Name: "client", Role: probe.RoleClient, OffsetsSize: 4,
+		Hooks: []probe.Hook{{Symbol: "k.begin", Program: "begin"}},
+		Extensions: []probe.Extension{
+			{Of: "helper", Hooks: []probe.Hook{{Symbol: "k.write", Program: "write", Optional: true}}},
+			{Of: "nowhere", Hooks: []probe.Hook{{Symbol: "k.write", Program: "none"}}},
 		},
+	},
+	{
+		Name: "other client", Role: probe.RoleClient, OffsetsSize: 4,
+		Hooks: []probe.Hook{{Symbol: "o.begin", Program: "begin"}},
+		Extensions: []probe.Extension{
+			{Of: "helper", Hooks: []probe.Hook{{Symbol: "k.write", Program: "write", Optional: true}}},
+		},
+	},
+	{
+		Name: "helper", WorksFor: []probe.Role{probe.RoleClient}, OffsetsSize: 4,
+		Hooks: []probe.Hook{{Symbol: "h.start", Program: "start", Optional: true}},
+	},
+}
+
+var ofCalls = model.Field{Module: "example.com/c", Package: "example.com/c", Struct: "s", Field: "f"}
+
+func TestWhatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
+	everything := []string{"s.begin", "c.begin", "c.take", "k.begin", "k.write", "o.begin", "h.start"}
+	without := func(functions ...string) []string {
+		return slices.DeleteFunc(slices.Clone(everything), func(f string) bool {
+			return slices.Contains(functions, f)
+		})
 	}
 	for name, c := range map[string]struct {
 		functions []string
-		known     bool
-		sites     int
-		children  byte
+		unknown   bool // a field of the calls is not known
+		server    []string
+		children  [2]byte // of the server, and of the calls
+		helper    []string
 	}{
-		"both are used":           {[]string{"p.begin", "p.other", "p.start"}, true, 2, 1},
-		"the other is left out":   {[]string{"p.begin", "p.other", "p.start"}, false, 1, 0},
-		"the other is not used":   {[]string{"p.begin", "p.other"}, true, 1, 0},
-		"there is no such symbol": {[]string{"p.begin", "p.start"}, true, 1, 1},
+		"all of them": {
+			everything, false, []string{"begin", "discard"}, [2]byte{1, 1}, []string{"start", "write"},
+		},
+		"the calls are left out": {
+			everything, true, []string{"begin"}, [2]byte{1, 0}, []string{"start", "write"},
+		},
+		"the calls are not used": {
+			without("c.begin"), false, []string{"begin"}, [2]byte{1, 0}, []string{"start", "write"},
+		},
+		"one client of two": {
+			without("k.begin"), false, []string{"begin", "discard"}, [2]byte{1, 1},
+			[]string{"start", "write"},
+		},
+		"no client": {
+			without("k.begin", "o.begin"), false, []string{"begin", "discard"}, [2]byte{1, 0}, nil,
+		},
+		"no client, nor calls": {
+			without("k.begin", "o.begin", "c.begin"), false, []string{"begin"}, [2]byte{0, 0}, nil,
+		},
+		"no function that is handed over": {
+			without("c.take", "k.write"), false, []string{"begin"}, [2]byte{1, 1}, []string{"start"},
+		},
+		"no function of its own": {
+			without("h.start"), false, []string{"begin", "discard"}, [2]byte{1, 1}, []string{"write"},
+		},
+		"no function at all": {
+			without("h.start", "k.write"), false, []string{"begin", "discard"}, [2]byte{1, 1}, nil,
+		},
 	} {
-		b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{}}
+		code := bytesOf(t, "493b6610 7605 55")
+		b := &model.Binary{
+			GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{},
+		}
 		for _, function := range c.functions {
 			b.Functions[function] = model.Function{Name: function, Code: code}
 		}
-		l := plan.Build(b, libraries, func(model.Field) (model.FieldOffset, error) {
-			if !c.known {
+		p := plan.Build(b, companions, func(field model.Field) (model.FieldOffset, error) {
+			if c.unknown && field.Package == "c" {
 				return model.FieldOffset{}, errors.New("not known")
 			}
-			return model.FieldOffset{Exists: true}, nil
-		}, nil).Libraries[0]
-		if len(l.Sites) != c.sites {
-			t.Errorf("%s: %+v", name, l.Sites)
+			return model.FieldOffset{Offset: 24, Exists: true}, nil
+		}, nil)
+		programs := func(l plan.Library) (names []string) {
+			for _, site := range l.Sites {
+				names = append(names, site.Program)
+			}
+			return names
 		}
-		if want := []byte{0, 0, 0, 0, c.children, 0, 0, 0}; !bytes.Equal(l.Offsets, want) {
-			t.Errorf("%s: offsets %v, want %v", name, l.Offsets, want)
+		server, calls, helper := p.Libraries[0], p.Libraries[1], p.Libraries[4]
+		if got := programs(server); !slices.Equal(got, c.server) {
+			t.Errorf("%s: the server has %v", name, got)
+		}
+		if got := programs(helper); !slices.Equal(got, c.helper) || helper.Unused != (c.helper == nil) {
+			t.Errorf("%s: the helper has %v, unused: %t", name, got, helper.Unused)
+		}
+		if want := []byte{0, 0, 0, 0, c.children[0], 0, 0, 0, 24, 0, 0, 0}; !bytes.Equal(server.Offsets, want) {
+			t.Errorf("%s: offsets of the server %v, want %v", name, server.Offsets, want)
+		}
+		if calls.Traced() && calls.Offsets[4] != c.children[1] {
+			t.Errorf("%s: the calls have children: %d", name, calls.Offsets[4])
 		}
 	}
 }
@@ -330,7 +430,7 @@ func TestWhatAModuleHasThatIsNotLinkedIsNotLookedUp(t *testing.T) {
 		Fields: []probe.Field{{Field: model.Field{Module: module, Package: module, Struct: "s", Field: "f"}, Optional: true}},
 	}
 	hooking := func(symbol string) probe.Library {
-		return probe.Library{Name: symbol, Hooks: []probe.Hook{{Symbol: symbol, Program: "g"}}}
+		return probe.Library{Name: probe.Name(symbol), Hooks: []probe.Hook{{Symbol: symbol, Program: "g"}}}
 	}
 	for name, test := range map[string]struct {
 		libraries []probe.Library

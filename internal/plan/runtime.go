@@ -3,20 +3,19 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"go/version"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// The oldest minor releases of Go 1 that pass arguments in registers, which is
-// what the programs read: src/internal/buildcfg/exp.go (Go 1.17 and 1.18),
-// regabiSupported.
+// The oldest versions of Go that pass arguments in registers, where the programs read them:
+// src/internal/buildcfg/exp.go (Go 1.17 and 1.18), regabiSupported.
 const (
-	oldestAMD64 = 17
-	oldestARM64 = 18
+	oldestAMD64 = "go1.17"
+	oldestARM64 = "go1.18"
 )
 
 // checkABI refuses binaries whose functions pass their arguments on the stack.
@@ -25,13 +24,16 @@ func checkABI(b *model.Binary) error {
 	if b.Arch == model.ARM64 {
 		oldest = oldestARM64
 	}
-	if minor, ok := goMinor(b.GoVersion); ok && minor < oldest {
-		return fmt.Errorf("it was built with Go %s, which passes arguments on the stack; the oldest supported on %s is Go 1.%d, which uses registers", b.GoVersion, b.Arch, oldest)
+	if language := languageOf(b.GoVersion); language != "" && isBefore(language, oldest) {
+		return fmt.Errorf("it was built with Go %s, which passes arguments on the stack; "+
+			"the oldest supported on %s is Go %s, which uses registers", b.GoVersion, b.Arch,
+			strings.TrimPrefix(oldest, "go"))
 	}
 	for _, experiment := range experiments(b) {
 		// Experiments that are on by default are named only when they are off.
 		if strings.HasPrefix(experiment, "noregabi") {
-			return fmt.Errorf("it was built with GOEXPERIMENT=%s, and passes arguments on the stack", experiment)
+			return fmt.Errorf("it was built with GOEXPERIMENT=%s, and passes arguments on the stack",
+				experiment)
 		}
 	}
 	return nil
@@ -43,21 +45,21 @@ const (
 	mapSwiss   = 2 // groups of eight interleaved slots
 )
 
-// firstSwiss is the minor release of Go 1 in which maps became Swiss tables;
-// up to Go 1.25 an experiment could turn that off.
+// firstSwiss is the version of Go in which maps became Swiss tables; up to Go 1.25 an experiment
+// could turn that off.
 const (
-	firstSwiss     = 24
-	lastNoSwissMap = 25
-	lastKnownMap   = 27
+	firstSwiss     = "go1.24"
+	lastNoSwissMap = "go1.25"
+	lastKnownMap   = "go1.27"
 )
 
-// mapLayout follows from the version of Go and its experiments
-// (src/internal/buildcfg/exp.go, src/internal/goexperiment/flags.go). Of a Go that is
-// newer than those that were looked at, or whose experiments nobody has written down,
-// the debug information must describe it.
+// mapLayout follows from the version of Go and its experiments (src/internal/buildcfg/exp.go,
+// src/internal/goexperiment/flags.go). Of a Go that is newer than those that were looked at, or
+// whose experiments nobody has written down, the debug information must describe it.
 func mapLayout(b *model.Binary, lookup model.FieldLookup) (uint64, error) {
-	minor, ok := goMinor(b.GoVersion)
-	if !ok || minor > lastKnownMap || b.NoBuildInfo && minor >= firstSwiss {
+	language := languageOf(b.GoVersion)
+	classic := isBefore(language, firstSwiss)
+	if language == "" || isBefore(lastKnownMap, language) || b.NoBuildInfo && !classic {
 		if answer, err := lookup(probe.HeaderSlots); err == nil && answer.Exists {
 			return mapSwiss, nil
 		}
@@ -65,9 +67,9 @@ func mapLayout(b *model.Binary, lookup model.FieldLookup) (uint64, error) {
 	}
 	on := experiments(b)
 	switch {
-	case minor < firstSwiss:
+	case classic:
 		return mapClassic, nil
-	case minor <= lastNoSwissMap && slices.Contains(on, "noswissmap"):
+	case !isBefore(lastNoSwissMap, language) && slices.Contains(on, "noswissmap"):
 		return mapClassic, nil
 	case slices.Contains(on, "mapsplitgroup"): // src/internal/runtime/maps/group.go, Go 1.27
 		return 0, fmt.Errorf("maps of GOEXPERIMENT=mapsplitgroup are not supported")
@@ -85,10 +87,10 @@ func experiments(b *model.Binary) []string {
 
 // splitExperiments takes the experiments off a version of Go: "1.25.1 X:noswissmap"
 // up to Go 1.25, "1.26.8-X:nodwarf5" since (src/cmd/link/internal/ld/main.go).
-func splitExperiments(goVersion string) (version, experiments string) {
+func splitExperiments(goVersion string) (release, experiments string) {
 	for _, separator := range []string{" X:", "-X:"} {
-		if version, experiments, found := strings.Cut(goVersion, separator); found {
-			return version, experiments
+		if release, experiments, found := strings.Cut(goVersion, separator); found {
+			return release, experiments
 		}
 	}
 	return goVersion, ""
@@ -123,28 +125,26 @@ func typesAt(b *model.Binary, at model.FieldOffset) (model.FieldOffset, error) {
 }
 
 // typeAddress is where a type is described.
-func typeAddress(b *model.Binary, name string, lookup model.FieldLookup, types model.TypeLookup) (uint64, error) {
-	begin, err := resolve(b, probe.ModuleTypes, lookup)
+func (p *planner) typeAddress(name string) (uint64, error) {
+	begin, err := p.resolve(probe.ModuleTypes)
 	if err != nil {
 		return 0, err
 	}
 	if !begin.Exists {
 		return 0, errors.New("it is not known where the types are")
 	}
-	return types(b.Text+begin.Offset, name)
+	return p.types(p.binary.Text+begin.Offset, name)
 }
 
-// goMinor gives the minor number of a version of Go 1: 26 for "1.26.8" and for
-// "1.26rc1 X:noswissmap".
-func goMinor(version string) (int, bool) {
-	rest, ok := strings.CutPrefix(version, "1.")
-	if !ok {
-		return 0, false
+// languageOf gives the language version of a version of Go, without what makers of distributions
+// and experiments have put behind its numbers: "go1.26" for "1.26.8" and for "1.26rc1 X:noswissmap".
+// "": it has none.
+func languageOf(goVersion string) string {
+	other := func(r rune) bool { return r != '.' && (r < '0' || r > '9') }
+	if end := strings.IndexFunc(goVersion, other); end >= 0 {
+		goVersion = goVersion[:end]
 	}
-	end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
-	if end < 0 {
-		end = len(rest)
-	}
-	minor, err := strconv.Atoi(rest[:end])
-	return minor, err == nil
+	return version.Lang("go" + strings.TrimRight(goVersion, "."))
 }
+
+func isBefore(language, other string) bool { return version.Compare(language, other) < 0 }

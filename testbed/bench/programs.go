@@ -99,7 +99,7 @@ func librariesByPrograms() (map[string]string, error) {
 		for name := range spec.Programs {
 			names = append(names, kernelName(name))
 		}
-		libraries[joined(names)] = library.Name
+		libraries[joined(names)] = string(library.Name)
 	}
 	return libraries, nil
 }

@@ -84,18 +84,18 @@ func (c cache) store(version string, found layout) error {
 
 // compiled is what compilers made of structs in one release.
 type compiled struct {
-	Program string   // that was compiled
-	Structs []string // that were looked for in its debug information
-	Found   map[model.Arch]structs
+	Programs []string // that were compiled, as one
+	Structs  []string // that were looked for in its debug information
+	Found    map[model.Arch]structs
 }
 
 func (c cache) compiledPath(version string) string {
 	return strings.TrimSuffix(c.path(version), ".json") + ".compiled.json"
 }
 
-// loadCompiled returns nil for a release with which the program was not compiled
-// yet, or in which not all of the structs were looked for that are wanted now.
-func (c cache) loadCompiled(version, program string) (*compiled, error) {
+// loadCompiled returns nil for a release with which the programs were not compiled yet, or in which
+// not all of the structs were looked for that are wanted now.
+func (c cache) loadCompiled(version string, programs []string) (*compiled, error) {
 	content, err := os.ReadFile(c.compiledPath(version))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -103,14 +103,14 @@ func (c cache) loadCompiled(version, program string) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found := decode[compiled](content); found.covers(program, c.wanted) {
+	if found := decode[compiled](content); found.covers(programs, c.wanted) {
 		return &found, nil
 	}
 	return nil, nil
 }
 
-// covers tells whether it is of a program, and has looked for the structs of fields.
-func (f compiled) covers(program string, wanted []model.Field) bool {
+// covers tells whether it is of some programs, and has looked for the structs of fields.
+func (f compiled) covers(programs []string, wanted []model.Field) bool {
 	for _, name := range structsOf(wanted) {
 		if !slices.Contains(f.Structs, name) {
 			return false
@@ -121,7 +121,7 @@ func (f compiled) covers(program string, wanted []model.Field) bool {
 			return false
 		}
 	}
-	return f.Program == program
+	return slices.Equal(f.Programs, programs)
 }
 
 func (c cache) storeCompiled(version string, found *compiled) error {

@@ -62,10 +62,10 @@ func TestWhatWasCompiledIsKeptForItsProgramAndStructs(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := map[model.Arch]structs{model.AMD64: {structOf(status): {"status": 120}}, model.ARM64: {structOf(status): {"status": 128}}}
-	if err := c.storeCompiled("1.26.8", &compiled{"program", []string{structOf(status)}, found}); err != nil {
+	if err := c.storeCompiled("1.26.8", &compiled{[]string{"program"}, []string{structOf(status)}, found}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.loadCompiled("1.26.8", "program")
+	got, err := c.loadCompiled("1.26.8", []string{"program"})
 	if err != nil || got == nil || got.Found[model.ARM64][structOf(status)]["status"] != 128 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -74,9 +74,9 @@ func TestWhatWasCompiledIsKeptForItsProgramAndStructs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, load := range map[string]func() (*compiled, error){
-		"another program": func() (*compiled, error) { return c.loadCompiled("1.26.8", "another") },
-		"another version": func() (*compiled, error) { return c.loadCompiled("1.26.9", "program") },
-		"another struct":  func() (*compiled, error) { return more.loadCompiled("1.26.8", "program") },
+		"another program": func() (*compiled, error) { return c.loadCompiled("1.26.8", []string{"another"}) },
+		"another version": func() (*compiled, error) { return c.loadCompiled("1.26.9", []string{"program"}) },
+		"another struct":  func() (*compiled, error) { return more.loadCompiled("1.26.8", []string{"program"}) },
 	} {
 		if got, err := load(); got != nil || err != nil {
 			t.Errorf("%s: %v, %v", name, got, err)
@@ -88,7 +88,7 @@ func TestWhatWasCompiledIsKeptForItsProgramAndStructs(t *testing.T) {
 	if err := os.WriteFile(c.compiledPath("1.26.8"), []byte("{\"half"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := c.loadCompiled("1.26.8", "program"); got != nil || err != nil {
+	if got, err := c.loadCompiled("1.26.8", []string{"program"}); got != nil || err != nil {
 		t.Errorf("of a damaged file: %v, %v", got, err)
 	}
 }

@@ -20,7 +20,7 @@ func (t task) check(ctx context.Context, part []byte, examined []release) error 
 	var errs []error
 	versions := besideChanges(examined, t.wanted)
 	for i, version := range versions {
-		found, err := t.cache.loadCompiled(version, t.rule.program)
+		found, err := t.cache.loadCompiled(version, t.rule.Programs)
 		if err == nil && found == nil {
 			fmt.Fprintf(t.progress, "[%d/%d] compile with %s\n", i+1, len(versions), nameOf(t.module, version))
 			found, err = t.compile(ctx, version)
@@ -74,7 +74,7 @@ func (t task) compile(ctx context.Context, version string) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &compiled{t.rule.program, names, found}, nil
+	return &compiled{t.rule.Programs, names, found}, nil
 }
 
 // agree compares every field. A struct that the debug information does not describe

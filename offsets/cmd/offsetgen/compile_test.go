@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 // newProxy makes a folder from which the go command has the first release of modules.
@@ -60,15 +62,16 @@ func TestOnlyStructsThatAreInTheModuleAreCompared(t *testing.T) {
 			"moved.go": "package moved\ntype Status struct { code int32 }",
 		},
 	})
-	program := `package main
+	programs := []string{`package main
 		import ("` + library + `"; "` + moved + `")
-		func main() {
+		func init() {
 			for _, made := range []any{&library.Kept{}, &moved.Status{}} {
 				println(made)
 			}
-		}`
+		}`}
 	names := []string{library + ".Kept", library + ".gone", moved + ".Status"}
-	found, err := moduleReleases{path: library, rule: rule{program: program}}.compile(t.Context(), "v1.0.0", names)
+	from := moduleReleases{path: library, rule: probe.Rule{Programs: programs}}
+	found, err := from.compile(t.Context(), "v1.0.0", names)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +84,8 @@ func TestOnlyStructsThatAreInTheModuleAreCompared(t *testing.T) {
 			t.Errorf("%s: what lies in the struct is taken for a pointer", arch)
 		}
 	}
-	program = "package main\nfunc main() { nothing() }"
-	if found, err := (moduleReleases{path: library, rule: rule{program: program}}).compile(t.Context(), "v1.0.0", names); err == nil {
+	programs[0] = "package main\nfunc init() { nothing() }"
+	if found, err := from.compile(t.Context(), "v1.0.0", names); err == nil {
 		t.Errorf("a program that does not compile: %v", found)
 	}
 }

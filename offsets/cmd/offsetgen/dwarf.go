@@ -16,9 +16,11 @@ import (
 // structs holds offsets in bytes, by "package.Struct" and field.
 type structs map[string]map[string]int64
 
-// compiledStructs builds a program in a folder of its own, for each architecture, and
-// reads structs from its debug information.
-func compiledStructs(names []string, build func(work string, arch model.Arch, executable string) error) (found map[model.Arch]structs, err error) {
+// compiledStructs builds a program in a folder of its own, for each architecture, and reads structs
+// from its debug information.
+func compiledStructs(
+	names []string, build func(work string, arch model.Arch, executable string) error,
+) (found map[model.Arch]structs, err error) {
 	work, err := os.MkdirTemp("", "offsetgen-check-")
 	if err != nil {
 		return nil, err
@@ -36,6 +38,18 @@ func compiledStructs(names []string, build func(work string, arch model.Arch, ex
 		}
 	}
 	return found, nil
+}
+
+// writeProgram writes files to a folder that make a program.
+func writeProgram(folder string, files []string) error {
+	files = append([]string{"package main\n\nfunc main() {}\n"}, files...)
+	for i, content := range files {
+		path := filepath.Join(folder, fmt.Sprintf("program%d.go", i))
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // structsOf names the structs of fields.

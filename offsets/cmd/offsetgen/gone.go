@@ -7,20 +7,14 @@ import (
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
-// gone says that releases lack fields, and that libraries know it.
-type gone struct {
-	since  string   // the first release without them, or one before it that was not examined
-	fields []string // a struct stands for all of its fields
-	reason string   // what has taken their place
-}
-
-// has tells whether this is about a field that a version is the first to lack.
-func (g gone) has(field model.Field, version string) (bool, error) {
-	reached, err := offsets.Releases([]string{version}, g.since)
-	named := slices.Contains(g.fields, field.String()) || slices.Contains(g.fields, structOf(field))
+// accepts tells whether a rule is about a field that a version is the first to lack.
+func accepts(g probe.Gone, field model.Field, version string) (bool, error) {
+	reached, err := offsets.Releases([]string{version}, g.Since)
+	named := slices.Contains(g.Fields, field.String()) || slices.Contains(g.Fields, structOf(field))
 	return named && len(reached) > 0, err
 }
 
@@ -52,8 +46,8 @@ func (t task) disappearance(field model.Field, before, now release) error {
 	if lost == nil {
 		return nil
 	}
-	for _, known := range t.rule.gone {
-		if accepted, err := known.has(field, now.version); accepted || err != nil {
+	for _, gone := range t.rule.Gone {
+		if accepted, err := accepts(gone, field, now.version); accepted || err != nil {
 			return err
 		}
 	}
@@ -61,8 +55,10 @@ func (t task) disappearance(field model.Field, before, now release) error {
 	if came := t.arrivals(field, kind, before, now); came != nil {
 		instead = "what has come and may be in its place: " + strings.Join(came, ", ")
 	}
-	return fmt.Errorf("%s (%s) is gone from %s on %s, and was in %s; %s. If libraries know what to read now, rules.go must say so",
-		field, kind, nameOf(t.module, now.version), strings.Join(lost, " and "), before.version, instead)
+	return fmt.Errorf("%s (%s) is gone from %s on %s, and was in %s; %s. If libraries know what to "+
+		"read now, the Gone of a library's rule must say so",
+		field, kind, nameOf(t.module, now.version), strings.Join(lost, " and "), before.version,
+		instead)
 }
 
 // arrivals are the wanted fields that a release is the first to have and that look
@@ -72,7 +68,8 @@ func (t task) arrivals(lost model.Field, kind string, before, now release) []str
 	for _, field := range t.wanted {
 		for _, arch := range architectures {
 			at := now.layout[field.String()][arch]
-			alike := strings.EqualFold(bareName(field), bareName(lost)) || structOf(field) == structOf(lost) && asRead(at.Kind) == asRead(kind)
+			alike := strings.EqualFold(bareName(field), bareName(lost)) ||
+				structOf(field) == structOf(lost) && asRead(at.Kind) == asRead(kind)
 			if at.Exists && !before.layout[field.String()][arch].Exists && alike {
 				came = append(came, field.String())
 				break

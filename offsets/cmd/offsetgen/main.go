@@ -1,10 +1,10 @@
-// Command offsetgen makes the offset table from the sources of every release that
-// the module proxy offers of Go, and of the modules of which libraries need
-// fields. The user's cache keeps the findings of each release, so that a run
-// with nothing new takes seconds and one that was cut off goes on where it was.
-// With -module it makes the parts of some modules again and leaves the others as
-// they are. With -check the table is written only if it agrees with what
-// compilers made of the releases on both sides of every change, which is kept as well.
+// Command offsetgen makes the offset table from the sources of every release that the module proxy
+// offers of Go, and of the modules of which libraries need fields. The libraries' rules say which
+// releases (probe.Rule). The command keeps in the user's cache what it found in a release: a run with
+// nothing new takes seconds, and a run that was cut off goes on where it was. With -module it makes
+// the parts of some modules again and leaves the others as they are. With -check it writes the table
+// only if that agrees with what compilers made of the releases on both sides of every change, which
+// the cache keeps as well.
 package main
 
 import (
@@ -24,9 +24,11 @@ import (
 
 func main() {
 	output := flag.String("o", "table.txt", "file to write the table to")
-	compare := flag.Bool("check", false, "compile a program with the releases on both sides of every change, and compare the table with its debug information")
+	compare := flag.Bool("check", false, "compile a program with the releases on both sides of "+
+		"every change, and compare the table with its debug information")
 	var modules []string
-	flag.Func("module", "path of a module whose part of the table is made, std for Go; several have commas, or flags of their own (default all)", func(paths string) error {
+	flag.Func("module", "path of a module whose part of the table is made, std for Go; "+
+		"several have commas, or flags of their own (default all)", func(paths string) error {
 		modules = append(modules, strings.Split(paths, ",")...)
 		return nil
 	})
@@ -42,6 +44,10 @@ func main() {
 
 func generate(ctx context.Context, output string, modules []string, compare bool) error {
 	folder, err := cacheFolder()
+	if err != nil {
+		return err
+	}
+	rules, err := all.Rules()
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
@@ -44,7 +45,7 @@ func (m modules) folder(path string) string {
 // moduleReleases are the releases of a module, with what each requires.
 type moduleReleases struct {
 	path string
-	rule rule
+	rule probe.Rule
 	ofGo map[model.Arch]*checker // of the toolchain that runs this, made when needed
 }
 
@@ -53,14 +54,14 @@ func (m moduleReleases) versions(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, requirer := range m.rule.requirers {
+	for _, requirer := range m.rule.Requirers {
 		required, err := m.requiredBy(ctx, requirer)
 		if err != nil {
 			return nil, err
 		}
 		versions = append(versions, required...)
 	}
-	return offsets.Releases(append(versions, m.rule.also...), m.rule.oldest)
+	return offsets.Releases(append(versions, m.rule.Also...), m.rule.Oldest)
 }
 
 // listVersions lists the versions of a module that have a tag.
@@ -208,7 +209,7 @@ func (m moduleReleases) compile(ctx context.Context, version string, names []str
 		if err := m.require(work, version); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(work, "main.go"), []byte(m.rule.program), 0o644); err != nil {
+		if err := writeProgram(work, m.rule.Programs); err != nil {
 			return err
 		}
 		environment := []string{"GOMODCACHE=" + filepath.Join(work, "modules"), "GOEXPERIMENT=", "GOOS=linux", "GOARCH=" + string(arch), "CGO_ENABLED=0"}

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
@@ -153,15 +155,28 @@ replace example.com/replaced => example.com/library v0.9.0
 	}
 }
 
+// ruleOf is the rule of a module that libraries read.
+func ruleOf(t *testing.T, module string) probe.Rule {
+	t.Helper()
+	rules, err := all.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules[module]
+}
+
 func TestEachModuleThatLibrariesReadHasARule(t *testing.T) {
 	for module := range wantedFields() {
-		r, ok := rules[module]
-		if _, err := offsets.Releases(nil, r.oldest); !ok || err != nil || r.program == "" {
-			t.Errorf("%s: %v, oldest version %q (%v), and a program of %d bytes", module, ok, r.oldest, err, len(r.program))
+		r := ruleOf(t, module)
+		if _, err := offsets.Releases(nil, r.Oldest); err != nil || len(r.Programs) == 0 {
+			t.Errorf("%s: oldest version %q (%v), and %d programs", module, r.Oldest, err,
+				len(r.Programs))
 		}
 	}
 	unknown := "example.com/unknown"
-	g := generator{map[string][]model.Field{unknown: {status}}, rules, originOf, t.TempDir(), io.Discard}
+	g := generator{
+		map[string][]model.Field{unknown: {status}}, nil, originOf, t.TempDir(), io.Discard,
+	}
 	if _, err := g.task(unknown); err == nil || !strings.Contains(err.Error(), unknown) {
 		t.Errorf("a module without a rule: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 // architectures are those that the table is made for.
@@ -22,7 +23,7 @@ type origin interface {
 }
 
 // originOf is the origin of a module for which there is a rule.
-func originOf(module string, r rule) origin {
+func originOf(module string, r probe.Rule) origin {
 	if module == model.ModuleStd {
 		return toolchains{r}
 	}

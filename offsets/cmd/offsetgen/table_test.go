@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
@@ -108,23 +109,26 @@ func committed(t *testing.T, module string, wanted []model.Field) []release {
 func TestRulesAcceptWhatTheCommittedTableLosesAndNothingElse(t *testing.T) {
 	for module, wanted := range wantedFields() {
 		releases := committed(t, module, wanted)
-		withRule := func(r rule) error { return task{module: module, rule: r, wanted: wanted}.disappearances(releases) }
-		r := rules[module]
+		withRule := func(r probe.Rule) error {
+			return task{module: module, rule: r, wanted: wanted}.disappearances(releases)
+		}
+		r := ruleOf(t, module)
 		if err := withRule(r); err != nil || len(releases) == 0 {
 			t.Errorf("%s, %d releases: %v", module, len(releases), err)
 		}
-		for i, accepted := range r.gone {
-			if accepted.reason == "" {
-				t.Errorf("no reason why %s lacks %s", nameOf(module, accepted.since), accepted.fields)
+		for i, accepted := range r.Gone {
+			if accepted.Reason == "" {
+				t.Errorf("no reason why %s lacks %s", nameOf(module, accepted.Since), accepted.Fields)
 			}
-			for j, field := range accepted.fields {
+			for j, field := range accepted.Fields {
 				less := accepted
-				less.fields = slices.Delete(slices.Clone(accepted.fields), j, j+1)
+				less.Fields = slices.Delete(slices.Clone(accepted.Fields), j, j+1)
 				without := r
-				without.gone = slices.Clone(r.gone)
-				without.gone[i] = less
+				without.Gone = slices.Clone(r.Gone)
+				without.Gone[i] = less
 				if err := withRule(without); err == nil || !strings.Contains(err.Error(), field) {
-					t.Errorf("%s is accepted to be gone from %s, and that is not needed: %v", field, nameOf(module, accepted.since), err)
+					t.Errorf("%s is accepted to be gone from %s, and that is not needed: %v", field,
+						nameOf(module, accepted.Since), err)
 				}
 			}
 		}

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 // generator makes tables.
 type generator struct {
 	wanted   map[string][]model.Field // by module
-	rules    map[string]rule
-	originOf func(module string, r rule) origin
+	rules    map[string]probe.Rule
+	originOf func(module string, r probe.Rule) origin
 	folder   string // in which it is kept what was found
 	progress io.Writer
 }
@@ -52,7 +53,7 @@ func (g generator) run(ctx context.Context, output string, modules []string, com
 // task is the work on one module's part of the table.
 type task struct {
 	module   string
-	rule     rule
+	rule     probe.Rule
 	wanted   []model.Field
 	from     origin
 	cache    cache

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 // madeUp is an origin whose releases are given, and which keeps what was asked of it.
@@ -75,17 +76,17 @@ func newMadeUp() *madeUp {
 	}
 }
 
-func generatorOf(t *testing.T, m *madeUp, r rule) (g generator, output string) {
+func generatorOf(t *testing.T, m *madeUp, r probe.Rule) (g generator, output string) {
 	t.Helper()
 	folder := t.TempDir()
-	origins := func(string, rule) origin { return m }
+	origins := func(string, probe.Rule) origin { return m }
 	wanted := map[string][]model.Field{model.ModuleStd: {status}}
-	return generator{wanted, map[string]rule{model.ModuleStd: r}, origins, folder, io.Discard}, filepath.Join(folder, "table.txt")
+	return generator{wanted, map[string]probe.Rule{model.ModuleStd: r}, origins, folder, io.Discard}, filepath.Join(folder, "table.txt")
 }
 
 func TestARunWithNothingNewDoesNothingAndLeavesNoDifference(t *testing.T) {
 	m := newMadeUp()
-	g, output := generatorOf(t, m, rule{})
+	g, output := generatorOf(t, m, probe.Rule{})
 	run := func() []byte {
 		t.Helper()
 		if err := g.run(t.Context(), output, nil, true); err != nil {
@@ -122,7 +123,7 @@ func TestARunWithNothingNewDoesNothingAndLeavesNoDifference(t *testing.T) {
 
 func TestARunThatIsCutOffGoesOnWhereItWas(t *testing.T) {
 	m := newMadeUp()
-	g, output := generatorOf(t, m, rule{})
+	g, output := generatorOf(t, m, probe.Rule{})
 	for _, c := range []struct {
 		cutOff string
 		want   []string
@@ -154,7 +155,7 @@ func TestARunThatIsCutOffGoesOnWhereItWas(t *testing.T) {
 func TestAReleaseThatIsNotToBeHadIsNamedInTheTableAndTriedAgain(t *testing.T) {
 	m := newMadeUp()
 	m.refused = []string{"1.22.0"}
-	g, output := generatorOf(t, m, rule{})
+	g, output := generatorOf(t, m, probe.Rule{})
 	for _, want := range []bool{true, false} {
 		if err := g.run(t.Context(), output, nil, false); err != nil {
 			t.Fatal(err)
@@ -170,7 +171,7 @@ func TestAReleaseThatIsNotToBeHadIsNamedInTheTableAndTriedAgain(t *testing.T) {
 func TestWhatTheCompilerDeniesIsAnErrorInEveryRun(t *testing.T) {
 	m := newMadeUp()
 	m.compiler = map[string]int64{"1.23.0": 136}
-	g, output := generatorOf(t, m, rule{})
+	g, output := generatorOf(t, m, probe.Rule{})
 	for range 2 {
 		err := g.run(t.Context(), output, nil, true)
 		if err == nil || !strings.Contains(err.Error(), "go1.23.0") || !strings.Contains(err.Error(), status.String()) {
@@ -186,27 +187,27 @@ func TestWhatTheCompilerDeniesIsAnErrorInEveryRun(t *testing.T) {
 }
 
 func TestAFieldThatDisappearsIsAnErrorUnlessARuleAcceptsIt(t *testing.T) {
-	known := gone{since: "1.24.0", fields: []string{status.String()}, reason: "a test"}
-	changed := func(change func(*gone)) []gone {
+	known := probe.Gone{Since: "1.24.0", Fields: []string{status.String()}, Reason: "a test"}
+	changed := func(change func(*probe.Gone)) []probe.Gone {
 		g := known
 		change(&g)
-		return []gone{g}
+		return []probe.Gone{g}
 	}
 	for name, c := range map[string]struct {
-		accepted []gone
+		accepted []probe.Gone
 		ok       bool
 	}{
 		"no rule":             {nil, false},
-		"its rule":            {[]gone{known}, true},
-		"a rule of later on":  {changed(func(g *gone) { g.since = "1.25.0" }), false},
-		"another field's":     {changed(func(g *gone) { g.fields = []string{"net/http.response.statusCode"} }), false},
-		"another struct's":    {changed(func(g *gone) { g.fields = []string{"net/http.resp"} }), false},
-		"its struct's":        {changed(func(g *gone) { g.fields = []string{"net/http.response"} }), true},
-		"a rule that is none": {changed(func(g *gone) { g.since = "latest" }), false},
+		"its rule":            {[]probe.Gone{known}, true},
+		"a rule of later on":  {changed(func(g *probe.Gone) { g.Since = "1.25.0" }), false},
+		"another field's":     {changed(func(g *probe.Gone) { g.Fields = []string{"net/http.response.statusCode"} }), false},
+		"another struct's":    {changed(func(g *probe.Gone) { g.Fields = []string{"net/http.resp"} }), false},
+		"its struct's":        {changed(func(g *probe.Gone) { g.Fields = []string{"net/http.response"} }), true},
+		"a rule that is none": {changed(func(g *probe.Gone) { g.Since = "latest" }), false},
 	} {
 		m := newMadeUp()
 		m.places["1.24.0"] = place{}
-		g, output := generatorOf(t, m, rule{gone: c.accepted})
+		g, output := generatorOf(t, m, probe.Rule{Gone: c.accepted})
 		err := g.run(t.Context(), output, nil, false)
 		if c.ok != (err == nil) {
 			t.Errorf("%s: %v", name, err)

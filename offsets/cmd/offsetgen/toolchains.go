@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
@@ -30,7 +31,7 @@ const (
 )
 
 // toolchains are the releases of Go.
-type toolchains struct{ rule rule }
+type toolchains struct{ rule probe.Rule }
 
 func (t toolchains) versions(ctx context.Context) ([]string, error) {
 	listed, err := listVersions(ctx, toolchainModule)
@@ -45,7 +46,7 @@ func (t toolchains) versions(ctx context.Context) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	return offsets.Releases(append(names, t.rule.also...), t.rule.oldest)
+	return offsets.Releases(append(names, t.rule.Also...), t.rule.Oldest)
 }
 
 func (t toolchains) examine(ctx context.Context, version string, wanted []model.Field) (found layout, err error) {
@@ -60,7 +61,7 @@ func (t toolchains) examine(ctx context.Context, version string, wanted []model.
 	})
 }
 
-// compile builds the program with the release itself.
+// compile builds the programs, as one, with the release itself.
 func (t toolchains) compile(ctx context.Context, version string, names []string) (_ map[model.Arch]structs, err error) {
 	root, done, err := fetch(ctx, version)
 	if err != nil {
@@ -68,10 +69,12 @@ func (t toolchains) compile(ctx context.Context, version string, names []string)
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	return compiledStructs(names, func(work string, arch model.Arch, executable string) error {
-		for name, content := range map[string]string{"main.go": t.rule.program, "go.mod": "module program\n\ngo " + languageOf(version) + "\n"} {
-			if err := os.WriteFile(filepath.Join(work, name), []byte(content), 0o644); err != nil {
-				return err
-			}
+		module := "module program\n\ngo " + languageOf(version) + "\n"
+		if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte(module), 0o644); err != nil {
+			return err
+		}
+		if err := writeProgram(work, t.rule.Programs); err != nil {
+			return err
 		}
 		command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "build", "-o", executable, ".")
 		command.Dir = work

@@ -17,9 +17,9 @@ import (
 
 // users are programs that use a library: the debug information describes no type
 // that a program does not use.
-var users = map[string]string{
-	nethttp.Server().Name: "testbed/targets/nethttp",
-	nethttp.Client().Name: "testbed/targets/httpcaller",
+var users = map[probe.Name]string{
+	nethttp.ServerName: "testbed/targets/nethttp",
+	nethttp.ClientName: "testbed/targets/httpcaller",
 }
 
 func TestTheTableAgreesWithTheDebugInformationOfCompiledBinaries(t *testing.T) {
