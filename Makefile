@@ -52,10 +52,13 @@ test-privileged: $(TOOLS)/gotestsum build ## Tests that trace real processes, as
 	$(if $(AS_ROOT),$(AS_ROOT) $(GOTESTSUM) --format=pkgname --jsonfile=dist/test/root.json -- ./internal/discover ./receiver/...)
 	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/test/privileged.json -- -timeout=25m -p=1 ./...
 
+# The suites with tests that only the matrix has.
+MATRIX_SUITES = $(shell cd testbed && grep -rlE '^//go:build (.* )?matrix$$' suites | xargs -n1 dirname | sort -u | sed 's|^|./|')
+
 .PHONY: test-matrix
 test-matrix: $(TOOLS)/gotestsum build ## Spans compared over every version and form of build, and of programs of others
 	@$(SAY_WHY)
-	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 ./suites/nethttp ./suites/grpc ./suites/shapes ./suites/offsets ./suites/plans ./suites/binaries ./suites/parents ./suites/connections ./suites/programs
+	cd testbed && $(AS_ROOT) $(GOTESTSUM) --format=testname --jsonfile=$(CURDIR)/dist/matrix.json -- -tags=matrix -timeout=150m -p=1 $(MATRIX_SUITES)
 
 # What test-matrix has left; of a run in parts, all files, the last one last.
 RESULTS = dist/matrix.json

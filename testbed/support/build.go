@@ -65,23 +65,35 @@ func parseBuild(name string) (build, bool) {
 	return b, true
 }
 
-// parsePair says in words which programs the element of a test's name names: "go1.27.4
-// stripped grpc 1.85.0", or two of them with " to " between; "": none.
+// parsePair says in words which programs the element of a test's name names, or two of them with
+// " to " between: "go1.27.4 stripped grpc 1.85.0". "": none.
 func parsePair(element string) string {
 	var programs []string
 	for _, one := range strings.Split(element, "_to_") {
-		compiled, grpc, ok := strings.Cut(one, "_grpc_")
-		b, isBuild := parseBuild("/" + compiled)
-		if !ok || !isBuild {
+		text := parseProgram(one)
+		if text == "" {
 			return ""
-		}
-		text := "Go " + b.goes + ", gRPC v" + grpc
-		if b.shape != shapes[0].words {
-			text += ", " + b.shape
 		}
 		programs = append(programs, text)
 	}
 	return strings.Join(programs, " → ")
+}
+
+// parseProgram says in words which build of a program is named, with the version of a library.
+func parseProgram(name string) string {
+	for _, s := range supports() {
+		compiled, version, ok := strings.Cut(name, "_"+s.Short+"_")
+		b, isBuild := parseBuild("/" + compiled)
+		if s.Short == "" || !ok || !isBuild {
+			continue
+		}
+		text := "Go " + b.goes + ", " + s.Label + " v" + version
+		if b.shape != shapes[0].words {
+			text += ", " + b.shape
+		}
+		return text
+	}
+	return ""
 }
 
 // compareShapes sorts by the order of the columns; shapes without words come last.

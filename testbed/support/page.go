@@ -1,48 +1,24 @@
 package main
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
+
+	libraries "github.com/spanprobe/spanprobe/bpf/all"
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-const head = `# What is supported
+//go:embed head.md
+var headText string
 
-Made by ` + "`make support`" + ` from what ` + "`make test-matrix`" + ` has shown%s: do not edit it. Programs were compiled as each line says and traced in the running
-kernel, on amd64; requests and calls went through them, and the spans were compared whole. ` + "**works**" + ` means that every test of that program has
-passed, and says how many. **–** means that this combination was not built: nothing is known of it but what its neighbours show.
-
-On arm64 ` + "`make test-vm`" + ` traces, in emulated machines with Linux 6.12, a server and a client of net/http and of gRPC each, stripped:
-as Go 1.27.4 compiles them, with gRPC v1.85.0, and as Go 1.18.10 does, with gRPC v1.40.0. It has headers written there into requests
-of HTTP/1, HTTP/2 and gRPC v1.85.0 that a program of Go 1.26.8 sends. For which versions offsets were compared on arm64, too, the last
-section says. Where programs of all releases between these would be probed there is recorded in ` + "`testbed/suites/plans/testdata`" + `,
-with which ` + "`make test-matrix`" + ` compares them.
-
-Programs without cgo that Go 1.20 and older link as static PIE do not start, traced or not: there is nothing of them here.
-
-## What is left out by rule
-
-| what | why |
-| --- | --- |
-| Go 1.16 and older; on arm64 Go 1.17 | arguments are passed on the stack, not in registers |
-| a Go, or a version of a module, that the tables do not know, in a program without debug information | what would be read may be somebody else's memory |
-| a program that has neither build information nor debug information | nothing says which Go has compiled it |
-| a function that must be seen and was inlined because of a profile (` + "`-pgo`, `default.pgo`" + `) | nothing is left of it to probe; ` + "`-pgo=off`" + ` helps |
-| what only plugins (` + "`-buildmode=plugin`" + `) or libraries (` + "`c-shared`" + `) have | probes are attached to the executables of processes |
-| programs packed with UPX | the code is not in the file; ` + "`upx -d`" + ` helps |
-| 32-bit and big-endian programs, and architectures other than amd64 and arm64 | there are no BPF programs for them |
-
-` + "`spanprobe inspect`" + ` says of one program what would be traced, and what is left out and why.
-`
-
-// The paths of modules whose versions are rows.
-const (
-	moduleNet  = "golang.org/x/net"
-	moduleGRPC = "google.golang.org/grpc"
-)
+// head is what the page says before its tables.
+var head = template.Must(template.New("head").Parse(headText))
 
 // section is a part of the page: what came of the tests of a package.
 type section struct {
@@ -51,39 +27,57 @@ type section struct {
 	write func(page *strings.Builder, all results, pkg string) bool
 }
 
-func sections() []section {
-	byGo := func(b build) string { return "Go " + b.goes }
-	byModule := func(module string) func(build) string {
-		return func(b build) string { return fmt.Sprintf("%s, Go %s", b.modules[module], b.goes) }
+// supports are the sections that libraries have.
+func supports() []probe.Support {
+	var all []probe.Support
+	for _, library := range libraries.Libraries() {
+		all = append(all, library.Support...)
 	}
-	without := func(b build) bool { return len(b.modules) == 0 }
-	with := func(module string) func(build) bool { return func(b build) bool { return b.modules[module] != "" } }
-	return []section{
-		{"Servers and clients of net/http", "nethttp", grid(without, byGo)},
-		{"Servers and clients of golang.org/x/net/http2", "nethttp", grid(with(moduleNet), byModule(moduleNet))},
-		{"gRPC, servers and clients", "grpc", grid(with(moduleGRPC), byModule(moduleGRPC))},
-		{"The parent of a call, within a program", "parents", writeRows},
-		{"The parent of a request, from one program to another", "connections", writeRows},
-		{"One hit for each call of a function", "shapes", grid(without, byGo)},
-		{"Binaries out of the ordinary", "binaries", writeList},
-		{"Programs of others", "programs", writeList},
-		{"Offsets compared with debug information", "offsets", writeList},
-	}
+	return all
 }
 
-// onlyMatrix is what the name of some test of a package has if it is one of `make
-// test-matrix`, and not of the sample that is in `make test`.
-var onlyMatrix = map[string]string{
-	"nethttp": "-race", "grpc": "-race", "parents": "-race", "connections": "-race", "shapes": "-race",
-	"binaries": "packed_by_UPX", "offsets": "v1.41.0", "plans": "1.33.1", "programs": "TestProgramsThatNobodyHereWrote",
+func sections() []section {
+	byGo := func(b build) string { return "Go " + b.goes }
+	without := func(b build) bool { return len(b.modules) == 0 }
+	var all []section
+	for _, s := range supports() {
+		of, by := without, byGo
+		if s.Module != "" {
+			of = func(b build) bool { return b.modules[s.Module] != "" }
+			by = func(b build) string { return fmt.Sprintf("%s, Go %s", b.modules[s.Module], b.goes) }
+		}
+		all = append(all, section{s.Title, s.Suite, grid(of, by)})
+	}
+	return append(all,
+		section{"The parent of a call, within a program", "parents", writeRows},
+		section{"The parent of a request, from one program to another", "connections", writeRows},
+		section{"One hit for each call of a function", "shapes", grid(without, byGo)},
+		section{"Binaries out of the ordinary", "binaries", writeList},
+		section{"Programs of others", "programs", writeList},
+		section{"Offsets compared with debug information", "offsets", writeList})
+}
+
+// onlyMatrix is what the name of some test of each suite has if it is one of `make test-matrix`, and
+// not of the sample that is in `make test`.
+func onlyMatrix() map[string]string {
+	only := map[string]string{
+		"parents": "-race", "connections": "-race", "shapes": "-race", "binaries": "packed_by_UPX",
+		"offsets": "v1.41.0", "plans": "1.33.1", "programs": "TestProgramsThatNobodyHereWrote",
+	}
+	for _, s := range supports() {
+		only[s.Suite] = "-race"
+	}
+	return only
 }
 
 // render writes the page. Every section must have something, and all be of `make
 // test-matrix`.
 func render(all results) (string, error) {
 	var page strings.Builder
-	fmt.Fprintf(&page, head, when(all))
-	err := ofMatrix(all)
+	err := errors.Join(head.Execute(&page, struct {
+		When     string
+		Supports []probe.Support
+	}{when(all), supports()}), ofMatrix(all))
 	for _, s := range sections() {
 		fmt.Fprintf(&page, "\n## %s\n\n", s.title)
 		if !s.write(&page, all, s.pkg) {
@@ -95,6 +89,7 @@ func render(all results) (string, error) {
 
 // ofMatrix says which tests are not those of `make test-matrix`.
 func ofMatrix(all results) error {
+	onlyMatrix := onlyMatrix()
 	found := map[string]bool{} // by package: whether it is the matrix
 	for t := range all {
 		found[t.pkg] = found[t.pkg] || strings.Contains(t.name, onlyMatrix[t.pkg])

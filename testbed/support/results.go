@@ -30,14 +30,14 @@ type result struct {
 	said    string    // the last line that it wrote before it was skipped
 }
 
-// test names one: the path of its package in the testbed, and its full name; without a
-// name, what a package's tests are in.
+// test names one: the folder of its package in testbed/suites, and its full name. Without a name, it
+// is the whole package.
 type test struct{ pkg, name string }
 
-// packageOf is the path of a package in the testbed. Others have no tests that the page is
-// made of.
+// packageOf is the folder of a package in testbed/suites. Others have no tests that the page is made
+// of.
 func packageOf(path string) (string, error) {
-	_, pkg, ok := strings.Cut(path, "/testbed/")
+	_, pkg, ok := strings.Cut(path, "/testbed/suites/")
 	if !ok {
 		return "", fmt.Errorf("there are tests of %s, which are not those of `make test-matrix`", path)
 	}

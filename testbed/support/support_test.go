@@ -147,10 +147,10 @@ func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
 
 // What tells a run of the matrix from a sample is in the sources of the one alone.
 func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
-	for pkg, only := range onlyMatrix {
+	for pkg, only := range onlyMatrix() {
 		only = strings.ReplaceAll(only, "_", " ")
 		inMatrix := false
-		sources, err := filepath.Glob(filepath.Join("..", pkg, "*_test.go"))
+		sources, err := filepath.Glob(filepath.Join("../suites", pkg, "*_test.go"))
 		if err != nil || len(sources) == 0 {
 			t.Fatalf("no tests of %s: %v", pkg, err)
 		}
@@ -176,24 +176,26 @@ func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
 	}
 }
 
-// Else there would be no page of a whole run.
-func TestWhatTheMatrixRunsIsKnown(t *testing.T) {
-	content, err := os.ReadFile("../../Makefile")
+// Else there would be no page of a whole run. The Makefile finds the suites in the same way.
+func TestSuitesThatHaveAMatrixAreKnown(t *testing.T) {
+	sources, err := filepath.Glob("../suites/*/*_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, recipe, _ := strings.Cut(string(content), "\ntest-matrix:")
-	_, line, _ := strings.Cut(recipe, "-tags=matrix")
-	line, _, _ = strings.Cut(line, "\n")
-	var packages []string
-	for word := range strings.FieldsSeq(line) {
-		if pkg, ok := strings.CutPrefix(word, "./suites/"); ok {
-			packages = append(packages, pkg)
+	var suites []string
+	for _, source := range sources {
+		content, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		constraint, _, _ := strings.Cut(string(content), "\n")
+		if strings.HasPrefix(constraint, "//go:build ") && strings.HasSuffix(constraint, " matrix") {
+			suites = append(suites, filepath.Base(filepath.Dir(source)))
 		}
 	}
-	slices.Sort(packages)
-	if known := slices.Sorted(maps.Keys(onlyMatrix)); !slices.Equal(packages, known) {
-		t.Errorf("it runs %v, known are %v", packages, known)
+	suites = slices.Compact(suites)
+	if known := slices.Sorted(maps.Keys(onlyMatrix())); !slices.Equal(suites, known) {
+		t.Errorf("%v have a matrix, known are %v", suites, known)
 	}
 }
 
@@ -219,7 +221,7 @@ func TestBuildsAreReadFromTheNamesOfTests(t *testing.T) {
 		"TestX/go1.26.8_-ldflags=-s_-w_-linkmode_external_-extldflags_-static-pie_-buildmode=pie_-tags=netgo,osusergo": {goes: "1.26.8", shape: "static PIE"},
 		"TestX/go1.26.8_-msan": {goes: "1.26.8", shape: "-msan"},
 		"TestX/go1.27.4_-tags=newclient_stripped_google.golang.org/grpc@v1.85.0/a_way": {
-			goes: "1.27.4", shape: "stripped", modules: map[string]string{moduleGRPC: "v1.85.0"},
+			goes: "1.27.4", shape: "stripped", modules: map[string]string{"google.golang.org/grpc": "v1.85.0"},
 		},
 	} {
 		got, ok := parseBuild(name)
