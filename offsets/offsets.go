@@ -166,12 +166,12 @@ func (t *Table) Extent(modulePath string) (newest, made string) { return t.Newes
 //	made 2026-11-23
 //	module std
 //	examined 1.21.0 1.21.6 …       (any number of such lines, versions ascending)
-//	net/http.response.status       (a field)
+//	net/url.URL.RawQuery           (a field)
 //	  1.21.0 120                   (since this version; for all architectures)
 //	  1.27.0 amd64=128 arm64=128   (or one by one)
 //	  1.28.0 amd64=128 arm64=-     (no such field on one of them any more)
 //	  1.29.0 -                     (nor on any)
-//	module golang.org/x/net        (the next module)
+//	module example.com/m           (the next module)
 //	examined v0.0.0-20210405180319-a5a99cb37ef4 v0.1.0
 //
 // Lines that begin with # are comments. A field changes only at versions that

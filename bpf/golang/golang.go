@@ -58,7 +58,7 @@ func ConnFunctions(base uintptr, wrapper string) []probe.Function {
 		{Symbol: "net.(*TCPConn).Close", Slot: base + unsafe.Offsetof(o.TcpClose)},
 		{Symbol: "net.(*UnixConn).Close", Slot: base + unsafe.Offsetof(o.UnixClose)},
 		{Symbol: "crypto/tls.(*Conn).Close", Slot: base + unsafe.Offsetof(o.TlsClose)},
-		{Symbol: wrapper, Slot: base + unsafe.Offsetof(o.GrpcClose)},
+		{Symbol: wrapper, Slot: base + unsafe.Offsetof(o.WrapperClose)},
 		{Symbol: "net.(*TCPAddr).Network", Slot: base + unsafe.Offsetof(o.TcpNetwork)},
 		{Symbol: "net.(*UnixAddr).Network", Slot: base + unsafe.Offsetof(o.UnixNetwork)},
 	}

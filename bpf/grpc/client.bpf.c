@@ -114,7 +114,7 @@ int announce_call(struct pt_regs *ctx)
 		if (span)
 			announce_frame(&frame, span->head.trace_id, span->head.span_id,
 				       span->head.flags, *(const __u64 *)span->head.parent_id,
-				       WRITER_GRPC);
+				       WRITER_OWN);
 		else
 			release_span(&frame);
 	}

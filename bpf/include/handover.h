@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The hand-over of a request to the programs of bpf/inject, which write the context of its span
- * into the request. */
+/* The hand-over of a request to the programs that write the context of its span into the request.
+ */
 #pragma once
 
 #include "types.h"
 #include "spancontext.h"
 
-/* Whether the programs of bpf/inject are loaded, and take requests over. The loader sets this. */
+/* Whether these programs are loaded, and take requests over. The loader sets this. */
 const volatile __u8 injects;
 
 /* The writer of a framer of KEY_FRAME. */
 enum frame_writer {
 	WRITER_BUFIO, /* a bufio.Writer */
-	WRITER_GRPC,  /* gRPC's own bufWriter */
+	WRITER_OWN,   /* a type of the library's own */
 };
 
 /* Announces the headers of a stream that a framer is about to write. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The wanted headers of a map[string][]string, such as net/http.Header. */
+/* The wanted headers of a map[string][]string, such as the headers of a request. */
 #pragma once
 
 #include "types.h"
@@ -15,7 +15,7 @@ struct wanted_headers {
 	struct header_values traceparent;
 	struct header_values tracestate;
 	struct header_values user_agent;
-	struct header_values authority; /* only in the metadata of gRPC over HTTP/2 */
+	struct header_values authority; /* of HTTP/2, in a map that has it among the headers */
 	__u64 unreadable; /* whether an entry, or a part of an entry, could not be read */
 };
 
@@ -35,8 +35,8 @@ static __always_inline void set_values(struct header_values *to, const struct go
 #define LOWER4 0x20202020
 
 /* Compares the key of an entry with the wanted names. The case on the wire does not matter:
- * net/http canonicalizes incoming keys (src/net/textproto/reader.go, CanonicalMIMEHeaderKey), and
- * gRPC's are in lower case. */
+ * libraries canonicalize incoming keys (src/net/textproto/reader.go, CanonicalMIMEHeaderKey), or
+ * have them in lower case. */
 static __always_inline void match_header(const struct go_string *key, const struct go_slice *value,
 					 struct wanted_headers *wanted)
 {

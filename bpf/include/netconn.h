@@ -11,9 +11,9 @@
 /* Functions are distances from the start of the binary's code. */
 struct conn_offsets {
 	__u32 itab_fun; /* runtime.itab.fun */
-	/* First methods of net.Conn: Close. gRPC has a type that holds a connection with TLS, and
-	 * begins with this connection. */
-	__u32 tcp_close, unix_close, tls_close, grpc_close;
+	/* First methods of net.Conn: Close. The last one is of a library's own type, which begins
+	 * with another net.Conn. */
+	__u32 tcp_close, unix_close, tls_close, wrapper_close;
 	/* First methods of net.Addr: Network. */
 	__u32 tcp_network, unix_network;
 	__u32 tls_conn; /* crypto/tls.Conn.conn */
@@ -79,9 +79,7 @@ BPF_SUBPROGRAM __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_
 	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
 		return 0;
 	close = first_method(o->itab_fun, text, &conn);
-	/* gRPC's type around TLS begins with the connection:
-	 * internal/credentials/syscallconn.go. */
-	if (close != ABSENT && close == o->grpc_close) {
+	if (close != ABSENT && close == o->wrapper_close) {
 		if (go_read(&conn, conn.data, 0))
 			return 0;
 		close = first_method(o->itab_fun, text, &conn);

@@ -8,7 +8,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type inject_offsets inject ../inject/inject.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type inject_offsets inject inject.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // InjectName is the name of Inject.
 const InjectName probe.Name = "traceparent"
@@ -60,9 +60,9 @@ func InjectedIntoFrames(buffer Buffer) probe.Extension {
 		Of:    InjectName,
 		Hooks: netFramer().hooks(),
 		Fields: []probe.Field{
-			{Field: buffer.Bytes, Slot: unsafe.Offsetof(o.GrpcBuf), Optional: true},
-			{Field: buffer.Pointer, Slot: unsafe.Offsetof(o.GrpcBufPointer), Optional: true},
-			{Field: buffer.Used, Slot: unsafe.Offsetof(o.GrpcN), Optional: true},
+			{Field: buffer.Bytes, Slot: unsafe.Offsetof(o.OwnBuf), Optional: true},
+			{Field: buffer.Pointer, Slot: unsafe.Offsetof(o.OwnBufPointer), Optional: true},
+			{Field: buffer.Used, Slot: unsafe.Offsetof(o.OwnN), Optional: true},
 		},
 	}
 }

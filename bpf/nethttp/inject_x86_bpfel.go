@@ -46,9 +46,9 @@ type injectInjectOffsets struct {
 		Buffer     uint32
 		Writer     uint32
 	}
-	GrpcBuf        uint32
-	GrpcBufPointer uint32
-	GrpcN          uint32
+	OwnBuf        uint32
+	OwnBufPointer uint32
+	OwnN          uint32
 }
 
 type injectKeptTracestate struct {

@@ -126,24 +126,24 @@ type serverServerOffsets struct {
 		GroupsLengthMask uint32
 	}
 	Conn struct {
-		_           structs.HostLayout
-		ItabFun     uint32
-		TcpClose    uint32
-		UnixClose   uint32
-		TlsClose    uint32
-		GrpcClose   uint32
-		TcpNetwork  uint32
-		UnixNetwork uint32
-		TlsConn     uint32
-		ConnFd      uint32
-		FdRaddr     uint32
-		TcpIp       uint32
-		TcpPort     uint32
-		UnixName    uint32
-		FdPoll      uint32
-		PollSysfd   uint32
-		PollMutex   uint32
-		MutexState  uint32
+		_            structs.HostLayout
+		ItabFun      uint32
+		TcpClose     uint32
+		UnixClose    uint32
+		TlsClose     uint32
+		WrapperClose uint32
+		TcpNetwork   uint32
+		UnixNetwork  uint32
+		TlsConn      uint32
+		ConnFd       uint32
+		FdRaddr      uint32
+		TcpIp        uint32
+		TcpPort      uint32
+		UnixName     uint32
+		FdPoll       uint32
+		PollSysfd    uint32
+		PollMutex    uint32
+		MutexState   uint32
 	}
 	Parent struct {
 		_              structs.HostLayout

@@ -18,9 +18,8 @@ type Stats struct {
 	// NotSampled counts the operations whose trace is not sampled: their incoming
 	// context said so, or the sampler.
 	NotSampled uint64
-	// Discarded counts what began like an operation and was none: a request that
-	// goes on as another one, or as a call of gRPC, which is counted itself, and what a server of
-	// golang.org/x/net/http2 answers without its handler.
+	// Discarded counts what began like an operation and was none: a request that goes on as another
+	// operation, which is counted itself, or that a server answers without its handler.
 	Discarded uint64
 	// SelfTraced counts those of them that carry a trace context which the program itself gave
 	// them: it has spans of its own.

@@ -41,9 +41,9 @@ func (c *controller) sweepEnded() {
 	}
 }
 
-// goroutineInterval is how often, and from which age on, operations are looked at
-// whose goroutine may have ended without an end of theirs: a Transport panicked, or a
-// server of gRPC found its client's connection gone and wrote no status.
+// goroutineInterval is how often, and from which age on, operations are looked at whose goroutine may
+// have ended without an end of theirs: a client panicked, or a server found its client's connection
+// gone and wrote no answer.
 const goroutineInterval = 5 * time.Second
 
 // sweepGoroutines removes the operations whose goroutine has ended.

@@ -85,9 +85,9 @@ type Function struct {
 // Field names a struct field whose byte offset a probe needs.
 type Field struct {
 	Module  string `json:"module"`  // ModuleStd, or a module path
-	Package string `json:"package"` // import path: "net/http"
-	Struct  string `json:"struct"`  // type name: "response"
-	// Field is the field's name: "status". "*Stream" is Stream where that is a
+	Package string `json:"package"` // import path: "net/url"
+	Struct  string `json:"struct"`  // type name: "URL"
+	// Field is the field's name: "Path". "*Stream" is Stream where that is a
 	// pointer, and is none of the struct's where it is not.
 	Field string `json:"field"`
 }

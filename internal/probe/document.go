@@ -12,12 +12,12 @@ type Attribute struct {
 // Support is a section of the page of what is supported, docs/support.md: a table of the builds
 // that a suite of tests was passed with.
 type Support struct {
-	Title string // "Servers and clients of net/http"
+	Title string // "Servers and clients of example.com/m"
 	Suite string // the folder in testbed/suites
 	// Module is the path of the module whose versions are rows, beside those of Go. "": the builds
 	// of the suite that name no module.
 	Module string
-	// Short is how names of tests of other suites call the module before a version ("grpc 1.85.0"),
+	// Short is how names of tests of other suites call the module before a version ("m 1.2.3"),
 	// and Label what the page calls it there. "": they do not name it.
 	Short, Label string
 	// ARM64 says in Markdown what `make test-vm` traces on arm64. "": nothing.

@@ -8,7 +8,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// Name identifies a library: "net/http". The scope of its spans, log lines and the sections of
+// Name identifies a library: "example.com/m". The scope of its spans, log lines and the sections of
 // the inspection have it. A library's folder exports its name as a constant of this type, by which
 // other folders refer to it.
 type Name string

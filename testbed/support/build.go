@@ -66,7 +66,7 @@ func parseBuild(name string) (build, bool) {
 }
 
 // parsePair says in words which programs the element of a test's name names, or two of them with
-// " to " between: "go1.27.4 stripped grpc 1.85.0". "": none.
+// " to " between: "go1.27.4 stripped m 1.2.3". "": none.
 func parsePair(element string) string {
 	var programs []string
 	for _, one := range strings.Split(element, "_to_") {

@@ -8,7 +8,7 @@ import (
 )
 
 // kindOf describes what a program reads at a field, and what that leads to: "int",
-// "*net/http.conn", "[]uint8".
+// "*net/url.URL", "[]uint8".
 func kindOf(t types.Type) string {
 	if to := atomicPointer(t); to != nil {
 		return "*" + target(to)

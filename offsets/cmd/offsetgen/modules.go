@@ -18,9 +18,8 @@ import (
 )
 
 // modulesSeenBy is the minor release of Go 1 whose build tags hold for modules,
-// whichever runs this. It is 26 because golang.org/x/net/http2 hands over to
-// net/http from Go 1.27 on and has none of the structs then; its functions that
-// would be probed are not there either.
+// whichever runs this. It is 26: from Go 1.27 on, a module may leave its work to the standard library,
+// and has neither the structs then nor the functions that would be probed.
 const modulesSeenBy = 26
 
 // modules are the folders of an examined module and of those that it imports.

@@ -2,7 +2,7 @@
 /* The header fields of HTTP/2. */
 #pragma once
 
-#include "injection.h"
+#include "inject.h"
 
 /* Each peer takes frames of this size: RFC 9113, section 4.2. */
 #define FRAME_LIMIT 16384

@@ -2,7 +2,7 @@
 /* HEADERS frames on arm64: a frame lies in a buffer of its framer. */
 #pragma once
 
-#include "field.h"
+#include "inject_field.h"
 
 #define FRAME_HEADER 9
 #define FRAME_HEADERS 1	    /* type: RFC 9113, section 6.2 */

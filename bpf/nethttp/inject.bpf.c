@@ -4,12 +4,12 @@
 /* Writes the context of a client's span into its request, as the request is sent: a traceparent
  * header of W3C Trace Context. The libraries' programs have announced the span under a key that is
  * known here: the writer of a connection, or its framer and the stream. */
-#include "injection.h"
-#include "line.h"
+#include "inject.h"
+#include "inject_line.h"
 #if defined(__TARGET_ARCH_x86)
-#include "frame_amd64.h"
+#include "inject_frame_amd64.h"
 #else
-#include "frame_arm64.h"
+#include "inject_frame_arm64.h"
 #endif
 
 /* func (t *transferWriter) writeHeader(w io.Writer, trace *httptrace.ClientTrace) error

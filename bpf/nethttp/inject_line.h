@@ -2,7 +2,7 @@
 /* The header lines of HTTP/1. */
 #pragma once
 
-#include "injection.h"
+#include "inject.h"
 
 struct header_line {
 	char name[TRACEPARENT_NAME_LENGTH + 2]; /* and ": " */

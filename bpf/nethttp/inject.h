@@ -17,8 +17,9 @@ struct inject_offsets {
 		__u32 stream, block, end_headers; /* HeadersFrameParam */
 		__u32 buffer, writer;		  /* Framer.wbuf and .w */
 	} bundled, internal, net;
-	/* bufWriter.buf or, from grpc 1.84 on, .bufHandle, and .offset. */
-	__u32 grpc_buf, grpc_buf_pointer, grpc_n;
+	/* A type of buffers of another library: the bytes or a pointer to them, and the count of
+	 * used bytes. */
+	__u32 own_buf, own_buf_pointer, own_n;
 };
 
 #define OFFSETS struct inject_offsets

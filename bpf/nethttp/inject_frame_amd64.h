@@ -2,7 +2,7 @@
 /* HEADERS frames on amd64: the parameters of a frame are on the stack. */
 #pragma once
 
-#include "field.h"
+#include "inject_field.h"
 
 /* Finds the end of the used part in the buffer of a framer's writer. Nobody uses the bytes behind
  * it yet. 0: there is no buffer at the moment, or none of a known type. */
@@ -21,12 +21,12 @@ static __always_inline __u64 unused_buffer(const struct inject_offsets *o,
 		    go_read(&n, writer.data, o->writer_n))
 			return 0;
 	} else {
-		if (o->grpc_n == ABSENT || go_read(&n, writer.data, o->grpc_n))
+		if (o->own_n == ABSENT || go_read(&n, writer.data, o->own_n))
 			return 0;
-		if (o->grpc_buf != ABSENT)
-			at = writer.data + o->grpc_buf;
-		else if (o->grpc_buf_pointer == ABSENT ||
-			 go_read(&at, writer.data, o->grpc_buf_pointer) || !at)
+		if (o->own_buf != ABSENT)
+			at = writer.data + o->own_buf;
+		else if (o->own_buf_pointer == ABSENT ||
+			 go_read(&at, writer.data, o->own_buf_pointer) || !at)
 			return 0;
 	}
 	if (go_read(&buf, at, 0) || n > (__u64)buf.length)
