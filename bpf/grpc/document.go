@@ -79,7 +79,7 @@ var clientAttributes = []probe.Attribute{
 
 var support = []probe.Support{{
 	Title: "gRPC, servers and clients", Suite: "grpc", Module: module, Short: "grpc", Label: "gRPC",
-	ARM64: "a server and a client of gRPC, stripped: of v1.85.0 as Go 1.27.4 compiles them, and of " +
-		"v1.40.0 as Go 1.18.10 does; headers are written into calls of v1.85.0 that a program of " +
-		"Go 1.26.8 makes",
+	ARM64: `A server and a client of gRPC, stripped: Go 1.27.4 compiles them with v1.85.0, and
+  Go 1.18.10 with v1.40.0. The receiver writes headers into calls of v1.85.0 that a program of
+  Go 1.26.8 makes.`,
 }}

@@ -95,9 +95,9 @@ var clientAttributes = []probe.Attribute{
 var support = []probe.Support{
 	{
 		Title: "Servers and clients of net/http", Suite: "nethttp",
-		ARM64: "a server and a client of net/http, stripped, as Go 1.27.4 and Go 1.18.10 compile " +
-			"them; headers are written into requests of HTTP/1 and HTTP/2 that a program of " +
-			"Go 1.26.8 sends",
+		ARM64: `A server and a client of net/http, stripped: Go 1.27.4 and Go 1.18.10 compile them.
+  The receiver writes headers into requests of HTTP/1 and HTTP/2 that a program of Go 1.26.8
+  sends.`,
 	},
 	{
 		Title: "Servers and clients of golang.org/x/net/http2", Suite: "nethttp",

@@ -2,28 +2,35 @@ package main
 
 import (
 	"cmp"
+	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// build is how a program was compiled, as the name of a test tells: what
-// testbed/harness/target writes, with underscores.
+// build is how a program was compiled, as the name of a test tells: its elements are written by
+// testbed/harness/target, and have underscores for spaces.
 type build struct {
 	goes    string // "1.26.8"
-	shape   string // how it was built, in words
+	shape   string // the flags in words
 	modules map[string]string
 }
 
-// shapes are the words for the flags of a build, in the order of the page's columns.
-var shapes = []struct{ flags, words string }{
+// shape is what the flags of a build are called.
+type shape struct{ flags, words string }
+
+// shapes are in the order of the page's columns.
+var shapes = []shape{
 	{"", "plain"},
 	{"stripped", "stripped"},
 	{"-buildmode=pie", "PIE"},
 	{"-buildmode=pie stripped", "PIE, stripped"},
 	{"-ldflags=-linkmode external", "linked externally"},
-	{"-buildmode=pie -tags=netgo,osusergo -ldflags=-linkmode external -extldflags -static-pie", "static PIE"},
-	{"-ldflags=-s -w -linkmode external -extldflags -static-pie -buildmode=pie -tags=netgo,osusergo", "static PIE"},
+	{"-buildmode=pie -tags=netgo,osusergo" +
+		" -ldflags=-linkmode external -extldflags -static-pie", "static PIE"},
+	{"-ldflags=-s -w -linkmode external -extldflags -static-pie" +
+		" -buildmode=pie -tags=netgo,osusergo", "static PIE"},
 	{"-race", "race detector"},
 	{"-cover", "cover"},
 	{"-gcflags=all=-N -l", "not optimized"},
@@ -36,7 +43,7 @@ func parseBuild(name string) (build, bool) {
 	if !ok {
 		return build{}, false
 	}
-	// A module's path has slashes, too; what is behind it is a test of its own.
+	// A module's path has slashes, too. Another test's name may follow the last element.
 	words := strings.Split("1."+rest, "_")
 	b := build{modules: map[string]string{}}
 	b.goes, _, _ = strings.Cut(words[0], "/")
@@ -45,9 +52,8 @@ func parseBuild(name string) (build, bool) {
 		path, version, isModule := strings.Cut(word, "@")
 		switch {
 		case isModule:
-			version, _, _ = strings.Cut(version, "/")
-			b.modules[path] = version
-		case word == "-tags=newclient": // how the program is written
+			b.modules[path], _, _ = strings.Cut(version, "/")
+		case word == "-tags=newclient": // it says how the program is written
 		case len(b.modules) == 0:
 			if !strings.HasPrefix(word, "-") {
 				word, _, _ = strings.Cut(word, "/")
@@ -56,20 +62,17 @@ func parseBuild(name string) (build, bool) {
 		}
 	}
 	b.shape = strings.Join(flags, " ")
-	for _, shape := range shapes {
-		if shape.flags == b.shape {
-			b.shape = shape.words
-			return b, true
-		}
+	if i := slices.IndexFunc(shapes, func(s shape) bool { return s.flags == b.shape }); i >= 0 {
+		b.shape = shapes[i].words
 	}
 	return b, true
 }
 
-// parsePair says in words which programs the element of a test's name names, or two of them with
-// " to " between: "go1.27.4 stripped m 1.2.3". "": none.
+// parsePair says in words which programs an element of a test's name is about. The element is
+// "go1.27.4 stripped m 1.2.3", or two of them with " to " between. Other elements give "".
 func parsePair(element string) string {
 	var programs []string
-	for _, one := range strings.Split(element, "_to_") {
+	for one := range strings.SplitSeq(element, "_to_") {
 		text := parseProgram(one)
 		if text == "" {
 			return ""
@@ -79,7 +82,7 @@ func parsePair(element string) string {
 	return strings.Join(programs, " → ")
 }
 
-// parseProgram says in words which build of a program is named, with the version of a library.
+// parseProgram says in words which program is named, by its build and its version of a library.
 func parseProgram(name string) string {
 	for _, s := range supports() {
 		compiled, version, ok := strings.Cut(name, "_"+s.Short+"_")
@@ -96,26 +99,24 @@ func parseProgram(name string) string {
 	return ""
 }
 
-// compareShapes sorts by the order of the columns; shapes without words come last.
+// compareShapes sorts by the order of the columns. Shapes without words come last.
 func compareShapes(x, y string) int {
-	place := func(words string) int {
-		for i, shape := range shapes {
-			if shape.words == words {
-				return i
-			}
-		}
-		return len(shapes)
+	place := func(words string) uint { // the largest number if there are no such words
+		return uint(slices.IndexFunc(shapes, func(s shape) bool { return s.words == words }))
 	}
 	return cmp.Or(cmp.Compare(place(x), place(y)), cmp.Compare(x, y))
 }
 
-// compareVersions compares "1.26.8" with "1.9.10", and "v0.17.0".
+var number = regexp.MustCompile(`[0-9]+`)
+
+// compareVersions compares "1.26.8" with "1.9.10", or "v0.17.0, Go 1.26.8". Names without numbers
+// come last.
 func compareVersions(x, y string) int {
-	numbers := func(version string) []int {
-		var all []int
-		for _, part := range strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' }) {
-			n, _ := strconv.Atoi(part) // it consists of digits; one that is too long sorts last
-			all = append(all, n)
+	numbers := func(text string) []int {
+		all := []int{math.MaxInt}
+		for i, digits := range number.FindAllString(text, -1) {
+			n, _ := strconv.Atoi(digits) // a number that is too long becomes the largest one
+			all = append(all[:i], n)
 		}
 		return all
 	}

@@ -1,8 +1,8 @@
-// Command support writes docs/support.md from what `make test-matrix` has shown: what
-// was traced, built with what and how, and what is left out and why. It reads files of
-// test2json, or of `go test -v`, since a run can be made in parts; of a test that several
-// have, the last one counts. It writes no page of tests that failed, that are not those
-// of `make test-matrix`, or of which a section has none.
+// Command support writes docs/support.md from what `make test-matrix` has shown: the programs
+// that were traced, how they were built, and those that are left out, with the reason. It reads
+// files of test2json, or of `go test -v`. A run may be made in parts: where several files have a
+// test, the last one counts. There is no page when a test has failed, when a test is none of
+// `make test-matrix`, or when a section has no tests.
 package main
 
 import (
@@ -28,7 +28,7 @@ func run(output string, inputs []string) error {
 	}
 	all := results{}
 	for _, input := range inputs {
-		if err := read(input, all); err != nil {
+		if err := all.read(input); err != nil {
 			return fmt.Errorf("%s: %w", input, err)
 		}
 	}
