@@ -59,7 +59,9 @@ var Default = sync.OnceValue(func() *Table {
 // between two examined commits that agree of a module without releases yet: an
 // offset that was never seen is not handed out, however likely it is. Patch
 // releases beyond the last that was examined do move fields: Go 1.26.11 did.
-func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field) (offset uint64, exists, known bool) {
+func (t *Table) Lookup(
+	modulePath, v string, arch model.Arch, field model.Field,
+) (offset uint64, exists, known bool) {
 	m := t.modules[modulePath]
 	if m == nil {
 		return 0, false, false
@@ -95,7 +97,9 @@ func (t *Table) Lookup(modulePath, v string, arch model.Arch, field model.Field)
 // false if they do not, or if there is no such version; and, of a module whose versions
 // are told apart by functions, if the newest that was examined is among them: it may
 // then as well be a newer one.
-func (t *Table) Candidates(modulePath string, arch model.Arch, field model.Field, present []model.Field) (offset uint64, exists, agreed bool) {
+func (t *Table) Candidates(
+	modulePath string, arch model.Arch, field model.Field, present []model.Field,
+) (offset uint64, exists, agreed bool) {
 	m := t.modules[modulePath]
 	if m == nil {
 		return 0, false, false
@@ -141,7 +145,11 @@ func (m *module) at(field model.Field, v version, arch model.Arch) (at place, kn
 
 // inForce is the index of the last change up to a version, or -1.
 func inForce(changes []change, v version) int {
-	i, found := slices.BinarySearchFunc(changes, v, func(c change, v version) int { return c.since.compare(v) })
+	i, found := slices.BinarySearchFunc(
+		changes,
+		v,
+		func(c change, v version) int { return c.since.compare(v) },
+	)
 	if !found {
 		i--
 	}
@@ -159,7 +167,11 @@ func (t *Table) Newest(modulePath string) string {
 
 // Extent is how far the table goes: the newest version of a module that it covers, ""
 // if it covers none, and the day on which it was made.
-func (t *Table) Extent(modulePath string) (newest, made string) { return t.Newest(modulePath), t.Made }
+func (t *Table) Extent(
+	modulePath string,
+) (newest, made string) {
+	return t.Newest(modulePath), t.Made
+}
 
 // Parse reads a table. Its lines, in order:
 //

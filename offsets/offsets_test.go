@@ -26,7 +26,9 @@ func TestALookupAnswersOnlyForWhatWasExamined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status := model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: "status"}
+	status := model.Field{
+		Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: "status",
+	}
 	for _, c := range []struct {
 		version       string
 		arch          model.Arch
@@ -84,7 +86,9 @@ func TestCommitsBeforeTheFirstReleaseAreKnownBetweenTwoThatAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	const net = "golang.org/x/net"
-	status := model.Field{Module: net, Package: net + "/http2", Struct: "responseWriterState", Field: "status"}
+	status := model.Field{
+		Module: net, Package: net + "/http2", Struct: "responseWriterState", Field: "status",
+	}
 	for version, want := range map[string]struct {
 		offset uint64
 		known  bool
@@ -174,8 +178,10 @@ func TestTheEmbeddedTableCoversTheSupportedVersions(t *testing.T) {
 	goid := model.Field{Module: model.ModuleStd, Package: "runtime", Struct: "g", Field: "goid"}
 	for _, version := range []string{"1.21.0", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.27.4"} {
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
-			if _, exists, known := Default().Lookup(model.ModuleStd, version, arch, goid); !exists || !known {
-				t.Errorf("%s of Go %s on %s: exists %v, known %v", goid, version, arch, exists, known)
+			if _, exists, known := Default().Lookup(model.ModuleStd, version, arch, goid); !exists ||
+				!known {
+				t.Errorf("%s of Go %s on %s: exists %v, known %v", goid, version, arch, exists,
+					known)
 			}
 		}
 	}
@@ -213,9 +219,15 @@ example.com/m.s.goes
 		t.Fatal(err)
 	}
 	field := func(structName, name string) model.Field {
-		return model.Field{Module: "example.com/m", Package: "example.com/m", Struct: structName, Field: name}
+		return model.Field{
+			Module: "example.com/m", Package: "example.com/m", Struct: structName, Field: name,
+		}
 	}
-	before, middle, after, never := field("T", "old()"), field("T", "middle()"), field("T", "new()"), field("T", "other()")
+	before, middle, after, never := field("T", "old()"), field("T",
+		"middle()"), field("T", "new()"), field(
+		"T",
+		"other()",
+	)
 	for _, c := range []struct {
 		name           string
 		present        []model.Field
@@ -235,7 +247,8 @@ example.com/m.s.goes
 		{"comes", []model.Field{before}, 0, false, true}, // none of them has it
 		{"unknown", []model.Field{before}, 0, false, false},
 	} {
-		offset, exists, agreed := table.Candidates("example.com/m", model.AMD64, field("s", c.name), c.present)
+		offset, exists, agreed := table.Candidates("example.com/m", model.AMD64, field("s", c.name),
+			c.present)
 		if agreed != c.agreed || agreed && (offset != c.offset || exists != c.exists) {
 			t.Errorf("%s with %v: %d, %v, %v", c.name, c.present, offset, exists, agreed)
 		}

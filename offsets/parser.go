@@ -75,7 +75,8 @@ func (p *parser) change(words []string) error {
 	if err != nil {
 		return err
 	}
-	if _, examined := slices.BinarySearchFunc(p.module.examined, since, version.compare); !examined {
+	if _, examined := slices.BinarySearchFunc(p.module.examined, since,
+		version.compare); !examined {
 		return fmt.Errorf("version %s is not among the examined ones", words[0])
 	}
 	changes := p.module.fields[p.field]

@@ -63,8 +63,8 @@ func (v version) sameMinor(other version) bool {
 	return semver.MajorMinor(string(v)) == semver.MajorMinor(string(other))
 }
 
-// Releases picks from a list of versions those that a table can hold, from the oldest on: each once,
-// and ascending.
+// Releases picks from a list of versions those that a table can hold, from the oldest on: each
+// once, and ascending.
 func Releases(versions []string, oldest string) ([]string, error) {
 	from, err := parseVersion(oldest)
 	if err != nil {

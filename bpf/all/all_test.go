@@ -27,7 +27,8 @@ func TestEveryModuleHasARule(t *testing.T) {
 	for _, field := range probe.Fields(Libraries()) {
 		needed[field.Module] = true
 		if len(rules[field.Module].Programs) == 0 {
-			t.Errorf("no rule says which versions of %s to examine, and with what program", field.Module)
+			t.Errorf("no rule says which versions of %s to examine, and with what program",
+				field.Module)
 		}
 	}
 	for module := range rules {
@@ -56,7 +57,8 @@ func TestEveryUprobeProgramHasATailCall(t *testing.T) {
 				if i > 0 && instruction.Symbol() != "" {
 					break // a function of its own
 				}
-				found = found || instruction.IsBuiltinCall() && instruction.Constant == int64(asm.FnTailCall)
+				found = found ||
+					instruction.IsBuiltinCall() && instruction.Constant == int64(asm.FnTailCall)
 			}
 			if !found {
 				t.Errorf("%s: %s has none", library.Name, name)
@@ -78,7 +80,13 @@ func TestTheTableHasEveryFieldThatIsLookedUp(t *testing.T) {
 		newest := offsets.Default().Newest(field.Module)
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
 			if _, _, known := offsets.Default().Lookup(field.Module, newest, arch, field); !known {
-				t.Errorf("%s is not known in %s %s on %s: `make offsets`", field, field.Module, newest, arch)
+				t.Errorf(
+					"%s is not known in %s %s on %s: `make offsets`",
+					field,
+					field.Module,
+					newest,
+					arch,
+				)
 			}
 		}
 	}

@@ -66,8 +66,8 @@ func TestALibraryIsNamedInItsFolderOnly(t *testing.T) {
 	}
 }
 
-// isElsewhere tells whether nobody looks into a folder of the repository. The programs of the testbed,
-// and those that tests inspect, use the libraries; its suites are of one library each.
+// isElsewhere tells whether nobody looks into a folder of the repository. The programs of the
+// testbed, and those that tests inspect, use the libraries; its suites are of one library each.
 func isElsewhere(folder string) bool {
 	parent, name := filepath.Split(folder)
 	return name == ".git" || name == "dist" || folder == "bpf/all" ||
@@ -93,8 +93,8 @@ func (n named) allows(path string) bool {
 	})
 }
 
-// linesOf gives the lines of a source by number, but nothing of generated code. A Go file may import
-// packages of the library that is instrumented: that is no more than a use.
+// linesOf gives the lines of a source by number, but nothing of generated code. A Go file may
+// import packages of the library that is instrumented: that is no more than a use.
 func linesOf(path string, content []byte) map[int]string {
 	lines := map[int]string{}
 	for i, text := range strings.Split(string(content), "\n") {
@@ -140,7 +140,10 @@ func namedLibraries() []named {
 				}
 			}
 			for _, other := range folders {
-				if slices.ContainsFunc(other(), func(l probe.Library) bool { return refers(l, library.Name) }) {
+				if slices.ContainsFunc(
+					other(),
+					func(l probe.Library) bool { return refers(l, library.Name) },
+				) {
 					n.others = append(n.others, nameOf(other))
 				}
 			}

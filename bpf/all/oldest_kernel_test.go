@@ -18,7 +18,8 @@ func TestEveryLoopIsClosedByAJump(t *testing.T) {
 		}
 		for name, program := range spec.Programs {
 			if at := fallsIntoLoop(t, program.Instructions); at >= 0 {
-				t.Errorf("%s, %s: the loop of which instruction %d is the last, in %s", library.Name, name, at, functionAt(program.Instructions, at))
+				t.Errorf("%s, %s: the loop of which instruction %d is the last, in %s",
+					library.Name, name, at, functionAt(program.Instructions, at))
 			}
 		}
 	}

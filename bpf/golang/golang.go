@@ -20,7 +20,10 @@ func Field(pkg, structName, name string, slot uintptr) probe.Field {
 
 // FieldOf is one of a module.
 func FieldOf(module, pkg, structName, name string, slot uintptr) probe.Field {
-	return probe.Field{Field: model.Field{Module: module, Package: pkg, Struct: structName, Field: name}, Slot: slot}
+	return probe.Field{
+		Field: model.Field{Module: module, Package: pkg, Struct: structName, Field: name},
+		Slot:  slot,
+	}
 }
 
 // Optional is one that some versions do not have.
@@ -93,7 +96,9 @@ func ContextFields(base uintptr) []probe.Field {
 // context_offsets.
 func ContextFunctions(base uintptr) []probe.Function {
 	var o layoutsContextOffsets
-	return []probe.Function{{Symbol: "context.(*valueCtx).Deadline", Slot: base + unsafe.Offsetof(o.ValueDeadline)}}
+	return []probe.Function{
+		{Symbol: "context.(*valueCtx).Deadline", Slot: base + unsafe.Offsetof(o.ValueDeadline)},
+	}
 }
 
 // ParentFields lists what is needed to find the parent of a span inside a process: struct
@@ -139,7 +144,9 @@ func MapFields(base uintptr) []probe.Field {
 		Optional("internal/runtime/maps", "Map", "dirPtr", base+unsafe.Offsetof(o.MapDirPtr)),
 		Optional("internal/runtime/maps", "Map", "dirLen", base+unsafe.Offsetof(o.MapDirLen)),
 		Optional("internal/runtime/maps", "table", "groups", base+unsafe.Offsetof(o.TableGroups)),
-		Optional("internal/runtime/maps", "groupsReference", "data", base+unsafe.Offsetof(o.GroupsData)),
-		Optional("internal/runtime/maps", "groupsReference", "lengthMask", base+unsafe.Offsetof(o.GroupsLengthMask)),
+		Optional("internal/runtime/maps", "groupsReference", "data",
+			base+unsafe.Offsetof(o.GroupsData)),
+		Optional("internal/runtime/maps", "groupsReference", "lengthMask",
+			base+unsafe.Offsetof(o.GroupsLengthMask)),
 	}
 }

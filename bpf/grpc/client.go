@@ -79,8 +79,8 @@ func clientHooks() []probe.Hook {
 		newClientStream = module + ".newClientStream"
 		newStream       = module + transport + ".(*http2Client).NewStream"
 	)
-	// The third closure gives the stream its id, but in grpc 1.40, which has one more before it, and
-	// six in all.
+	// The third closure gives the stream its id, but in grpc 1.40, which has one more before it,
+	// and six in all.
 	announces := func(symbol string, when probe.Condition) probe.Hook {
 		return probe.Hook{
 			Symbol: symbol, Event: probe.Enter, Program: "announce_call", Optional: true,

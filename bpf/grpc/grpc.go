@@ -65,8 +65,8 @@ func marks() []probe.Mark {
 		function("", "acBalancerWrapper", "healthListenerRegFn"),
 		function(transport, "framer", "readDataFrame"),
 		function("", "", "endOfClientStream"),
-		// Messages that were generated before May 2020 begin with their fields, newer ones with what
-		// they are administered by.
+		// Messages that were generated before May 2020 begin with their fields, newer ones with
+		// what they are administered by.
 		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "XXX_Unmarshal"},
 		{Module: moduleProtoOnce, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},
 		{Module: moduleProto, Package: packageProto, Receiver: "Status", Name: "ProtoReflect"},

@@ -27,7 +27,8 @@ func rules() []probe.Rule {
 				{
 					Since: "v1.77.0",
 					Fields: []string{
-						inTransport + ".ClientStream.*Stream", inTransport + ".ServerStream.*Stream",
+						inTransport + ".ClientStream.*Stream",
+						inTransport + ".ServerStream.*Stream",
 					},
 					Reason: "Stream lies in them",
 				},
@@ -55,8 +56,8 @@ func rules() []probe.Rule {
 		},
 		{
 			Module: moduleProtoOnce,
-			// grpc 1.33 requires one of May 2020, but distributions have older ones with it, in which
-			// the code is elsewhere.
+			// grpc 1.33 requires one of May 2020, but distributions have older ones with it, in
+			// which the code is elsewhere.
 			Oldest:    "v0.0.0-20190801000000-000000000000",
 			Requirers: []string{module},
 			Gone: []probe.Gone{{

@@ -66,7 +66,8 @@ func serverHooks() []probe.Hook {
 	)
 	ends := func(symbol string, optional bool, when ...probe.Condition) probe.Hook {
 		return probe.Hook{
-			Symbol: symbol, Event: probe.Enter, Program: "end_stream", Optional: optional, When: when,
+			Symbol: symbol, Event: probe.Enter, Program: "end_stream", Optional: optional,
+			When: when,
 		}
 	}
 	return []probe.Hook{

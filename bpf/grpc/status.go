@@ -13,7 +13,8 @@ import (
 func statusFields(base uintptr) []probe.Field {
 	var o clientCallOffsets
 	code := func(module string) probe.Field {
-		f := golang.FieldOf(module, packageProto, "Status", "Code", base+unsafe.Offsetof(o.Status.Code))
+		f := golang.FieldOf(module, packageProto, "Status", "Code",
+			base+unsafe.Offsetof(o.Status.Code))
 		f.Optional = true
 		return f
 	}
@@ -27,9 +28,9 @@ func statusFields(base uintptr) []probe.Field {
 // statusNames are the names of the codes, as the conventions have them:
 // https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
 var statusNames = [...]string{
-	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
-	"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+	"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
+	"OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
 }
 
 const (

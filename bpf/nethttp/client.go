@@ -62,7 +62,8 @@ func clientHooks() []probe.Hook {
 	}
 	stream := func(symbol, program string, siteSlot uintptr) probe.Hook {
 		return probe.Hook{
-			Symbol: symbol, Event: probe.Enter, Program: program, Optional: true, SiteSlot: siteSlot,
+			Symbol: symbol, Event: probe.Enter, Program: program, Optional: true,
+			SiteSlot: siteSlot,
 		}
 	}
 	return []probe.Hook{
@@ -99,7 +100,8 @@ func clientHooks() []probe.Hook {
 		connection(bundledConn+".roundTrip", "note_bundled_connection", nil),
 		connection(bundledConn+".RoundTrip", "note_bundled_connection",
 			lacks(bundledConn+".roundTrip")),
-		connection("net/http/internal/http2.(*ClientConn).roundTrip", "note_internal_connection", nil),
+		connection("net/http/internal/http2.(*ClientConn).roundTrip", "note_internal_connection",
+			nil),
 		connection(netConn+".roundTrip", "note_net_connection", nil),
 		connection(netConn+".RoundTrip", "note_net_connection", lacks(netConn+".roundTrip")),
 		stream(bundledHeaders, "announce_bundled_stream", unsafe.Offsetof(o.BundledSite)),

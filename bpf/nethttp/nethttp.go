@@ -1,6 +1,6 @@
-// Package nethttp traces Go's net/http, and the HTTP/2 of golang.org/x/net: one SERVER span for each
-// request that reached a handler, and one CLIENT span for each that a Transport was given. It also
-// has the programs that write headers into requests (Inject).
+// Package nethttp traces Go's net/http, and the HTTP/2 of golang.org/x/net: one SERVER span for
+// each request that reached a handler, and one CLIENT span for each that a Transport was given. It
+// also has the programs that write headers into requests (Inject).
 package nethttp
 
 import (

@@ -26,7 +26,10 @@ func Server() probe.Library {
 		Hooks: serverHooks(),
 		Functions: slices.Concat([]probe.Function{
 			// The first methods of a stream's writer: up to Go 1.26, and from 1.27 on.
-			{Symbol: "net/http.(*http2responseWriter).Header", Slot: unsafe.Offsetof(o.StreamWriter)},
+			{
+				Symbol: "net/http.(*http2responseWriter).Header",
+				Slot:   unsafe.Offsetof(o.StreamWriter),
+			},
 			{Symbol: "net/http.http2ResponseWriter.Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 		},
 			golang.ConnFunctions(unsafe.Offsetof(o.Conn), ""),
@@ -66,7 +69,8 @@ func serverHooks() []probe.Hook {
 			Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection",
 			Together: http1,
 		},
-		// The deferred function at the end of a stream's goroutine: up to Go 1.26, and from 1.27 on.
+		// The deferred function at the end of a stream's goroutine: up to Go 1.26, and from 1.27
+		// on.
 		{
 			Symbol: "net/http.(*http2serverConn).runHandler.func1", Event: probe.Enter,
 			Program: "end_stream", Optional: true, Slot: endsStreams,
@@ -75,8 +79,8 @@ func serverHooks() []probe.Hook {
 			Symbol: "net/http/internal/http2.(*serverConn).runHandler.func1", Event: probe.Enter,
 			Program: "end_stream", Optional: true, Slot: endsStreams,
 		},
-		// From Go 1.27 on the servers of golang.org/x/net/http2 are net/http's own, and need not come
-		// through serverHandler.
+		// From Go 1.27 on the servers of golang.org/x/net/http2 are net/http's own, and need not
+		// come through serverHandler.
 		{
 			Symbol: "net/http.http2Handler.ServeHTTP", Event: probe.Enter, Program: "start_stream",
 			Optional: true, When: []probe.Condition{probe.Has{serveConn, serveConnIn}},

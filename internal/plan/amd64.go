@@ -92,10 +92,11 @@ func baseOf(a x86asm.Arg) x86asm.Reg {
 	return m.Base
 }
 
-// returnAMD64 finds what stands for every `ret`. The results are in their registers, and the
-// stack pointer is where a `ret` needs it, behind the last `pop`. What may follow it is a `nop` of one or two
-// bytes, with which the compiler keeps a `ret` off the end of a line (src/cmd/internal/obj/x86/asm6.go,
-// padJump): that is emulated by all kernels, whereas a `ret` is single-stepped.
+// returnAMD64 finds what stands for every `ret`. The results are in their registers, and the stack
+// pointer is where a `ret` needs it, behind the last `pop`. A `nop` of one or two bytes may
+// follow it, with which the compiler keeps a `ret` off the end of a line
+// (src/cmd/internal/obj/x86/asm6.go, padJump). All kernels emulate that, whereas a `ret` is
+// single-stepped.
 func returnAMD64(code []byte) ([]instruction, error) {
 	var returns []instruction
 	targets := map[int]bool{} // of jumps within the function
@@ -117,7 +118,8 @@ func returnAMD64(code []byte) ([]instruction, error) {
 			returns = append(returns, this)
 		case i.Op == x86asm.JMP && relative && !within(code, target):
 			// An indirect jump is a switch: its table leads back into the function.
-			return nil, fmt.Errorf("it leaves by a jump at +%d, behind which no return is seen", offset)
+			return nil, fmt.Errorf("it leaves by a jump at +%d, behind which no return is seen",
+				offset)
 		case relative:
 			targets[target] = true
 		case isShortNop(code[offset:]):
@@ -134,8 +136,8 @@ func returnAMD64(code []byte) ([]instruction, error) {
 	return returns, nil
 }
 
-// isShortNop tells whether code begins with a `nop` that every kernel emulates: arch/x86/kernel/uprobes.c,
-// branch_setup_xol_ops. Recent ones rewrite that of five bytes.
+// isShortNop tells whether code begins with a `nop` that every kernel emulates:
+// arch/x86/kernel/uprobes.c, branch_setup_xol_ops. Recent ones rewrite that of five bytes.
 func isShortNop(code []byte) bool {
 	return bytes.HasPrefix(code, []byte{0x90}) || bytes.HasPrefix(code, []byte{0x66, 0x90})
 }

@@ -85,7 +85,8 @@ func beforeCompareARM64(i arm64asm.Inst) bool {
 	switch i.Op {
 	case arm64asm.B:
 		return jumpsIf(i, lower)
-	case arm64asm.MOV, arm64asm.MOVZ, arm64asm.MOVN, arm64asm.MOVK, arm64asm.ADD, arm64asm.SUB, arm64asm.SUBS, arm64asm.ORR:
+	case arm64asm.MOV, arm64asm.MOVZ, arm64asm.MOVN, arm64asm.MOVK,
+		arm64asm.ADD, arm64asm.SUB, arm64asm.SUBS, arm64asm.ORR:
 		to := registerARM64(i.Args[0])
 		return to == arm64asm.X17 || to == arm64asm.X27
 	}
@@ -109,7 +110,8 @@ func returnARM64(code []byte) ([]instruction, error) {
 	for offset := 0; offset < len(code); offset += widthARM64 {
 		i, err := decodeARM64(code, offset)
 		if err != nil {
-			if len(code)-offset >= widthARM64 && goesOnARM64(binary.LittleEndian.Uint32(code[offset:])) {
+			if len(code)-offset >= widthARM64 &&
+				goesOnARM64(binary.LittleEndian.Uint32(code[offset:])) {
 				continue
 			}
 			return nil, err
@@ -119,18 +121,21 @@ func returnARM64(code []byte) ([]instruction, error) {
 			returns = append(returns, instruction{offset, arm64asm.GNUSyntax(i), Emulated})
 		case arm64asm.B:
 			// An indirect jump (br) is a switch: its table leads back into the function.
-			if distance, ok := i.Args[0].(arm64asm.PCRel); ok && !within(code, offset+int(distance)) {
-				return nil, fmt.Errorf("it leaves by a jump at +%d, behind which no return is seen", offset)
+			if distance, ok := i.Args[0].(arm64asm.PCRel); ok &&
+				!within(code, offset+int(distance)) {
+				return nil, fmt.Errorf("it leaves by a jump at +%d, behind which no return is seen",
+					offset)
 			}
 		}
 	}
 	return returns, nil
 }
 
-// goesOnARM64 tells whether what follows an instruction that the decoder does not know runs after it, by the group of its
-// encoding: Arm Architecture Reference Manual, C4.1. So it is with the atomic instructions of Armv8.1, of which
-// sync.Mutex is made; only branches lead elsewhere. What is reserved, not allocated, or of vectors (SVE, SME) is in no
-// code of Go's compiler, but zeros are what the linker fills the gap behind a function with.
+// goesOnARM64 tells whether what follows an instruction that the decoder does not know runs after
+// it, by the group of its encoding: Arm Architecture Reference Manual, C4.1. So it is with the
+// atomic instructions of Armv8.1, of which sync.Mutex is made; only branches lead elsewhere. What
+// is reserved, not allocated, or of vectors (SVE, SME) is in no code of Go's compiler, but zeros
+// are what the linker fills the gap behind a function with.
 func goesOnARM64(word uint32) bool {
 	group := word >> 25 & 0b1111
 	return word == 0 || group > 0b0011 && group>>1 != 0b101

@@ -48,8 +48,8 @@ type extension struct {
 	by int // index of the library that has it
 }
 
-// extend finds the extensions of each library. Those of libraries that are not there, as the user
-// does not want them, are of no account.
+// extend finds the extensions of each library. An extension of a library that the user does not
+// want is of no account.
 func extend(libraries []probe.Library) []extended {
 	all := make([]extended, len(libraries))
 	for i := range libraries {
@@ -88,7 +88,8 @@ func (p *planner) library(library *extended) Library {
 	}
 	if p.binary.InlinedUnknown && profiled(p.binary) {
 		notes.add("what was inlined because of the profile that it was built with",
-			"this version of Go writes it down in a way that is not known; such calls would not be seen")
+			"this version of Go writes it down in a way that is not known; "+
+				"such calls would not be seen")
 	}
 	p.addFields(&l, library, &failures, &notes)
 	for _, t := range library.Types {
@@ -195,7 +196,7 @@ func (l *Library) add(b *model.Binary, hook *probe.Hook) error {
 }
 
 // addDeferred has what a function defers take the place of the returns before which that runs.
-// Where it cannot be found out, nothing changes: the returns have probes.
+// If the planner cannot find that out, the returns have probes.
 func (l *Library) addDeferred(b *model.Binary, hook *probe.Hook, returns []Site) []Site {
 	if hook.Deferred == nil {
 		return returns

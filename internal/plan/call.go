@@ -11,8 +11,11 @@ import (
 )
 
 // findCall finds the one instruction by which a function calls another directly. The kernel
-// emulates it: arch/x86/kernel/uprobes.c, branch_xol_ops; arch/arm64/kernel/probes/decode-insn.c, aarch64_insn_is_bl.
-func findCall(b *model.Binary, function model.Function, callee string) (found []instruction, err error) {
+// emulates it: arch/x86/kernel/uprobes.c, branch_xol_ops; arch/arm64/kernel/probes/decode-insn.c,
+// aarch64_insn_is_bl.
+func findCall(
+	b *model.Binary, function model.Function, callee string,
+) (found []instruction, err error) {
 	called, ok := b.Functions[callee]
 	if !ok {
 		return nil, fmt.Errorf("the binary has no function %s for it to call", callee)
@@ -22,7 +25,7 @@ func findCall(b *model.Binary, function model.Function, callee string) (found []
 			err = fmt.Errorf("its code cannot be decoded: %v", r)
 		}
 	}()
-	// Where the call leads, as far from the function's entry.
+	// How far from the function's entry the call leads.
 	distance := int64(called.Address - function.Address)
 	switch b.Arch {
 	case model.AMD64:
@@ -33,7 +36,8 @@ func findCall(b *model.Binary, function model.Function, callee string) (found []
 		return nil, fmt.Errorf("the calls of %s are not known", b.Arch)
 	}
 	if err == nil && len(found) != 1 {
-		err = fmt.Errorf("it calls %s %d times: it was inlined, or the version has another form", callee, len(found))
+		err = fmt.Errorf("it calls %s %d times: it was inlined, or the version has another form",
+			callee, len(found))
 	}
 	return found, err
 }
@@ -56,7 +60,8 @@ func callsAMD64(code []byte, distance int64) ([]instruction, error) {
 		}
 		// Behind 0x66, processors do not agree on how long it is, and the kernel refuses it.
 		if code[at] != callAMD64 {
-			return nil, fmt.Errorf("a call at +%d has a prefix, which no compiler of Go's gives it", at)
+			return nil, fmt.Errorf("a call at +%d has a prefix, which no compiler of Go's gives it",
+				at)
 		}
 		if int64(offset)+int64(to) == distance {
 			calls = append(calls, instruction{at, x86asm.GNUSyntax(i, 0, nil), Emulated})

@@ -46,7 +46,8 @@ func (p *planner) wants(hook *probe.Hook, hooks []probe.Hook) bool {
 			return other.Together == hook.Together && has(p.binary, other.Symbol)
 		})
 	}
-	return there && !slices.ContainsFunc(hook.When, func(c probe.Condition) bool { return !p.meets(c) })
+	return there &&
+		!slices.ContainsFunc(hook.When, func(c probe.Condition) bool { return !p.meets(c) })
 }
 
 // meets tells whether a binary meets a condition.
@@ -83,7 +84,8 @@ func (p *planner) linked(library *extended, module string) bool {
 // hooksOf tells whether a library hooks functions of a module, and a binary has any of those.
 func (p *planner) hooksOf(library *extended, module string) (hooked, linked bool) {
 	for hook := range library.allHooks {
-		if strings.HasPrefix(hook.Symbol, module+"/") || strings.HasPrefix(hook.Symbol, module+".") {
+		if strings.HasPrefix(hook.Symbol, module+"/") ||
+			strings.HasPrefix(hook.Symbol, module+".") {
 			hooked = true
 			if _, ok := p.binary.Functions[hook.Symbol]; ok {
 				return true, true

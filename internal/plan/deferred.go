@@ -13,12 +13,13 @@ import (
 
 // deferred is how a function runs another one that it has deferred, where it returns.
 type deferred struct {
-	sites []Site // what takes the place of the returns behind
-	// results are where the function's first results lie at the sites, and frame is the size of its frame with
-	// the register that it saved, both in bytes from the frame's lower end, which is so many bytes above the stack pointer there.
+	sites []Site // they take the place of the returns behind them
+	// results are the places of the function's first results at the sites, and frame is the size of
+	// its frame, with the register that the function saved. Both are in bytes from the frame's
+	// lower end, which is above bytes over the stack pointer there.
 	results      []uint32
 	frame, above uint32
-	behind       []region // the code from each such place to the return
+	behind       []region // the code from each site to the return
 }
 
 // region is a part of the code, by its addresses.
@@ -26,15 +27,20 @@ type region struct{ from, to uint64 }
 
 // covers tells whether a return needs no probe of its own.
 func (d *deferred) covers(address uint64) bool {
-	return slices.ContainsFunc(d.behind, func(r region) bool { return r.from <= address && address < r.to })
+	return slices.ContainsFunc(d.behind, func(r region) bool {
+		return r.from <= address && address < r.to
+	})
 }
 
-// findDeferred finds out how a function runs another one that it defers: a
-// function with results that have names, of Go's optimizing compiler, which runs what is deferred by a call at each
-// return (src/cmd/compile/internal/ssagen/ssa.go, openDeferExit). The results lie in the frame of the function then, from where they go
-// to their registers. What the kernel emulates is the entry into the deferred function, and where that is deferred
-// on a condition, the branch around its call. In any other form the returns are seen themselves.
-func findDeferred(b *model.Binary, function model.Function, wanted *probe.Deferred) (found *deferred, err error) {
+// findDeferred finds out how a function runs another one that it defers. The results of the
+// function have names, and Go's optimizing compiler has it call the deferred function at each
+// return (src/cmd/compile/internal/ssagen/ssa.go, openDeferExit). The results then lie in the
+// frame, and go to their registers from there. The kernel emulates the entry into the deferred
+// function. Where the function is deferred on a condition, the kernel emulates the branch around
+// its call. In any other form the returns have probes themselves.
+func findDeferred(
+	b *model.Binary, function model.Function, wanted *probe.Deferred,
+) (found *deferred, err error) {
 	if b.Arch != model.AMD64 {
 		return nil, errors.New("its returns are emulated") // see returnARM64
 	}
@@ -67,23 +73,29 @@ func findDeferred(b *model.Binary, function model.Function, wanted *probe.Deferr
 }
 
 // deferredAt chooses the sites for what runs at a function's exits.
-func deferredAt(b *model.Binary, function, called model.Function, wanted *probe.Deferred, exits []exit) (*deferred, error) {
+func deferredAt(
+	b *model.Binary, function, called model.Function, wanted *probe.Deferred, exits []exit,
+) (*deferred, error) {
 	d := &deferred{results: exits[0].results, frame: exits[0].frame}
 	var branches []instruction
 	for _, e := range exits {
-		if !slices.Equal(e.results, d.results) || e.frame != d.frame || (e.branch == nil) != (exits[0].branch == nil) {
+		if !slices.Equal(e.results, d.results) || e.frame != d.frame ||
+			(e.branch == nil) != (exits[0].branch == nil) {
 			return nil, errors.New("its exits are not all alike")
 		}
 		if e.branch != nil {
 			branches = append(branches, *e.branch)
 		}
-		d.behind = append(d.behind, region{function.Address + uint64(e.from), function.Address + uint64(e.to)})
+		d.behind = append(d.behind,
+			region{function.Address + uint64(e.from), function.Address + uint64(e.to)})
 	}
 	if branches != nil {
-		d.sites = sitesOf(function, probe.Hook{Event: probe.Return, Program: wanted.Program}, branches)
+		d.sites = sitesOf(function, probe.Hook{Event: probe.Return, Program: wanted.Program},
+			branches)
 		return d, nil
 	}
-	sites, err := choose(b, probe.Hook{Symbol: called.Name, Event: probe.Enter, Program: wanted.Program})
+	sites, err := choose(b,
+		probe.Hook{Symbol: called.Name, Event: probe.Enter, Program: wanted.Program})
 	if err != nil {
 		return nil, err
 	}
@@ -121,18 +133,22 @@ func disassembleAMD64(code []byte) (*disassembled, error) {
 
 // straight tells whether all that runs the instruction n has run the one at from before.
 func (d *disassembled) straight(from, n int) bool {
-	return !slices.ContainsFunc(d.targets, func(target int) bool { return d.offsets[from] < target && target <= d.offsets[n] })
+	return !slices.ContainsFunc(d.targets, func(target int) bool {
+		return d.offsets[from] < target && target <= d.offsets[n]
+	})
 }
 
-// closureOf finds where the frame has the address of a closure that is made of a function, once, in the frame as
-// well: what is deferred is called through it.
+// closureOf finds where the frame has the address of a closure that is made of a function, once,
+// and in the frame as well. The function calls the deferred one through it.
 //
-//	lea function(%rip),%rdx; mov %rdx,closure(%rsp); …; lea closure(%rsp),%rdx; mov %rdx,slot(%rsp)
+//	lea function(%rip),%rdx; mov %rdx,closure(%rsp); …
+//	lea closure(%rsp),%rdx; mov %rdx,slot(%rsp)
 func (d *disassembled) closureOf(distance int64) (slot int64, err error) {
 	made := -1
 	for n, i := range d.instructions {
 		m, ok := i.Args[1].(x86asm.Mem)
-		if !ok || i.Op != x86asm.LEA || m.Base != x86asm.RIP || int64(d.offsets[n]+i.Len)+m.Disp != distance {
+		if !ok || i.Op != x86asm.LEA || m.Base != x86asm.RIP ||
+			int64(d.offsets[n]+i.Len)+m.Disp != distance {
 			continue
 		}
 		if made >= 0 {
@@ -190,7 +206,8 @@ type exit struct {
 	frame    uint32
 }
 
-// exitsThrough finds the calls of the closure in a slot of the frame. All of them must be where the function returns.
+// exitsThrough finds the calls of the closure in a slot of the frame. All of them must be where the
+// function returns.
 func (d *disassembled) exitsThrough(slot int64, results int) ([]exit, error) {
 	var exits []exit
 	for n, i := range d.instructions {
@@ -224,7 +241,8 @@ func (d *disassembled) exitAt(n, results int) (exit, bool) {
 	load, call := d.instructions[n+1], d.instructions[n+2]
 	entry, ok := load.Args[1].(x86asm.Mem)
 	if d.instructions[n].Args[0] != x86asm.RDX || load.Op != x86asm.MOV || !ok ||
-		entry != (x86asm.Mem{Base: x86asm.RDX, Scale: entry.Scale}) || call.Op != x86asm.CALL || call.Args[0] != load.Args[0] {
+		entry != (x86asm.Mem{Base: x86asm.RDX, Scale: entry.Scale}) ||
+		call.Op != x86asm.CALL || call.Args[0] != load.Args[0] {
 		return exit{}, false
 	}
 	e := exit{from: d.offsets[n], results: make([]uint32, results)}
@@ -240,7 +258,8 @@ func (d *disassembled) exitAt(n, results int) (exit, bool) {
 		switch {
 		case i.Op == x86asm.MOV && inside && !cleared:
 			restored = restored || i.Args[0] == x86asm.RBP
-			if r := slices.IndexFunc(registers, func(register x86asm.Reg) bool { return i.Args[0] == register }); r >= 0 {
+			is := func(register x86asm.Reg) bool { return i.Args[0] == register }
+			if r := slices.IndexFunc(registers, is); r >= 0 {
 				e.results[r] = uint32(from) //nolint:gosec // checked against the frame below
 				known |= 1 << r
 			}
@@ -254,7 +273,9 @@ func (d *disassembled) exitAt(n, results int) (exit, bool) {
 			e.frame, restored = e.frame+8, true
 		case i.Op == x86asm.RET && cleared && restored:
 			e.to = d.offsets[at] + i.Len
-			outside := slices.ContainsFunc(e.results, func(result uint32) bool { return result >= e.frame })
+			outside := slices.ContainsFunc(e.results, func(result uint32) bool {
+				return result >= e.frame
+			})
 			return e, known == 1<<results-1 && !outside && d.entries(e.from, e.to) == entries
 		default:
 			return exit{}, false
@@ -263,8 +284,8 @@ func (d *disassembled) exitAt(n, results int) (exit, bool) {
 	return exit{}, false
 }
 
-// branchAround finds the branch around a call of what is deferred, from before the instruction n to the one
-// behind the call. Between the two is only what notes that it was called.
+// branchAround finds the branch around the call of a deferred function, from before the instruction
+// n to the one behind the call. Between the two, the code only notes that the function was called.
 func (d *disassembled) branchAround(n, behind int) *instruction {
 	const longest = 3
 	for at := n - 1; at >= max(n-longest, 0); at-- {

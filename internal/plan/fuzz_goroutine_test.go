@@ -38,7 +38,10 @@ func FuzzCalls(f *testing.F) {
 			"f": {Name: "f", Address: caller, FileOffset: 0x1000, Code: code},
 			"g": {Name: "g", Address: uint64(caller + int64(distance))},
 		}}
-		library := probe.Library{Name: "library", Hooks: []probe.Hook{{Symbol: "f", Event: probe.Call, Callee: "g", Program: "program"}}}
+		library := probe.Library{
+			Name:  "library",
+			Hooks: []probe.Hook{{Symbol: "f", Event: probe.Call, Callee: "g", Program: "program"}},
+		}
 		l := plan.Build(b, []probe.Library{library}, known(0), nil).Libraries[0]
 		if l.Traced() != (len(l.Sites) == 1) || len(l.Sites) > 1 {
 			t.Fatalf("%d sites, left out: %q", len(l.Sites), l.LeftOut)
@@ -48,12 +51,15 @@ func FuzzCalls(f *testing.F) {
 			if at >= uint64(len(code)) || site.FileOffset != 0x1000+at {
 				t.Fatalf("a site outside of %d bytes: %+v", len(code), site)
 			}
-			if to, ok := calledFrom(onARM64, code, int(at)); site.Class != plan.Emulated || !ok || to != int64(distance) {
-				t.Errorf("%s at +%d of % x calls %+d, not %+d: %s", site.Instruction, at, code, to, distance, site.Class)
+			if to, ok := calledFrom(onARM64, code, int(at)); site.Class != plan.Emulated || !ok ||
+				to != int64(distance) {
+				t.Errorf("%s at +%d of % x calls %+d, not %+d: %s", site.Instruction, at, code, to,
+					distance, site.Class)
 			}
 		}
 		if onARM64 && calls(code, distance) == 1 != l.Traced() {
-			t.Errorf("% x has %d calls of %+d, left out: %q", code, calls(code, distance), distance, l.LeftOut)
+			t.Errorf("% x has %d calls of %+d, left out: %q", code, calls(code, distance), distance,
+				l.LeftOut)
 		}
 	})
 }
@@ -105,10 +111,18 @@ func FuzzGoidGenerator(f *testing.F) {
 			arch, enter = model.ARM64, bytesOf(t, "900b40f9 ff6330eb c9000054 fe0f1df8 c0035fd6")
 		}
 		const text = 0x401000
-		b := &model.Binary{GoVersion: "1.26.8", Arch: arch, Text: text, Moduledata: []uint64{0}, Functions: map[string]model.Function{
-			probe.NewGoroutine: {Name: probe.NewGoroutine, Address: uint64(address), Code: code},
-			"f":                {Name: "f", Address: text, Code: enter},
-		}}
+		b := &model.Binary{
+			GoVersion:  "1.26.8",
+			Arch:       arch,
+			Text:       text,
+			Moduledata: []uint64{0},
+			Functions: map[string]model.Function{
+				probe.NewGoroutine: {
+					Name: probe.NewGoroutine, Address: uint64(address), Code: code,
+				},
+				"f": {Name: "f", Address: text, Code: enter},
+			},
+		}
 		library := probe.Library{
 			Name: "library", Hooks: []probe.Hook{{Symbol: "f", Program: "program"}},
 			Fields: []probe.Field{{Field: probe.GoidGenerator}}, OffsetsSize: 4,
@@ -139,8 +153,10 @@ func addsTo(onARM64 bool, code []byte, address, target uint64) bool {
 				return true
 			}
 		case !onARM64 && len(rest) >= 7 && rest[0]&0xf8 == 0x48 && rest[1] == 0x8d && rest[2]&0xc7 == 5: // lea …(%rip)
-			to := address + uint64(at) + 7 + uint64(int64(int32(binary.LittleEndian.Uint32(rest[3:]))))
-			if to == target && bytes.Contains(rest[7:], []byte("\x0f\xc1")) && bytes.Contains(code, []byte("\x10\x00\x00\x00")) {
+			to := address + uint64(at) + 7 + uint64(
+				int64(int32(binary.LittleEndian.Uint32(rest[3:]))))
+			if to == target && bytes.Contains(rest[7:], []byte("\x0f\xc1")) &&
+				bytes.Contains(code, []byte("\x10\x00\x00\x00")) {
 				return true
 			}
 		}

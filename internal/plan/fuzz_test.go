@@ -49,7 +49,8 @@ func FuzzSites(f *testing.F) {
 			if at >= uint64(len(code)) || site.FileOffset != 0x1000+at {
 				t.Fatalf("a site outside of %d bytes: %+v", len(code), site)
 			}
-			right := mayReturn(arch, code, int(at)) && (site.Class == plan.Emulated) == (onARM64 || isPadding(code[at:]))
+			right := mayReturn(arch, code, int(at)) &&
+				(site.Class == plan.Emulated) == (onARM64 || isPadding(code[at:]))
 			if enter {
 				right = mayEnter(arch, code, int(at)) && site.Class == plan.Emulated
 			}
@@ -67,7 +68,8 @@ func mayEnter(arch model.Arch, code []byte, at int) bool {
 		words := code[:at+4]
 		compare := binary.LittleEndian.Uint32(words[at-4:])
 		return at%4 == 0 && binary.LittleEndian.Uint32(words[at:])&0xff00001f == 0x54000009 &&
-			bytes.HasPrefix(code, []byte{0x90, 0x0b, 0x40, 0xf9}) && (compare == 0xeb3063ff || compare == 0xeb10023f)
+			bytes.HasPrefix(code,
+				[]byte{0x90, 0x0b, 0x40, 0xf9}) && (compare == 0xeb3063ff || compare == 0xeb10023f)
 	}
 	before := code[:at]
 	switch code[at] {
@@ -88,7 +90,8 @@ func mayEnter(arch model.Arch, code []byte, at int) bool {
 // comparesGuard tells whether code ends with `cmp 0x10(%r14),%rsp` or the same of
 // %r12.
 func comparesGuard(code []byte) bool {
-	return bytes.HasSuffix(code, []byte("\x49\x3b\x66\x10")) || bytes.HasSuffix(code, []byte("\x4d\x3b\x66\x10"))
+	return bytes.HasSuffix(code, []byte("\x49\x3b\x66\x10")) ||
+		bytes.HasSuffix(code, []byte("\x4d\x3b\x66\x10"))
 }
 
 // mayReturn tells whether a site is a return, or the padding before one.
@@ -116,9 +119,10 @@ func isPadding(code []byte) bool {
 	return code[0] == nop || len(code) > 1 && code[0] == 0x66 && code[1] == nop
 }
 
-// FuzzDeferred has the planner look at any bytes as a function and what that defers. What it then chooses is compared
-// with the returns that it would choose otherwise: a site in the wrong place kills the program, and what takes
-// the place of a return must be right before it, else it says of a call that goes on that it has ended.
+// FuzzDeferred has the planner look at any bytes as a function and what that defers. What it then
+// chooses is compared with the returns that it would choose otherwise: a site in the wrong place
+// kills the program, and what takes the place of a return must be right before it, else it says of
+// a call that goes on that it has ended.
 func FuzzDeferred(f *testing.F) {
 	const inner = "493b6610 7605 55"
 	for _, test := range deferring {
@@ -127,7 +131,8 @@ func FuzzDeferred(f *testing.F) {
 	f.Fuzz(func(t *testing.T, code, inner []byte) {
 		planned, returns := planDeferring(code, inner, true), planDeferring(code, inner, false)
 		if planned.Traced() != returns.Traced() || planned.Traced() == (len(planned.Sites) == 0) {
-			t.Fatalf("%d sites, left out: %q, else %q", len(planned.Sites), planned.LeftOut, returns.LeftOut)
+			t.Fatalf("%d sites, left out: %q, else %q", len(planned.Sites), planned.LeftOut,
+				returns.LeftOut)
 		}
 		var left, deferred []uint64 // returns that are probed, and places that stand for others; from the function's entry
 		instead := false            // what is deferred is probed
@@ -136,7 +141,8 @@ func FuzzDeferred(f *testing.F) {
 			switch {
 			case site.Symbol == "p.call.func1":
 				instead = true
-				if at -= 0x1000; at >= uint64(len(inner)) || site.Class != plan.Emulated || !mayEnter(model.AMD64, inner, int(at)) {
+				if at -= 0x1000; at >= uint64(len(inner)) || site.Class != plan.Emulated ||
+					!mayEnter(model.AMD64, inner, int(at)) {
 					t.Errorf("%s at +%d of % x, %s", site.Instruction, at, inner, site.Class)
 				}
 			case at >= uint64(len(code)):
@@ -159,14 +165,18 @@ func FuzzDeferred(f *testing.F) {
 		switch {
 		case len(left)+len(replaced) != len(returns.Sites):
 			t.Errorf("returns of % x are probed at %d, of %d", code, left, len(returns.Sites))
-		case instead && (len(deferred) > 0 || len(replaced) == 0), !instead && len(deferred) != len(replaced):
-			t.Errorf("%d returns of % x are not probed, but %d branches, and what is deferred: %v", len(replaced), code, len(deferred), instead)
+		case instead && (len(deferred) > 0 || len(replaced) == 0),
+			!instead && len(deferred) != len(replaced):
+			t.Errorf("%d returns of % x are not probed, but %d branches, and what is deferred: %v",
+				len(replaced), code, len(deferred), instead)
 		}
 		slices.Sort(deferred)
 		for n, at := range deferred {
 			// The next return behind a branch is its own.
-			if n < len(replaced) && (replaced[n] < at || slices.ContainsFunc(left, func(l uint64) bool { return at < l && l < replaced[n] })) {
-				t.Errorf("the branch at +%d of % x stands for the return at +%d", at, code, replaced[n])
+			if n < len(replaced) &&
+				(replaced[n] < at || slices.ContainsFunc(left, func(l uint64) bool { return at < l && l < replaced[n] })) {
+				t.Errorf("the branch at +%d of % x stands for the return at +%d", at, code,
+					replaced[n])
 			}
 		}
 		if planned.LeftOut != "" {
@@ -181,7 +191,8 @@ func FuzzDeferred(f *testing.F) {
 	})
 }
 
-// jumpsOverACall tells whether code begins with a conditional jump forward, to behind a call through a register.
+// jumpsOverACall tells whether code begins with a conditional jump forward, to behind a call
+// through a register.
 func jumpsOverACall(code []byte) bool {
 	length, distance := 2, 0
 	switch {
@@ -199,7 +210,9 @@ func siteOf(arch model.Arch, code []byte, event probe.Event) plan.Library {
 	b := &model.Binary{GoVersion: "1.26.8", Arch: arch, Functions: map[string]model.Function{
 		"f": {Name: "f", Address: 0x401000, FileOffset: 0x1000, Code: code},
 	}}
-	library := probe.Library{Name: "library", Hooks: []probe.Hook{{Symbol: "f", Event: event, Program: "program"}}}
+	library := probe.Library{
+		Name: "library", Hooks: []probe.Hook{{Symbol: "f", Event: event, Program: "program"}},
+	}
 	return plan.Build(b, []probe.Library{library}, known(0), nil).Libraries[0]
 }
 

@@ -14,7 +14,8 @@ import (
 // goidBatch is how many ids a processor takes at once: src/runtime/proc.go, _GoidCacheBatch.
 const goidBatch = 16
 
-var errNoGenerator = errors.New("the code of " + probe.NewGoroutine + " does not show where ids of goroutines come from")
+var errNoGenerator = errors.New(
+	"the code of " + probe.NewGoroutine + " does not show where ids of goroutines come from")
 
 // goidGenerator finds where a binary keeps the last id that was given out. No table of a stripped
 // binary knows variables of the runtime, but the function that takes the next batch of ids adds
@@ -42,7 +43,9 @@ func goidGenerator(b *model.Binary) (answer model.FieldOffset, err error) {
 		return answer, err
 	}
 	at := distance(b, address)
-	return model.FieldOffset{Offset: uint64(at), Exists: at != probe.Absent, Source: model.SourceRuntime}, nil
+	return model.FieldOffset{
+		Offset: uint64(at), Exists: at != probe.Absent, Source: model.SourceRuntime,
+	}, nil
 }
 
 // addedToAMD64 finds the address to which a batch is added:
@@ -59,7 +62,8 @@ func addedToAMD64(code []byte, address uint64) (uint64, error) {
 		offset += i.Len
 		to := wide(i.Args[0])
 		switch {
-		case i.Op == x86asm.XADD && i.DataSize == 64 && batch != 0 && i.Args[1] == batch && base != 0 && baseOf(i.Args[0]) == base:
+		case i.Op == x86asm.XADD && i.DataSize == 64 && batch != 0 && i.Args[1] == batch &&
+			base != 0 && baseOf(i.Args[0]) == base:
 			return target, nil
 		case i.Op == x86asm.MOV && i.DataSize >= 32 && i.Args[1] == x86asm.Imm(goidBatch):
 			batch = to
@@ -115,10 +119,12 @@ func addedToARM64(code []byte, address uint64) (uint64, error) {
 		}
 		page, add, use := word(i+1), word(i+2), word(i+3)
 		base := page & 31
-		if page&0x9f000000 != 0x90000000 || add&0xffc003ff != 0x91000000|base<<5|base || use>>5&31 != base {
+		if page&0x9f000000 != 0x90000000 || add&0xffc003ff != 0x91000000|base<<5|base ||
+			use>>5&31 != base {
 			continue
 		}
-		if (use&0xffe0fc00 != 0xf8e00000 || use>>16&31 != batch) && use&0xfffffc00 != 0xc85ffc00 { // ldaddal, ldaxr
+		if (use&0xffe0fc00 != 0xf8e00000 || use>>16&31 != batch) &&
+			use&0xfffffc00 != 0xc85ffc00 { // ldaddal, ldaxr
 			continue
 		}
 		distance := int64(page>>29&3|page>>5&0x7ffff<<2) << 43 >> 31 // 21 bits, in pages

@@ -26,19 +26,32 @@ var server = probe.Library{
 	Name: "net/http",
 	Hooks: []probe.Hook{
 		{Symbol: "net/http.serverHandler.ServeHTTP", Event: probe.Enter, Program: "serve_http"},
-		{Symbol: "net/http.(*response).finishRequest", Event: probe.Enter, Program: "finish_request"},
-		{Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection", Optional: true},
+		{
+			Symbol: "net/http.(*response).finishRequest", Event: probe.Enter,
+			Program: "finish_request",
+		},
+		{
+			Symbol: "net/http.(*conn).serve.func1", Event: probe.Enter, Program: "end_connection",
+			Optional: true,
+		},
 	},
 	Fields: []probe.Field{
 		{Field: probe.MapLayout, Slot: 0, Optional: true},
-		{Field: model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: "status"}, Slot: 4},
+		{
+			Field: model.Field{
+				Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: "status",
+			},
+			Slot: 4,
+		},
 	},
 	OffsetsSize: 8,
 }
 
 var returns = probe.Library{
-	Name:  "returns",
-	Hooks: []probe.Hook{{Symbol: "net/http.(*response).finishRequest", Event: probe.Return, Program: "finished"}},
+	Name: "returns",
+	Hooks: []probe.Hook{
+		{Symbol: "net/http.(*response).finishRequest", Event: probe.Return, Program: "finished"},
+	},
 }
 
 // forms are the ways of linking that must not change a plan.
@@ -69,7 +82,9 @@ func TestPlansOfRealServersAreAsRecorded(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("the plan changed; if that is right, run go test -update (-recorded +now):\n%s", diff)
+				t.Errorf(
+					"the plan changed; if that is right, run go test -update (-recorded +now):\n%s",
+					diff)
 			}
 		})
 	}
@@ -84,7 +99,8 @@ func TestEverySiteOfAServerIsEmulatedAndHasTheFlagsOfTheStackCheck(t *testing.T)
 		case strings.HasPrefix(build.Go, "1.17.") || strings.HasPrefix(build.Go, "1.18.") || strings.HasPrefix(build.Go, "1.20."):
 			chosen = "jbe "
 		}
-		p := plan.Build(inspectFile(t, testbinary.Server(t, build)), []probe.Library{server}, known(120), nil)
+		p := plan.Build(inspectFile(t, testbinary.Server(t, build)), []probe.Library{server},
+			known(120), nil)
 		if l := p.Libraries[0]; !l.Traced() || len(l.Sites) != 3 {
 			t.Errorf("%s: %d sites, left out: %q", build, len(l.Sites), l.LeftOut)
 		}
@@ -99,7 +115,8 @@ func TestEverySiteOfAServerIsEmulatedAndHasTheFlagsOfTheStackCheck(t *testing.T)
 func TestAServerThatPassesArgumentsOnTheStackIsLeftOut(t *testing.T) {
 	build := testbinary.Build{Go: "1.17.13", Arch: model.ARM64, Form: testbinary.Plain}
 	l := plan.Build(inspectFile(t, testbinary.Server(t, build)), []probe.Library{server}, known(120), nil).Libraries[0]
-	if l.Traced() || !strings.Contains(l.LeftOut, "arguments on the stack") || !strings.Contains(l.LeftOut, "1.18") {
+	if l.Traced() || !strings.Contains(l.LeftOut, "arguments on the stack") ||
+		!strings.Contains(l.LeftOut, "1.18") {
 		t.Errorf("%s is left out: %q", build, l.LeftOut)
 	}
 }
@@ -133,10 +150,13 @@ func describe(t *testing.T, b *model.Binary, p *plan.Plan, path string) string {
 		for _, site := range l.Sites {
 			function := b.Functions[site.Symbol]
 			at := site.Address - function.Address
-			fmt.Fprintf(&out, "  %s %s+%d %q %s\n", site.Event, site.Symbol, at, site.Instruction, site.Class)
+			fmt.Fprintf(&out, "  %s %s+%d %q %s\n", site.Event, site.Symbol, at, site.Instruction,
+				site.Class)
 			var inFile [1]byte
-			if _, err := file.ReadAt(inFile[:], int64(site.FileOffset)); err != nil || inFile[0] != function.Code[at] {
-				t.Errorf("%s: the file has %#x at the site, its code %#x (%v)", site.Symbol, inFile[0], function.Code[at], err)
+			if _, err := file.ReadAt(inFile[:], int64(site.FileOffset)); err != nil ||
+				inFile[0] != function.Code[at] {
+				t.Errorf("%s: the file has %#x at the site, its code %#x (%v)", site.Symbol,
+					inFile[0], function.Code[at], err)
 			}
 		}
 	}

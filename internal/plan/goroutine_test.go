@@ -16,8 +16,13 @@ import (
 // goroutines is hooked as package bpf/goroutine hooks it, and wants to know where ids of
 // goroutines come from.
 var goroutines = probe.Library{
-	Name:        "runtime",
-	Hooks:       []probe.Hook{{Symbol: "runtime.newproc.func1", Event: probe.Call, Callee: "runtime.runqput", Program: "note_goroutine"}},
+	Name: "runtime",
+	Hooks: []probe.Hook{
+		{
+			Symbol: "runtime.newproc.func1", Event: probe.Call, Callee: "runtime.runqput",
+			Program: "note_goroutine",
+		},
+	},
 	Fields:      []probe.Field{{Field: probe.GoidGenerator}},
 	OffsetsSize: 4,
 }
@@ -31,8 +36,10 @@ func TestTheCodeShowsWhereIdsOfGoroutinesComeFrom(t *testing.T) {
 			path := testbinary.Server(t, build)
 			b := inspectFile(t, path)
 			l := plan.Build(b, []probe.Library{goroutines}, known(120), nil).Libraries[0]
-			if got, want := uint64(binary.LittleEndian.Uint32(l.Offsets)), symbolOf(t, path, "runtime.sched")-b.Text; got != want {
-				t.Errorf("runtime.sched is at %#x behind the code's start, found at %#x: %s%v", want, got, l.LeftOut, l.Notes)
+			if got, want := uint64(binary.LittleEndian.Uint32(l.Offsets)), symbolOf(t, path,
+				"runtime.sched")-b.Text; got != want {
+				t.Errorf("runtime.sched is at %#x behind the code's start, found at %#x: %s%v",
+					want, got, l.LeftOut, l.Notes)
 			}
 		})
 	}
@@ -45,7 +52,9 @@ func TestTheCallThatStartsAGoroutineIsFoundInEveryForm(t *testing.T) {
 		if build.Arch == model.ARM64 {
 			call = "bl "
 		}
-		if len(l.Sites) != 1 || l.Sites[0].Class != plan.Emulated || !strings.HasPrefix(l.Sites[0].Instruction, call) || l.Sites[0].Event != "call" {
+		if len(l.Sites) != 1 || l.Sites[0].Class != plan.Emulated ||
+			!strings.HasPrefix(l.Sites[0].Instruction, call) ||
+			l.Sites[0].Event != "call" {
 			t.Errorf("%s: %+v, left out: %q", build, l.Sites, l.LeftOut)
 		}
 	}
@@ -63,10 +72,15 @@ func TestOtherCodeShowsNoSourceOfIds(t *testing.T) {
 		"nothing":         "c3",
 		"no instruction":  "06",
 	} {
-		b := &model.Binary{Arch: model.AMD64, Text: 0x401000, Moduledata: []uint64{0}, Functions: map[string]model.Function{
-			probe.NewGoroutine: {Address: 0x402000, Code: bytesOf(t, code)},
-			"p.f":              {Address: 0x403000, Code: bytesOf(t, "493b6610 7605 55")},
-		}}
+		b := &model.Binary{
+			Arch:       model.AMD64,
+			Text:       0x401000,
+			Moduledata: []uint64{0},
+			Functions: map[string]model.Function{
+				probe.NewGoroutine: {Address: 0x402000, Code: bytesOf(t, code)},
+				"p.f":              {Address: 0x403000, Code: bytesOf(t, "493b6610 7605 55")},
+			},
+		}
 		library := probe.Library{
 			Name: "p", Hooks: []probe.Hook{{Symbol: "p.f", Program: "f"}},
 			Fields: []probe.Field{{Field: probe.GoidGenerator}}, OffsetsSize: 4,

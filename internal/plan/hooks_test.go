@@ -17,7 +17,9 @@ import (
 // A library of another module than the standard library, hooked in all of the
 // ways there are.
 var (
-	status  = model.Field{Module: "example.com/m", Package: "example.com/m/p", Struct: "w", Field: "status"}
+	status = model.Field{
+		Module: "example.com/m", Package: "example.com/m/p", Struct: "w", Field: "status",
+	}
 	optHook = probe.Library{
 		Name: "m", OffsetsSize: 16,
 		Hooks: []probe.Hook{
@@ -83,7 +85,9 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{}}
+			b := &model.Binary{
+				GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{},
+			}
 			for _, function := range c.functions {
 				b.Functions[function] = model.Function{Name: function, Code: code}
 			}
@@ -103,11 +107,14 @@ func TestHooksAreChosenByWhatABinaryHas(t *testing.T) {
 					t.Errorf("site %d: %+v", i, l.Sites[i])
 				}
 			}
-			if end, more := binary.LittleEndian.Uint32(l.Offsets[4:]), binary.LittleEndian.Uint32(l.Offsets[8:]); end != c.end || more != 0 {
+			if end, more := binary.LittleEndian.Uint32(l.Offsets[4:]), binary.LittleEndian.Uint32(
+				l.Offsets[8:]); end != c.end ||
+				more != 0 {
 				t.Errorf("the slots say %d and %d", end, more)
 			}
 			// Nothing of a module is looked up in a binary without it.
-			if linked := len(c.functions) > 1 && c.functions[1] == "example.com/m/p.write"; asked != linked {
+			if linked := len(c.functions) > 1 &&
+				c.functions[1] == "example.com/m/p.write"; asked != linked {
 				t.Errorf("looked up: %v", asked)
 			}
 			want := probe.Absent
@@ -134,8 +141,20 @@ var pairs = probe.Library{
 	Functions: []probe.Function{{Symbol: "p.T.Close", Slot: 8}, {Symbol: "p.U.Close", Slot: 12}},
 	Fields: []probe.Field{
 		{Field: probe.ModuleTypes, Slot: 16, Optional: true},
-		{Field: model.Field{Module: model.ModuleStd, Package: "p", Struct: "old", Field: "name"}, Slot: 20, Optional: true},
-		{Field: model.Field{Module: model.ModuleStd, Package: "p", Struct: "new", Field: "name"}, Slot: 20, Optional: true},
+		{
+			Field: model.Field{
+				Module: model.ModuleStd, Package: "p", Struct: "old", Field: "name",
+			},
+			Slot:     20,
+			Optional: true,
+		},
+		{
+			Field: model.Field{
+				Module: model.ModuleStd, Package: "p", Struct: "new", Field: "name",
+			},
+			Slot:     20,
+			Optional: true,
+		},
 	},
 }
 
@@ -147,7 +166,9 @@ func planPairs(t *testing.T, b *model.Binary, functions ...string) plan.Library 
 	}
 	b.GoVersion, b.Arch, b.Functions = "1.26.8", model.AMD64, map[string]model.Function{}
 	for i, function := range functions {
-		b.Functions[function] = model.Function{Name: function, Code: code, Address: 0x401000 + uint64(i)*0x100}
+		b.Functions[function] = model.Function{
+			Name: function, Code: code, Address: 0x401000 + uint64(i)*0x100,
+		}
 	}
 	return plan.Build(b, []probe.Library{pairs}, func(field model.Field) (model.FieldOffset, error) {
 		switch {
@@ -190,13 +211,18 @@ func TestAFunctionThatWasInlinedSomewhereIsNotCountedOn(t *testing.T) {
 			if !strings.Contains(l.LeftOut, c.leftOut) || (l.LeftOut == "") != (c.leftOut == "") {
 				t.Errorf("left out: %q", l.LeftOut)
 			}
-			if notes := strings.Join(l.Notes, "; "); !strings.Contains(notes, c.notes) || (notes == "") != (c.notes == "") {
+			if notes := strings.Join(l.Notes, "; "); !strings.Contains(notes, c.notes) ||
+				(notes == "") != (c.notes == "") {
 				t.Errorf("notes: %q", notes)
 			}
 		})
 	}
-	everywhere := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Settings: profile, Inlined: map[string]string{"p.serve": "p.loop"}}
-	if l := plan.Build(everywhere, []probe.Library{optHook}, known(0), nil).Libraries[0]; l.Unused || !strings.Contains(l.LeftOut, "p.loop") {
+	everywhere := &model.Binary{
+		GoVersion: "1.26.8", Arch: model.AMD64, Settings: profile,
+		Inlined: map[string]string{"p.serve": "p.loop"},
+	}
+	if l := plan.Build(everywhere, []probe.Library{optHook}, known(0), nil).Libraries[0]; l.Unused ||
+		!strings.Contains(l.LeftOut, "p.loop") {
 		t.Errorf("inlined everywhere: unused %t, left out %q", l.Unused, l.LeftOut)
 	}
 	everywhere.Settings = nil
@@ -226,7 +252,10 @@ func TestHooksThatBelongTogetherAreThereTogether(t *testing.T) {
 
 func TestAddressesAreDistancesFromTheCode(t *testing.T) {
 	functions := []string{"p.begin", "p.end", "p.T.Close"}
-	known := planPairs(t, &model.Binary{Text: 0x401000, Moduledata: []uint64{0, 0x500000}}, functions...)
+	known := planPairs(
+		t,
+		&model.Binary{Text: 0x401000, Moduledata: []uint64{0, 0x500000}},
+		functions...)
 	unknown := planPairs(t, &model.Binary{}, functions...)
 	for slot, want := range map[int][2]uint32{
 		4:  {6, probe.Absent},     // the `push` of p.begin
@@ -235,9 +264,13 @@ func TestAddressesAreDistancesFromTheCode(t *testing.T) {
 		16: {0xff000, probe.Absent}, // the types
 		20: {24, 24},                // under its old name
 	} {
-		got := [2]uint32{binary.LittleEndian.Uint32(known.Offsets[slot:]), binary.LittleEndian.Uint32(unknown.Offsets[slot:])}
+		got := [2]uint32{
+			binary.LittleEndian.Uint32(known.Offsets[slot:]),
+			binary.LittleEndian.Uint32(unknown.Offsets[slot:]),
+		}
 		if got != want {
-			t.Errorf("slot %d: %#x with moduledata, %#x without; want %#x", slot, got[0], got[1], want)
+			t.Errorf("slot %d: %#x with moduledata, %#x without; want %#x", slot, got[0], got[1],
+				want)
 		}
 	}
 }
@@ -264,7 +297,10 @@ var companions = []probe.Library{
 		Name: "client", Role: probe.RoleClient, OffsetsSize: 4,
 		Hooks: []probe.Hook{{Symbol: "k.begin", Program: "begin"}},
 		Extensions: []probe.Extension{
-			{Of: "helper", Hooks: []probe.Hook{{Symbol: "k.write", Program: "write", Optional: true}}},
+			{
+				Of:    "helper",
+				Hooks: []probe.Hook{{Symbol: "k.write", Program: "write", Optional: true}},
+			},
 			{Of: "nowhere", Hooks: []probe.Hook{{Symbol: "k.write", Program: "none"}}},
 		},
 	},
@@ -272,7 +308,10 @@ var companions = []probe.Library{
 		Name: "other client", Role: probe.RoleClient, OffsetsSize: 4,
 		Hooks: []probe.Hook{{Symbol: "o.begin", Program: "begin"}},
 		Extensions: []probe.Extension{
-			{Of: "helper", Hooks: []probe.Hook{{Symbol: "k.write", Program: "write", Optional: true}}},
+			{
+				Of:    "helper",
+				Hooks: []probe.Hook{{Symbol: "k.write", Program: "write", Optional: true}},
+			},
 		},
 	},
 	{
@@ -281,10 +320,14 @@ var companions = []probe.Library{
 	},
 }
 
-var ofCalls = model.Field{Module: "example.com/c", Package: "example.com/c", Struct: "s", Field: "f"}
+var ofCalls = model.Field{
+	Module: "example.com/c", Package: "example.com/c", Struct: "s", Field: "f",
+}
 
 func TestWhatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
-	everything := []string{"s.begin", "c.begin", "c.take", "k.begin", "k.write", "o.begin", "h.start"}
+	everything := []string{
+		"s.begin", "c.begin", "c.take", "k.begin", "k.write", "o.begin", "h.start",
+	}
 	without := func(functions ...string) []string {
 		return slices.DeleteFunc(slices.Clone(everything), func(f string) bool {
 			return slices.Contains(functions, f)
@@ -349,10 +392,13 @@ func TestWhatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 		if got := programs(server); !slices.Equal(got, c.server) {
 			t.Errorf("%s: the server has %v", name, got)
 		}
-		if got := programs(helper); !slices.Equal(got, c.helper) || helper.Unused != (c.helper == nil) {
+		if got := programs(helper); !slices.Equal(got, c.helper) ||
+			helper.Unused != (c.helper == nil) {
 			t.Errorf("%s: the helper has %v, unused: %t", name, got, helper.Unused)
 		}
-		if want := []byte{0, 0, 0, 0, c.children[0], 0, 0, 0, 24, 0, 0, 0}; !bytes.Equal(server.Offsets, want) {
+		if want := []byte{
+			0, 0, 0, 0, c.children[0], 0, 0, 0, 24, 0, 0, 0,
+		}; !bytes.Equal(server.Offsets, want) {
 			t.Errorf("%s: offsets of the server %v, want %v", name, server.Offsets, want)
 		}
 		if calls.Traced() && calls.Offsets[4] != c.children[1] {
@@ -372,8 +418,13 @@ func TestATypeIsGivenAsItsDistanceFromTheCode(t *testing.T) {
 		Types: []probe.Type{{Name: "p.key", Slot: 4}, {Name: "p.none", Slot: 8}},
 	}
 	b := &model.Binary{
-		GoVersion: "1.26.8", Arch: model.AMD64, Text: 0x401000, Moduledata: []uint64{0, 0x500000},
-		Functions: map[string]model.Function{"p.begin": {Name: "p.begin", Address: 0x401000, Code: code}},
+		GoVersion:  "1.26.8",
+		Arch:       model.AMD64,
+		Text:       0x401000,
+		Moduledata: []uint64{0, 0x500000},
+		Functions: map[string]model.Function{
+			"p.begin": {Name: "p.begin", Address: 0x401000, Code: code},
+		},
 	}
 	lookup := func(field model.Field) (model.FieldOffset, error) {
 		return model.FieldOffset{Offset: 8, Exists: field == probe.ModuleTypes}, nil
@@ -388,7 +439,9 @@ func TestATypeIsGivenAsItsDistanceFromTheCode(t *testing.T) {
 		return 0, errors.New("no such type")
 	}
 	l := plan.Build(b, []probe.Library{library}, lookup, types).Libraries[0]
-	if key, none := binary.LittleEndian.Uint32(l.Offsets[4:]), binary.LittleEndian.Uint32(l.Offsets[8:]); key != 0x100000 || none != probe.Absent {
+	if key, none := binary.LittleEndian.Uint32(l.Offsets[4:]), binary.LittleEndian.Uint32(
+		l.Offsets[8:]); key != 0x100000 ||
+		none != probe.Absent {
 		t.Errorf("the types are at %#x and %#x", key, none)
 	}
 	if !l.Traced() || len(l.Notes) != 1 || !strings.Contains(l.Notes[0], "p.none: no such type") {
@@ -402,13 +455,22 @@ func TestOfFieldsThatShareASlotOneThatIsFoundIsEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	field := func(module string) probe.Field {
-		return probe.Field{Field: model.Field{Module: module, Package: "example.com/a/b", Struct: "s", Field: "name"}, Slot: 4, Optional: true}
+		return probe.Field{
+			Field: model.Field{
+				Module: module, Package: "example.com/a/b", Struct: "s", Field: "name",
+			},
+			Slot:     4,
+			Optional: true,
+		}
 	}
 	library := probe.Library{
 		Name: "m", OffsetsSize: 8, Hooks: []probe.Hook{{Symbol: "p.begin", Program: "begin"}},
 		Fields: []probe.Field{field("example.com/a"), field("example.com/a/b")},
 	}
-	b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{"p.begin": {Name: "p.begin", Code: code}}}
+	b := &model.Binary{
+		GoVersion: "1.26.8", Arch: model.AMD64,
+		Functions: map[string]model.Function{"p.begin": {Name: "p.begin", Code: code}},
+	}
 	for module, notes := range map[string]int{"example.com/a": 0, "example.com/a/b": 0, "neither": 1} {
 		l := plan.Build(b, []probe.Library{library}, func(field model.Field) (model.FieldOffset, error) {
 			if field.Module == module {
@@ -416,7 +478,8 @@ func TestOfFieldsThatShareASlotOneThatIsFoundIsEnough(t *testing.T) {
 			}
 			return model.FieldOffset{}, errors.New("not named")
 		}, nil).Libraries[0]
-		if got := binary.LittleEndian.Uint32(l.Offsets[4:]); (got == 40) != (notes == 0) || len(l.Notes) != notes {
+		if got := binary.LittleEndian.Uint32(l.Offsets[4:]); (got == 40) != (notes == 0) ||
+			len(l.Notes) != notes {
 			t.Errorf("%s has it: %d, notes %q", module, got, l.Notes)
 		}
 	}
@@ -426,11 +489,20 @@ func TestOfFieldsThatShareASlotOneThatIsFoundIsEnough(t *testing.T) {
 func TestWhatAModuleHasThatIsNotLinkedIsNotLookedUp(t *testing.T) {
 	const module = "example.com/m"
 	asking := probe.Library{
-		Name: "asking", Hooks: []probe.Hook{{Symbol: "p.f", Program: "f"}}, OffsetsSize: 4,
-		Fields: []probe.Field{{Field: model.Field{Module: module, Package: module, Struct: "s", Field: "f"}, Optional: true}},
+		Name:        "asking",
+		Hooks:       []probe.Hook{{Symbol: "p.f", Program: "f"}},
+		OffsetsSize: 4,
+		Fields: []probe.Field{
+			{
+				Field:    model.Field{Module: module, Package: module, Struct: "s", Field: "f"},
+				Optional: true,
+			},
+		},
 	}
 	hooking := func(symbol string) probe.Library {
-		return probe.Library{Name: probe.Name(symbol), Hooks: []probe.Hook{{Symbol: symbol, Program: "g"}}}
+		return probe.Library{
+			Name: probe.Name(symbol), Hooks: []probe.Hook{{Symbol: symbol, Program: "g"}},
+		}
 	}
 	for name, test := range map[string]struct {
 		libraries []probe.Library
@@ -442,9 +514,16 @@ func TestWhatAModuleHasThatIsNotLinkedIsNotLookedUp(t *testing.T) {
 		"others hook what is called alike": {[]probe.Library{asking, hooking(module + "ore.missing")}, true},
 	} {
 		code := bytesOf(t, "493b6610 7605 55")
-		b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{
-			"p.f": {Name: "p.f", Code: code}, module + ".there": {Name: module + ".there", Code: code},
-		}}
+		b := &model.Binary{
+			GoVersion: "1.26.8",
+			Arch:      model.AMD64,
+			Functions: map[string]model.Function{
+				"p.f": {
+					Name: "p.f", Code: code,
+				},
+				module + ".there": {Name: module + ".there", Code: code},
+			},
+		}
 		asked := false
 		plan.Build(b, test.libraries, func(field model.Field) (model.FieldOffset, error) {
 			asked = asked || field.Module == module

@@ -50,8 +50,8 @@ func Lookup(b *model.Binary, marks []probe.Mark, table Table, dwarf DWARF) model
 			err = notCovered(table, field.Module, release)
 		} else if errors.Is(err, errNoRelease) {
 			newest, made := table.Extent(model.ModuleStd)
-			err = fmt.Errorf("the tables of %s know the releases of Go up to %s, and %w", made, newest,
-				err)
+			err = fmt.Errorf("the tables of %s know the releases of Go up to %s, and %w", made,
+				newest, err)
 		}
 		offset, exists, dwarfErr := dwarf(field)
 		if dwarfErr == nil {

@@ -23,7 +23,9 @@ func (t *table) Lookup(_, version string, _ model.Arch, _ model.Field) (uint64, 
 	return 8, true, t.known
 }
 
-func (t *table) Candidates(_ string, _ model.Arch, _ model.Field, present []model.Field) (uint64, bool, bool) {
+func (t *table) Candidates(
+	_ string, _ model.Arch, _ model.Field, present []model.Field,
+) (uint64, bool, bool) {
 	t.present = present
 	return 24, true, t.candidates
 }
@@ -54,7 +56,8 @@ func TestTheTableIsAskedForExactVersionsOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			table := &table{known: true, candidates: true}
 			dwarf := func(model.Field) (uint64, bool, error) { return 16, true, nil }
-			got, err := plan.Lookup(&test.binary, nil, table, dwarf)(model.Field{Module: test.module})
+			got, err := plan.Lookup(&test.binary, nil, table, dwarf)(
+				model.Field{Module: test.module})
 			if err != nil || table.asked != test.asked {
 				t.Errorf("the table was asked for %q (%v)", table.asked, err)
 			}
@@ -82,7 +85,12 @@ func TestAFieldThatNobodyKnowsSaysWhomItAsked(t *testing.T) {
 		{"1.26.8", grpc, "the tables do not cover " + grpc + " v1.99.0: those of 2026-11-25 know it up to v1.85.0, and the binary has no debug information"},
 		{"1.26.8", "example.com/other", "the tables do not cover example.com/other, and the binary has no debug information"},
 	} {
-		b := &model.Binary{GoVersion: test.goVersion, Modules: []model.Module{{Path: grpc, Version: "v1.99.0"}, {Path: "example.com/other", Version: "v1.0.0"}}}
+		b := &model.Binary{
+			GoVersion: test.goVersion,
+			Modules: []model.Module{
+				{Path: grpc, Version: "v1.99.0"}, {Path: "example.com/other", Version: "v1.0.0"},
+			},
+		}
 		_, err := plan.Lookup(b, nil, &table{}, dwarf)(model.Field{Module: test.module})
 		if err == nil || err.Error() != test.says {
 			t.Errorf("%s of Go %s: %v", test.module, test.goVersion, err)
@@ -116,7 +124,8 @@ func TestWhereNobodySaysTheVersionAllThatFitMustAgree(t *testing.T) {
 			if got != test.want || (err == nil) != test.want.Exists {
 				t.Errorf("%+v, %v", got, err)
 			}
-			if test.modules == nil && !slices.Equal(table.present, []model.Field{marks[0].Field(), marks[1].Field()}) {
+			if test.modules == nil &&
+				!slices.Equal(table.present, []model.Field{marks[0].Field(), marks[1].Field()}) {
 				t.Errorf("the binary is said to have %v", table.present)
 			}
 		})

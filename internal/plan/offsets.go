@@ -85,8 +85,8 @@ func (p *planner) addFields(l *Library, library *extended, failures, notes *reas
 		}
 		if err == nil {
 			l.Fields = append(l.Fields, Field{
-				Field: field.Field, Exists: answer.Exists, Offset: answer.Offset, Source: answer.Source,
-				Optional: field.Optional,
+				Field: field.Field, Exists: answer.Exists, Offset: answer.Offset,
+				Source: answer.Source, Optional: field.Optional,
 			})
 		}
 	}

@@ -41,7 +41,8 @@ func TestEnterIsBehindTheStackCheckOrItsLastJump(t *testing.T) {
 				t.Fatalf("%d sites, left out: %q", len(l.Sites), l.LeftOut)
 			}
 			site := l.Sites[0]
-			if site.Address != 0x401000+test.offset || site.FileOffset != 0x1000+test.offset || site.Class != plan.Emulated {
+			if site.Address != 0x401000+test.offset || site.FileOffset != 0x1000+test.offset ||
+				site.Class != plan.Emulated {
 				t.Errorf("the site is %+v", site)
 			}
 			if site.Instruction != test.text {
@@ -87,7 +88,9 @@ func TestWhatCannotBeHookedIsLeftOutWithTheReason(t *testing.T) {
 		"another architecture":      {"riscv64", "c3", probe.Enter, "riscv64"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if l := planned(t, test.arch, test.code, test.event); !strings.Contains(l.LeftOut, test.says) || l.Traced() {
+			if l := planned(t, test.arch, test.code,
+				test.event); !strings.Contains(l.LeftOut, test.says) ||
+				l.Traced() {
 				t.Errorf("left out: %q", l.LeftOut)
 			}
 		})
@@ -155,15 +158,20 @@ func TestAFunctionThatInspectionReadsWholeHasItsReturns(t *testing.T) {
 
 func TestFIPSFunctionsAreNeverProbed(t *testing.T) {
 	const symbol = "crypto/internal/fips140/sha256.(*Digest).Write"
-	b := &model.Binary{GoVersion: "1.26.8", Arch: model.AMD64, Functions: map[string]model.Function{symbol: {Code: []byte{0x55}}}}
-	p := plan.Build(b, []probe.Library{{Name: "fips", Hooks: []probe.Hook{{Symbol: symbol}}}}, known(0), nil)
+	b := &model.Binary{
+		GoVersion: "1.26.8", Arch: model.AMD64,
+		Functions: map[string]model.Function{symbol: {Code: []byte{0x55}}},
+	}
+	p := plan.Build(b, []probe.Library{{Name: "fips", Hooks: []probe.Hook{{Symbol: symbol}}}},
+		known(0), nil)
 	if l := p.Libraries[0]; !strings.Contains(l.LeftOut, "FIPS") || len(l.Sites) != 0 {
 		t.Errorf("left out: %q, %d sites", l.LeftOut, len(l.Sites))
 	}
 }
 
 func TestALibraryWithoutItsFunctionsIsUnusedAndNotAFailure(t *testing.T) {
-	p := plan.Build(&model.Binary{GoVersion: "1.26.8", Arch: model.AMD64}, []probe.Library{server}, known(0), nil)
+	p := plan.Build(&model.Binary{GoVersion: "1.26.8", Arch: model.AMD64}, []probe.Library{server},
+		known(0), nil)
 	if l := p.Libraries[0]; !l.Unused || l.LeftOut != "" || l.Traced() || p.Traced() {
 		t.Errorf("the plan is %+v", l)
 	}
@@ -173,7 +181,8 @@ func TestALibraryWithSomeOfItsFunctionsIsLeftOut(t *testing.T) {
 	b := serverBinary("1.26.8")
 	delete(b.Functions, server.Hooks[1].Symbol)
 	l := plan.Build(b, []probe.Library{server}, known(120), nil).Libraries[0]
-	if l.Unused || !strings.Contains(l.LeftOut, server.Hooks[1].Symbol+": the binary has no such function") {
+	if l.Unused ||
+		!strings.Contains(l.LeftOut, server.Hooks[1].Symbol+": the binary has no such function") {
 		t.Errorf("unused %t, left out: %q", l.Unused, l.LeftOut)
 	}
 }
@@ -198,7 +207,9 @@ func TestGoThatPassesArgumentsOnTheStackIsLeftOut(t *testing.T) {
 		b.Arch, b.Settings = test.arch, map[string]string{"GOEXPERIMENT": test.experiments}
 		if test.arch == model.ARM64 {
 			for name := range b.Functions {
-				b.Functions[name] = model.Function{Name: name, Code: []byte("\x90\x0b\x40\xf9\xff\x63\x30\xeb\xc9\x00\x00\x54")}
+				b.Functions[name] = model.Function{
+					Name: name, Code: []byte("\x90\x0b\x40\xf9\xff\x63\x30\xeb\xc9\x00\x00\x54"),
+				}
 			}
 		}
 		l := plan.Build(b, []probe.Library{server}, known(120), nil).Libraries[0]
@@ -210,7 +221,9 @@ func TestGoThatPassesArgumentsOnTheStackIsLeftOut(t *testing.T) {
 
 func TestOffsetsLieAtTheirSlotsAndWhatIsNotKnownIsAbsent(t *testing.T) {
 	field := func(name string) model.Field {
-		return model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: name}
+		return model.Field{
+			Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: name,
+		}
 	}
 	library := server
 	library.Fields = []probe.Field{
@@ -234,12 +247,14 @@ func TestOffsetsLieAtTheirSlotsAndWhatIsNotKnownIsAbsent(t *testing.T) {
 			t.Errorf("slot %d holds %#x", slot, got)
 		}
 	}
-	if !l.Traced() || len(l.Notes) != 1 || !strings.Contains(l.Notes[0], "net/http.response.unknown: nobody knows") {
+	if !l.Traced() || len(l.Notes) != 1 ||
+		!strings.Contains(l.Notes[0], "net/http.response.unknown: nobody knows") {
 		t.Errorf("left out %q, notes %q", l.LeftOut, l.Notes)
 	}
 	library.Fields[1].Optional, library.Fields[2].Optional = false, false
 	l = plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup, nil).Libraries[0]
-	if !strings.Contains(l.LeftOut, "response.gone: no such field in this version") || !strings.Contains(l.LeftOut, "response.unknown: nobody knows") {
+	if !strings.Contains(l.LeftOut, "response.gone: no such field in this version") ||
+		!strings.Contains(l.LeftOut, "response.unknown: nobody knows") {
 		t.Errorf("left out: %q", l.LeftOut)
 	}
 }
@@ -266,7 +281,8 @@ func TestTheLayoutOfMapsFollowsFromGoAndItsExperiments(t *testing.T) {
 		b.Settings = map[string]string{"GOEXPERIMENT": test.experiments}
 		l := plan.Build(b, []probe.Library{server}, known(120), nil).Libraries[0]
 		if got := binary.LittleEndian.Uint32(l.Offsets); got != test.layout || !l.Traced() {
-			t.Errorf("Go %s with %q has layout %#x, left out: %q", test.version, test.experiments, got, l.LeftOut)
+			t.Errorf("Go %s with %q has layout %#x, left out: %q", test.version, test.experiments,
+				got, l.LeftOut)
 		}
 	}
 }
@@ -282,7 +298,8 @@ func TestTheLayoutOfMapsOfANewerGoIsThatWhichItsDebugInformationDescribes(t *tes
 			}
 			l := plan.Build(serverBinary(version), []probe.Library{server}, lookup, nil).Libraries[0]
 			if got := binary.LittleEndian.Uint32(l.Offsets); got != layout {
-				t.Errorf("Go %s, whose slots are described: %t, has layout %#x", version, described, got)
+				t.Errorf("Go %s, whose slots are described: %t, has layout %#x", version, described,
+					got)
 			}
 		}
 	}
@@ -310,7 +327,8 @@ func TestTheLayoutOfMapsIsNotTakenFromAVersionWhoseExperimentsNobodyWroteDown(t 
 		b.NoBuildInfo = true
 		l := plan.Build(b, []probe.Library{server}, lookup, nil).Libraries[0]
 		if got := binary.LittleEndian.Uint32(l.Offsets); got != test.layout {
-			t.Errorf("Go %s, whose slots are described: %t, has layout %#x", test.version, test.described, got)
+			t.Errorf("Go %s, whose slots are described: %t, has layout %#x", test.version,
+				test.described, got)
 		}
 	}
 }
@@ -319,7 +337,8 @@ func TestAReasonThatManyFieldsShareIsGivenOnce(t *testing.T) {
 	library := server
 	library.Fields = nil
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		library.Fields = append(library.Fields, probe.Field{Field: model.Field{Package: "p", Struct: "s", Field: name}})
+		library.Fields = append(library.Fields,
+			probe.Field{Field: model.Field{Package: "p", Struct: "s", Field: name}})
 	}
 	lookup := func(model.Field) (model.FieldOffset, error) { return model.FieldOffset{}, errors.New("nobody knows") }
 	l := plan.Build(serverBinary("1.27.4"), []probe.Library{library}, lookup, nil).Libraries[0]
@@ -340,9 +359,13 @@ func planned(t *testing.T, arch model.Arch, code string, event probe.Event) plan
 
 // serverBinary has both functions of a server.
 func serverBinary(version string) *model.Binary {
-	b := &model.Binary{GoVersion: version, Arch: model.AMD64, Functions: map[string]model.Function{}}
+	b := &model.Binary{
+		GoVersion: version, Arch: model.AMD64, Functions: map[string]model.Function{},
+	}
 	for _, hook := range server.Hooks {
-		b.Functions[hook.Symbol] = model.Function{Name: hook.Symbol, Code: []byte("\x49\x3b\x66\x10\x76\x05\x55")}
+		b.Functions[hook.Symbol] = model.Function{
+			Name: hook.Symbol, Code: []byte("\x49\x3b\x66\x10\x76\x05\x55"),
+		}
 	}
 	return b
 }

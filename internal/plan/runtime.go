@@ -32,8 +32,8 @@ func checkABI(b *model.Binary) error {
 	for _, experiment := range experiments(b) {
 		// Experiments that are on by default are named only when they are off.
 		if strings.HasPrefix(experiment, "noregabi") {
-			return fmt.Errorf("it was built with GOEXPERIMENT=%s, and passes arguments on the stack",
-				experiment)
+			return fmt.Errorf(
+				"it was built with GOEXPERIMENT=%s, and passes arguments on the stack", experiment)
 		}
 	}
 	return nil
@@ -117,7 +117,8 @@ func otherMaps(b *model.Binary, field model.Field, lookup model.FieldLookup) boo
 // typesAt reads where a binary's types are, given the place of that in moduledata.
 func typesAt(b *model.Binary, at model.FieldOffset) (model.FieldOffset, error) {
 	if at.Offset%8 != 0 || at.Offset/8 >= uint64(len(b.Moduledata)) {
-		return model.FieldOffset{}, errors.New("runtime.moduledata, which says where the types are, cannot be found")
+		return model.FieldOffset{}, errors.New(
+			"runtime.moduledata, which says where the types are, cannot be found")
 	}
 	at.Offset = uint64(distance(b, b.Moduledata[at.Offset/8]))
 	at.Exists = at.Offset != uint64(probe.Absent)
@@ -137,8 +138,8 @@ func (p *planner) typeAddress(name string) (uint64, error) {
 }
 
 // languageOf gives the language version of a version of Go, without what makers of distributions
-// and experiments have put behind its numbers: "go1.26" for "1.26.8" and for "1.26rc1 X:noswissmap".
-// "": it has none.
+// and experiments have put behind its numbers: "go1.26" for "1.26.8" and for "1.26rc1
+// X:noswissmap". "": it has none.
 func languageOf(goVersion string) string {
 	other := func(r rune) bool { return r != '.' && (r < '0' || r > '9') }
 	if end := strings.IndexFunc(goVersion, other); end >= 0 {

@@ -15,8 +15,8 @@ const fipsPackages = "crypto/internal/fips140"
 
 // Why there is no site for the entry into a function.
 var (
-	errNoStackCheck = errors.New("it does not begin with a stack check (it is a leaf with a small frame, go:nosplit, or assembly), " +
-		"by whose flags a first run is told from a repeated one")
+	errNoStackCheck = errors.New("it does not begin with a stack check (it is a leaf with a " +
+		"small frame, go:nosplit, or assembly), by whose flags a first run is told from a repeated one")
 	// A probe before or in the check would count a call twice.
 	errUnknownPrologue = errors.New("its stack check is of no known form")
 )
@@ -25,7 +25,8 @@ var (
 func choose(b *model.Binary, hook probe.Hook) ([]Site, error) {
 	function, ok := b.Functions[hook.Symbol]
 	if !ok {
-		return nil, errors.New("the binary has no such function: it was inlined everywhere, or the library's version has none")
+		return nil, errors.New("the binary has no such function: it was inlined everywhere, " +
+			"or the library's version has none")
 	}
 	if strings.HasPrefix(hook.Symbol, fipsPackages) {
 		return nil, errors.New("functions of the FIPS module are never probed")
@@ -90,7 +91,8 @@ func find(arch model.Arch, event probe.Event, code []byte) (found []instruction,
 		return nil, fmt.Errorf("the prologues of %s are not known", arch)
 	}
 	if len(code) >= wholeCode {
-		return nil, fmt.Errorf("it is longer than %d bytes, and not all of its returns are seen", wholeCode)
+		return nil, fmt.Errorf("it is longer than %d bytes, and not all of its returns are seen",
+			wholeCode)
 	}
 	switch arch {
 	case model.AMD64:

@@ -20,6 +20,7 @@ type Support struct {
 	// Short is how names of tests of other suites call the module before a version ("m 1.2.3"),
 	// and Label what the page calls it there. "": they do not name it.
 	Short, Label string
-	// ARM64 says what `make test-vm` traces on arm64, as an item of a list in Markdown. "": nothing.
+	// ARM64 says what `make test-vm` traces on arm64, as an item of a list in Markdown. "":
+	// nothing.
 	ARM64 string
 }

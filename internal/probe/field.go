@@ -8,8 +8,8 @@ const Absent = ^uint32(0)
 // Field is an offset that the library's programs need.
 type Field struct {
 	model.Field
-	// Slot is where the offset goes in the library's offsets struct, in bytes: a uint32 there. It is
-	// the unsafe.Offsetof of the generated type. Fields that are one under several names, by
+	// Slot is where the offset goes in the library's offsets struct, in bytes: a uint32 there. It
+	// is the unsafe.Offsetof of the generated type. Fields that are one under several names, by
 	// version, share a slot.
 	Slot uintptr
 	// Optional fields may be missing from a version of the library, or not be known. The slot then
@@ -68,8 +68,9 @@ func ofRuntime(structName, field string) model.Field {
 }
 
 var (
-	// ModuleTypes is the one field whose slot does not hold an offset. It gets the value of the field
-	// itself, which says where the binary's types are, as a distance from the start of its code.
+	// ModuleTypes is the one field whose slot does not hold an offset. It gets the value of the
+	// field itself, which says where the binary's types are, as a distance from the start of its
+	// code.
 	ModuleTypes = ofRuntime("moduledata", "types")
 
 	// HeaderSlots is a field of what the compiler makes for a map of headers, if its groups hold

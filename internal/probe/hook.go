@@ -110,8 +110,8 @@ type Deferred struct {
 type Extension struct {
 	Of    Name // of the other library, which may not be loaded
 	Hooks []Hook
-	// Fields are what the other's programs read of the library. The slots lie in the other's offsets
-	// struct.
+	// Fields are what the other's programs read of the library. The slots lie in the other's
+	// offsets struct.
 	Fields []Field
 }
 

@@ -35,10 +35,11 @@ type Gone struct {
 }
 
 func (g Gone) same(other Gone) bool {
-	return g.Since == other.Since && g.Reason == other.Reason && slices.Equal(g.Fields, other.Fields)
+	return g.Since == other.Since && g.Reason == other.Reason &&
+		slices.Equal(g.Fields, other.Fields)
 }
 
-// Rules joins the rules of each module. One of them says which version is the oldest.
+// Rules joins the rules of each module. A rule of them says which version is the oldest.
 func Rules(rules []Rule) (map[string]Rule, error) {
 	joined := map[string]Rule{}
 	for _, rule := range rules {

@@ -19,7 +19,11 @@ func TestWhatWasFoundIsKeptByModuleAndVersion(t *testing.T) {
 		return c
 	}
 	at := func(offset int64) layout {
-		return layout{status.String(): {model.AMD64: {true, offset, "int"}, model.ARM64: {true, offset, "int"}}}
+		return layout{
+			status.String(): {
+				model.AMD64: {true, offset, "int"}, model.ARM64: {true, offset, "int"},
+			},
+		}
 	}
 	kept := map[string]layout{"std": at(8), "example.com/a": at(16), "example.com/a/v2": at(24)}
 	for module, found := range kept {
@@ -61,15 +65,20 @@ func TestWhatWasCompiledIsKeptForItsProgramAndStructs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[model.Arch]structs{model.AMD64: {structOf(status): {"status": 120}}, model.ARM64: {structOf(status): {"status": 128}}}
-	if err := c.storeCompiled("1.26.8", &compiled{[]string{"program"}, []string{structOf(status)}, found}); err != nil {
+	found := map[model.Arch]structs{
+		model.AMD64: {structOf(status): {"status": 120}},
+		model.ARM64: {structOf(status): {"status": 128}},
+	}
+	if err := c.storeCompiled("1.26.8",
+		&compiled{[]string{"program"}, []string{structOf(status)}, found}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := c.loadCompiled("1.26.8", []string{"program"})
 	if err != nil || got == nil || got.Found[model.ARM64][structOf(status)]["status"] != 128 {
 		t.Errorf("%v, %v", got, err)
 	}
-	more, err := openCache(folder, "std", []model.Field{status, wantedOf("net/http", "conn", "rwc")})
+	more, err := openCache(folder, "std",
+		[]model.Field{status, wantedOf("net/http", "conn", "rwc")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +109,10 @@ func TestWhatTwoCheckoutsWantIsKeptSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, field := range []model.Field{status, other} {
-		if err := c.store("1.26.8", layout{field.String(): {model.AMD64: {true, 8, "int"}, model.ARM64: {true, 8, "int"}}}); err != nil {
+		if err := c.store(
+			"1.26.8",
+			layout{field.String(): {model.AMD64: {true, 8, "int"}, model.ARM64: {true, 8, "int"}}},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,7 +22,8 @@ func (t task) check(ctx context.Context, part []byte, examined []release) error 
 	for i, version := range versions {
 		found, err := t.cache.loadCompiled(version, t.rule.Programs)
 		if err == nil && found == nil {
-			fmt.Fprintf(t.progress, "[%d/%d] compile with %s\n", i+1, len(versions), nameOf(t.module, version))
+			fmt.Fprintf(t.progress, "[%d/%d] compile with %s\n", i+1, len(versions),
+				nameOf(t.module, version))
 			found, err = t.compile(ctx, version)
 			if err == nil {
 				err = t.cache.storeCompiled(version, found)
@@ -41,7 +42,9 @@ func (t task) check(ctx context.Context, part []byte, examined []release) error 
 		}
 	}
 	if errs == nil {
-		fmt.Fprintf(t.progress, "%s: compilers agree, with the %d of %d releases that are beside changes\n", t.module, len(versions), len(examined))
+		fmt.Fprintf(t.progress,
+			"%s: compilers agree, with the %d of %d releases that are beside changes\n", t.module,
+			len(versions), len(examined))
 	}
 	return errors.Join(errs...)
 }
@@ -51,7 +54,8 @@ func (t task) check(ctx context.Context, part []byte, examined []release) error 
 func besideChanges(releases []release, wanted []model.Field) []string {
 	var versions []string
 	for i, r := range releases {
-		if i == 0 || i == len(releases)-1 || differ(releases[i-1], r, wanted) || differ(r, releases[i+1], wanted) {
+		if i == 0 || i == len(releases)-1 || differ(releases[i-1], r, wanted) ||
+			differ(r, releases[i+1], wanted) {
 			versions = append(versions, r.version)
 		}
 	}
@@ -60,7 +64,8 @@ func besideChanges(releases []release, wanted []model.Field) []string {
 
 func differ(a, b release, wanted []model.Field) bool {
 	for _, field := range wanted {
-		if !isFunction(field) && describe(a.layout[field.String()]) != describe(b.layout[field.String()]) {
+		if !isFunction(field) &&
+			describe(a.layout[field.String()]) != describe(b.layout[field.String()]) {
 			return true
 		}
 	}
@@ -79,7 +84,9 @@ func (t task) compile(ctx context.Context, version string) (*compiled, error) {
 
 // agree compares every field. A struct that the debug information does not describe
 // is one that does not exist.
-func agree(table *offsets.Table, version string, wanted []model.Field, found map[model.Arch]structs) error {
+func agree(
+	table *offsets.Table, version string, wanted []model.Field, found map[model.Arch]structs,
+) error {
 	var errs []error
 	for _, field := range wanted {
 		if isFunction(field) {
@@ -92,9 +99,17 @@ func agree(table *offsets.Table, version string, wanted []model.Field, found map
 			case !known:
 				errs = append(errs, fmt.Errorf("%s on %s: the table does not know it", field, arch))
 			case exists != there:
-				errs = append(errs, fmt.Errorf("%s on %s: it exists in the table: %v, in the compiled program: %v", field, arch, exists, there))
+				errs = append(
+					errs,
+					fmt.Errorf("%s on %s: it exists in the table: %v, in the compiled program: %v",
+						field, arch, exists, there),
+				)
 			case exists && offset != uint64(compiled):
-				errs = append(errs, fmt.Errorf("%s on %s: the table says %d, the compiler %d", field, arch, offset, compiled))
+				errs = append(
+					errs,
+					fmt.Errorf("%s on %s: the table says %d, the compiler %d", field, arch, offset,
+						compiled),
+				)
 			}
 		}
 	}

@@ -11,11 +11,14 @@ import (
 
 func TestBothSidesOfEveryChangeAreCompiled(t *testing.T) {
 	old, moved := place{true, 120, "int"}, place{true, 128, "int"}
-	releases := releasesOf([]string{"1.21.0", "1.21.6", "1.21.13", "1.22.0", "1.22.2", "1.23.0", "1.24.0"},
-		both(old), both(old), both(old), both(moved), both(moved), both(moved), both(moved))
+	releases := releasesOf(
+		[]string{"1.21.0", "1.21.6", "1.21.13", "1.22.0", "1.22.2", "1.23.0", "1.24.0"}, both(old),
+		both(old), both(old), both(moved), both(moved), both(moved), both(moved))
 	function := wantedOf("net/http", "response", "write()")
 	for i, r := range releases {
-		r.layout[function.String()] = map[model.Arch]place{model.AMD64: {Exists: i < 1}, model.ARM64: {Exists: i < 1}}
+		r.layout[function.String()] = map[model.Arch]place{
+			model.AMD64: {Exists: i < 1}, model.ARM64: {Exists: i < 1},
+		}
 	}
 	want := []string{"1.21.0", "1.21.13", "1.22.0", "1.24.0"}
 	if got := besideChanges(releases, []model.Field{status, function}); !slices.Equal(got, want) {
@@ -46,8 +49,10 @@ func TestADisagreementWithTheCompilerNamesTheField(t *testing.T) {
 		{"the offset zero, and no field", "1.23.0", described(map[string]int64{"w": 8}), described(map[string]int64{"w": 8}), false},
 		{"an architecture not in the table", "1.24.0", described(map[string]int64{"status": 0}), described(map[string]int64{"status": 0}), false},
 	} {
-		err := agree(table, c.version, []model.Field{status}, map[model.Arch]structs{model.AMD64: c.amd64, model.ARM64: c.arm64})
-		if c.agrees != (err == nil) || err != nil && !strings.Contains(err.Error(), status.String()) {
+		err := agree(table, c.version, []model.Field{status},
+			map[model.Arch]structs{model.AMD64: c.amd64, model.ARM64: c.arm64})
+		if c.agrees != (err == nil) ||
+			err != nil && !strings.Contains(err.Error(), status.String()) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -77,7 +77,9 @@ func TestOnlyStructsThatAreInTheModuleAreCompared(t *testing.T) {
 	}
 	for _, arch := range architectures {
 		kept := found[arch][library+".Kept"]
-		if len(found[arch]) != 1 || kept["first"] != 0 || kept["inner"] != 8 || kept["second"] != 16 || kept["*second"] != 16 {
+		if len(found[arch]) != 1 || kept["first"] != 0 || kept["inner"] != 8 ||
+			kept["second"] != 16 ||
+			kept["*second"] != 16 {
 			t.Errorf("%s: %v", arch, found[arch])
 		}
 		if _, pointer := kept["*inner"]; pointer {

@@ -38,7 +38,8 @@ func (t task) disappearance(field model.Field, before, now release) error {
 	var lost []string
 	kind := ""
 	for _, arch := range architectures {
-		if had := before.layout[field.String()][arch]; had.Exists && !now.layout[field.String()][arch].Exists {
+		if had := before.layout[field.String()][arch]; had.Exists &&
+			!now.layout[field.String()][arch].Exists {
 			lost = append(lost, string(arch))
 			kind = had.Kind
 		}
@@ -55,10 +56,16 @@ func (t task) disappearance(field model.Field, before, now release) error {
 	if came := t.arrivals(field, kind, before, now); came != nil {
 		instead = "what has come and may be in its place: " + strings.Join(came, ", ")
 	}
-	return fmt.Errorf("%s (%s) is gone from %s on %s, and was in %s; %s. If libraries know what to "+
-		"read now, the Gone of a library's rule must say so",
-		field, kind, nameOf(t.module, now.version), strings.Join(lost, " and "), before.version,
-		instead)
+	return fmt.Errorf(
+		"%s (%s) is gone from %s on %s, and was in %s; %s. If libraries know what to "+
+			"read now, the Gone of a library's rule must say so",
+		field,
+		kind,
+		nameOf(t.module, now.version),
+		strings.Join(lost, " and "),
+		before.version,
+		instead,
+	)
 }
 
 // arrivals are the wanted fields that a release is the first to have and that look

@@ -39,7 +39,11 @@ type checker struct {
 // newChecker makes a checker for the release of Go in root; toolTags are the
 // build tags that its experiments set.
 func newChecker(root, version string, arch model.Arch, toolTags []string) *checker {
-	c := &checker{context: build.Default, sizes: types.SizesFor("gc", string(arch)), files: token.NewFileSet(), loaded: map[string]*types.Package{}, failed: map[*types.Package]error{}}
+	c := &checker{
+		context: build.Default, sizes: types.SizesFor("gc", string(arch)),
+		files: token.NewFileSet(), loaded: map[string]*types.Package{},
+		failed: map[*types.Package]error{},
+	}
 	c.context.GOROOT, c.context.GOPATH = root, ""
 	c.context.GOOS, c.context.GOARCH = "linux", string(arch)
 	c.context.CgoEnabled = false
@@ -51,7 +55,10 @@ func newChecker(root, version string, arch model.Arch, toolTags []string) *check
 // forModule makes a checker for a release of a module, which has the packages of
 // Go from this one.
 func (c *checker) forModule(m modules) *checker {
-	made := &checker{context: c.context, sizes: c.sizes, files: token.NewFileSet(), loaded: map[string]*types.Package{}, failed: map[*types.Package]error{}}
+	made := &checker{
+		context: c.context, sizes: c.sizes, files: token.NewFileSet(),
+		loaded: map[string]*types.Package{}, failed: map[*types.Package]error{},
+	}
 	made.ofGo, made.modules, made.own = c, m, map[*types.Package]bool{}
 	made.context.ReleaseTags = releaseTags(modulesSeenBy)
 	return made
@@ -81,7 +88,9 @@ func (c *checker) field(field model.Field) (place, error) {
 		return place{}, fmt.Errorf("its package is not understood: %w", err)
 	}
 	if function, ok := strings.CutSuffix(field.Field, "()"); ok {
-		return place{Exists: hasFunction(loaded.Scope(), field.Struct, function), Kind: "function"}, nil
+		return place{
+			Exists: hasFunction(loaded.Scope(), field.Struct, function), Kind: "function",
+		}, nil
 	}
 	object := loaded.Scope().Lookup(field.Struct)
 	if object == nil {
@@ -108,7 +117,9 @@ func (c *checker) field(field model.Field) (place, error) {
 			return place{}, fmt.Errorf("because of the field %s: %w", f.Name(), err)
 		}
 	}
-	return place{Exists: true, Offset: c.sizes.Offsetsof(fields)[index], Kind: kindOf(fields[index].Type())}, nil
+	return place{
+		Exists: true, Offset: c.sizes.Offsetsof(fields)[index], Kind: kindOf(fields[index].Type()),
+	}, nil
 }
 
 // hasFunction tells whether a package declares a function, if receiver is "func", or
@@ -152,7 +163,8 @@ func (c *checker) whole(t types.Type) error {
 		if err := c.failure(named.Obj().Pkg()); err != nil {
 			return fmt.Errorf("the package of %s is not understood: %w", t, err)
 		}
-		if _, ok := t.Underlying().(*types.Struct); ok && c.ofGo != nil && !c.own[named.Obj().Pkg()] {
+		if _, ok := t.Underlying().(*types.Struct); ok && c.ofGo != nil &&
+			!c.own[named.Obj().Pkg()] {
 			return c.steady(named.Obj())
 		}
 	}
@@ -207,7 +219,8 @@ func (c *checker) steady(name *types.TypeName) error {
 	full := name.Pkg().Path() + "." + name.Name()
 	size, ok := steadyStructs[full]
 	if !ok {
-		return fmt.Errorf("%s, which is not of the module, may be of another size in another program", full)
+		return fmt.Errorf(
+			"%s, which is not of the module, may be of another size in another program", full)
 	}
 	if now := c.sizes.Sizeof(name.Type()); now != size {
 		return fmt.Errorf("%s was of %d bytes in all releases of Go, and is of %d", full, size, now)

@@ -64,12 +64,15 @@ func TestAFieldIsFoundWhereTheReleaseAndTheArchitectureHaveIt(t *testing.T) {
 		{"1.26.0", []string{"goexperiment.test"}, model.AMD64, "experiment.on", place{true, 0, "int"}},
 	} {
 		structName, name, _ := strings.Cut(c.structField, ".")
-		got, err := newChecker(root, c.version, c.arch, c.tags).field(wantedOf("net/http", structName, name))
+		got, err := newChecker(root, c.version, c.arch,
+			c.tags).field(wantedOf("net/http", structName, name))
 		if err != nil || got != c.want {
-			t.Errorf("%s of Go %s on %s: %+v, %v; want %+v", c.structField, c.version, c.arch, got, err, c.want)
+			t.Errorf("%s of Go %s on %s: %+v, %v; want %+v", c.structField, c.version, c.arch, got,
+				err, c.want)
 		}
 	}
-	got, err := newChecker(root, "1.26.0", model.AMD64, nil).field(wantedOf("net/http/internal/http2", "stream", "id"))
+	got, err := newChecker(root, "1.26.0", model.AMD64,
+		nil).field(wantedOf("net/http/internal/http2", "stream", "id"))
 	if err != nil || got.Exists {
 		t.Errorf("a package that the release does not have: %+v, %v", got, err)
 	}
@@ -87,7 +90,8 @@ func TestAStructThatIsNotUnderstoodWholeIsRefused(t *testing.T) {
 		"an alias of a broken package": {"p/p.go": "package p\nimport \"broken\"\ntype a = broken.Counter\ntype s struct { before a; status int }", "broken/b.go": broken},
 		"no struct at all":             {"p/p.go": "package p\ntype s int"},
 	} {
-		got, err := newChecker(newRelease(t, files), "1.26.0", model.AMD64, nil).field(wantedOf("p", "s", "status"))
+		got, err := newChecker(newRelease(t, files), "1.26.0", model.AMD64,
+			nil).field(wantedOf("p", "s", "status"))
 		if err == nil {
 			t.Errorf("%s: %+v and no error", name, got)
 		}
@@ -133,7 +137,8 @@ func TestWhatIsWantedMayBeAPointerAFunctionOrAMethod(t *testing.T) {
 		"func.closed()": {Kind: "function"},
 	} {
 		structName, field, _ := strings.Cut(name, ".")
-		got, err := newChecker(root, "1.26.0", model.AMD64, nil).field(wantedOf("p", structName, field))
+		got, err := newChecker(root, "1.26.0", model.AMD64,
+			nil).field(wantedOf("p", structName, field))
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
 		}

@@ -1,10 +1,10 @@
 // Command offsetgen makes the offset table from the sources of every release that the module proxy
 // offers of Go, and of the modules of which libraries need fields. The libraries' rules say which
-// releases (probe.Rule). The command keeps in the user's cache what it found in a release: a run with
-// nothing new takes seconds, and a run that was cut off goes on where it was. With -module it makes
-// the parts of some modules again and leaves the others as they are. With -check it writes the table
-// only if that agrees with what compilers made of the releases on both sides of every change, which
-// the cache keeps as well.
+// releases (probe.Rule). The command keeps in the user's cache what it found in a release: a run
+// with nothing new takes seconds, and a run that was cut off goes on where it was. With -module it
+// makes the parts of some modules again and leaves the others as they are. With -check it writes
+// the table only if that agrees with what compilers made of the releases on both sides of every
+// change, which the cache keeps as well.
 package main
 
 import (
@@ -64,7 +64,10 @@ func wantedFields() map[string][]model.Field {
 		}
 	}
 	for _, fields := range byModule {
-		slices.SortFunc(fields, func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) })
+		slices.SortFunc(
+			fields,
+			func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) },
+		)
 	}
 	return byModule
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
-// modulesSeenBy is the minor release of Go 1 whose build tags hold for modules,
-// whichever runs this. It is 26: from Go 1.27 on, a module may leave its work to the standard library,
-// and has neither the structs then nor the functions that would be probed.
+// modulesSeenBy is the minor release of Go 1 whose build tags hold for modules, whichever runs
+// this. It is 26: from Go 1.27 on, a module may leave its work to the standard library, and has
+// neither the structs then nor the functions that would be probed.
 const modulesSeenBy = 26
 
 // modules are the folders of an examined module and of those that it imports.
@@ -124,7 +124,9 @@ func requirement(ctx context.Context, file, path string) (string, error) {
 	return "", nil
 }
 
-func (m moduleReleases) examine(ctx context.Context, version string, wanted []model.Field) (found layout, err error) {
+func (m moduleReleases) examine(
+	ctx context.Context, version string, wanted []model.Field,
+) (found layout, err error) {
 	temporary, err := os.MkdirTemp("", "offsetgen-")
 	if err != nil {
 		return nil, err
@@ -152,7 +154,9 @@ func (m moduleReleases) examine(ctx context.Context, version string, wanted []mo
 
 // fetch downloads a release into a folder, and what the packages of the wanted
 // fields import. The go command checks it against the checksum database.
-func (m moduleReleases) fetch(ctx context.Context, folder, version string, wanted []model.Field) (modules, error) {
+func (m moduleReleases) fetch(
+	ctx context.Context, folder, version string, wanted []model.Field,
+) (modules, error) {
 	cache := []string{"GOMODCACHE=" + filepath.Join(folder, "cache")}
 	root, err := download(ctx, cache, m.path+"@"+version)
 	if err != nil {
@@ -168,7 +172,10 @@ func (m moduleReleases) fetch(ctx context.Context, folder, version string, wante
 		return modules{}, err
 	}
 	const form = "{{with .Module}}{{.Path}} {{.Dir}}{{end}}"
-	listed, err := goCommand(ctx, cache, append([]string{"list", "-C", project, "-deps", "-f", form}, packages...)...)
+	listed, err := goCommand(
+		ctx,
+		cache,
+		append([]string{"list", "-C", project, "-deps", "-f", form}, packages...)...)
 	if err != nil {
 		return modules{}, err
 	}
@@ -196,37 +203,50 @@ func (m moduleReleases) require(folder, version string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	content := fmt.Sprintf("module program\n\ngo %s\n\nrequire %s %s\n", languageOf(localVersion()), m.path, version)
+	content := fmt.Sprintf("module program\n\ngo %s\n\nrequire %s %s\n", languageOf(localVersion()),
+		m.path, version)
 	return os.WriteFile(filepath.Join(folder, "go.mod"), []byte(content), 0o644)
 }
 
 // compile builds the module's program with the toolchain that runs this, and with
 // the user's build cache: all versions have the same standard library.
-func (m moduleReleases) compile(ctx context.Context, version string, names []string) (map[model.Arch]structs, error) {
+func (m moduleReleases) compile(
+	ctx context.Context, version string, names []string,
+) (map[model.Arch]structs, error) {
 	own := map[string]bool{}
-	found, err := compiledStructs(names, func(work string, arch model.Arch, executable string) error {
-		if err := m.require(work, version); err != nil {
-			return err
-		}
-		if err := writeProgram(work, m.rule.Programs); err != nil {
-			return err
-		}
-		environment := []string{"GOMODCACHE=" + filepath.Join(work, "modules"), "GOEXPERIMENT=", "GOOS=linux", "GOARCH=" + string(arch), "CGO_ENABLED=0"}
-		if _, err := goCommand(ctx, environment, "build", "-C", work, "-o", executable, "."); err != nil {
-			return err
-		}
-		const form = "{{with .Module}}{{.Path}}{{end}} {{.ImportPath}}"
-		listed, err := goCommand(ctx, environment, "list", "-C", work, "-deps", "-f", form, ".")
-		for line := range strings.Lines(string(listed)) {
-			if path, pkg, _ := strings.Cut(strings.TrimSpace(line), " "); path == m.path {
-				own[pkg] = true
+	found, err := compiledStructs(
+		names,
+		func(work string, arch model.Arch, executable string) error {
+			if err := m.require(work, version); err != nil {
+				return err
 			}
-		}
-		return err
-	})
+			if err := writeProgram(work, m.rule.Programs); err != nil {
+				return err
+			}
+			environment := []string{
+				"GOMODCACHE=" + filepath.Join(work, "modules"), "GOEXPERIMENT=", "GOOS=linux",
+				"GOARCH=" + string(arch), "CGO_ENABLED=0",
+			}
+			if _, err := goCommand(ctx, environment, "build", "-C", work, "-o", executable,
+				"."); err != nil {
+				return err
+			}
+			const form = "{{with .Module}}{{.Path}}{{end}} {{.ImportPath}}"
+			listed, err := goCommand(ctx, environment, "list", "-C", work, "-deps", "-f", form, ".")
+			for line := range strings.Lines(string(listed)) {
+				if path, pkg, _ := strings.Cut(strings.TrimSpace(line), " "); path == m.path {
+					own[pkg] = true
+				}
+			}
+			return err
+		},
+	)
 	for _, structs := range found {
 		// A package may have moved to another module, and have kept its path.
-		maps.DeleteFunc(structs, func(name string, _ map[string]int64) bool { return !own[packageOf(name)] })
+		maps.DeleteFunc(
+			structs,
+			func(name string, _ map[string]int64) bool { return !own[packageOf(name)] },
+		)
 	}
 	return found, err
 }

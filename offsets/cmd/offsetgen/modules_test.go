@@ -28,7 +28,8 @@ func newModules(t *testing.T, files map[string]string) *checker {
 	root := newRelease(t, files)
 	folder := func(name string) string { return filepath.Join(root, "src", name) }
 	goRoot := folder("go")
-	return newChecker(goRoot, "1.30.0", model.AMD64, nil).forModule(modules{library, map[string]string{
+	return newChecker(goRoot, "1.30.0", model.AMD64,
+		nil).forModule(modules{library, map[string]string{
 		library:                    folder("library"),
 		"example.com/other":        folder("other"),
 		"example.com/other/nested": folder("nested"),
@@ -82,7 +83,8 @@ func TestAFieldOfAModuleIsFoundWithWhatTheModuleImports(t *testing.T) {
 	} {
 		got, err := c.field(fieldOfLibrary(want.pkg, want.structName, want.name))
 		if err != nil || got != want.place {
-			t.Errorf("%s.%s.%s: %+v, %v; want %+v", want.pkg, want.structName, want.name, got, err, want.place)
+			t.Errorf("%s.%s.%s: %+v, %v; want %+v", want.pkg, want.structName, want.name, got, err,
+				want.place)
 		}
 	}
 }
@@ -186,7 +188,8 @@ func TestEachModuleThatLibrariesReadHasARule(t *testing.T) {
 // must not become one.
 func TestOnlyWhatAProxyRefusesIsNotToBeHad(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"+library+"/@v/v1.0."), ".info"))
+		status, err := strconv.Atoi(
+			strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"+library+"/@v/v1.0."), ".info"))
 		if err != nil {
 			t.Errorf("%s: %v", r.URL, err)
 		}
@@ -195,13 +198,15 @@ func TestOnlyWhatAProxyRefusesIsNotToBeHad(t *testing.T) {
 	defer proxy.Close()
 	for status, refused := range map[int]bool{403: true, 404: true, 410: true, 429: false, 500: false, 503: false} {
 		environment := []string{"GOPROXY=" + proxy.URL, "GOMODCACHE=" + t.TempDir()}
-		folder, err := download(t.Context(), environment, fmt.Sprintf("%s@v1.0.%d", library, status))
+		folder, err := download(t.Context(), environment,
+			fmt.Sprintf("%s@v1.0.%d", library, status))
 		if err == nil || errors.Is(err, errUnavailable) != refused {
 			t.Errorf("%d: %q, %v", status, folder, err)
 		}
 	}
 	proxy.Close()
-	_, err := download(t.Context(), []string{"GOPROXY=" + proxy.URL, "GOMODCACHE=" + t.TempDir()}, library+"@v1.0.404")
+	_, err := download(t.Context(), []string{"GOPROXY=" + proxy.URL, "GOMODCACHE=" + t.TempDir()},
+		library+"@v1.0.404")
 	if err == nil || errors.Is(err, errUnavailable) {
 		t.Errorf("without a proxy: %v", err)
 	}

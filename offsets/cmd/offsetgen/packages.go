@@ -62,7 +62,8 @@ func (c *checker) load(folder, path string) (*types.Package, error) {
 	for _, name := range found.GoFiles {
 		// A newer release's syntax may be more than this parser knows. The parsed
 		// part of the file is used, and no struct of the package is believed.
-		file, err := parser.ParseFile(c.files, filepath.Join(folder, name), nil, parser.SkipObjectResolution)
+		file, err := parser.ParseFile(c.files, filepath.Join(folder, name), nil,
+			parser.SkipObjectResolution)
 		if err != nil {
 			errs = append(errs, err)
 		}

@@ -24,7 +24,9 @@ const versionsPerLine = 12
 // in the format of offsets.Parse; comments say of which releases there are no
 // sources. A field that no release has, or whose kind is not the same in all of them,
 // is an error: the programs would read something else.
-func render(module string, releases []release, missing []string, wanted []model.Field) ([]byte, error) {
+func render(
+	module string, releases []release, missing []string, wanted []model.Field,
+) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, "module", module)
 	var examined []string
@@ -76,10 +78,12 @@ func gaps(versions []string) []string {
 		newest[minor] = max(newest[minor], numbers[2])
 	}
 	var missing []string
-	for _, minor := range slices.SortedFunc(maps.Keys(newest), func(a, b [2]int) int { return slices.Compare(a[:], b[:]) }) {
+	ascending := func(a, b [2]int) int { return slices.Compare(a[:], b[:]) }
+	for _, minor := range slices.SortedFunc(maps.Keys(newest), ascending) {
 		for patch := range newest[minor] {
 			if !there[[3]int{minor[0], minor[1], patch}] {
-				missing = append(missing, fmt.Sprintf("%s%d.%d.%d", prefix, minor[0], minor[1], patch))
+				missing = append(missing,
+					fmt.Sprintf("%s%d.%d.%d", prefix, minor[0], minor[1], patch))
 			}
 		}
 	}
@@ -113,7 +117,9 @@ func sameKind(module string, releases []release, name string, anyKind bool) erro
 		for _, arch := range architectures {
 			at := r.layout[name][arch]
 			if at.Exists && kind != "" && !anyKind && asRead(at.Kind) != asRead(kind) {
-				return fmt.Errorf("%s was a %s and is a %s in %s on %s: its readers must know both, unless it is only renamed (kind.go)", name, kind, at.Kind, nameOf(module, r.version), arch)
+				return fmt.Errorf("%s was a %s and is a %s in %s on %s: its readers must know "+
+					"both, unless it is only renamed (kind.go)",
+					name, kind, at.Kind, nameOf(module, r.version), arch)
 			}
 			if at.Exists {
 				kind = at.Kind

@@ -27,8 +27,9 @@ func both(at place) [2]place { return [2]place{at, at} }
 
 func TestTheTableTellsWhatWasFoundInEachRelease(t *testing.T) {
 	versions := []string{"1.20", "1.21.0", "1.21.6", "1.22.0", "1.22.2"}
-	releases := releasesOf(versions,
-		both(place{}), both(place{true, 120, "int"}), [2]place{{true, 128, "int"}, {true, 136, "int"}}, [2]place{{true, 128, "int"}, {}}, both(place{}))
+	releases := releasesOf(versions, both(place{}), both(place{true, 120, "int"}),
+		[2]place{{true, 128, "int"}, {true, 136, "int"}}, [2]place{{true, 128, "int"}, {}},
+		both(place{}))
 	text, err := render(model.ModuleStd, releases, nil, []model.Field{status})
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +42,8 @@ func TestTheTableTellsWhatWasFoundInEachRelease(t *testing.T) {
 		for arch, at := range r.layout[status.String()] {
 			offset, exists, known := table.Lookup(model.ModuleStd, r.version, arch, status)
 			if !known || exists != at.Exists || offset != uint64(at.Offset) {
-				t.Errorf("Go %s on %s: %d, exists %v, known %v; want %+v", r.version, arch, offset, exists, known, at)
+				t.Errorf("Go %s on %s: %d, exists %v, known %v; want %+v", r.version, arch, offset,
+					exists, known, at)
 			}
 		}
 	}
@@ -65,7 +67,8 @@ func TestAFieldThatBecomesSomethingElseIsAnError(t *testing.T) {
 }
 
 func TestAnIntegerMayLoseItsSign(t *testing.T) {
-	releases := releasesOf([]string{"1.19.13", "1.20"}, both(place{true, 152, "int64"}), both(place{true, 152, "uint64"}))
+	releases := releasesOf([]string{"1.19.13", "1.20"}, both(place{true, 152, "int64"}),
+		both(place{true, 152, "uint64"}))
 	if _, err := render(model.ModuleStd, releases, nil, []model.Field{status}); err != nil {
 		t.Error(err)
 	}
@@ -90,7 +93,8 @@ func TestTheTableSaysOfWhichReleasesThereAreNoSources(t *testing.T) {
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
-	got = of(library, []string{"v0.0.0-20210405180319-a5a99cb37ef4", "v0.1.0", "v0.9.1", "v0.10.0"}, nil)
+	got = of(library, []string{"v0.0.0-20210405180319-a5a99cb37ef4", "v0.1.0", "v0.9.1", "v0.10.0"},
+		nil)
 	want = "module " + library + "\nexamined v0.0.0-20210405180319-a5a99cb37ef4 v0.1.0 v0.9.1 v0.10.0\n# not listed by the proxy: v0.9.0\n"
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
@@ -116,7 +120,8 @@ func TestWhatLiesBehindAPointerOrInAListMayMoveButNotChange(t *testing.T) {
 		{"[8]uint8", "[16]uint8", false},
 		{"any", "interface", false},
 	} {
-		releases := releasesOf([]string{"1.21.0", "1.22.0"}, both(place{true, 120, c.old}), both(place{true, 120, c.now}))
+		releases := releasesOf([]string{"1.21.0", "1.22.0"}, both(place{true, 120, c.old}),
+			both(place{true, 120, c.now}))
 		_, err := render(model.ModuleStd, releases, nil, []model.Field{status})
 		if c.same != (err == nil) || err != nil && !strings.Contains(err.Error(), c.now) {
 			t.Errorf("from %s to %s: %v", c.old, c.now, err)
@@ -127,10 +132,12 @@ func TestWhatLiesBehindAPointerOrInAListMayMoveButNotChange(t *testing.T) {
 func TestAFieldWhosePointersAreAskedForApartMayBecomeOne(t *testing.T) {
 	pointer := status
 	pointer.Field = "*" + status.Field
-	releases := releasesOf([]string{"1.21.0", "1.22.0"}, both(place{true, 120, "struct"}), both(place{true, 120, "pointer"}))
+	releases := releasesOf([]string{"1.21.0", "1.22.0"}, both(place{true, 120, "struct"}),
+		both(place{true, 120, "pointer"}))
 	releases[0].layout[pointer.String()] = map[model.Arch]place{}
 	releases[1].layout[pointer.String()] = releases[1].layout[status.String()]
-	if _, err := render(model.ModuleStd, releases, nil, []model.Field{status, pointer}); err != nil {
+	if _, err := render(model.ModuleStd, releases, nil,
+		[]model.Field{status, pointer}); err != nil {
 		t.Error(err)
 	}
 	if _, err := render(model.ModuleStd, releases, nil, []model.Field{status}); err == nil {

@@ -39,7 +39,9 @@ func readParts(path string) (parts, error) {
 // join makes a table of its parts, that of the standard library first.
 func (p parts) join(made time.Time) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Made by offsets/cmd/offsetgen. The format is that of offsets.Parse.\nmade %s\n", made.UTC().Format(time.DateOnly))
+	fmt.Fprintf(&b,
+		"# Made by offsets/cmd/offsetgen. The format is that of offsets.Parse.\nmade %s\n",
+		made.UTC().Format(time.DateOnly))
 	for _, module := range inOrder(p) {
 		b.Write(p[module])
 	}

@@ -95,7 +95,8 @@ func committed(t *testing.T, module string, wanted []model.Field) []release {
 				for _, arch := range architectures {
 					offset, exists, known := offsets.Default().Lookup(module, version, arch, field)
 					if !known {
-						t.Errorf("%s of %s on %s is not known", field, nameOf(module, version), arch)
+						t.Errorf("%s of %s on %s is not known", field, nameOf(module, version),
+							arch)
 					}
 					found[field.String()][arch] = place{Exists: exists, Offset: int64(offset)}
 				}
@@ -118,7 +119,8 @@ func TestRulesAcceptWhatTheCommittedTableLosesAndNothingElse(t *testing.T) {
 		}
 		for i, accepted := range r.Gone {
 			if accepted.Reason == "" {
-				t.Errorf("no reason why %s lacks %s", nameOf(module, accepted.Since), accepted.Fields)
+				t.Errorf("no reason why %s lacks %s", nameOf(module, accepted.Since),
+					accepted.Fields)
 			}
 			for j, field := range accepted.Fields {
 				less := accepted

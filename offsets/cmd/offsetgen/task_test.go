@@ -46,7 +46,9 @@ func (m *madeUp) examine(ctx context.Context, version string, _ []model.Field) (
 	return layout{status.String(): {model.AMD64: at, model.ARM64: at}}, nil
 }
 
-func (m *madeUp) compile(ctx context.Context, version string, _ []string) (map[model.Arch]structs, error) {
+func (m *madeUp) compile(
+	ctx context.Context, version string, _ []string,
+) (map[model.Arch]structs, error) {
 	if err := m.begin(ctx, "compile "+version); err != nil {
 		return nil, err
 	}
@@ -72,7 +74,9 @@ func newMadeUp() *madeUp {
 	there, moved := place{true, 120, "int"}, place{true, 128, "int"}
 	return &madeUp{
 		releases: []string{"1.21.0", "1.22.0", "1.23.0", "1.24.0"},
-		places:   map[string]place{"1.21.0": there, "1.22.0": there, "1.23.0": moved, "1.24.0": moved, "1.25.0": moved},
+		places: map[string]place{
+			"1.21.0": there, "1.22.0": there, "1.23.0": moved, "1.24.0": moved, "1.25.0": moved,
+		},
 	}
 }
 
@@ -81,7 +85,13 @@ func generatorOf(t *testing.T, m *madeUp, r probe.Rule) (g generator, output str
 	folder := t.TempDir()
 	origins := func(string, probe.Rule) origin { return m }
 	wanted := map[string][]model.Field{model.ModuleStd: {status}}
-	return generator{wanted, map[string]probe.Rule{model.ModuleStd: r}, origins, folder, io.Discard}, filepath.Join(folder, "table.txt")
+	return generator{
+		wanted,
+		map[string]probe.Rule{model.ModuleStd: r},
+		origins,
+		folder,
+		io.Discard,
+	}, filepath.Join(folder, "table.txt")
 }
 
 func TestARunWithNothingNewDoesNothingAndLeavesNoDifference(t *testing.T) {
@@ -116,7 +126,8 @@ func TestARunWithNothingNewDoesNothingAndLeavesNoDifference(t *testing.T) {
 	}
 	m.releases = append(m.releases, "1.25.0")
 	third := run()
-	if got := m.take(); !slices.Equal(got, []string{"examine 1.25.0", "compile 1.25.0"}) || !strings.Contains(string(third), "1.25.0") {
+	if got := m.take(); !slices.Equal(got, []string{"examine 1.25.0", "compile 1.25.0"}) ||
+		!strings.Contains(string(third), "1.25.0") {
 		t.Errorf("a run with one new release: %q, and the table\n%s", got, third)
 	}
 }
@@ -139,7 +150,8 @@ func TestARunThatIsCutOffGoesOnWhereItWas(t *testing.T) {
 			}
 		}
 		err := g.run(ctx, output, nil, true)
-		if cut := c.cutOff != "nowhere"; errors.Is(err, context.Canceled) != cut || !cut && err != nil {
+		if cut := c.cutOff != "nowhere"; errors.Is(err, context.Canceled) != cut ||
+			!cut && err != nil {
 			t.Errorf("cut off at %s: %v", c.cutOff, err)
 		}
 		if got := m.take(); !slices.Equal(got, c.want) {
@@ -174,7 +186,8 @@ func TestWhatTheCompilerDeniesIsAnErrorInEveryRun(t *testing.T) {
 	g, output := generatorOf(t, m, probe.Rule{})
 	for range 2 {
 		err := g.run(t.Context(), output, nil, true)
-		if err == nil || !strings.Contains(err.Error(), "go1.23.0") || !strings.Contains(err.Error(), status.String()) {
+		if err == nil || !strings.Contains(err.Error(), "go1.23.0") ||
+			!strings.Contains(err.Error(), status.String()) {
 			t.Errorf("the error %v does not name release and field", err)
 		}
 	}
@@ -259,7 +272,8 @@ func TestTheErrorOfALostFieldNamesWhatHasCome(t *testing.T) {
 		t.Errorf("%v, want %q", err, want)
 	}
 	err = task{module: model.ModuleStd, wanted: wanted}.disappearances([]release{now, before})
-	if err == nil || !strings.Contains(err.Error(), moved.String()) || strings.Contains(err.Error(), function.String()) {
+	if err == nil || !strings.Contains(err.Error(), moved.String()) ||
+		strings.Contains(err.Error(), function.String()) {
 		t.Errorf("functions tell versions apart by coming and going: %v", err)
 	}
 }

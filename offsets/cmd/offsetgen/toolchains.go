@@ -49,7 +49,9 @@ func (t toolchains) versions(ctx context.Context) ([]string, error) {
 	return offsets.Releases(append(names, t.rule.Also...), t.rule.Oldest)
 }
 
-func (t toolchains) examine(ctx context.Context, version string, wanted []model.Field) (found layout, err error) {
+func (t toolchains) examine(
+	ctx context.Context, version string, wanted []model.Field,
+) (found layout, err error) {
 	root, done, err := fetch(ctx, version)
 	if err != nil {
 		return nil, err
@@ -62,7 +64,9 @@ func (t toolchains) examine(ctx context.Context, version string, wanted []model.
 }
 
 // compile builds the programs, as one, with the release itself.
-func (t toolchains) compile(ctx context.Context, version string, names []string) (_ map[model.Arch]structs, err error) {
+func (t toolchains) compile(
+	ctx context.Context, version string, names []string,
+) (_ map[model.Arch]structs, err error) {
 	root, done, err := fetch(ctx, version)
 	if err != nil {
 		return nil, err
@@ -76,10 +80,12 @@ func (t toolchains) compile(ctx context.Context, version string, names []string)
 		if err := writeProgram(work, t.rule.Programs); err != nil {
 			return err
 		}
-		command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "build", "-o", executable, ".")
+		command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "build", "-o",
+			executable, ".")
 		command.Dir = work
 		// Its own build cache, so that a check leaves nothing behind.
-		command.Env = append(toolchainEnvironment(root, arch), "GOCACHE="+filepath.Join(work, "cache"))
+		command.Env = append(toolchainEnvironment(root, arch),
+			"GOCACHE="+filepath.Join(work, "cache"))
 		if output, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(output)))
 		}
@@ -118,7 +124,8 @@ func fetch(ctx context.Context, version string) (root string, done func() error,
 	}
 	path := toolchainModule + "@v0.0.1-go" + version + platform
 	cached := filepath.Join(strings.TrimSpace(string(cache)), path)
-	if info, err := os.Stat(filepath.Join(cached, "bin", "go")); err == nil && info.Mode()&0o100 != 0 {
+	if info, err := os.Stat(filepath.Join(cached, "bin", "go")); err == nil &&
+		info.Mode()&0o100 != 0 {
 		return cached, nothing, nil
 	}
 	temporary, err := os.MkdirTemp("", "offsetgen-")
@@ -167,12 +174,15 @@ func localVersion() string { return strings.TrimPrefix(runtime.Version(), "go") 
 // be named go.mod (Go 1.26 src/cmd/go/internal/toolchain/select.go).
 func makeRunnable(root string) error {
 	for _, folder := range []string{"pkg/tool", "bin"} {
-		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.Type().IsRegular() {
-				err = os.Chmod(path, 0o755)
-			}
-			return err
-		})
+		err := filepath.WalkDir(
+			filepath.Join(root, folder),
+			func(path string, entry fs.DirEntry, err error) error {
+				if err == nil && entry.Type().IsRegular() {
+					err = os.Chmod(path, 0o755)
+				}
+				return err
+			},
+		)
 		if err != nil {
 			return err
 		}
@@ -182,7 +192,8 @@ func makeRunnable(root string) error {
 		if err := os.Chmod(folder, 0o755); err != nil { // the module cache is read-only
 			return err
 		}
-		if err := os.Rename(filepath.Join(folder, "_go.mod"), filepath.Join(folder, "go.mod")); err != nil {
+		if err := os.Rename(filepath.Join(folder, "_go.mod"),
+			filepath.Join(folder, "go.mod")); err != nil {
 			return err
 		}
 	}
@@ -192,7 +203,14 @@ func makeRunnable(root string) error {
 // toolTags asks a release which experiments are on by default: its own go
 // command knows.
 func toolTags(ctx context.Context, root string, arch model.Arch) ([]string, error) {
-	command := exec.CommandContext(ctx, filepath.Join(root, "bin", "go"), "list", "-f", `{{join context.ToolTags " "}}`, "unsafe")
+	command := exec.CommandContext(
+		ctx,
+		filepath.Join(root, "bin", "go"),
+		"list",
+		"-f",
+		`{{join context.ToolTags " "}}`,
+		"unsafe",
+	)
 	command.Env = toolchainEnvironment(root, arch)
 	command.Dir = os.TempDir()
 	var stderr bytes.Buffer
@@ -209,8 +227,9 @@ func toolTags(ctx context.Context, root string, arch model.Arch) ([]string, erro
 // user's module cache, and Go 1.19 and 1.20.0 must not know: there they take the
 // program itself for one of its packages (src/cmd/go/internal/modindex/read.go).
 func toolchainEnvironment(root string, arch model.Arch) []string {
-	return append(os.Environ(), "GOROOT="+root, "GOENV=off", "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=",
-		"GOMODCACHE="+filepath.Join(root, "no-modules"), "GOEXPERIMENT=", "GOOS=linux", "GOARCH="+string(arch), "CGO_ENABLED=0")
+	return append(os.Environ(), "GOROOT="+root, "GOENV=off", "GOTOOLCHAIN=local", "GOWORK=off",
+		"GOFLAGS=", "GOMODCACHE="+filepath.Join(root, "no-modules"), "GOEXPERIMENT=", "GOOS=linux",
+		"GOARCH="+string(arch), "CGO_ENABLED=0")
 }
 
 // goCommand runs the go command away from any module of its own, with more
@@ -218,7 +237,8 @@ func toolchainEnvironment(root string, arch model.Arch) []string {
 func goCommand(ctx context.Context, environment []string, args ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = os.TempDir()
-	command.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS=-mod=mod", "GO111MODULE=on", "GOWORK=off")
+	command.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS=-mod=mod", "GO111MODULE=on",
+		"GOWORK=off")
 	command.Env = append(command.Env, environment...)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
