@@ -1,20 +1,18 @@
-// Package netns makes network namespaces for tests, and joins them. It needs root, and
-// iproute2's command ip.
+// Package netns makes network namespaces for tests, and joins them. It needs root.
 package netns
 
 import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,49 +20,82 @@ import (
 const device = "spanprobe"
 
 // Namespace is a network namespace.
-type Namespace struct{ name string }
+type Namespace struct {
+	open func() (netns.NsHandle, error)
+}
+
+// Of is the namespace of a process.
+func Of(pid int) Namespace {
+	return Namespace{func() (netns.NsHandle, error) { return netns.GetFromPid(pid) }}
+}
 
 var made atomic.Int64
 
 // New makes a namespace that has nothing but its loopback device. It is gone when the test ends.
 func New(t testing.TB) Namespace {
 	t.Helper()
-	n := Namespace{fmt.Sprintf("spanprobe-%d-%d", os.Getpid(), made.Add(1))}
-	ip(t, "netns", "add", n.name)
-	t.Cleanup(func() { ip(t, "netns", "del", n.name) })
-	ip(t, "-n", n.name, "link", "set", "lo", "up")
+	name := fmt.Sprintf("spanprobe-%d-%d", os.Getpid(), made.Add(1))
+	must(t, aside(func() error {
+		n, err := netns.NewNamed(name)
+		if err != nil {
+			return err
+		}
+		return n.Close()
+	}))
+	t.Cleanup(func() { must(t, netns.DeleteNamed(name)) })
+	n := Namespace{func() (netns.NsHandle, error) { return netns.GetFromName(name) }}
+	must(t, n.Do(func() error { return Up("lo") }))
 	return n
+}
+
+// Up has a device of the namespace that the calling thread is in go up.
+func Up(device string) error {
+	link, err := netlink.LinkByName(device)
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(link)
 }
 
 // Join gives two namespaces an end each of a pair of veth devices, with addresses as
 // "10.0.0.1/24".
 func Join(t testing.TB, a, b Namespace, addressOfA, addressOfB string) {
 	t.Helper()
-	ip(t, "-n", a.name, "link", "add", device, "type", "veth", "peer", "name", device, "netns", b.name)
-	for _, end := range []struct {
-		Namespace
-		address string
-	}{{a, addressOfA}, {b, addressOfB}} {
-		ip(t, "-n", end.name, "link", "set", device, "up")
-		end.Add(t, end.address)
+	peer, err := b.open()
+	must(t, err)
+	defer peer.Close()
+	must(t, a.Do(func() error {
+		return netlink.LinkAdd(&netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: device}, PeerName: device, PeerNamespace: netlink.NsFd(peer),
+		})
+	}))
+	for _, n := range []Namespace{a, b} {
+		must(t, n.Do(func() error { return Up(device) }))
 	}
+	a.Add(t, addressOfA)
+	b.Add(t, addressOfB)
 }
 
 // Add gives the namespace's end of a pair of devices another address, which it may use at once.
 func (n Namespace) Add(t testing.TB, address string) {
 	t.Helper()
-	arguments := []string{"-n", n.name, "address", "add", address, "dev", device}
-	if strings.Contains(address, ":") {
-		arguments = append(arguments, "nodad") // which takes a second
-	}
-	ip(t, arguments...)
+	parsed, err := netlink.ParseAddr(address)
+	must(t, err)
+	parsed.Flags = unix.IFA_F_NODAD // to look for others that have it takes a second
+	must(t, n.Do(func() error {
+		link, err := netlink.LinkByName(device)
+		if err != nil {
+			return err
+		}
+		return netlink.AddrAdd(link, parsed)
+	}))
 }
 
 // Translate has connections that are made in the namespace to an address of IPv4 go to
 // another (DNAT), as those to a Service of Kubernetes do.
 func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
 	t.Helper()
-	if err := n.Do(func() error {
+	must(t, n.Do(func() error {
 		rules, err := nftables.New()
 		if err != nil {
 			return err
@@ -82,36 +113,40 @@ func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
 			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},
 		}})
 		return rules.Flush()
-	}); err != nil {
-		t.Fatalf("have the kernel translate addresses: %v", err)
-	}
-}
-
-func ip(t testing.TB, arguments ...string) {
-	t.Helper()
-	if output, err := exec.Command("ip", arguments...).CombinedOutput(); err != nil {
-		t.Fatalf("ip %s: %v\n%s", strings.Join(arguments, " "), err, output)
-	}
+	}))
 }
 
 // Do does something in the namespace: sockets that it makes and programs that it
 // starts belong there, but not what other goroutines do for it.
 func (n Namespace) Do(do func() error) error {
-	inside, err := os.Open(filepath.Join("/run/netns", n.name))
+	inside, err := n.open()
 	if err != nil {
 		return err
 	}
 	defer inside.Close()
+	return aside(func() error {
+		if err := netns.Set(inside); err != nil {
+			return err
+		}
+		return do()
+	})
+}
+
+// aside does something on a thread of its own.
+func aside(do func() error) error {
 	done := make(chan error)
 	go func() {
 		// A goroutine that ends while it is locked takes its thread along, which is in
 		// the wrong namespace then.
 		runtime.LockOSThread()
-		if err := unix.Setns(int(inside.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("enter the namespace %s: %w", n.name, err)
-			return
-		}
 		done <- do()
 	}()
 	return <-done
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("namespaces: %v", err)
+	}
 }

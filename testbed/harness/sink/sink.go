@@ -9,12 +9,14 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // what a Collector's exporter compresses with by default
+
+	"github.com/spanprobe/spanprobe/testbed/harness/await"
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
 // maxMessage is above what a batch of the batch processor's default size, 8192
@@ -30,19 +32,8 @@ type Sink struct {
 	mu     sync.Mutex
 	counts map[string]int // spans by service.name
 	total  int
-	spans  []Span
+	spans  []spans.Span
 }
-
-// Span is one span that arrived, with its resource and scope.
-type Span struct {
-	Resource map[string]any
-	Scope    string // name
-	Version  string // of the scope
-	ptrace.Span
-}
-
-// Values are the span's attributes as plain values.
-func (s Span) Values() map[string]any { return s.Span.Attributes().AsRaw() }
 
 // Start starts a sink that keeps all spans. The address may be "127.0.0.1:0".
 func Start(address string) (*Sink, error) { return start(address, true) }
@@ -88,7 +79,7 @@ func (s *Sink) Counts() map[string]int {
 }
 
 // Spans returns the spans that were kept, in the order in which they arrived.
-func (s *Sink) Spans() []Span {
+func (s *Sink) Spans() []spans.Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.spans)
@@ -101,24 +92,18 @@ func (s *Sink) Reset() {
 	s.counts, s.total, s.spans = map[string]int{}, 0, nil
 }
 
-// pollInterval is how often Await looks.
-const pollInterval = 10 * time.Millisecond
-
 // Await waits until n spans have arrived in all. The error says how many have.
 func (s *Sink) Await(ctx context.Context, n int) error {
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for {
-		count := s.Count()
-		if count >= n {
-			return nil
+	err := await.Until(ctx, func(context.Context) error {
+		if count := s.Count(); count < n {
+			return fmt.Errorf("%d of %d spans arrived", count, n)
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d of %d spans arrived: %w", count, n, ctx.Err())
-		case <-ticker.C:
-		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("%w: %w", err, ctx.Err())
 	}
+	return err
 }
 
 // service is the gRPC side of a sink.
@@ -142,20 +127,12 @@ func (s *Sink) add(traces ptrace.Traces) {
 		if value, ok := resource.Resource().Attributes().Get("service.name"); ok {
 			name = value.AsString()
 		}
-		var values map[string]any
-		if s.keep {
-			values = resource.Resource().Attributes().AsRaw()
-		}
 		for _, scope := range resource.ScopeSpans().All() {
-			n := scope.Spans().Len()
-			s.counts[name] += n
-			s.total += n
-			if !s.keep {
-				continue
-			}
-			for _, span := range scope.Spans().All() {
-				s.spans = append(s.spans, Span{values, scope.Scope().Name(), scope.Scope().Version(), span})
-			}
+			s.counts[name] += scope.Spans().Len()
+			s.total += scope.Spans().Len()
 		}
+	}
+	if s.keep {
+		s.spans = append(s.spans, spans.Of(traces)...)
 	}
 }

@@ -1,81 +1,83 @@
 package target
 
 import (
-	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
 
-// Server is a running target that serves HTTP.
-type Server struct {
-	Address string // host:port
-	PID     int
+// patience is how long an answer of a target program may take: a test has its own limit.
+const patience = 15 * time.Minute
 
-	command *exec.Cmd
-	stdin   io.WriteCloser
-	stdout  *bufio.Reader
-	ended   chan error
+// Server is a target program that runs. It says a line when it is ready, and answers each line of
+// its standard input with one, until that is closed.
+type Server struct {
+	*process.Process
+	Address string // what it said first: where it listens, mostly
 }
 
-// Start runs a server. It ends with the test at the latest.
+// Start runs a target program. It ends with the test at the latest.
 func Start(t testing.TB, executable string, args ...string) *Server {
 	t.Helper()
-	s, err := Run(executable, args...)
+	return StartVia(t, nil, executable, args...)
+}
+
+// StartVia is Start from another thread: see process.Options.
+func StartVia(t testing.TB, via func(func() error) error, executable string, args ...string) *Server {
+	t.Helper()
+	s, err := RunVia(via, executable, args...)
 	if err != nil {
-		t.Fatalf("start %s: %v", executable, err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
-			t.Errorf("the target did not end well: %v", err)
+			t.Errorf("the target program did not end well: %v", err)
 		}
 	})
 	return s
 }
 
-// Run runs a server until it is stopped or killed.
+// Run runs a target program until it is stopped or killed.
 func Run(executable string, args ...string) (*Server, error) {
-	command := exec.Command(executable, args...)
-	s := &Server{command: command, ended: make(chan error, 1)}
-	command.Stderr = os.Stderr
-	var err error
-	if s.stdin, err = command.StdinPipe(); err != nil {
-		return nil, err
-	}
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := command.Start(); err != nil {
-		return nil, err
-	}
-	s.PID = command.Process.Pid
-	s.stdout = bufio.NewReader(stdout)
-	address, err := s.stdout.ReadString('\n')
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("it did not say where it listens: %w", err), s.Kill())
-	}
-	s.Address = strings.TrimSpace(address)
-	return s, nil
+	return RunVia(nil, executable, args...)
 }
 
-// Say writes a line to the target, and returns the line that it answers.
-func (s *Server) Say(line string) (string, error) {
-	if _, err := io.WriteString(s.stdin, line+"\n"); err != nil {
-		return "", fmt.Errorf("ask the target: %w", err)
-	}
-	answer, err := s.stdout.ReadString('\n')
-	if err != nil {
-		return "", fmt.Errorf("the target's answer: %w", err)
-	}
-	return strings.TrimSpace(answer), nil
+// RunVia is Run from another thread: see process.Options.
+func RunVia(via func(func() error) error, executable string, args ...string) (*Server, error) {
+	return RunCommand(exec.Command(executable, args...), via)
 }
+
+// RunCommand is RunVia for a command.
+func RunCommand(command *exec.Cmd, via func(func() error) error) (*Server, error) {
+	p, err := process.Start(command, process.Options{Lines: true, Via: via})
+	if err != nil {
+		return nil, err
+	}
+	address, err := p.Line(patience)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("it did not say that it is ready: %w", err), p.Kill())
+	}
+	return &Server{p, address}, nil
+}
+
+// Addresses are the address by what listens there, of a program that says several.
+func (s *Server) Addresses(t testing.TB) map[string]string {
+	t.Helper()
+	var addresses map[string]string
+	if err := json.Unmarshal([]byte(s.Address), &addresses); err != nil {
+		t.Fatalf("%q: %v", s.Address, err)
+	}
+	return addresses
+}
+
+// Say writes a line to the program, and returns the line that it answers.
+func (s *Server) Say(line string) (string, error) { return s.Process.Ask(line, patience) }
 
 // Ask is Say for a test.
 func (s *Server) Ask(t testing.TB, question string) string {
@@ -87,37 +89,25 @@ func (s *Server) Ask(t testing.TB, question string) string {
 	return answer
 }
 
+// Order is Say with an order and an answer in JSON.
+func (s *Server) Order(order, answer any) error {
+	question, err := json.Marshal(order)
+	if err != nil {
+		return err
+	}
+	text, err := s.Say(string(question))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), answer)
+}
+
 // Served asks how many requests have reached a handler.
 func (s *Server) Served(t testing.TB) int {
 	t.Helper()
 	n, err := strconv.Atoi(s.Ask(t, ""))
 	if err != nil {
-		t.Fatalf("the target's answer: %v", err)
+		t.Fatalf("the target program's answer: %v", err)
 	}
 	return n
-}
-
-// Stop lets the server end by itself, and says if it did not do so cleanly:
-// a target that crashed is what tracing must never cause.
-func (s *Server) Stop() error {
-	if s.command.ProcessState != nil {
-		return nil
-	}
-	s.stdin.Close() // its end is what is waited for
-	go func() { s.ended <- s.command.Wait() }()
-	select {
-	case err := <-s.ended:
-		return err
-	case <-time.After(10 * time.Second):
-		return errors.Join(errors.New("it did not end"), s.Kill())
-	}
-}
-
-// Kill ends the server with SIGKILL.
-func (s *Server) Kill() error {
-	if err := s.command.Process.Kill(); err != nil {
-		return err
-	}
-	_ = s.command.Wait() // "signal: killed" is what was asked for
-	return nil
 }

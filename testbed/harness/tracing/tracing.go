@@ -2,7 +2,9 @@
 package tracing
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -16,6 +18,8 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/await"
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
 // Patience is how long something may take that is no matter of speed here.
@@ -24,15 +28,8 @@ const Patience = 20 * time.Second
 // readInterval is how often an engine under test looks for spans.
 const readInterval = 50 * time.Millisecond
 
-// Span is one span that came out, with its resource and scope.
-type Span struct {
-	Resource map[string]any
-	Scope    string
-	ptrace.Span
-}
-
-// Values are the span's attributes as plain values.
-func (s Span) Values() map[string]any { return s.Span.Attributes().AsRaw() }
+// Span is one span that came out.
+type Span = spans.Span
 
 // Tracer is an engine at work.
 type Tracer struct {
@@ -45,9 +42,7 @@ type Tracer struct {
 // Start starts an engine. In-kernel tests need root; they fail without.
 func Start(t testing.TB, config engine.Config) *Tracer {
 	t.Helper()
-	tracer := &Tracer{}
-	tracer.start(t, config, zaptest.NewLogger(t), tracer.keep)
-	return tracer
+	return StartLogging(t, config, zaptest.NewLogger(t))
 }
 
 // StartLogging is Start with a logger of the test's own.
@@ -60,27 +55,25 @@ func StartLogging(t testing.TB, config engine.Config, logger *zap.Logger) *Trace
 
 // StartWith starts an engine of which nothing is kept: what it emits goes to
 // consume, and what it logs to the logger.
-func StartWith(t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error) *Tracer {
+func StartWith(
+	t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error,
+) *Tracer {
 	t.Helper()
 	tracer := &Tracer{}
 	tracer.start(t, config, logger, consume)
 	return tracer
 }
 
-func (tr *Tracer) start(t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error) {
+func (tr *Tracer) start(
+	t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error,
+) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("this test attaches probes, which needs root: `make test` asks for it")
 	}
-	if config.RingBufferSize == 0 {
-		config.RingBufferSize = 4 << 20
-	}
-	if config.MaxActiveSpans == 0 {
-		config.MaxActiveSpans = 16384
-	}
-	if config.URLQuery == "" {
-		config.URLQuery = engine.QueryRedact
-	}
+	config.RingBufferSize = cmp.Or(config.RingBufferSize, 4<<20)
+	config.MaxActiveSpans = cmp.Or(config.MaxActiveSpans, 16384)
+	config.URLQuery = cmp.Or(config.URLQuery, engine.QueryRedact)
 	config.ReadInterval = readInterval
 	var err error
 	tr.Engine, err = engine.New(config, engine.Settings{
@@ -106,14 +99,7 @@ func (tr *Tracer) start(t testing.TB, config engine.Config, logger *zap.Logger, 
 func (tr *Tracer) keep(_ context.Context, traces ptrace.Traces) error {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	for _, resource := range traces.ResourceSpans().All() {
-		values := resource.Resource().Attributes().AsRaw()
-		for _, scope := range resource.ScopeSpans().All() {
-			for _, span := range scope.Spans().All() {
-				tr.spans = append(tr.spans, Span{values, scope.Scope().Name(), span})
-			}
-		}
-	}
+	tr.spans = append(tr.spans, spans.Of(traces)...)
 	return nil
 }
 
@@ -172,9 +158,15 @@ func Lost(stats engine.Stats) uint64 {
 // Eventually waits until a condition holds, and fails the test if it never does.
 func Eventually(t testing.TB, condition func() bool, what string, args ...any) {
 	t.Helper()
-	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for "+what, args...)
+	// Not the test's context, which has ended when what the test has left is cleaned up.
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	if await.Until(ctx, func(context.Context) error {
+		if !condition() {
+			return errors.New("not yet")
 		}
+		return nil
+	}) != nil {
+		t.Fatalf("waited in vain for "+what, args...)
 	}
 }

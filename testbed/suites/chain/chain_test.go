@@ -134,20 +134,27 @@ func (c *chain) host(service int) string {
 	return c.hosts[service%len(c.hosts)]
 }
 
+// via is how to do something where a service is: see process.Options.
+func (c *chain) via(service int) func(func() error) error {
+	if len(c.places) == 0 {
+		return nil
+	}
+	return c.places[service%len(c.places)].Do
+}
+
 // in does something where a service is.
 func (c *chain) in(service int, do func() error) error {
-	if len(c.places) == 0 {
-		return do()
+	if via := c.via(service); via != nil {
+		return via(do)
 	}
-	return c.places[service%len(c.places)].Do(do)
+	return do()
 }
 
 func (c *chain) run(t *testing.T, service int) {
 	t.Helper()
-	if err := c.in(service, func() (err error) {
-		c.running[service], err = target.Run(c.executables[service], c.arguments[service]...)
-		return err
-	}); err != nil {
+	var err error
+	c.running[service], err = target.RunVia(c.via(service), c.executables[service], c.arguments[service]...)
+	if err != nil {
 		t.Fatalf("start %s: %v", serviceName(service+1), err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 	"github.com/spanprobe/spanprobe/testbed/harness/tree"
 )
@@ -107,7 +108,10 @@ func TestAProxyBetweenTheTwoGivesNoParentRatherThanAGuess(t *testing.T) {
 func TestTheNextConnectionFromAnAddressIsAnother(t *testing.T) {
 	client, server := startPeer(t, newest), startPeer(t, newest)
 	tracer := trace(t, client, server)
-	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: freePort(t)}
+	local, err := net.ResolveTCPAddr("tcp", loopback.Refusing(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	traced := link{order: order{
 		Name: "traced", Requests: few, AtOnce: 1, Protocol: "http1", Close: true, Reset: true, LocalPort: local.Port,
 	}, listener: "http ipv4"}
@@ -133,17 +137,6 @@ func TestTheNextConnectionFromAnAddressIsAnother(t *testing.T) {
 	}
 	traced.First, untraced.First, traced.Requests, untraced.Requests = 0, 0, few, few
 	compare(t, tracer, []link{traced, untraced})
-}
-
-// freePort is one that nobody has.
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // A parent that a client that is not traced has sent is the parent.

@@ -26,31 +26,16 @@ type peer struct {
 
 func startPeer(t *testing.T, build target.Build) *peer {
 	t.Helper()
-	return startIn(t, func(run func() error) error { return run() }, build)
+	return startIn(t, nil, build)
 }
 
 // startIn starts a peer from where something is done.
 func startIn(t *testing.T, do func(func() error) error, build target.Build, more ...string) *peer {
 	t.Helper()
 	certificate, key := target.Certificate(t)
-	executable := target.MustCompile(t, build)
 	arguments := append([]string{"-cert", certificate, "-key", key, "-folder", t.TempDir()}, more...)
-	p := &peer{}
-	if err := do(func() (err error) {
-		p.Server, err = target.Run(executable, arguments...)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Errorf("the peer did not end well: %v", err)
-		}
-	})
-	if err := json.Unmarshal([]byte(p.Address), &p.addresses); err != nil {
-		t.Fatalf("%q: %v", p.Address, err)
-	}
-	return p
+	server := target.StartVia(t, do, target.MustCompile(t, build), arguments...)
+	return &peer{server, server.Addresses(t)}
 }
 
 // send has requests made to a server.

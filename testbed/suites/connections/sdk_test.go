@@ -19,7 +19,7 @@ import (
 func TestTheHeaderOfAProgramThatTracesItselfWins(t *testing.T) {
 	executable := filepath.Join(t.TempDir(), "sdk")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", executable, ".")
-	build.Dir = "sdk" // a module of its own
+	build.Dir = "../../targets/sdk" // a module of its own
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}

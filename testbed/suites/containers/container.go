@@ -4,7 +4,6 @@
 package containers
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,21 +14,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/await"
+	"github.com/spanprobe/spanprobe/testbed/harness/netns"
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
-// container is a server in namespaces of its own.
-type container struct {
-	PID int // the host's
-
-	command *exec.Cmd
-	stdin   io.WriteCloser
-}
+// container is a server in namespaces of its own, with the host's id of its process.
+type container struct{ *target.Server }
 
 // Where the server is in the image, and what it listens on: the same in all
 // containers.
@@ -50,42 +47,25 @@ func start(t *testing.T, image, folder, group string, env ...string) *container 
 		t.Fatal(err)
 	}
 	defer joined.Close()
-	c := &container{command: exec.Command("/proc/self/exe", image, folder)}
-	c.command.Env = append([]string{roleVariable + "=1"}, env...)
-	c.command.Stderr = os.Stderr
-	c.command.SysProcAttr = &syscall.SysProcAttr{
+	command := exec.Command("/proc/self/exe", image, folder)
+	command.Env = append([]string{roleVariable + "=1"}, env...)
+	command.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET,
 		UseCgroupFD: true, CgroupFD: int(joined.Fd()),
 	}
-	if c.stdin, err = c.command.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := c.command.StdoutPipe()
+	server, err := target.RunCommand(command, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c.PID = c.command.Process.Pid
 	t.Cleanup(func() {
-		if err := c.stop(); err != nil {
+		if err := server.Stop(); err != nil {
 			t.Errorf("a container did not end well: %v", err)
 		}
 	})
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || strings.TrimSpace(line) != address {
-		t.Fatalf("the container says %q, %v", line, err)
+	if server.Address != address {
+		t.Fatalf("the container says %q", server.Address)
 	}
-	return c
-}
-
-// stop ends the server, and with it the container.
-func (c *container) stop() error {
-	if c.command.ProcessState != nil {
-		return nil
-	}
-	c.stdin.Close() // its end is what the server waits for
-	return c.command.Wait()
+	return &container{server}
 }
 
 // become makes the calling process the server of an image: it mounts the
@@ -98,7 +78,8 @@ func become(image, folder string) error {
 			return err
 		}
 	}
-	layers := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", image, filepath.Join(folder, "upper"), filepath.Join(folder, "work"))
+	layers := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s",
+		image, filepath.Join(folder, "upper"), filepath.Join(folder, "work"))
 	for _, step := range []func() error{
 		func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 		func() error { return unix.Mount("overlay", root, "overlay", 0, layers) },
@@ -106,7 +87,7 @@ func become(image, folder string) error {
 		func() error { return os.Chdir(root) },
 		func() error { return unix.PivotRoot(".", "old") },
 		func() error { return unix.Unmount("/old", unix.MNT_DETACH) },
-		loopbackUp,
+		func() error { return netns.Up("lo") },
 		func() error { return syscall.Exec(serverPath, []string{serverPath, "-listen", address}, os.Environ()) },
 	} {
 		if err := step(); err != nil {
@@ -116,26 +97,9 @@ func become(image, folder string) error {
 	return nil
 }
 
-// loopbackUp does what `ip link set lo up` does.
-func loopbackUp() error {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(socket)
-	request, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	request.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request)
-}
-
 // get makes a request inside the container's network namespace.
 func (c *container) get(path string) error {
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		return dialIn(ctx, c.PID, network, address)
-	}}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: c.dial}
 	response, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("http://" + address + path)
 	if err != nil {
 		return err
@@ -144,31 +108,13 @@ func (c *container) get(path string) error {
 	return errors.Join(err, response.Body.Close())
 }
 
-// dialIn dials in the network namespace of a process. A socket stays in the
-// namespace that it was made in; the thread that went there ends.
-func dialIn(ctx context.Context, pid int, network, address string) (net.Conn, error) {
-	type result struct {
-		net.Conn
-		error
-	}
-	dialed := make(chan result, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
-		if err != nil {
-			dialed <- result{nil, err}
-			return
-		}
-		defer namespace.Close()
-		if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
-			dialed <- result{nil, fmt.Errorf("setns: %w", err)}
-			return
-		}
-		connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		dialed <- result{connection, err}
-	}()
-	r := <-dialed
-	return r.Conn, r.error
+// dial dials in the container's network namespace. A socket stays in the one that it was made in.
+func (c *container) dial(ctx context.Context, network, address string) (connection net.Conn, err error) {
+	err = netns.Of(c.PID).Do(func() (err error) {
+		connection, err = (&net.Dialer{}).DialContext(ctx, network, address)
+		return err
+	})
+	return connection, err
 }
 
 // cgroups mounts the hierarchy of version 2, wherever the machine has it, and
@@ -194,15 +140,12 @@ func cgroup(t *testing.T, parent, name string) string {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		var err error
-		for range 100 { // a process takes a moment to leave its group
-			if err = os.Remove(folder); err == nil {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+	t.Cleanup(func() { // a process takes a moment to leave its group
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := await.Until(ctx, func(context.Context) error { return os.Remove(folder) }); err != nil {
+			t.Error(err)
 		}
-		t.Error(err)
 	})
 	return folder
 }

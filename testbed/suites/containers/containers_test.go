@@ -96,7 +96,7 @@ func TestContainersOfOneImageAreTracedEachForItself(t *testing.T) {
 				t.Errorf("each request once: %+v", stats)
 			}
 			// One that ends leaves the others traced.
-			if err := started[0].stop(); err != nil {
+			if err := started[0].Stop(); err != nil {
 				t.Fatal(err)
 			}
 			tracer.AwaitTracing(t, 2)

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/spanprobe/spanprobe/testbed/harness/sink"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 	"github.com/spanprobe/spanprobe/testbed/harness/tree"
@@ -20,9 +17,9 @@ import (
 // demanded are the capabilities that the receiver asks for.
 var demanded = []uintptr{unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH}
 
-// startWith starts a program that can have no other capabilities than these.
-func startWith(capabilities []uintptr) func(*exec.Cmd) error {
-	return func(command *exec.Cmd) error {
+// only starts a program that can have no other capabilities than these.
+func only(capabilities []uintptr) func(start func() error) error {
+	return func(start func() error) error {
 		started := make(chan error)
 		go func() {
 			// The thread, whose bounding set its children have, ends with the goroutine.
@@ -36,7 +33,7 @@ func startWith(capabilities []uintptr) func(*exec.Cmd) error {
 					return
 				}
 			}
-			started <- command.Start()
+			started <- start()
 		}()
 		return <-started
 	}
@@ -46,14 +43,11 @@ func startWith(capabilities []uintptr) func(*exec.Cmd) error {
 func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
 	certificate, key := target.Certificate(t)
 	peer := target.Start(t, target.MustCompile(t, target.GRPC("testbed/targets/connections", "1.27.4", "1.85.0", target.Stripped)), "-cert", certificate, "-key", key, "-folder", t.TempDir())
-	var addresses map[string]string
-	if err := json.Unmarshal([]byte(peer.Address), &addresses); err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := strings.Cut(addresses["http ipv4"], ":")
+	addresses := peer.Addresses(t)
 	backend := startSink(t)
-	collector := runBy(t, configuration("targets: [{port: "+port+"}]", backend.Address()), startWith(demanded))
-	collector.tracing(t)
+	traced := targets(settings{"port": portOf(t, addresses["http ipv4"])})
+	collector := runVia(t, only(demanded), configuration(traced, backend.Address()))
+	traces(t, collector)
 
 	const requests = 20
 	var wants []tree.Want
@@ -67,14 +61,14 @@ func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
 			wants = append(wants, tree.Want{Name: tree.Called(path)}, tree.Want{Name: tree.Served(path), Parent: tree.Called(path)})
 		}
 	}
-	if err := collector.stop(); err != nil {
+	if err := collector.Stop(); err != nil {
 		t.Fatalf("the collector did not end well: %v", err)
 	}
-	if report := tree.New(arrived(backend), tree.Target).Compare("/", wants); !report.OK() {
+	if report := tree.New(backend.Spans(), tree.Target).Compare("/", wants); !report.OK() {
 		t.Error(report)
 	}
 	var said []string
-	for line := range strings.Lines(collector.log.String()) {
+	for line := range strings.Lines(log(t, collector)) {
 		if strings.Contains(line, "carry no trace context") {
 			said = append(said, line)
 		}
@@ -89,22 +83,13 @@ func TestACapabilityThatIsMissingIsNamed(t *testing.T) {
 	for i, name := range []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"} {
 		t.Run(name, func(t *testing.T) {
 			all := slices.Delete(slices.Clone(demanded), i, i+1)
-			collector := runBy(t, configuration("targets: [{port: 1}]", "127.0.0.1:1"), startWith(all))
-			if err := collector.wait(); err == nil {
+			collector := runVia(t, only(all), configuration(targets(settings{"port": 1}), "127.0.0.1:1"))
+			if err := collector.Wait(tracing.Patience); err == nil {
 				t.Error("it started")
 			}
-			if text := collector.log.String(); !strings.Contains(text, "missing capabilities: "+name+" ") {
+			if text := log(t, collector); !strings.Contains(text, "missing capabilities: "+name+" ") {
 				t.Errorf("the error does not name it:\n%s", text)
 			}
 		})
 	}
-}
-
-// arrived are the spans of a sink, as those of an engine under test.
-func arrived(s *sink.Sink) []tracing.Span {
-	var spans []tracing.Span
-	for _, one := range s.Spans() {
-		spans = append(spans, tracing.Span{Resource: one.Resource, Scope: one.Scope, Span: one.Span})
-	}
-	return spans
 }

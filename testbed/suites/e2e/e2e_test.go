@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/testbed/harness/sink"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
+	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
 var build = target.Build{Source: "testbed/targets/nethttp", Go: "1.26.8", Flags: []string{target.Stripped}}
@@ -29,6 +31,15 @@ func startSink(t *testing.T) *sink.Sink {
 	return s
 }
 
+func portOf(t *testing.T, address string) uint16 {
+	t.Helper()
+	parsed, err := netip.ParseAddrPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Port()
+}
+
 func await(t *testing.T, s *sink.Sink, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -41,16 +52,16 @@ func await(t *testing.T, s *sink.Sink, n int) {
 func TestEveryRequestOfAnUnmodifiedServerArrivesAsASpan(t *testing.T) {
 	server := target.Start(t, target.MustCompile(t, build))
 	backend := startSink(t)
-	_, port, _ := strings.Cut(server.Address, ":")
-	collector := run(t, configuration("targets: [{port: "+port+", service_name: checkout}]", backend.Address()))
-	collector.tracing(t)
+	port := portOf(t, server.Address)
+	collector := run(t, configuration(targets(settings{"port": port, "service_name": "checkout"}), backend.Address()))
+	traces(t, collector)
 	const requests = 200
 	for i := range requests {
 		if err := server.Get(fmt.Sprintf("/hello/%d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := collector.stop(); err != nil {
+	if err := collector.Stop(); err != nil {
 		t.Fatalf("the collector did not end well: %v", err)
 	}
 	spans := backend.Spans()
@@ -74,15 +85,13 @@ func TestAServerStartedAfterTheCollectorIsFoundByItsPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	backend := startSink(t)
-	_, port, _ := strings.Cut(address, ":")
-	collector := run(t, configuration("targets: [{port: "+port+"}]", backend.Address()))
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(collector.log.String(), "Everything is ready"); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the collector does not get ready")
-		}
+	port := portOf(t, address)
+	collector := run(t, configuration(targets(settings{"port": port}), backend.Address()))
+	if err := collector.AwaitReady(t.Context(), tracing.Patience); err != nil {
+		t.Fatal(err)
 	}
 	server := target.Start(t, executable, "-listen", address)
-	collector.tracing(t)
+	traces(t, collector)
 	if err := server.Get("/hello/late"); err != nil {
 		t.Fatal(err)
 	}
@@ -93,13 +102,18 @@ func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
 	executable := target.MustCompile(t, build)
 	server := target.Start(t, executable)
 	backend := startSink(t)
-	text := configuration("targets: [{exe: "+executable+"}]", backend.Address())
-	collector := run(t, text)
-	collector.tracing(t)
+	config := configuration(targets(settings{"exe": executable}), backend.Address())
+	collector := run(t, config)
+	traces(t, collector)
 	stop, answered := make(chan struct{}), make(chan int)
-	go func() { answered <- server.Load(8, "/hello/load", stop) }()
+	go func() { answered <- server.Load(t, 8, "/hello/load", stop) }()
 	await(t, backend, 1000)
-	if err := collector.kill(); err != nil {
+	select {
+	case <-collector.Ended():
+		t.Fatal("the collector has ended by itself")
+	default:
+	}
+	if err := collector.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	before := server.Served(t)
@@ -107,14 +121,14 @@ func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	backend.Reset()
-	successor := run(t, text)
-	successor.tracing(t)
+	successor := run(t, config)
+	traces(t, successor)
 	await(t, backend, 1000)
 	close(stop)
 	if n, served := <-answered, server.Served(t); n != served {
 		t.Errorf("%d requests were answered, %d were served", n, served)
 	}
-	if err := successor.stop(); err != nil {
+	if err := successor.Stop(); err != nil {
 		t.Errorf("the second collector did not end well: %v", err)
 	}
 	if err := server.Stop(); err != nil {
@@ -123,17 +137,20 @@ func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
 }
 
 func TestAWrongConfigurationFailsAtStartWithWhatToDo(t *testing.T) {
-	for name, c := range map[string]struct{ receiver, want string }{
-		"no target":     {"targets: []", "exe: /usr/local/bin/*"},
-		"a wrong key":   {"targets: [{exec: /bin/a}]", "exec"},
-		"a broken glob": {"targets: [{exe: '/bin/[a'}]", "targets[0].exe"},
+	for name, c := range map[string]struct {
+		receiver settings
+		want     string
+	}{
+		"no target":     {targets(), "exe: /usr/local/bin/*"},
+		"a wrong key":   {targets(settings{"exec": "/bin/a"}), "exec"},
+		"a broken glob": {targets(settings{"exe": "/bin/[a"}), "targets[0].exe"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			collector := run(t, configuration(c.receiver, "127.0.0.1:1"))
-			if err := collector.wait(); err == nil {
+			if err := collector.Wait(tracing.Patience); err == nil {
 				t.Error("it started")
 			}
-			if text := collector.log.String(); !strings.Contains(text, c.want) {
+			if text := log(t, collector); !strings.Contains(text, c.want) {
 				t.Errorf("the error does not say %q:\n%s", c.want, text)
 			}
 		})

@@ -14,10 +14,11 @@ import (
 var build = target.Build{Source: "testbed/targets/nethttp", Go: "1.26.8"}
 
 // load runs a load for a while.
-func load(server *target.Server, connections int, d time.Duration) {
+func load(t *testing.T, server *target.Server, connections int, d time.Duration) {
+	t.Helper()
 	stop := make(chan struct{})
 	time.AfterFunc(d, func() { close(stop) })
-	server.Load(connections, "/hello/load", stop)
+	server.Load(t, connections, "/hello/load", stop)
 }
 
 func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
@@ -28,7 +29,7 @@ func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 	stop, loaded := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(loaded)
-		server.Load(8, "/hello/load", stop)
+		server.Load(t, 8, "/hello/load", stop)
 	}()
 	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostRingFull] > 0 }, "a ring buffer of 4096 bytes to lose something")
 	close(stop)
@@ -75,7 +76,7 @@ func TestATargetKilledUnderLoadIsCountedAndItsSuccessorTraced(t *testing.T) {
 	loaded := make(chan struct{})
 	go func() {
 		defer close(loaded)
-		server.Load(20, "/slow?for=200ms", stop)
+		server.Load(t, 20, "/slow?for=200ms", stop)
 	}()
 	tracing.Eventually(t, func() bool {
 		return len(tracer.Spans()) > 50 && tracer.MustStats(t).Active > 0
@@ -132,7 +133,7 @@ func TestTwoTracersOfOneProcessDoNotDisturbEachOther(t *testing.T) {
 	for _, tracer := range tracers {
 		tracer.AwaitTracing(t, 1)
 	}
-	load(server, 4, time.Second)
+	load(t, server, 4, time.Second)
 	served := uint64(server.Served(t))
 	for i, tracer := range tracers {
 		if stats := tracer.Settle(t); stats.Emitted != served {

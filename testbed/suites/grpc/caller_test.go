@@ -2,11 +2,11 @@ package grpc
 
 import (
 	"encoding/json"
-	"net"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
@@ -74,19 +74,6 @@ func startUpstreams(t *testing.T) *upstreams {
 		tls:      target.Start(t, executable, "-cert", certificate, "-key", key),
 		v6:       target.Start(t, executable, "-listen", "[::1]:0"),
 		unix:     target.Start(t, executable, "-network", "unix", "-listen", filepath.Join(t.TempDir(), "socket")),
-		refusing: refusing(t),
+		refusing: loopback.Refusing(t),
 	}
-}
-
-// refusing returns an address of this machine where nobody listens.
-func refusing(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return listener.Addr().String()
 }

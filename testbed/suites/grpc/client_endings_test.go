@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
@@ -101,7 +102,7 @@ func TestACallThatWaitsForItsServerIsOneSpan(t *testing.T) {
 	for _, build := range builds(callerSource) {
 		t.Run(build.String(), func(t *testing.T) {
 			caller, tracer := traced(t, build)
-			o := toUnary(refusing(t), "")
+			o := toUnary(loopback.Refusing(t), "")
 			o.Wait = true
 			begin(t, caller, o)
 			awaitActive(t, tracer, 1)

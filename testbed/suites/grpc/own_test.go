@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
@@ -15,7 +16,7 @@ import (
 // in it sees to that.
 func TestACallThatSaysItselfWhoseChildItIsHasNoSpan(t *testing.T) {
 	const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	server, gone := target.Start(t, target.MustCompile(t, newest.build(serverSource))), refusing(t)
+	server, gone := target.Start(t, target.MustCompile(t, newest.build(serverSource))), loopback.Refusing(t)
 	for _, build := range builds(callerSource) {
 		t.Run(build.String(), func(t *testing.T) {
 			caller := target.Start(t, target.MustCompile(t, build))

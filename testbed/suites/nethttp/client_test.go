@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
@@ -113,14 +114,7 @@ func startUpstreams(t *testing.T) *upstreams {
 	for _, server := range []*httptest.Server{u.plain, u.tls, u.v6, u.unix} {
 		t.Cleanup(server.Close)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.refusing = listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	u.refusing = loopback.Refusing(t)
 	return u
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -91,11 +90,7 @@ func startPeer(t *testing.T) (*target.Server, map[string]string) {
 	b.Source, b.Modules = "testbed/targets/connections", b.Modules[:1] // grpc
 	certificate, key := target.Certificate(t)
 	peer := target.Start(t, target.MustCompile(t, b), "-cert", certificate, "-key", key, "-folder", t.TempDir())
-	var addresses map[string]string
-	if err := json.Unmarshal([]byte(peer.Address), &addresses); err != nil {
-		t.Fatal(err)
-	}
-	return peer, addresses
+	return peer, peer.Addresses(t)
 }
 
 func (p *program) compareSampled(t *testing.T, side, via string, sampler engine.Sampler, called int) {

@@ -3,23 +3,19 @@
 package plans
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
 
 // program is one that is compiled for each architecture.
 type program struct {
@@ -56,19 +52,7 @@ func TestPlansOfRealProgramsAreAsRecorded(t *testing.T) {
 				}
 				binary, planned := target.Plan(t, target.MustCompile(t, build))
 				got := describe(binary, planned)
-				golden := filepath.Join("testdata", name)
-				if *update {
-					if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(golden)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), got); diff != "" {
-					t.Errorf("the plan changed; if that is right, run go test -tags=matrix ./plans -update (-recorded +now):\n%s", diff)
-				}
+				golden.Assert(t, got, name, "the plan changed; if that is right, run go test -tags=matrix ./suites/plans -update")
 			})
 		}
 	}

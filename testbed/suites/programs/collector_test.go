@@ -13,11 +13,12 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
 var (
-	telemetrygen = pinned{"programs/telemetrygen", "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen", "programs/telemetrygen"}
+	telemetrygen = pinned{"suites/programs/telemetrygen", "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen", "programs/telemetrygen"}
 	jaeger       = pinned{"jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger", "jaeger"} // the demo's
 )
 
@@ -67,7 +68,7 @@ func generate(t *testing.T, tracer *tracing.Tracer, sender, address string) []ti
 	return []times{{exports, grpcCall(t, address, export)}, {exports, grpcServed(t, address, export, telemetrygenAgent)}}
 }
 
-func serve(t *testing.T, executable, configuration string) *output {
+func serve(t *testing.T, executable, configuration string) (said func() string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "configuration.yaml")
 	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
@@ -86,14 +87,14 @@ func instrumented(paths ...string) engine.Config {
 func TestACollectorIsTracedAsItReceivesOTLP(t *testing.T) {
 	// `make build` builds it.
 	sender, receiver := telemetrygen.build(t), filepath.Join(root(t), "dist", "otelcol-spanprobe")
-	address := freeAddress(t)
+	address := loopback.Refusing(t)
 	tracer := tracing.Start(t, instrumented(sender, receiver))
 	said := serve(t, receiver, fmt.Sprintf(receivingCollector, address))
 	tracer.AwaitTracing(t, 1)
 	listening(t, address)
 	expect(t, tracer, generate(t, tracer, sender, address)...)
 	expectJoined(t, tracer, exports)
-	if got := strings.Count(said.String(), `"spans": 1}`); got != exports {
+	if got := strings.Count(said(), `"spans": 1}`); got != exports {
 		t.Errorf("the collector received %d exports, not %d", got, exports)
 	}
 }
@@ -101,9 +102,9 @@ func TestACollectorIsTracedAsItReceivesOTLP(t *testing.T) {
 // Jaeger serves what it took over net/http.
 func TestJaegerIsTracedAsItReceivesAndServes(t *testing.T) {
 	sender, receiver := telemetrygen.build(t), jaeger.build(t)
-	address, query := freeAddress(t), freeAddress(t)
+	address, query := loopback.Refusing(t), loopback.Refusing(t)
 	tracer := tracing.Start(t, instrumented(sender, receiver))
-	serve(t, receiver, fmt.Sprintf(jaegerInMemory, query, freeAddress(t), address))
+	serve(t, receiver, fmt.Sprintf(jaegerInMemory, query, loopback.Refusing(t), address))
 	tracer.AwaitTracing(t, 1)
 	listening(t, address)
 	listening(t, query)

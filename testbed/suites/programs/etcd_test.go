@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
@@ -47,7 +48,7 @@ func errands() []errand {
 func TestEtcdAndItsClientHaveTheSameSpans(t *testing.T) {
 	server := filepath.Join(unpack(t, "etcd-server"), "usr/bin/etcd")
 	client := filepath.Join(unpack(t, "etcd-client"), "usr/bin/etcdctl")
-	address := freeAddress(t)
+	address := loopback.Refusing(t)
 	startEtcd(t, server, address)
 	tracing.Eventually(t, func() bool { return get("http://"+address+"/health") == "200" }, "etcd to be up")
 	tracer := tracing.Start(t, executables(server, client))
@@ -70,7 +71,7 @@ func TestEtcdAndItsClientHaveTheSameSpans(t *testing.T) {
 // etcd's gateway takes JSON over HTTP, and calls the server that it is a part of.
 func TestAGatewayHasSpansOfHTTPAndOfGRPC(t *testing.T) {
 	server := filepath.Join(unpack(t, "etcd-server"), "usr/bin/etcd")
-	address := freeAddress(t)
+	address := loopback.Refusing(t)
 	startEtcd(t, server, address)
 	tracing.Eventually(t, func() bool { return get("http://"+address+"/health") == "200" }, "etcd to be up")
 	tracer := tracing.Start(t, executables(server))
@@ -118,7 +119,7 @@ func ended(s span, code string) times {
 
 func startEtcd(t *testing.T, executable, address string) {
 	t.Helper()
-	peer := freeAddress(t)
+	peer := loopback.Refusing(t)
 	c := exec.Command(executable, "--name", "one", "--data-dir", t.TempDir(), "--log-level", "error", "--logger", "zap",
 		"--listen-client-urls", "http://"+address, "--advertise-client-urls", "http://"+address,
 		"--listen-peer-urls", "http://"+peer, "--initial-advertise-peer-urls", "http://"+peer, "--initial-cluster", "one=http://"+peer)

@@ -17,14 +17,15 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
 const loads, atATime = 500, 20
 
 var (
-	hey = pinned{"programs/hey", "github.com/rakyll/hey", "programs/hey"}
-	ghz = pinned{"programs/ghz", "github.com/bojand/ghz/cmd/ghz", "programs/ghz"}
+	hey = pinned{"suites/programs/hey", "github.com/rakyll/hey", "programs/hey"}
+	ghz = pinned{"suites/programs/ghz", "github.com/bojand/ghz/cmd/ghz", "programs/ghz"}
 )
 
 // everyTenth answers every tenth request with an error.
@@ -70,7 +71,7 @@ func TestEveryRequestThatHeyReportsIsASpan(t *testing.T) {
 func TestRequestsOfHeyThatFailAreSpansWithItsErrors(t *testing.T) {
 	executable := hey.build(t)
 	tracer := tracing.Start(t, executables(executable))
-	address := freeAddress(t)
+	address := loopback.Refusing(t)
 	said := tracedWell(t, tracer, executable, "-n", "50", "-c", "5", "http://"+address+"/")
 	if !strings.Contains(said, "[50]\t") || !strings.Contains(said, "connection refused") {
 		t.Fatalf("hey does not report that it was refused:\n%s", said)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
@@ -107,7 +108,7 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := unpack(t, p.pkg)
 			executable := filepath.Join(root, p.path)
-			address := freeAddress(t)
+			address := loopback.Refusing(t)
 			run(t, root, executable, p, address)
 			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: tracing.Patience}
 			tracing.Eventually(t, func() bool {

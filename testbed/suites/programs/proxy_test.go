@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 	"github.com/spanprobe/spanprobe/testbed/harness/tree"
 )
@@ -44,7 +45,7 @@ func TestAProxyHasASpanOfEachEndOfARequest(t *testing.T) {
 	const rounds, atATime = 20, 4
 	upstream := httptest.NewServer(http.HandlerFunc(numbered))
 	t.Cleanup(upstream.Close)
-	up, down, address := upstream.Listener.Addr().String(), freeAddress(t), freeAddress(t)
+	up, down, address := upstream.Listener.Addr().String(), loopback.Refusing(t), loopback.Refusing(t)
 	executable := startProxy(t, address, up, down)
 	listening(t, address)
 	tracer := tracing.Start(t, executables(executable))

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
 var (
-	routeServer = pinned{"programs/grpcexamples", "google.golang.org/grpc/examples/route_guide/server", "programs/route_guide-server"}
-	routeClient = pinned{"programs/grpcexamples", "google.golang.org/grpc/examples/route_guide/client", "programs/route_guide-client"}
+	routeServer = pinned{"suites/programs/grpcexamples", "google.golang.org/grpc/examples/route_guide/server", "programs/route_guide-server"}
+	routeClient = pinned{"suites/programs/grpcexamples", "google.golang.org/grpc/examples/route_guide/client", "programs/route_guide-client"}
 )
 
 // examplesAgent is the user agent of the version of grpc that the module of the
@@ -30,7 +31,7 @@ func TestTheRouteGuideHasSpansOfEveryKindOfCall(t *testing.T) {
 			name += " over TLS"
 		}
 		t.Run(name, func(t *testing.T) {
-			address := freeAddress(t)
+			address := loopback.Refusing(t)
 			serving := []string{"-port", fmt.Sprint(port(t, address))}
 			calling := []string{"-addr", address}
 			as := map[string]any{}
@@ -65,7 +66,7 @@ func TestTheRouteGuideHasSpansOfEveryKindOfCall(t *testing.T) {
 func TestACallThatIsRefusedIsASpanThoughItsProgramEndsWithIt(t *testing.T) {
 	const runs = 3
 	client := routeClient.build(t)
-	address := freeAddress(t)
+	address := loopback.Refusing(t)
 	tracer := tracing.Start(t, executables(client))
 	for range runs {
 		if code, said := traced(t, tracer, client, "-addr", address); code != 1 {

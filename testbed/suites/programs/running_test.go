@@ -6,18 +6,16 @@ package programs
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
@@ -57,38 +55,26 @@ func root(t *testing.T) string {
 	return folder
 }
 
-// output is what a program wrote. Safe for concurrent use.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// start starts a program, which ends with the test.
-func start(t *testing.T, c *exec.Cmd) *output {
+// start starts a program, which ends with the test, and returns what it has said so far.
+func start(t *testing.T, c *exec.Cmd) (said func() string) {
 	t.Helper()
-	said := &output{}
-	c.Stdout, c.Stderr = said, said
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with what it starts itself
-	if err := c.Start(); err != nil {
+	p, err := process.Start(c, process.Options{Log: filepath.Join(t.TempDir(), "log"), Terminate: true})
+	if err != nil {
 		t.Fatal(err)
 	}
+	said = func() string {
+		text, err := p.Log()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
 	t.Cleanup(func() {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-		_ = c.Wait() // "signal: killed" is what was asked for
+		if err := p.Kill(); err != nil { // with what it has started itself
+			t.Error(err)
+		}
 		if t.Failed() {
-			t.Logf("%s said:\n%s", c.Path, said)
+			t.Logf("%s said:\n%s", c.Path, said())
 		}
 	})
 	return said
@@ -158,22 +144,6 @@ func tracedWell(t *testing.T, tracer *tracing.Tracer, executable string, argumen
 		t.Fatalf("%s %q ended with %d:\n%s", executable, arguments, code, said)
 	}
 	return said
-}
-
-// freeAddress is one that nobody listens on, for a program that takes no 0, or for
-// one that is to be refused. Its port is below those that the kernel gives to whoever
-// asks for none (net.ipv4.ip_local_port_range), so that nobody gets it meanwhile.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
-		if err == nil {
-			defer listener.Close()
-			return listener.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 func port(t *testing.T, address string) uint16 {

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
@@ -51,7 +52,7 @@ func TestEveryScrapeOfPrometheusIsASpan(t *testing.T) {
 	server := &scrapes{told: []int{200, 503, 200, 0, 404, 200}}
 	metrics := httptest.NewServer(server)
 	t.Cleanup(metrics.Close)
-	address, up, down := freeAddress(t), metrics.Listener.Addr().String(), freeAddress(t)
+	address, up, down := loopback.Refusing(t), metrics.Listener.Addr().String(), loopback.Refusing(t)
 	root := unpack(t, "prometheus")
 	folder, executable := t.TempDir(), filepath.Join(root, "usr/bin/prometheus")
 	run(t, root, executable, program{
