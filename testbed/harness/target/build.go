@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"go/version"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +16,7 @@ import (
 	"testing"
 )
 
-// Build says how a target is compiled.
+// Build says how a target program is compiled.
 type Build struct {
 	Source string // folder of the program, with no go.mod of its own; from the repository's root
 	Go     string // toolchain: "1.22.12"
@@ -30,12 +32,10 @@ const Stripped = "-ldflags=-s -w"
 func (b Build) String() string {
 	name := "go" + b.Go
 	for _, flag := range b.Flags {
-		switch flag {
-		case Stripped:
-			name += " stripped"
-		default:
-			name += " " + flag
+		if flag == Stripped {
+			flag = "stripped"
 		}
+		name += " " + flag
 	}
 	for _, module := range b.Modules {
 		name += " " + module
@@ -45,15 +45,15 @@ func (b Build) String() string {
 
 // olderThan tells whether the toolchain is older than a minor release of Go 1.
 func (b Build) olderThan(minor int) bool {
-	var its int
-	_, err := fmt.Sscanf(b.Go, "1.%d", &its)
-	return err == nil && its < minor
+	return version.Compare("go"+b.Go, fmt.Sprint("go1.", minor)) < 0
 }
 
-// Optimized tells whether the compiler makes its usual code: not for the race detector, whose calls stand
-// between, and not for debuggers.
+// Optimized tells whether the compiler makes its usual code: not for the race detector, whose calls
+// stand between, and not for debuggers.
 func (b Build) Optimized() bool {
-	return !slices.ContainsFunc(b.Flags, func(flag string) bool { return flag == "-race" || strings.Contains(flag, "-N") })
+	return !slices.ContainsFunc(b.Flags, func(flag string) bool {
+		return flag == "-race" || strings.Contains(flag, "-N")
+	})
 }
 
 // Root is the repository's root.
@@ -70,26 +70,54 @@ func Root() (string, error) {
 	return "", fmt.Errorf("no builder-config.yaml in a folder above the working directory")
 }
 
-// Compile builds a target, or finds it where an earlier run has left it, and
+// Module is what a program's module is called: as the testbed's, of which it has nothing but the
+// packages that programs share.
+const Module = "github.com/spanprobe/spanprobe/testbed"
+
+// Sources are the files that a program is made of, by where they are in its module. All of them are
+// somewhere below the root.
+func Sources(root, source string) (map[string]string, error) {
+	const shared = "targets/shared"
+	files := map[string]string{}
+	for folder, pattern := range map[string]string{
+		".": filepath.Join(root, source, "*.go"), shared: filepath.Join(root, "testbed", shared, "*", "*.go"),
+	} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			return nil, fmt.Errorf("no sources at %s: %w", pattern, err)
+		}
+		for _, file := range found {
+			if folder == shared {
+				files[filepath.Join(shared, filepath.Base(filepath.Dir(file)), filepath.Base(file))] = file
+			} else {
+				files[filepath.Base(file)] = file
+			}
+		}
+	}
+	return files, nil
+}
+
+// Compile builds a target program, or finds it where an earlier run has left it, and
 // returns the executable's path.
 func Compile(b Build) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
-	source := filepath.Join(root, b.Source)
-	files, err := filepath.Glob(filepath.Join(source, "*.go"))
-	if err != nil || len(files) == 0 {
-		return "", fmt.Errorf("no program in %s: %w", source, err)
+	files, err := Sources(root, b.Source)
+	if err != nil {
+		return "", err
 	}
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s %s %q %q\n", b.Go, b.Arch, b.Flags, b.Modules)
-	for _, file := range files {
-		content, err := os.ReadFile(file)
+	contents := map[string][]byte{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		content, err := os.ReadFile(files[name])
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(sum, "%s %d\n%s", filepath.Base(file), len(content), content)
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
+		contents[name] = content
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -100,13 +128,13 @@ func Compile(b Build) (string, error) {
 	if _, err := os.Stat(executable); err == nil {
 		return executable, nil
 	}
-	return executable, compile(b, files, executable)
+	return executable, compile(b, contents, executable)
 }
 
 // compileOne keeps compilations one after the other: each uses all processors.
 var compileOne sync.Mutex
 
-func compile(b Build, files []string, executable string) error {
+func compile(b Build, files map[string][]byte, executable string) error {
 	compileOne.Lock()
 	defer compileOne.Unlock()
 	if _, err := os.Stat(executable); err == nil {
@@ -117,23 +145,19 @@ func compile(b Build, files []string, executable string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(work, filepath.Base(file)), content, 0o644); err != nil {
-			return err
-		}
-	}
 	// The language version decides how a ServeMux reads patterns.
-	minor := strings.Join(strings.SplitN(b.Go, ".", 3)[:2], ".")
-	module := "module target\n\ngo " + minor + "\n"
+	files["go.mod"] = []byte("module " + Module + "\n\ngo " + strings.Join(strings.SplitN(b.Go, ".", 3)[:2], ".") + "\n")
 	for _, required := range b.Modules {
-		module += "\nrequire " + strings.Replace(required, "@", " ", 1) + "\n"
+		files["go.mod"] = fmt.Appendf(files["go.mod"], "\nrequire %s\n", strings.Replace(required, "@", " ", 1))
 	}
-	if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte(module), 0o644); err != nil {
-		return err
+	for name, content := range files {
+		path := filepath.Join(work, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(executable), 0o755); err != nil {
 		return err
@@ -169,4 +193,16 @@ func MustCompile(t testing.TB, b Build) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Own builds a program of testbed/targets as a part of the testbed's module, with its toolchain and
+// what that requires.
+func Own(t testing.TB, program string) string {
+	t.Helper()
+	executable := filepath.Join(t.TempDir(), program)
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", executable, Module+"/targets/"+program)
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return executable
 }

@@ -35,17 +35,21 @@ func build(t *testing.T, p program) string {
 		t.Fatal(err)
 	}
 	work := t.TempDir()
-	sources, err := filepath.Glob(filepath.Join(root, p.source, "*.go"))
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("no program in %s: %v", p.source, err)
+	sources, err := target.Sources(root, p.source)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, source := range sources {
-		copyFile(t, source, filepath.Join(work, filepath.Base(source)))
+	for name, source := range sources {
+		content, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(work, name), string(content))
 	}
 	if p.goes == "" {
 		p.goes = release
 	}
-	files := map[string]string{"go.mod": "module target\n\ngo 1.24\n" + p.module}
+	files := map[string]string{"go.mod": "module " + target.Module + "\n\ngo 1.24\n" + p.module}
 	for name, content := range p.files {
 		files[name] = content
 	}
@@ -110,17 +114,6 @@ func renamed(t *testing.T, executable, is, becomes string) string {
 		}
 		return bytes.ReplaceAll(content, []byte(is), []byte(becomes))
 	})
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	content, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, content, 0o755); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func write(t *testing.T, path, content string) {

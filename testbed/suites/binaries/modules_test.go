@@ -135,7 +135,7 @@ func call(t *testing.T, server *target.Server) {
 func fork(t *testing.T, folder string) {
 	t.Helper()
 	replaced := module + " => " + forked + " " + version + "\n"
-	edit(t, filepath.Join(folder, "go.mod"), "module target\n", "module target\n\nreplace "+replaced)
+	edit(t, filepath.Join(folder, "go.mod"), "module "+target.Module+"\n", "module "+target.Module+"\n\nreplace "+replaced)
 	// As `go mod vendor` writes it, which would fetch the fork.
 	list := filepath.Join(folder, "vendor/modules.txt")
 	edit(t, list, "# "+module+" "+version+"\n", "# "+module+" "+version+" => "+forked+" "+version+"\n")

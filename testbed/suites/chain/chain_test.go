@@ -72,7 +72,6 @@ type where struct {
 func start(t *testing.T, w where, f form) *chain {
 	t.Helper()
 	c := &chain{spans: newSpans(), form: f, places: w.places, hosts: w.hosts}
-	certificate, key := target.Certificate(t)
 	folder := t.TempDir()
 	config := engine.Config{RingBufferSize: 64 << 20, Inject: true} // where the kernel allows it
 	for i := range services {
@@ -82,7 +81,7 @@ func start(t *testing.T, w where, f form) *chain {
 	}
 	for i := services - 1; i >= 0; i-- {
 		c.arguments[i] = []string{
-			"-hop", fmt.Sprint(i + 1), "-cert", certificate, "-key", key, fmt.Sprintf("-close=%t", f.close), fmt.Sprintf("-own=%t", f.own && i == 2),
+			"-hop", fmt.Sprint(i + 1), fmt.Sprintf("-close=%t", f.close), fmt.Sprintf("-own=%t", f.own && i == 2),
 			"-listen", net.JoinHostPort(c.host(i), "0"),
 		}
 		if i+1 < services {

@@ -11,7 +11,7 @@ type ends struct{ client, server target.Build }
 
 // build is a peer as a release of Go and one of gRPC make it.
 func build(goVersion, grpc string, flags ...string) target.Build {
-	return target.GRPC("testbed/targets/connections", goVersion, grpc, flags...)
+	return target.GRPC("testbed/targets/peer", goVersion, grpc, flags...)
 }
 
 var (

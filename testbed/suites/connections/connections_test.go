@@ -32,8 +32,7 @@ func startPeer(t *testing.T, build target.Build) *peer {
 // startIn starts a peer from where something is done.
 func startIn(t *testing.T, do func(func() error) error, build target.Build, more ...string) *peer {
 	t.Helper()
-	certificate, key := target.Certificate(t)
-	arguments := append([]string{"-cert", certificate, "-key", key, "-folder", t.TempDir()}, more...)
+	arguments := append([]string{"-folder", t.TempDir()}, more...)
 	server := target.StartVia(t, do, target.MustCompile(t, build), arguments...)
 	return &peer{server, server.Addresses(t)}
 }

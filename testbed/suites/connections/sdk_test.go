@@ -3,8 +3,6 @@ package connections
 import (
 	"fmt"
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -17,12 +15,7 @@ import (
 // What a program with the OpenTelemetry SDK tells of its own calls is what they are known as,
 // whether or not that program is a target too.
 func TestTheHeaderOfAProgramThatTracesItselfWins(t *testing.T) {
-	executable := filepath.Join(t.TempDir(), "sdk")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", executable, ".")
-	build.Dir = "../../targets/sdk" // a module of its own
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	executable := target.Own(t, "sdk")
 	for name, isTarget := range map[string]bool{"not a target": false, "a target": true} {
 		t.Run(name, func(t *testing.T) {
 			server := startPeer(t, newest)

@@ -41,8 +41,7 @@ func only(capabilities []uintptr) func(start func() error) error {
 
 // Without CAP_SYS_ADMIN, nothing can be written into requests, and that is all.
 func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
-	certificate, key := target.Certificate(t)
-	peer := target.Start(t, target.MustCompile(t, target.GRPC("testbed/targets/connections", "1.27.4", "1.85.0", target.Stripped)), "-cert", certificate, "-key", key, "-folder", t.TempDir())
+	peer := target.Start(t, target.MustCompile(t, target.GRPC("testbed/targets/peer", "1.27.4", "1.85.0", target.Stripped)), "-folder", t.TempDir())
 	addresses := peer.Addresses(t)
 	backend := startSink(t)
 	traced := targets(settings{"port": portOf(t, addresses["http ipv4"])})

@@ -26,8 +26,7 @@ type way struct {
 
 func ways(t *testing.T) []way {
 	t.Helper()
-	certificate, key := target.Certificate(t)
-	secure := []string{"-cert", certificate, "-key", key}
+	secure := []string{"-tls"}
 	socket := func() []string { return []string{"-network", "unix", "-listen", filepath.Join(t.TempDir(), "socket")} }
 	bound := &net.UnixAddr{Net: "unix", Name: filepath.Join(t.TempDir(), "client")}
 	plain := insecure.NewCredentials()
@@ -36,7 +35,7 @@ func ways(t *testing.T) []way {
 		{"a unix socket", socket(), "unix", &net.Dialer{}, plain},
 		{"a unix socket from another", socket(), "unix", &net.Dialer{LocalAddr: bound}, plain},
 		{"TLS", secure, "tcp", &net.Dialer{}, trusting()},
-		{"ServeHTTP", append([]string{"-http"}, secure...), "tcp", &net.Dialer{}, trusting()},
+		{"ServeHTTP", []string{"-http"}, "tcp", &net.Dialer{}, trusting()},
 		{"one worker", []string{"-workers", "1"}, "tcp", &net.Dialer{}, plain},
 		{"workers", []string{"-workers", "8"}, "tcp", &net.Dialer{}, plain},
 	}

@@ -10,7 +10,7 @@ import (
 type build struct{ target.Build }
 
 func of(goVersion, grpc string, flags ...string) build {
-	return build{target.GRPC("testbed/targets/inject", goVersion, grpc, flags...)}
+	return build{target.GRPC("testbed/targets/peer", goVersion, grpc, flags...)}
 }
 
 // withoutTLS tells whether its net/http speaks HTTP/2 without TLS.

@@ -3,7 +3,6 @@ package inject
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/spanprobe/spanprobe/testbed/harness/target"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 // arrival is a request as it got to a server.
@@ -79,35 +78,30 @@ func startServer(t *testing.T) *server {
 // startInstrumented starts one that has spans of its own, if it is given where to.
 func startInstrumented(t *testing.T, provider trace.TracerProvider) *server {
 	t.Helper()
-	certificate, key := target.Certificate(t)
-	pair, err := tls.LoadX509KeyPair(certificate, key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &server{addresses: map[string]string{}, arrivals: map[string][]arrival{}}
-	secure := &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}
-	web := &http.Server{Handler: http.HandlerFunc(s.web), ErrorLog: log.New(s, "", 0), TLSConfig: secure, Protocols: new(http.Protocols)}
-	web.Protocols.SetHTTP1(true)
-	web.Protocols.SetHTTP2(true)
-	web.Protocols.SetUnencryptedHTTP2(true)
+	secure := web.Secure("h2", "http/1.1")
+	over := &http.Server{Handler: http.HandlerFunc(s.web), ErrorLog: log.New(s, "", 0), TLSConfig: secure, Protocols: new(http.Protocols)}
+	over.Protocols.SetHTTP1(true)
+	over.Protocols.SetHTTP2(true)
+	over.Protocols.SetUnencryptedHTTP2(true)
 	options := []grpc.ServerOption{grpc.UnknownServiceHandler(s.rpc), grpc.MaxHeaderListSize(1 << 20)}
 	if provider != nil {
 		w3c := propagation.TraceContext{}
-		web.Handler = otelhttp.NewHandler(web.Handler, "", otelhttp.WithTracerProvider(provider), otelhttp.WithPropagators(w3c))
+		over.Handler = otelhttp.NewHandler(over.Handler, "", otelhttp.WithTracerProvider(provider), otelhttp.WithPropagators(w3c))
 		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(provider), otelgrpc.WithPropagators(w3c))))
 	}
 	plain := grpc.NewServer(options...)
 	overTLS := grpc.NewServer(append(options, grpc.Creds(credentials.NewTLS(secure)))...)
 	var serving sync.WaitGroup
 	t.Cleanup(func() {
-		web.Close()
+		over.Close()
 		plain.Stop()
 		overTLS.Stop()
 		serving.Wait()
 	})
 	for name, serve := range map[string]func(net.Listener) error{
-		"http plain": web.Serve,
-		"http tls":   func(l net.Listener) error { return web.ServeTLS(l, "", "") },
+		"http plain": over.Serve,
+		"http tls":   func(l net.Listener) error { return over.ServeTLS(l, "", "") },
 		"grpc plain": plain.Serve,
 		"grpc tls":   overTLS.Serve,
 	} {

@@ -170,9 +170,9 @@ func ask(t *testing.T, caller *target.Server, served string, o order, header htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	addresses := strings.Fields(caller.Address)
+	addresses := caller.Addresses(t)
 	if served == "grpc" {
-		c, err := grpc.NewClient(addresses[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+		c, err := grpc.NewClient(addresses["grpc ipv4"], grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func ask(t *testing.T, caller *target.Server, served string, o order, header htt
 		}
 		return
 	}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+addresses[0]+"/relay", strings.NewReader(string(question)))
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+addresses["http ipv4"]+"/relay", strings.NewReader(string(question)))
 	if err != nil {
 		t.Fatal(err)
 	}

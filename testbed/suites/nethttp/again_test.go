@@ -15,6 +15,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 // unreliable is a server that leaves the second request that ever comes without an answer,
@@ -207,9 +208,5 @@ func listen(t *testing.T) net.Listener {
 
 func listenTLS(t *testing.T) net.Listener {
 	t.Helper()
-	certificate, err := tls.LoadX509KeyPair(target.Certificate(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.NewListener(listen(t), &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{http2.NextProtoTLS}})
+	return tls.NewListener(listen(t), web.Secure(http2.NextProtoTLS))
 }

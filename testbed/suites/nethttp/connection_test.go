@@ -2,14 +2,11 @@ package nethttp
 
 import (
 	"bufio"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +14,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 var newest = target.Build{Source: source, Go: "1.27.4", Flags: []string{target.Stripped}}
@@ -91,15 +89,8 @@ func get(t *testing.T, client *http.Client, url string) string {
 // trusts it.
 func serveTLS(t *testing.T, build target.Build, args ...string) (*target.Server, *http.Client) {
 	t.Helper()
-	certificate, key := target.Certificate(t)
-	server := target.Start(t, target.MustCompile(t, build), append(args, "-cert", certificate, "-key", key)...)
-	trusted, err := os.ReadFile(certificate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(trusted)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	server := target.Start(t, target.MustCompile(t, build), append(args, "-tls")...)
+	transport := &http.Transport{TLSClientConfig: web.Trusting()}
 	t.Cleanup(transport.CloseIdleConnections)
 	return server, &http.Client{Transport: transport, Timeout: 10 * time.Second}
 }

@@ -21,7 +21,7 @@ func TestEachRequestHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 			hitsOfRequests(t, tracer, overHTTP2(t, http1), "HTTP/2.0", "https://"+server.Address, 2)
 		})
 	}
-	for _, build := range buildsWithNet(netServer) {
+	for _, build := range buildsWithNet(source) {
 		t.Run(build.String(), func(t *testing.T) {
 			upgrades := target.Start(t, target.MustCompile(t, tagged(build, "h2c")))
 			direct := target.Start(t, target.MustCompile(t, tagged(build, "direct")))

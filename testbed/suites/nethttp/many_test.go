@@ -44,8 +44,7 @@ func compareMany(t *testing.T, build target.Build, calls int) {
 	t.Helper()
 	// With Go 1.27 a stream whose request was collected meanwhile has no route.
 	executable := target.MustCompile(t, target.Build{Source: source, Go: "1.26.11", Flags: []string{target.Stripped}})
-	certificate, key := target.Certificate(t)
-	plain, secure := target.Start(t, executable), target.Start(t, executable, "-cert", certificate, "-key", key)
+	plain, secure := target.Start(t, executable), target.Start(t, executable, "-tls")
 	caller := target.Start(t, target.MustCompile(t, build))
 	tracer := tracing.Start(t, engine.Config{
 		Targets: []engine.Target{{PID: plain.PID}, {PID: secure.PID}, {PID: caller.PID}}, RingBufferSize: 16 << 20, URLQuery: engine.QueryKeep,

@@ -42,10 +42,8 @@ func tagged(build target.Build, tag string) target.Build {
 	return build
 }
 
-const netServer = "testbed/targets/nethttp2"
-
 func TestServersOfNetGiveOneSpanForEachRequest(t *testing.T) {
-	for _, build := range buildsWithNet(netServer) {
+	for _, build := range buildsWithNet(source) {
 		t.Run(build.String(), func(t *testing.T) {
 			for _, mode := range []string{"h2c", "direct", "tls"} {
 				t.Run(mode, func(t *testing.T) {
@@ -132,9 +130,9 @@ func sampleNetStreams(t *testing.T, server *target.Server, client *http.Client, 
 // RFC 7540, section 3.2: the request that asks for the upgrade is the first
 // stream of the connection.
 func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
-	for _, build := range buildsWithNet(netServer) {
+	for _, build := range buildsWithNet(source) {
 		t.Run(build.String(), func(t *testing.T) {
-			server := target.Start(t, target.MustCompile(t, build))
+			server := target.Start(t, target.MustCompile(t, tagged(build, "h2c")))
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 			tracer.AwaitTracing(t, 1)
 			connection, err := net.Dial("tcp", server.Address)
@@ -208,9 +206,9 @@ func awaitEndOfStream(t *testing.T, framer *http2.Framer) {
 
 // What the server refuses by itself reaches no handler.
 func TestStreamsThatTheServerRefusesGiveNoSpan(t *testing.T) {
-	for _, build := range buildsWithNet(netServer) {
+	for _, build := range buildsWithNet(source) {
 		t.Run(build.String(), func(t *testing.T) {
-			server := target.Start(t, target.MustCompile(t, build))
+			server := target.Start(t, target.MustCompile(t, tagged(build, "h2c")))
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 			tracer.AwaitTracing(t, 1)
 			client := clientOfHTTP2(t)

@@ -58,7 +58,8 @@ func TestTheTableAgreesWithModulesHoweverTheyAreCompiled(t *testing.T) {
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
 			t.Run(fmt.Sprintf("net %s with go%s on %s", build.version, build.goVersion, arch), func(t *testing.T) {
 				executable := target.MustCompile(t, target.Build{
-					Source: "testbed/targets/nethttp2", Go: build.goVersion, Arch: string(arch), Modules: []string{net + "@" + build.version},
+					Source: "testbed/targets/nethttp", Go: build.goVersion, Flags: []string{"-tags=h2c"}, Arch: string(arch),
+					Modules: []string{net + "@" + build.version},
 				})
 				if count := compare(t, executable, nethttp.Server(), net, build.version, arch); count < 2 {
 					t.Errorf("only %d fields could be compared", count)

@@ -74,10 +74,9 @@ func TestWhatEndedProgramsHaveLeftMakesRoom(t *testing.T) {
 	)
 	executable := target.MustCompile(t, newest())
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable}}, MaxActiveSpans: room})
-	certificate, key := target.Certificate(t)
 	web, rpc := startCalled(t)
 	for n := range programs {
-		server := target.Start(t, executable, "-http", web, "-grpc", rpc, "-cert", certificate, "-key", key)
+		server := target.Start(t, executable, "-http", web, "-grpc", rpc)
 		tracer.AwaitTracing(t, 1)
 		clients := newClients(t, server.Address)
 		var sent sync.WaitGroup

@@ -43,9 +43,8 @@ func start(t *testing.T, build target.Build, config engine.Config) *program {
 // startCalling starts a server that calls these.
 func startCalling(t *testing.T, build target.Build, config engine.Config, web, rpc string) *program {
 	t.Helper()
-	certificate, key := target.Certificate(t)
 	p := &program{
-		Server: target.Start(t, target.MustCompile(t, build), "-http", web, "-grpc", rpc, "-cert", certificate, "-key", key),
+		Server: target.Start(t, target.MustCompile(t, build), "-http", web, "-grpc", rpc),
 		build:  build,
 	}
 	p.clients = newClients(t, p.Address)

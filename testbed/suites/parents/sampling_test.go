@@ -87,9 +87,8 @@ func TestWhatARequestThatIsNotSampledHasLeftBehindIsOnItsOwn(t *testing.T) {
 func startPeer(t *testing.T) (*target.Server, map[string]string) {
 	t.Helper()
 	b := newest()
-	b.Source, b.Modules = "testbed/targets/connections", b.Modules[:1] // grpc
-	certificate, key := target.Certificate(t)
-	peer := target.Start(t, target.MustCompile(t, b), "-cert", certificate, "-key", key, "-folder", t.TempDir())
+	b.Source, b.Modules = "testbed/targets/peer", b.Modules[:1] // grpc
+	peer := target.Start(t, target.MustCompile(t, b), "-folder", t.TempDir())
 	return peer, peer.Addresses(t)
 }
 

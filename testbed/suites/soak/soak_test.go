@@ -6,7 +6,6 @@ package soak
 import (
 	"flag"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -48,12 +47,7 @@ type soak struct {
 }
 
 func TestEveryCallIsAccountedForWhileProgramsComeAndGo(t *testing.T) {
-	s := &soak{folder: t.TempDir(), spans: newCounted()}
-	s.peer = filepath.Join(s.folder, "peer")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", s.peer, "../../targets/soak")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	s := &soak{folder: t.TempDir(), spans: newCounted(), peer: target.Own(t, "soak")}
 	// Lines on each process would be kept until the test has ended.
 	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(os.Stderr), zap.WarnLevel))
 	s.tracer = tracing.StartWith(t, engine.Config{Targets: []engine.Target{{Exe: s.peer}}}, logger, s.spans.consume)

@@ -141,16 +141,20 @@ func (i Image) addTargets(a *archive, root, _ string) error {
 		if err := a.addFile(path.Join(cachePath, "spanprobe-targets", hash, "target"), executable, 0o755); err != nil {
 			return err
 		}
-		if added[build.Source] {
-			continue
-		}
-		added[build.Source] = true
-		files, err := filepath.Glob(filepath.Join(root, build.Source, "*.go"))
+		files, err := target.Sources(root, build.Source)
 		if err != nil {
 			return err
 		}
 		for _, file := range files {
-			if err := a.addFile(path.Join(checkoutPath, build.Source, filepath.Base(file)), file, 0o644); err != nil {
+			relative, err := filepath.Rel(root, file)
+			if err != nil {
+				return err
+			}
+			if added[relative] {
+				continue
+			}
+			added[relative] = true
+			if err := a.addFile(path.Join(checkoutPath, relative), file, 0o644); err != nil {
 				return err
 			}
 		}

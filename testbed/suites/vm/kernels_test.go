@@ -49,7 +49,7 @@ var (
 
 // sender is a program whose requests carry the context of their spans, where the kernel allows it.
 func sender(goVersion, grpc string) target.Build {
-	return target.GRPC("testbed/targets/inject", goVersion, grpc)
+	return target.GRPC("testbed/targets/peer", goVersion, grpc)
 }
 
 var (
@@ -62,7 +62,7 @@ var (
 
 // Programs of which requests pass from one to the other.
 var (
-	peer   = target.GRPC("testbed/targets/connections", "1.27.4", "1.85.0", target.Stripped)
+	peer   = target.GRPC("testbed/targets/peer", "1.27.4", "1.85.0", target.Stripped)
 	parent = withModule(target.GRPC("testbed/targets/parents", "1.27.4", "1.85.0", target.Stripped), "golang.org/x/sync@v0.7.0")
 	chain  = []target.Build{
 		target.GRPC("testbed/targets/chain", "1.27.4", "1.85.0", target.Stripped),

@@ -1,4 +1,4 @@
-// Command library is a library for programs in C, that serves HTTP.
+// Command clibrary is a library for programs in C, that serves HTTP.
 package main
 
 import "C"

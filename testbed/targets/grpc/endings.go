@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/barrier"
 )
 
 // Both are used atomically.
@@ -64,7 +66,7 @@ func obey(ctx context.Context) error {
 				err = status.Error(codes.Unavailable, "as asked")
 			}
 		case "gather":
-			gather(n)
+			gathered.Wait(n)
 		case "forward":
 			return forward(ctx, strings.Join(words[i+1:], " "))
 		default:
@@ -93,39 +95,24 @@ var (
 
 func release() { releaseOnce.Do(func() { close(released) }) }
 
-var gathered = struct {
-	sync.Mutex
-	n    int
-	full chan struct{}
-}{full: make(chan struct{})}
+var gathered barrier.Barrier
 
-// gather returns when as many calls have come.
-func gather(n int) {
-	gathered.Lock()
-	gathered.n++
-	full := gathered.full
-	if gathered.n >= n {
-		gathered.n, gathered.full = 0, make(chan struct{})
-		close(full)
-	}
-	gathered.Unlock()
-	<-full
-}
-
-func recoverUnary(ctx context.Context, message interface{}, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer interface{}, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = status.Errorf(codes.Internal, "recovered: %v", reason)
-		}
-	}()
+func recoverUnary(
+	ctx context.Context, message interface{}, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
+) (answer interface{}, err error) {
+	defer recovered(&err)
 	return handle(ctx, message)
 }
 
-func recoverStream(service interface{}, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = status.Errorf(codes.Internal, "recovered: %v", reason)
-		}
-	}()
+func recoverStream(
+	service interface{}, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler,
+) (err error) {
+	defer recovered(&err)
 	return handle(service, stream)
+}
+
+func recovered(err *error) {
+	if reason := recover(); reason != nil {
+		*err = status.Errorf(codes.Internal, "recovered: %v", reason)
+	}
 }

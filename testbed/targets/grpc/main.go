@@ -1,44 +1,36 @@
-// Command server answers gRPC calls in every way in which a call can end. It
+// Command grpc answers gRPC calls in every way in which a call can end. It
 // knows nothing of tracing, and is built with each release of
 // google.golang.org/grpc that is supported.
 //
-// It prints the address it listens on, and then, for each line on its standard
-// input, how many calls have reached a handler. The line "release" lets those go
-// on that block, "stop" stops gRPC's server at once, and "returned" asks for the
-// status that the last handler has returned instead. It ends when that is closed.
+// It says the address that it listens on, and answers each line with how many calls have reached a
+// handler. The line "release" lets those go on that block, "stop" stops gRPC's server at once, and
+// "returned" asks for the status that the last handler has returned instead.
 package main
 
 import (
-	"bufio"
-	"crypto/tls"
 	"flag"
-	"fmt"
-	"io"
 	"log"
 	"net"
-	"net/http"
-	"os"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 func main() {
 	network := flag.String("network", "tcp", "network to listen on")
-	address := flag.String("listen", "127.0.0.1:0", "address to listen on")
-	certificate := flag.String("cert", "", "certificate file: serve TLS")
-	key := flag.String("key", "", "key file of the certificate")
-	overHTTP := flag.Bool("http", false, "serve with net/http's server, which wants a certificate")
+	address := flag.String("listen", web.Loopback, "address to listen on")
+	secure := flag.Bool("tls", false, "serve TLS, with a certificate of its own")
+	overHTTP := flag.Bool("http", false, "serve TLS with net/http's server")
 	workers := flag.Uint("workers", 0, "goroutines that serve one call after the other; 0: one for each call")
 	recovers := flag.Bool("recover", false, "recover from panics of handlers")
 	unknown := flag.Bool("unknown", false, "have a handler for methods that are not registered")
 	streams := flag.Uint("streams", 0, "streams at a time on a connection; 0: as many as there come")
 	flag.Parse()
-	listener, err := net.Listen(*network, *address)
-	if err != nil {
-		log.Fatal(err)
-	}
 	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(*workers))}
 	if *streams > 0 {
 		options = append(options, grpc.MaxConcurrentStreams(uint32(*streams)))
@@ -47,37 +39,37 @@ func main() {
 		options = append(options, grpc.UnaryInterceptor(recoverUnary), grpc.StreamInterceptor(recoverStream))
 	}
 	if *unknown {
-		options = append(options, grpc.UnknownServiceHandler(unregistered))
+		options = append(options, grpc.UnknownServiceHandler(rpc.Last(end)))
 	}
-	if *certificate != "" && !*overHTTP {
-		pair, err := tls.LoadX509KeyPair(*certificate, *key)
-		if err != nil {
-			log.Fatal(err)
-		}
-		options = append(options, grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}})))
+	if *secure {
+		options = append(options, grpc.Creds(credentials.NewTLS(web.Secure())))
 	}
 	server := grpc.NewServer(options...)
-	server.RegisterService(&calls, nil)
+	server.RegisterService(rpc.Calls("testbed.Calls", end), nil)
+	listener := web.Listen(*network, *address)
 	go func() {
-		if *overHTTP {
-			web := &http.Server{Handler: server, ErrorLog: log.New(io.Discard, "", 0)}
-			log.Fatal(web.ServeTLS(listener, *certificate, *key))
-		}
-		if err := server.Serve(listener); err != nil {
+		if err := serve(server, listener, *overHTTP); err != nil {
 			log.Fatal(err)
 		}
 	}()
-	fmt.Println(listener.Addr())
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		switch lines.Text() {
+	lines.Serve(listener.Addr().String(), func(line string) interface{} {
+		switch line {
 		case "release":
 			release()
 		case "stop":
 			server.Stop()
 		case "returned":
-			fmt.Println(atomic.LoadInt64(&returned))
-			continue
+			return atomic.LoadInt64(&returned)
 		}
-		fmt.Println(atomic.LoadInt64(&served))
+		return atomic.LoadInt64(&served)
+	})
+}
+
+func serve(server *grpc.Server, listener net.Listener, overHTTP bool) error {
+	if !overHTTP {
+		return server.Serve(listener)
 	}
+	over := web.Server(server)
+	over.TLSConfig = web.Secure()
+	return over.ServeTLS(listener, "", "")
 }

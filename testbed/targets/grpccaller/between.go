@@ -12,12 +12,18 @@ import (
 
 // What programs put between themselves and gRPC.
 
-func passUnary(ctx context.Context, method string, request, reply interface{}, c *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+func passUnary(
+	ctx context.Context, method string, request, reply interface{}, c *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, options ...grpc.CallOption,
+) error {
 	ctx = addParent(ctx, "interceptor")
 	return invoke(context.WithValue(ctx, passed{}, true), method, request, reply, c, options...)
 }
 
-func passStream(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+func passStream(
+	ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string,
+	open grpc.Streamer, options ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	ctx = addParent(ctx, "interceptor")
 	stream, err := open(context.WithValue(ctx, passed{}, true), d, c, method, options...)
 	if err != nil {
@@ -35,7 +41,8 @@ func addParent(ctx context.Context, who string) context.Context {
 	if ctx.Value(parentKey{}) != who {
 		return ctx
 	}
-	return metadata.AppendToOutgoingContext(ctx, "x-first", "1", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	return metadata.AppendToOutgoingContext(ctx, "x-first", "1", "Traceparent", parent)
 }
 
 type passedStream struct{ grpc.ClientStream }

@@ -10,7 +10,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
 // do follows an order. That no connection can be made of it is the test's mistake.
@@ -81,10 +82,10 @@ func call(c *grpc.ClientConn, o order) outcome {
 	switch {
 	case o.Kind == "unary":
 		options = append(options, grpc.Peer(&p))
-		err = c.Invoke(ctx, o.Method, wrapperspb.String("a message"), new(wrapperspb.StringValue), options...)
+		err = rpc.Invoke(ctx, c, o.Method, "a message", options...)
 	case o.Leave == "":
 		options = append(options, grpc.Peer(&p))
-		err = exchange(ctx, c, o, options)
+		err = rpc.Exchange(ctx, c, kindOf(o), o.Method, options...)
 	default:
 		p, err = leave(ctx, c, o, options)
 		if err == nil && o.Leave == "cancelled" {

@@ -2,44 +2,31 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
-	"sync"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/resolver"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
 func init() { resolver.Register(never{}) }
 
-var connections = struct {
-	sync.Mutex
-	known map[string]*grpc.ClientConn
-}{known: map[string]*grpc.ClientConn{}}
+var connections rpc.Kept
 
 // connection returns the one that an order is for.
 func connection(o order) *grpc.ClientConn {
+	connect := func() *grpc.ClientConn { return connect(o) }
 	if o.Close != 0 {
-		return connect(o)
+		return connect()
 	}
-	connections.Lock()
-	defer connections.Unlock()
-	key := fmt.Sprint(o.Target, o.TLS, o.Config, o.Interceptor, o.Stats, o.Wrapped)
-	if connections.known[key] == nil {
-		connections.known[key] = connect(o)
-	}
-	return connections.known[key]
+	return connections.Get(fmt.Sprint(o.Target, o.TLS, o.Config, o.Interceptor, o.Stats, o.Wrapped), connect)
 }
 
 // connect makes a connection, which gRPC establishes when it wants to.
 func connect(o order) *grpc.ClientConn {
-	secrets := grpc.WithInsecure() //nolint:staticcheck // deprecated, but all releases have it
-	if o.TLS {
-		secrets = grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}))
-	}
-	options := []grpc.DialOption{secrets, grpc.WithNoProxy()}
+	options := []grpc.DialOption{rpc.Secrets(o.TLS), grpc.WithNoProxy()}
 	if o.Config != "" {
 		options = append(options, grpc.WithDefaultServiceConfig(o.Config))
 	}

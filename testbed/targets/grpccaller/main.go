@@ -1,14 +1,9 @@
-// Command caller makes gRPC calls on demand: it reads one order a line, and
+// Command grpccaller makes gRPC calls on demand: it reads one order a line, and
 // answers with what came of it. It knows nothing of tracing, and is built with
 // each release of google.golang.org/grpc that is supported.
 package main
 
-import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"os"
-)
+import "github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 
 // order is what to do. Times are in milliseconds.
 type order struct {
@@ -59,29 +54,17 @@ type outcome struct {
 }
 
 func main() {
-	fmt.Println("ready")
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
+	begun := make(chan []outcome) // has what came of the order that was begun
+	lines.Serve("ready", func(line string) interface{} {
 		var o order
-		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
-			panic(err)
-		}
-		var outcomes []outcome
+		lines.Parse(line, &o)
 		switch {
 		case o.Begin:
 			go func() { begun <- do(o) }()
+			return nil
 		case o.Kind == "begun":
-			outcomes = <-begun
-		default:
-			outcomes = do(o)
+			return <-begun
 		}
-		text, err := json.Marshal(outcomes)
-		if err != nil {
-			panic(err)
-		}
-		fmt.Printf("%s\n", text)
-	}
+		return do(o)
+	})
 }
-
-// begun has what came of the order that was begun.
-var begun = make(chan []outcome)

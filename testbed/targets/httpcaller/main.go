@@ -1,21 +1,20 @@
-// Command caller makes HTTP requests on demand: it reads one order a line, and
+// Command httpcaller makes HTTP requests on demand: it reads one order a line, and
 // answers with what came of each request. It knows nothing of tracing.
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 )
 
 // order is what to ask for.
@@ -66,20 +65,12 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func main() {
-	fmt.Println("ready")
 	all := transports{}
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
+	lines.Serve("ready", func(line string) interface{} {
 		var o order
-		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
-			panic(err)
-		}
-		text, err := json.Marshal(do(o, all))
-		if err != nil {
-			panic(err)
-		}
-		fmt.Printf("%s\n", text)
-	}
+		lines.Parse(line, &o)
+		return do(o, all)
+	})
 }
 
 type transports map[string]http.RoundTripper
@@ -131,18 +122,17 @@ func do(o order, all transports) []outcome {
 	if o.Many == 0 {
 		return send(all.of(o, 0), o, o.URL)
 	}
-	over := o.Over
-	if over == 0 {
-		over = 1
+	if o.Over == 0 {
+		o.Over = 1
 	}
 	made := make([][]outcome, o.Many)
 	var wg sync.WaitGroup
-	for i := 0; i < o.Many; i++ {
+	for i := range made {
 		wg.Add(1)
 		go func(i int, transport http.RoundTripper) {
 			defer wg.Done()
 			made[i] = send(transport, o, fmt.Sprint(o.URL, i))
-		}(i, all.of(o, i*over/o.Many))
+		}(i, all.of(o, i*o.Over/o.Many))
 	}
 	wg.Wait()
 	var outcomes []outcome

@@ -1,23 +1,17 @@
-//go:build go1.22
+//go:build go1.22 && !h2c && !direct && !tls
 
 package main
 
 import "net/http"
 
-func routes(mux *http.ServeMux) {
+func routes() http.Handler {
+	mux := http.NewServeMux()
+	for path, handler := range alike {
+		mux.HandleFunc(path, handler)
+	}
 	mux.HandleFunc("GET /hello/{name}", hello)
-	mux.HandleFunc("/status", status)
-	mux.HandleFunc("/nothing", nothing)
 	mux.HandleFunc("/mutate/{what...}", mutate)
 	mux.HandleFunc("POST example.com/slow", slow)
-	mux.HandleFunc("/slow", slow)
-	mux.HandleFunc("/panic", panics)
-	mux.HandleFunc("/hijack", hijack)
-	mux.HandleFunc("/abort", aborts)
-	mux.HandleFunc("/garbage", garbage)
-	mux.HandleFunc("/gather", gather)
-	mux.HandleFunc("/exit", exits)
-	mux.HandleFunc("/recover", recovers)
 
 	inner := http.NewServeMux()
 	inner.HandleFunc("GET /nested/items/{id}", hello)
@@ -28,4 +22,5 @@ func routes(mux *http.ServeMux) {
 	inner = http.NewServeMux()
 	inner.HandleFunc("GET /items/{id}", hello)
 	mux.Handle("/stripped/", http.StripPrefix("/stripped", inner))
+	return mux
 }

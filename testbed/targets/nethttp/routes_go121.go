@@ -1,23 +1,17 @@
-//go:build !go1.22
+//go:build !go1.22 && !h2c && !direct && !tls
 
 package main
 
 import "net/http"
 
-func routes(mux *http.ServeMux) {
-	mux.HandleFunc("/hello/", hello)
-	mux.HandleFunc("/status", status)
-	mux.HandleFunc("/nothing", nothing)
+func routes() http.Handler {
+	mux := http.NewServeMux()
+	for path, handler := range alike {
+		mux.HandleFunc(path, handler)
+	}
 	mux.HandleFunc("/mutate/", mutate)
-	mux.HandleFunc("/slow", slow)
-	mux.HandleFunc("/panic", panics)
-	mux.HandleFunc("/hijack", hijack)
-	mux.HandleFunc("/abort", aborts)
-	mux.HandleFunc("/garbage", garbage)
-	mux.HandleFunc("/gather", gather)
-	mux.HandleFunc("/exit", exits)
-	mux.HandleFunc("/recover", recovers)
-	for _, path := range []string{"/nested/", "/tenant/", "/stripped/"} {
+	for _, path := range []string{"/hello/", "/nested/", "/tenant/", "/stripped/"} {
 		mux.HandleFunc(path, hello)
 	}
+	return mux
 }

@@ -81,7 +81,7 @@ func refreshed(ctx context.Context, r request) error {
 	return r.call(ctx, 0)
 }
 
-var pool struct {
+var database struct {
 	once sync.Once
 	db   *sql.DB
 }
@@ -90,11 +90,11 @@ var pool struct {
 // database/sql that opens connections makes a call for each new one, as do requests that open one
 // themselves.
 func queried(ctx context.Context, r request) error {
-	pool.once.Do(func() {
-		pool.db = sql.OpenDB(connector{})
-		pool.db.SetMaxOpenConns(1)
+	database.once.Do(func() {
+		database.db = sql.OpenDB(connector{})
+		database.db.SetMaxOpenConns(1)
 	})
-	c, err := pool.db.Conn(context.WithValue(ctx, requestKey{}, r))
+	c, err := database.db.Conn(context.WithValue(ctx, requestKey{}, r))
 	if err != nil {
 		return err
 	}

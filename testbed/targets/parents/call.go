@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 // request is what is being answered.
@@ -32,19 +33,10 @@ var (
 	grpcClient *grpc.ClientConn
 )
 
-func startCalling(web, rpc string) {
-	httpURL = web
-	var err error
-	grpcClient, err = grpc.Dial(rpc, grpc.WithInsecure()) //nolint:staticcheck // deprecated both, but all releases have them
-	if err != nil {
-		panic(err)
-	}
-}
-
 // call makes a call of a name.
 func call(ctx context.Context, via, name string) error {
 	if via == "grpc" {
-		return grpcClient.Invoke(ctx, name, wrapperspb.String("a message"), new(wrapperspb.StringValue))
+		return rpc.Invoke(ctx, grpcClient, name, "a message")
 	}
 	return get(ctx, httpClient, name)
 }
@@ -65,20 +57,6 @@ func proxy() http.Handler {
 }
 
 func get(ctx context.Context, client *http.Client, name string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, httpURL+name, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", name, response.Status)
-	}
-	return nil
+	_, err := web.Get(ctx, client, httpURL+name, nil)
+	return err
 }

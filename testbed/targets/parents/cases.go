@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/pool"
 )
 
 // serve answers a request, or one of its messages.
@@ -167,47 +169,25 @@ func afterTimer(do func() error) error {
 	return <-done
 }
 
-// job is a call for a worker.
-type job struct {
-	ctx  context.Context
-	make func(context.Context) error
-	done chan error
-}
-
 const workers = 4
 
-// jobs are those of workers that were there before the first request.
-var jobs = make(chan job)
-
-func startWorkers(jobs chan job) {
-	for i := 0; i < workers; i++ {
-		go func() {
-			for j := range jobs {
-				j.done <- j.make(j.ctx)
-			}
-		}()
-	}
-}
+// jobs has workers that were there before the first request.
+var jobs pool.Pool
 
 var lazy struct {
 	once sync.Once
-	jobs chan job
+	jobs pool.Pool
 }
 
 // lazyPool has workers that the first request starts.
-func lazyPool() chan job {
-	lazy.once.Do(func() {
-		lazy.jobs = make(chan job)
-		startWorkers(lazy.jobs)
-	})
+func lazyPool() pool.Pool {
+	lazy.once.Do(func() { lazy.jobs = pool.New(workers) })
 	return lazy.jobs
 }
 
 // inPool has a worker make a call.
-func inPool(jobs chan job, ctx context.Context, r request) error { //nolint:revive // the context is what the worker is given
-	j := job{ctx, func(ctx context.Context) error { return r.call(ctx, 0) }, make(chan error)}
-	jobs <- j
-	return <-j.done
+func inPool(jobs pool.Pool, ctx context.Context, r request) error { //nolint:revive // the context is what the worker is given
+	return jobs.Do(ctx, func(ctx context.Context) error { return r.call(ctx, 0) })
 }
 
 // waiting are the goroutines that handlers have left behind.

@@ -76,9 +76,7 @@ func recycled(ctx context.Context, r request) error {
 	if r.via == "grpc" {
 		return inPool(jobs, c, r)
 	}
-	j := job{c, func(ctx context.Context) error {
+	return jobs.Do(c, func(ctx context.Context) error {
 		return get(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, r.name(0))
-	}, make(chan error)}
-	jobs <- j
-	return <-j.done
+	})
 }

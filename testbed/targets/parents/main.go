@@ -1,79 +1,76 @@
-// Command server answers requests by making calls, in every way in which programs
+// Command parents answers requests by making calls, in every way in which programs
 // get from the one to the other. It knows nothing of tracing.
 //
 // A request names the side that it comes over, how calls are to be made ("http" or
 // "grpc"), the case and a number: /http1/grpc/errgroup/17. The calls that it makes have
 // its name with the number of its message and their own behind it: /http1/grpc/errgroup/17/0/2.
 //
-// The server prints the addresses that it listens on: of HTTP, of HTTP with TLS, and
-// of gRPC. The line "background" on its standard input begins what belongs to no request; "still" ends
-// it, and is answered with how many calls have been made so: by a ticker, by a refresher that
-// the first request for it has started, and by a pool's opener of connections. "held" is answered with
-// how many requests are held, and so is "release", which lets them go on. It ends when the input is closed.
+// The program says the addresses that it listens on: of HTTP, of HTTP with TLS, and of gRPC. The
+// line "background" begins what belongs to no request. The line "still" ends that, and is answered
+// with how many calls have been made so: by a ticker, by a refresher that the first request for it
+// has started, and by a pool's opener of connections. The line "held" is answered with how many
+// requests are held, and so is "release", which lets them go on.
 package main
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/pool"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 func main() {
-	web := flag.String("http", "", "URL of a server to call")
-	rpc := flag.String("grpc", "", "address of a gRPC server to call")
-	certificate := flag.String("cert", "", "certificate file")
-	key := flag.String("key", "", "key file of the certificate")
+	over := flag.String("http", "", "URL of a server to call")
+	calls := flag.String("grpc", "", "address of a gRPC server to call")
 	flag.Parse()
-	startCalling(*web, *rpc)
-	startWorkers(jobs)
+	httpURL, grpcClient = *over, rpc.Connect(*calls, rpc.Secrets(false))
+	jobs = pool.New(workers)
 	go tick("ticker")
 
-	plain, secure, streams := listen(), listen(), listen()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", answer)
-	mux.Handle("/http1/http/timeout-handler/", timeoutHandler)
-	mux.Handle("/http1/grpc/timeout-handler/", timeoutHandler)
-	mux.Handle("/http2/http/timeout-handler/", timeoutHandler)
-	mux.Handle("/http2/grpc/timeout-handler/", timeoutHandler)
-	mux.Handle("/http1/http/proxied/", proxy())
-	mux.Handle("/http2/http/proxied/", proxy())
-	server := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { log.Fatal(server.Serve(plain)) }()
-	go func() { log.Fatal(server.ServeTLS(secure, *certificate, *key)) }()
-	calls := grpc.NewServer()
-	calls.RegisterService(&service, nil)
-	go func() { log.Fatal(calls.Serve(streams)) }()
-
-	fmt.Println(plain.Addr(), secure.Addr(), streams.Addr())
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		switch lines.Text() {
+	// They answer on a goroutine of their own.
+	timeouts, proxied := http.TimeoutHandler(http.HandlerFunc(answer), time.Minute, ""), proxy()
+	for _, side := range []string{"/http1/", "/http2/"} {
+		mux.Handle(side+"http/timeout-handler/", timeouts)
+		mux.Handle(side+"grpc/timeout-handler/", timeouts)
+		mux.Handle(side+"http/proxied/", proxied)
+	}
+	server := web.Server(mux)
+	server.TLSConfig = web.Secure()
+	called := grpc.NewServer()
+	called.RegisterService(&service, nil)
+	var addresses []string
+	for _, serve := range []func(net.Listener) error{
+		server.Serve, func(l net.Listener) error { return server.ServeTLS(l, "", "") }, called.Serve,
+	} {
+		listener := web.Listen("tcp", web.Loopback)
+		addresses = append(addresses, listener.Addr().String())
+		go func(serve func(net.Listener) error) { log.Fatal(serve(listener)) }(serve)
+	}
+	lines.Serve(strings.Join(addresses, " "), func(line string) interface{} {
+		switch line {
 		case "background":
-			fmt.Println(background.begin())
+			return background.begin()
 		case "still":
-			fmt.Println(background.end())
+			return background.end()
 		case "held":
-			fmt.Println(holding.count())
+			return holding.count()
 		case "release":
-			fmt.Println(holding.release())
+			return holding.release()
 		}
-	}
-}
-
-func listen() net.Listener {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	return listener
+		panic("no such order: " + line)
+	})
 }
 
 // answer serves a request over HTTP.
@@ -82,9 +79,6 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
-
-// timeoutHandler has requests answered on a goroutine of their own.
-var timeoutHandler = http.TimeoutHandler(http.HandlerFunc(answer), time.Minute, "")
 
 // parse takes the path of a request apart.
 func parse(path string, message int) (request, string, error) {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
 // service has each message answered as a request of its name is.
@@ -25,19 +25,10 @@ func unary(_ interface{}, ctx context.Context, decode func(interface{}) error, _
 	return message, serve(ctx, message.GetValue(), 0)
 }
 
-func stream(_ interface{}, s grpc.ServerStream) error {
-	for n := 0; ; n++ {
-		message := new(wrapperspb.StringValue)
-		if err := s.RecvMsg(message); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if err := serve(s.Context(), message.GetValue(), n); err != nil {
-			return err
-		}
-		if err := s.SendMsg(message); err != nil {
-			return err
-		}
-	}
+func stream(service interface{}, s grpc.ServerStream) error {
+	n := 0
+	return rpc.Each(func(ctx context.Context, message string) error {
+		defer func() { n++ }()
+		return serve(ctx, message, n)
+	})(service, s)
 }

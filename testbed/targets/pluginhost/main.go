@@ -1,31 +1,29 @@
-// Command host loads the plugin that its first argument names, once it reads a line. It
+// Command pluginhost loads the plugin that its first argument names, once it reads a line. It
 // serves HTTP with the plugin's handler, if it is compiled with the tag "serves"; else
-// the plugin serves. It prints the address that it serves at, if it does, and the
-// address that is served at when the plugin is there.
+// the plugin serves. It says the address that it serves at, if it does, and answers the first line
+// with the address that is served at when the plugin is there.
 package main
 
 import (
-	"bufio"
-	"fmt"
 	"log"
 	"os"
 	"plugin"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 )
 
 func main() {
-	fmt.Println(listen())
-	lines := bufio.NewScanner(os.Stdin)
-	if !lines.Scan() {
-		return
-	}
-	loaded, err := plugin.Open(os.Args[1])
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(use(loaded))
-	for lines.Scan() {
-		fmt.Println()
-	}
+	var loaded *plugin.Plugin
+	lines.Serve(listen(), func(string) interface{} {
+		if loaded != nil {
+			return ""
+		}
+		var err error
+		if loaded, err = plugin.Open(os.Args[1]); err != nil {
+			log.Fatal(err)
+		}
+		return use(loaded)
+	})
 }
 
 func find(loaded *plugin.Plugin, name string) plugin.Symbol {

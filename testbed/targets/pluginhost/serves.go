@@ -4,10 +4,11 @@ package main
 
 import (
 	"log"
-	"net"
 	"net/http"
 	"plugin"
 	"sync/atomic"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 var (
@@ -16,18 +17,14 @@ var (
 )
 
 func listen() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
+	listener := web.Listen("tcp", web.Loopback)
 	go func() {
 		log.Fatal(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h := handler.Load()
-			if h == nil {
+			if h := handler.Load(); h != nil {
+				(*h).ServeHTTP(w, r)
+			} else {
 				http.NotFound(w, r)
-				return
 			}
-			(*h).ServeHTTP(w, r)
 		})))
 	}()
 	address = listener.Addr().String()

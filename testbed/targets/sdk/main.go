@@ -1,15 +1,12 @@
-// Command sdk makes requests and traces them itself, with the OpenTelemetry SDK. It reads one
-// order a line, a protocol ("http" or "grpc"), an address and a path, and answers with the trace and the span
+// Command sdk makes requests and traces them itself, with the OpenTelemetry SDK. It reads orders: a
+// protocol ("http" or "grpc"), an address and a path. It answers each with the trace and the span
 // that it has told the server of.
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -18,54 +15,37 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 func main() {
 	spans := tracetest.NewInMemoryExporter()
 	otel.SetTracerProvider(trace.NewTracerProvider(trace.WithSyncer(spans)))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	web := &http.Client{Transport: otelhttp.NewTransport(http.DefaultTransport)}
-	rpc := map[string]*grpc.ClientConn{}
-	fmt.Println("ready")
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+	client := &http.Client{Transport: otelhttp.NewTransport(http.DefaultTransport)}
+	var open rpc.Kept
+	lines.Serve("ready", func(line string) interface{} {
 		var protocol, address, path string
-		if _, err := fmt.Sscan(lines.Text(), &protocol, &address, &path); err != nil {
+		if _, err := fmt.Sscan(line, &protocol, &address, &path); err != nil {
 			panic(err)
 		}
 		spans.Reset()
 		var err error
 		if protocol == "http" {
-			err = get(web, "http://"+address+path)
+			_, err = web.Get(context.Background(), client, "http://"+address+path, nil)
 		} else {
-			err = invoke(rpc, address, path)
+			c := open.Get(address, func() *grpc.ClientConn {
+				return rpc.Connect(address, rpc.Secrets(false), grpc.WithStatsHandler(otelgrpc.NewClientHandler()))
+			})
+			err = rpc.Invoke(context.Background(), c, path, "a message")
 		}
 		if err != nil {
 			panic(err)
 		}
 		sent := spans.GetSpans()[0].SpanContext
-		fmt.Println(sent.TraceID(), sent.SpanID())
-	}
-}
-
-func get(client *http.Client, url string) error {
-	response, err := client.Get(url)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
-}
-
-func invoke(open map[string]*grpc.ClientConn, address, path string) error {
-	if open[address] == nil {
-		c, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(otelgrpc.NewClientHandler()))
-		if err != nil {
-			return err
-		}
-		open[address] = c
-	}
-	return open[address].Invoke(context.Background(), path, wrapperspb.String("a message"), new(wrapperspb.StringValue))
+		return fmt.Sprint(sent.TraceID(), " ", sent.SpanID())
+	})
 }

@@ -2,24 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 	"github.com/spanprobe/spanprobe/testbed/targets/soak/tally"
 )
-
-// messages is how many a side sends in a stream.
-const messages = 3
 
 // caller makes calls.
 type caller struct {
@@ -32,21 +27,19 @@ type caller struct {
 	toNone *grpc.ClientConn // to nobody
 }
 
-func newCaller(counts *tally.Tally, web, rpc string) (*caller, error) {
-	c := &caller{counts: counts, web: web}
+func newCaller(counts *tally.Tally, url, address string) (*caller, error) {
+	c := &caller{counts: counts, web: url}
 	var err error
 	if c.nobody, err = bound(); err != nil {
 		return nil, err
 	}
 	c.http1 = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
-	second := new(http.Protocols)
-	second.SetUnencryptedHTTP2(true)
-	c.http2 = &http.Client{Transport: &http.Transport{Protocols: second}}
-	if c.rpc, err = connect(rpc); err != nil {
-		return nil, err
-	}
-	c.toNone, err = connect(c.nobody)
-	return c, err
+	second := &http.Transport{}
+	web.WithoutTLSOnly(second)
+	c.http2 = &http.Client{Transport: second}
+	c.rpc = rpc.Connect(address, rpc.Secrets(false), grpc.WithNoProxy())
+	c.toNone = rpc.Connect(c.nobody, rpc.Secrets(false), grpc.WithNoProxy())
+	return c, nil
 }
 
 // bound returns an address that is taken, so that nobody else gets it, and that
@@ -64,10 +57,6 @@ func bound() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("127.0.0.1:%d", address.(*unix.SockaddrInet4).Port), nil
-}
-
-func connect(address string) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
 }
 
 // call makes calls at a steady rate until it is stopped, and returns when the last
@@ -108,9 +97,10 @@ func (c *caller) one(class tally.Class, how ending) error {
 		conn = c.toNone
 	}
 	if class == tally.Unary {
-		return conn.Invoke(ctx, method, wrapperspb.String("a message"), new(wrapperspb.StringValue))
+		return rpc.Invoke(ctx, conn, method, "a message")
 	}
-	return exchange(ctx, conn, method, class)
+	kind := &grpc.StreamDesc{ServerStreams: class != tally.ClientStream, ClientStreams: class != tally.ServerStream}
+	return rpc.Exchange(ctx, conn, kind, method)
 }
 
 func (c *caller) get(ctx context.Context, client *http.Client, class tally.Class, how ending) error {
@@ -118,50 +108,6 @@ func (c *caller) get(ctx context.Context, client *http.Client, class tally.Class
 	if how == refused {
 		address = c.nobody
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/%v/%s", address, class, how), nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
-	}
-	return nil
-}
-
-// exchange makes a call of several messages, and reads it to its end.
-func exchange(ctx context.Context, conn *grpc.ClientConn, method string, class tally.Class) error {
-	kind := &grpc.StreamDesc{ServerStreams: class != tally.ClientStream, ClientStreams: class != tally.ServerStream}
-	stream, err := conn.NewStream(ctx, kind, method)
-	if err != nil {
-		return err
-	}
-	for i := 0; i < messages && (i == 0 || kind.ClientStreams); i++ {
-		err := stream.SendMsg(wrapperspb.String("a message"))
-		if errors.Is(err, io.EOF) {
-			break // the call has ended, and what is received says how
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := stream.CloseSend(); err != nil {
-		return err
-	}
-	for {
-		err := stream.RecvMsg(new(wrapperspb.StringValue))
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil || !kind.ServerStreams {
-			return err // of a single answer, RecvMsg waits for the end as well
-		}
-	}
+	_, err := web.Get(ctx, client, fmt.Sprintf("http://%s/%v/%s", address, class, how), nil)
+	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -14,34 +13,25 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 	"github.com/spanprobe/spanprobe/testbed/targets/soak/tally"
 )
 
 // serve begins to serve, and returns the addresses: of HTTP, and of gRPC.
-func serve(counts *tally.Tally) (string, error) {
-	web, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+func serve(counts *tally.Tally) string {
+	over := web.Server(answers{counts})
+	web.WithoutTLS(over)
+	calls := grpc.NewServer(grpc.StatsHandler(counter{counts}))
+	calls.RegisterService(rpc.Calls(tally.Service, end), nil)
+	addresses := ""
+	for _, serve := range []func(net.Listener) error{over.Serve, calls.Serve} {
+		listener := web.Listen("tcp", web.Loopback)
+		addresses += listener.Addr().String() + " "
+		go func() { log.Fatal(serve(listener)) }()
 	}
-	rpc, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	httpServer := &http.Server{Handler: answers{counts}, Protocols: bothVersions(), ErrorLog: log.New(io.Discard, "", 0)}
-	grpcServer := grpc.NewServer(grpc.StatsHandler(counter{counts}))
-	grpcServer.RegisterService(&service, nil)
-	go func() { log.Fatal(httpServer.Serve(web)) }()
-	go func() { log.Fatal(grpcServer.Serve(rpc)) }()
-	return web.Addr().String() + " " + rpc.Addr().String(), nil
-}
-
-func bothVersions() *http.Protocols {
-	p := new(http.Protocols)
-	p.SetHTTP1(true)
-	p.SetUnencryptedHTTP2(true)
-	return p
+	return addresses
 }
 
 // answers serves /class/ending.
@@ -88,18 +78,6 @@ func (c counter) HandleRPC(ctx context.Context, event stats.RPCStats) {
 func (counter) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 func (counter) HandleConn(context.Context, stats.ConnStats)                       {}
 
-// service has a method for each class.
-var service = grpc.ServiceDesc{
-	ServiceName: tally.Service,
-	HandlerType: (*any)(nil),
-	Methods:     []grpc.MethodDesc{{MethodName: tally.Unary.String(), Handler: unary}},
-	Streams: []grpc.StreamDesc{
-		{StreamName: tally.ServerStream.String(), Handler: serverStream, ServerStreams: true},
-		{StreamName: tally.ClientStream.String(), Handler: clientStream, ClientStreams: true},
-		{StreamName: tally.BidiStream.String(), Handler: bidiStream, ServerStreams: true, ClientStreams: true},
-	},
-}
-
 // end ends a call of gRPC as its metadata says.
 func end(ctx context.Context) error {
 	md, _ := metadata.FromIncomingContext(ctx)
@@ -112,58 +90,4 @@ func end(ctx context.Context) error {
 		return status.Error(codes.Internal, err.Error())
 	}
 	return status.FromContextError(err).Err()
-}
-
-func unary(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc.MethodDesc wants the context second
-	message := new(wrapperspb.StringValue)
-	if err := decode(message); err != nil {
-		return nil, err
-	}
-	return message, end(ctx)
-}
-
-func serverStream(_ any, stream grpc.ServerStream) error {
-	message := new(wrapperspb.StringValue)
-	if err := stream.RecvMsg(message); err != nil {
-		return err
-	}
-	for range messages {
-		if err := stream.SendMsg(message); err != nil {
-			return err
-		}
-	}
-	return end(stream.Context())
-}
-
-func clientStream(_ any, stream grpc.ServerStream) error {
-	message := new(wrapperspb.StringValue)
-	for {
-		err := stream.RecvMsg(message)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := end(stream.Context()); err != nil {
-		return err
-	}
-	return stream.SendMsg(message)
-}
-
-func bidiStream(_ any, stream grpc.ServerStream) error {
-	message := new(wrapperspb.StringValue)
-	for {
-		err := stream.RecvMsg(message)
-		if errors.Is(err, io.EOF) {
-			return end(stream.Context())
-		}
-		if err != nil {
-			return err
-		}
-		if err := stream.SendMsg(message); err != nil {
-			return err
-		}
-	}
 }

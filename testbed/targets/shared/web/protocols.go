@@ -1,19 +1,19 @@
 //go:build go1.24
 
-package main
+package web
 
 import "net/http"
 
-// withoutTLS has a server speak HTTP/2 without TLS too.
-func withoutTLS(server *http.Server) {
+// WithoutTLS has a server speak HTTP/2 without TLS, too.
+func WithoutTLS(server *http.Server) {
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetHTTP2(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 }
 
-// withoutTLSOnly has a client speak nothing else.
-func withoutTLSOnly(transport *http.Transport) {
+// WithoutTLSOnly has a client speak nothing else.
+func WithoutTLSOnly(transport *http.Transport) {
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetUnencryptedHTTP2(true)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http2"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 // major is the version of HTTP that an order is for.
@@ -27,48 +29,50 @@ func newWeb(o order) client {
 		if err != nil {
 			return err
 		}
-		response, err := c.Do(request)
-		if err != nil {
-			return err
+		response, err := web.Do(c, request)
+		if err == nil && response.ProtoMajor != o.major() {
+			err = fmt.Errorf("answered over %s", response.Proto)
 		}
-		defer response.Body.Close()
-		if response.ProtoMajor != o.major() || response.StatusCode != http.StatusOK {
-			return fmt.Errorf("answered %s over %s", response.Status, response.Proto)
-		}
-		_, err = io.Copy(io.Discard, response.Body)
 		return err
 	}
 }
 
 func transport(o order) http.RoundTripper {
-	trust := &tls.Config{InsecureSkipVerify: true}
 	if o.Protocol == "net2" {
-		t := &http2.Transport{TLSClientConfig: trust, AllowHTTP: true} //nolint:staticcheck // deprecated, but all releases have it
+		t := &http2.Transport{TLSClientConfig: web.Trusting(), AllowHTTP: true} //nolint:staticcheck // deprecated, but all releases have it
 		if !o.TLS {
-			t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) { return net.Dial(network, address) } //nolint:staticcheck // deprecated, but all releases have it
+			t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) { //nolint:staticcheck // as above
+				return net.Dial(network, address)
+			}
 		}
 		return t
 	}
 	t := &http.Transport{
-		TLSClientConfig:       trust,
+		TLSClientConfig:       web.Trusting(),
 		ForceAttemptHTTP2:     o.Protocol == "http2",
 		DisableKeepAlives:     o.Close,
 		MaxIdleConnsPerHost:   100,
 		ExpectContinueTimeout: patience,
 	}
+	if o.dials() {
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return o.dial(ctx) }
+	}
 	if o.Protocol == "http2" && !o.TLS {
-		withoutTLSOnly(t)
+		web.WithoutTLSOnly(t)
 	}
 	return t
 }
 
 // request makes the one of a number.
 func (o order) request(ctx context.Context, number int) (*http.Request, error) {
-	scheme, method := "http", http.MethodGet
+	scheme, host, method := "http", o.Address, http.MethodGet
 	if o.TLS {
 		scheme = "https"
 	}
-	url := scheme + "://" + o.Address + o.path(number)
+	if o.Network == "unix" {
+		host = "local"
+	}
+	url := scheme + "://" + host + o.path(number)
 	if n := o.Path + number*o.Grow; o.Path > 0 {
 		url += "?" + strings.ReplaceAll(o.bytes(number, n), "!", "&")
 	}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+)
+
+const patience = time.Minute // on a machine that is emulated, too
+
+// client makes the request of a number, of an order that is for its connections.
+type client func(ctx context.Context, o order, number int) error
+
+var (
+	mu      sync.Mutex
+	clients = map[string]client{}
+)
+
+// clientFor returns the one whose connections an order is for.
+func clientFor(o order) client {
+	mu.Lock()
+	defer mu.Unlock()
+	key := fmt.Sprint(o.Protocol, o.Network, o.Address, o.TLS, o.Close, o.Age, o.Wrapped, o.LocalPort, o.Reset)
+	if clients[key] == nil {
+		switch o.Protocol {
+		case "http1", "http2", "net2":
+			clients[key] = newWeb(o)
+		case "unary", "stream":
+			clients[key] = newRPC(o)
+		default:
+			panic("no such protocol: " + o.Protocol)
+		}
+	}
+	return clients[key]
+}
+
+// follow makes the requests of an order, and returns the errors.
+func follow(parent context.Context, text string) []string {
+	var o order
+	lines.Parse(text, &o)
+	send := clientFor(o)
+	numbers := make(chan int, o.Requests)
+	for i := o.First; i < o.First+o.Requests; i++ {
+		numbers <- i
+	}
+	close(numbers)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	errs := []string{}
+	for g := 0; g < o.AtOnce; g++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range numbers {
+				ctx, cancel := context.WithTimeout(parent, patience)
+				if err := send(ctx, o, i); err != nil {
+					mu.Lock()
+					errs = append(errs, fmt.Sprintf("%s: %v", o.path(i), err))
+					mu.Unlock()
+				}
+				cancel()
+			}
+		}()
+	}
+	wg.Wait()
+	return errs
+}
+
+// dials tells whether connections are made by dial, and not as a library does it by itself.
+func (o order) dials() bool { return o.Network != "" }
+
+// dial makes a connection as an order says.
+func (o order) dial(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{}
+	if o.LocalPort != 0 {
+		dialer.LocalAddr = &net.TCPAddr{Port: o.LocalPort}
+		dialer.Control = func(_, _ string, c syscall.RawConn) error {
+			var err error
+			if controlErr := c.Control(func(fd uintptr) {
+				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+			}); controlErr != nil {
+				return controlErr
+			}
+			return err
+		}
+	}
+	c, err := dialer.DialContext(ctx, o.Network, o.Address)
+	if err != nil {
+		return nil, err
+	}
+	if o.Reset {
+		if err := c.(*net.TCPConn).SetLinger(0); err != nil {
+			return nil, err
+		}
+	}
+	if o.Wrapped {
+		return &wrapped{Conn: c}, nil
+	}
+	return c, nil
+}
