@@ -27,6 +27,7 @@ require (
 	golang.org/x/arch v0.32.0
 	golang.org/x/mod v0.43.0
 	golang.org/x/sys v0.49.0
+	gotest.tools/v3 v3.5.2
 )
 
 require (

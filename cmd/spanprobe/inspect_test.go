@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
 )
 
 func TestThePageShowsEachHookItsCostAndEachOffsetItsOrigin(t *testing.T) {

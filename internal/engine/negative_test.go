@@ -22,7 +22,7 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/inspect"
-	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
+	"github.com/spanprobe/spanprobe/internal/testing/tiny"
 )
 
 // waits is the code of a program that waits for a signal: pause, or ppoll of nothing.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
-	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
+	"github.com/spanprobe/spanprobe/internal/testing/tiny"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 

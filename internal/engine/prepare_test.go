@@ -9,8 +9,8 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/discover"
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
 )
 
 // There is no kernel to attach anything by.

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
-	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
+	"github.com/spanprobe/spanprobe/internal/testing/tiny"
 )
 
 func TestWithoutBuildInformationTheDebugInformationSaysWhichGoCompiledIt(t *testing.T) {

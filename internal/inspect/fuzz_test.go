@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
-	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/testing/tiny"
 )
 
 // timeBound is far from what any inspection takes: it ends one that never would.

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
-	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
+	"github.com/spanprobe/spanprobe/internal/testing/tiny"
 )
 
 func TestTinyExecutablesAreUnderstood(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
-	"github.com/spanprobe/spanprobe/internal/inspect/tiny"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/testing/tiny"
 )
 
 // inlinedTable is the function table of main.main, into which main.small was inlined:

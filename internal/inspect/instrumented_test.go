@@ -3,8 +3,8 @@ package inspect_test
 import (
 	"testing"
 
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
 )
 
 const sdkProvider = "go.opentelemetry.io/otel/sdk/trace.NewTracerProvider"

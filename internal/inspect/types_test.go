@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
 	"github.com/spanprobe/spanprobe/offsets"
 )
 

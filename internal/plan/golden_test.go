@@ -1,24 +1,20 @@
 package plan_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
 
 // server is hooked as package bpf/nethttp hooks it; a Return beside that shows
 // what it would cost.
@@ -66,26 +62,13 @@ var oldest = map[model.Arch]string{model.ARM64: "1.18.10"}
 
 func TestPlansOfRealServersAreAsRecorded(t *testing.T) {
 	for _, build := range builds() {
-		golden := filepath.Join("testdata", fmt.Sprintf("go%s_%s.golden", build.Go, build.Arch))
+		name := fmt.Sprintf("go%s_%s.golden", build.Go, build.Arch) // of all forms
 		t.Run(build.String(), func(t *testing.T) {
 			path := testbinary.Server(t, build)
 			b := inspectFile(t, path)
 			p := plan.Build(b, []probe.Library{server, returns}, known(120), nil)
 			got := describe(t, b, p, path)
-			if *update && build.Form == testbinary.Plain {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf(
-					"the plan changed; if that is right, run go test -update (-recorded +now):\n%s",
-					diff)
-			}
+			golden.Assert(t, got, name, "the plan changed; if that is right, run go test -update")
 		})
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spanprobe/spanprobe/internal/inspect/testbinary"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
 )
 
 // goroutines is hooked as package bpf/goroutine hooks it, and wants to know where ids of

@@ -133,7 +133,7 @@ func profile(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(filepath.Join(root, "internal/inspect/testbinary/server.pgo"))
+	content, err := os.ReadFile(filepath.Join(root, "internal/testing/testbinary/server.pgo"))
 	if err != nil {
 		t.Fatal(err)
 	}
