@@ -62,7 +62,9 @@ func (c Config) YAML() ([]byte, error) {
 		"exporters":  Settings{"otlp_grpc": exporter},
 		"service": Settings{
 			"pipelines": Settings{"traces": Settings{
-				"receivers": []string{receiver}, "processors": []string{"batch"}, "exporters": []string{"otlp_grpc"},
+				"receivers":  []string{receiver},
+				"processors": []string{"batch"},
+				"exporters":  []string{"otlp_grpc"},
 			}},
 			"telemetry": Settings{"metrics": metrics},
 		},

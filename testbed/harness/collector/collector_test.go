@@ -10,7 +10,8 @@ import (
 func TestAConfigurationIsWhatAUserWrites(t *testing.T) {
 	for name, c := range map[string]Config{
 		"spanprobe.yaml": {
-			Settings: Targets(Literal("/bin/a*b"), "/opt/**"), Endpoint: "127.0.0.1:4317", BatchTimeout: 100 * time.Millisecond,
+			Settings: Targets(Literal("/bin/a*b"),
+				"/opt/**"), Endpoint: "127.0.0.1:4317", BatchTimeout: 100 * time.Millisecond,
 		},
 		"otlp.yaml": {
 			Receiver: "otlp",

@@ -7,16 +7,7 @@ import (
 	"time"
 )
 
-func TestEveryBucketHoldsItsOwnEndAndNothingBehindIt(t *testing.T) {
-	for i := range 40 * subBuckets {
-		end := bucketEnd(i)
-		if bucket(end) != i || bucket(end+1) != i+1 {
-			t.Fatalf("bucket %d ends at %d, which is in %d; %d is in %d", i, end, bucket(end), end+1, bucket(end+1))
-		}
-	}
-}
-
-func TestQuantilesAreRightToOneIn128(t *testing.T) {
+func TestQuantilesAreRightToOneIn1000(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var one, other Histogram
 	var all []time.Duration
@@ -33,12 +24,18 @@ func TestQuantilesAreRightToOneIn128(t *testing.T) {
 	slices.Sort(all)
 	for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 0.999, 1} {
 		want := all[int(q*float64(len(all)))-1]
-		if got := one.Quantile(q); got < want || got > want+want/128 {
+		if got := one.Quantile(q); got < want || got > want+want/1000 {
 			t.Errorf("quantile %v: %v, want %v", q, got, want)
 		}
 	}
 	if one.Count() != len(all) || one.Max() != all[len(all)-1] {
-		t.Errorf("%d durations up to %v, want %d up to %v", one.Count(), one.Max(), len(all), all[len(all)-1])
+		t.Errorf(
+			"%d durations up to %v, want %d up to %v",
+			one.Count(),
+			one.Max(),
+			len(all),
+			all[len(all)-1],
+		)
 	}
 }
 

@@ -114,7 +114,7 @@ func readHead(r *bufio.Reader) (status, length int, closing bool, err error) {
 		}
 	}
 	if length < 0 {
-		return 0, 0, false, errors.New("it has no Content-Length, and no other framing is understood")
+		return 0, 0, false, errors.New("it has no Content-Length: no other framing is understood")
 	}
 	return status, length, closing, nil
 }

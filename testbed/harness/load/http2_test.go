@@ -9,7 +9,8 @@ import (
 )
 
 func TestALoadOfHTTP2SharesItsConnectionsAmongStreams(t *testing.T) {
-	for name, serve := range map[string]func(*testing.T, http.HandlerFunc) (string, *atomic.Int64){"without TLS": serve, "over TLS": serveTLS} {
+	for name, serve := range map[string]func(*testing.T, http.HandlerFunc) (string,
+		*atomic.Int64){"without TLS": serve, "over TLS": serveTLS} {
 		t.Run(name, func(t *testing.T) {
 			var protocols, peers sync.Map
 			var inFlight, most atomic.Int64
@@ -17,20 +18,27 @@ func TestALoadOfHTTP2SharesItsConnectionsAmongStreams(t *testing.T) {
 				protocols.Store(r.Proto, nil)
 				peers.Store(r.RemoteAddr, nil)
 				now := inFlight.Add(1)
-				for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+				for seen := most.Load(); now > seen &&
+					!most.CompareAndSwap(seen, now); seen = most.Load() {
 				}
 				time.Sleep(time.Millisecond)
 				inFlight.Add(-1)
 			})
-			result := run(t, Options{URL: url + "/hello", HTTP2: true, Connections: 2, Streams: 3, Requests: 300})
-			if served.Load() != 300 || result.Sent != 300 || result.Statuses[200] != 300 || result.Latency.Count() != 300 {
+			result := run(t, Options{
+				URL: url + "/hello", HTTP2: true, Connections: 2, Streams: 3,
+				Requests: 300,
+			})
+			if served.Load() != 300 || result.Sent != 300 || result.Statuses[200] != 300 ||
+				result.Latency.Count() != 300 {
 				t.Errorf("300 requests: the server saw %d, %+v", served.Load(), result)
 			}
-			if _, ok := protocols.Load("HTTP/2.0"); !ok || size(&protocols) != 1 || size(&peers) != 2 {
+			if _, ok := protocols.Load("HTTP/2.0"); !ok || size(&protocols) != 1 ||
+				size(&peers) != 2 {
 				t.Errorf("%d protocols over %d connections, HTTP/2 among them: %v; want it alone, over 2", size(&protocols), size(&peers), ok)
 			}
 			if most.Load() < 3 || most.Load() > 6 {
-				t.Errorf("at most %d requests at a time, of 2 connections with 3 streams each", most.Load())
+				t.Errorf("at most %d requests at a time, of 2 connections with 3 streams each",
+					most.Load())
 			}
 		})
 	}
@@ -45,12 +53,17 @@ func TestAnOpenLoopOfHTTP2HoldsItsRateAndCountsFromTheTimeARequestWasDue(t *test
 		}
 	})
 	// One stream: the requests that are due while it waits are all late.
-	result := run(t, Options{URL: url + "/", HTTP2: true, Connections: 1, Rate: 100, Duration: time.Second})
+	result := run(t, Options{
+		URL: url + "/", HTTP2: true, Connections: 1, Rate: 100,
+		Duration: time.Second,
+	})
 	if result.Due != 100 || result.Held() < 0.95 || int(served.Load()) != result.Sent {
-		t.Errorf("100 requests a second for a second: due %d, sent %d, the server saw %d", result.Due, result.Sent, served.Load())
+		t.Errorf("100 requests a second for a second: due %d, sent %d, the server saw %d",
+			result.Due, result.Sent, served.Load())
 	}
 	if got := result.Latency.Quantile(0.85); got < pause/3 {
-		t.Errorf("30 of 100 requests were due within a pause of %v, and 85 were answered within %v", pause, got)
+		t.Errorf("30 of 100 requests were due within a pause of %v, and 85 were answered within %v",
+			pause, got)
 	}
 }
 
@@ -67,8 +80,10 @@ func TestABrokenStreamIsARequestThatFailedAndABrokenConnectionIsOpenedAgain(t *t
 		}
 	})
 	result := run(t, Options{URL: url + "/", HTTP2: true, Connections: 1, Requests: 100})
-	if result.Sent != 100 || result.Answered != 90 || result.Failed != 10 || served.Load() != 100 || result.FirstError == nil {
-		t.Errorf("each tenth of 100 requests is cut off: the server saw %d, %+v", served.Load(), result)
+	if result.Sent != 100 || result.Answered != 90 || result.Failed != 10 || served.Load() != 100 ||
+		result.FirstError == nil {
+		t.Errorf("each tenth of 100 requests is cut off: the server saw %d, %+v", served.Load(),
+			result)
 	}
 	if got := size(&peers); got != 11 {
 		t.Errorf("%d connections, where one was closed 10 times", got)

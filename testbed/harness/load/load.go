@@ -12,6 +12,8 @@
 package load
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +32,7 @@ type Options struct {
 	Header      http.Header   // beside Host
 	Connections int           // at a time
 	Streams     int           // at a time on each connection, of HTTP/2; 0 for one
-	Rate        float64       // requests a second that are due, over all connections; 0 for a closed loop
+	Rate        float64       // requests a second that are due, over all; 0 for a closed loop
 	Duration    time.Duration // 0: until Requests are sent, or ctx ends
 	Requests    int           // 0: until Duration is over, or ctx ends
 }
@@ -129,13 +131,13 @@ func (o Options) clients() ([]client, error) {
 		return nil, err
 	}
 	if !o.HTTP2 {
-		var bytes buffer
-		if err := request.Write(&bytes); err != nil {
+		var text bytes.Buffer
+		if err := request.Write(&text); err != nil {
 			return nil, err
 		}
 		clients := make([]client, o.Connections)
 		for i := range clients {
-			clients[i] = &http1{address: request.Host, request: bytes}
+			clients[i] = &http1{address: request.Host, request: text.Bytes()}
 		}
 		return clients, nil
 	}
@@ -167,10 +169,7 @@ func (o Options) request() (*http.Request, error) {
 	case o.Method == http.MethodHead:
 		return nil, errors.New("answers to HEAD are not understood")
 	}
-	method := o.Method
-	if method == "" {
-		method = http.MethodGet
-	}
+	method := cmp.Or(o.Method, http.MethodGet)
 	r := &http.Request{Method: method, URL: u, Host: u.Host, Header: o.Header.Clone()}
 	if r.Header == nil {
 		r.Header = http.Header{}
@@ -179,11 +178,4 @@ func (o Options) request() (*http.Request, error) {
 		r.Header.Set("User-Agent", "spanprobe-load")
 	}
 	return r, nil
-}
-
-type buffer []byte
-
-func (b *buffer) Write(p []byte) (int, error) {
-	*b = append(*b, p...)
-	return len(p), nil
 }

@@ -37,9 +37,13 @@ func serveTLS(t *testing.T, handler http.HandlerFunc) (url string, served *atomi
 	return server.URL, served
 }
 
-func counting(t *testing.T, handler http.HandlerFunc) (server *httptest.Server, served *atomic.Int64) {
+func counting(
+	t *testing.T, handler http.HandlerFunc,
+) (server *httptest.Server, served *atomic.Int64) {
 	served = &atomic.Int64{}
-	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request,
+	) {
 		served.Add(1)
 		handler(w, r)
 	}))
@@ -52,7 +56,8 @@ func hello(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
 func TestAClosedLoopSendsExactlyTheRequestsThatWereAskedFor(t *testing.T) {
 	url, served := serve(t, hello)
 	result := run(t, Options{URL: url + "/hello", Connections: 4, Requests: 1001})
-	if served.Load() != 1001 || result.Sent != 1001 || result.Answered != 1001 || result.Due != 1001 {
+	if served.Load() != 1001 || result.Sent != 1001 || result.Answered != 1001 ||
+		result.Due != 1001 {
 		t.Errorf("1001 requests: the server saw %d, %+v", served.Load(), result)
 	}
 	if result.Statuses[200] != 1001 || result.Latency.Count() != 1001 || result.Throughput() <= 0 {
@@ -63,9 +68,13 @@ func TestAClosedLoopSendsExactlyTheRequestsThatWereAskedFor(t *testing.T) {
 func TestTheRequestIsTheOneThatWasAskedFor(t *testing.T) {
 	var got atomic.Pointer[http.Request]
 	url, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) { got.Store(r) })
-	run(t, Options{URL: url + "/hello/bob?a=b", Method: "DELETE", Header: http.Header{"Traceparent": {"00-1-2-01"}}, Connections: 1, Requests: 1})
+	run(t, Options{
+		URL: url + "/hello/bob?a=b", Method: "DELETE",
+		Header: http.Header{"Traceparent": {"00-1-2-01"}}, Connections: 1, Requests: 1,
+	})
 	r := got.Load()
-	if r.Method != http.MethodDelete || r.RequestURI != "/hello/bob?a=b" || r.Header.Get("Traceparent") != "00-1-2-01" || "http://"+r.Host != url {
+	if r.Method != http.MethodDelete || r.RequestURI != "/hello/bob?a=b" ||
+		r.Header.Get("Traceparent") != "00-1-2-01" || "http://"+r.Host != url {
 		t.Errorf("got %s %s for %s with %v", r.Method, r.RequestURI, r.Host, r.Header)
 	}
 }
@@ -74,7 +83,8 @@ func TestAnOpenLoopHoldsItsRate(t *testing.T) {
 	url, served := serve(t, hello)
 	result := run(t, Options{URL: url + "/", Connections: 8, Rate: 500, Duration: time.Second})
 	if result.Due != 500 || result.Held() < 0.95 || int(served.Load()) != result.Sent {
-		t.Errorf("500 requests a second for a second: due %d, sent %d, the server saw %d", result.Due, result.Sent, served.Load())
+		t.Errorf("500 requests a second for a second: due %d, sent %d, the server saw %d",
+			result.Due, result.Sent, served.Load())
 	}
 }
 
@@ -89,7 +99,8 @@ func TestTheLatencyOfADelayedRequestCountsFromItsTime(t *testing.T) {
 	// One connection: the requests that are due while it waits are all late.
 	result := run(t, Options{URL: url + "/", Connections: 1, Rate: 100, Duration: time.Second})
 	if got := result.Latency.Quantile(0.85); got < pause/3 {
-		t.Errorf("30 of 100 requests were due within a pause of %v, and 85 were answered within %v", pause, got)
+		t.Errorf("30 of 100 requests were due within a pause of %v, and 85 were answered within %v",
+			pause, got)
 	}
 	if result.Lag.Max() < pause/2 {
 		t.Errorf("the longest lag is %v after a pause of %v", result.Lag.Max(), pause)
@@ -97,10 +108,17 @@ func TestTheLatencyOfADelayedRequestCountsFromItsTime(t *testing.T) {
 }
 
 func TestRequestsThatAnOverloadedServerKeepsFromBeingSentAreDue(t *testing.T) {
-	url, served := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(50 * time.Millisecond) })
-	result := run(t, Options{URL: url + "/", Connections: 1, Rate: 100, Duration: 500 * time.Millisecond})
-	if result.Due != 50 || result.Sent > 12 || result.Sent != int(served.Load()) || result.Held() > 0.25 {
-		t.Errorf("at most 11 of 50 can be sent: due %d, sent %d, the server saw %d", result.Due, result.Sent, served.Load())
+	url, served := serve(t, func(http.ResponseWriter, *http.Request) {
+		time.Sleep(50 * time.Millisecond)
+	})
+	result := run(t, Options{
+		URL: url + "/", Connections: 1, Rate: 100,
+		Duration: 500 * time.Millisecond,
+	})
+	if result.Due != 50 || result.Sent > 12 || result.Sent != int(served.Load()) ||
+		result.Held() > 0.25 {
+		t.Errorf("at most 11 of 50 can be sent: due %d, sent %d, the server saw %d", result.Due,
+			result.Sent, served.Load())
 	}
 }
 
@@ -115,8 +133,10 @@ func TestBrokenConnectionsAreOpenedAgainAndTheirRequestsCounted(t *testing.T) {
 		}
 	})
 	result := run(t, Options{URL: url + "/", Connections: 1, Requests: 100})
-	if result.Sent != 100 || result.Answered != 90 || result.Failed != 10 || served.Load() != 100 || result.FirstError == nil {
-		t.Errorf("each tenth of 100 requests is cut off: the server saw %d, %+v", served.Load(), result)
+	if result.Sent != 100 || result.Answered != 90 || result.Failed != 10 || served.Load() != 100 ||
+		result.FirstError == nil {
+		t.Errorf("each tenth of 100 requests is cut off: the server saw %d, %+v", served.Load(),
+			result)
 	}
 }
 
@@ -125,7 +145,8 @@ func TestALoadEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	for _, rate := range []float64{0, 100} {
-		if _, err := Run(ctx, Options{URL: url + "/", Connections: 2, Rate: rate}); err != nil && ctx.Err() == nil {
+		if _, err := Run(ctx, Options{URL: url + "/", Connections: 2, Rate: rate}); err != nil &&
+			ctx.Err() == nil {
 			t.Error(err)
 		}
 	}

@@ -66,7 +66,8 @@ func Join(t testing.TB, a, b Namespace, addressOfA, addressOfB string) {
 	defer peer.Close()
 	must(t, a.Do(func() error {
 		return netlink.LinkAdd(&netlink.Veth{
-			LinkAttrs: netlink.LinkAttrs{Name: device}, PeerName: device, PeerNamespace: netlink.NsFd(peer),
+			LinkAttrs: netlink.LinkAttrs{Name: device},
+			PeerName:  device, PeerNamespace: netlink.NsFd(peer),
 		})
 	}))
 	for _, n := range []Namespace{a, b} {
@@ -100,14 +101,17 @@ func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
 		if err != nil {
 			return err
 		}
-		table := rules.AddTable(&nftables.Table{Name: "spanprobe", Family: nftables.TableFamilyIPv4})
+		ipv4 := &nftables.Table{Name: "spanprobe", Family: nftables.TableFamilyIPv4}
+		table := rules.AddTable(ipv4)
 		chain := rules.AddChain(&nftables.Chain{
 			Name: "output", Table: table, Type: nftables.ChainTypeNAT,
 			Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityNATDest,
 		})
 		const destination = 16 // of an address in a header of IPv4 (RFC 791)
 		rules.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: destination, Len: 4},
+			&expr.Payload{
+				DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: destination, Len: 4,
+			},
 			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: from.AsSlice()},
 			&expr.Immediate{Register: 1, Data: to.AsSlice()},
 			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},

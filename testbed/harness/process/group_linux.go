@@ -15,7 +15,9 @@ func InterruptGroup(command *exec.Cmd) error {
 	return syscall.Kill(-command.Process.Pid, syscall.SIGINT)
 }
 
-func killGroup(command *exec.Cmd) error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+func killGroup(command *exec.Cmd) error {
+	return syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
+}
 
 func endWithParent(command *exec.Cmd) { attributes(command).Pdeathsig = syscall.SIGTERM }
 

@@ -56,7 +56,8 @@ func Start(command *exec.Cmd, o Options) (*Process, error) {
 	if o.Name == "" {
 		o.Name = filepath.Base(command.Path)
 	}
-	p := &Process{options: o, command: command, lines: make(chan string, 16), ended: make(chan struct{})}
+	p := &Process{options: o, command: command}
+	p.lines, p.ended = make(chan string, 16), make(chan struct{})
 	stdout, err := p.connect()
 	if err != nil {
 		return nil, fmt.Errorf("start the %s: %w", o.Name, err)
@@ -184,7 +185,8 @@ func (p *Process) Stop() error {
 	}
 	if p.options.Terminate {
 		p.asked.Store(true)
-		if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		err := p.command.Process.Signal(syscall.SIGTERM)
+		if err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("end the %s (process %d): %w", p.options.Name, p.PID, err)
 		}
 	} else {
@@ -217,7 +219,9 @@ func (p *Process) Kill() error {
 
 // Await asks check until that returns no error, and no longer than a limit or than the process
 // runs. The error has the last one of check, and the end of the log.
-func (p *Process) Await(ctx context.Context, limit time.Duration, check func(context.Context) error) error {
+func (p *Process) Await(
+	ctx context.Context, limit time.Duration, check func(context.Context) error,
+) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	go func() {

@@ -56,8 +56,9 @@ func TestAProcessThatNeverStartedCanBeStopped(t *testing.T) {
 
 func TestHowAProcessHasEndedIsSaid(t *testing.T) {
 	for name, p := range map[string]*Process{
-		"an exit status":                start(t, Options{}, "read line; exit 3"),
-		"an exit status, on a SIGTERM":  start(t, Options{Terminate: true, Lines: true}, "trap 'exit 3' TERM; echo up; while :; do sleep 0.01; done"),
+		"an exit status": start(t, Options{}, "read line; exit 3"),
+		"an exit status, on a SIGTERM": start(t, Options{Terminate: true, Lines: true},
+			"trap 'exit 3' TERM; echo up; while :; do sleep 0.01; done"),
 		"an exit status, before a stop": start(t, Options{}, "exit 3"),
 		"a signal of somebody else":     start(t, Options{}, "kill -KILL $$"),
 	} {
@@ -85,14 +86,17 @@ func TestWhatAProcessHasStartedIsKilledWithIt(t *testing.T) {
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Await(t.Context(), patience, func(context.Context) error { return nil }); err != nil {
+	if err := p.Await(t.Context(), patience, func(context.Context) error {
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	state := func() string {
 		text, _ := os.ReadFile("/proc/" + child + "/stat") // gone, or a zombie
 		return string(text)
 	}
-	for deadline := time.Now().Add(patience); strings.Contains(state(), "(sleep)") && !strings.Contains(state(), ") Z"); {
+	for deadline := time.Now().Add(patience); strings.Contains(state(), "(sleep)") &&
+		!strings.Contains(state(), ") Z"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("the child still runs: %s", state())
 		}
@@ -101,14 +105,16 @@ func TestWhatAProcessHasStartedIsKilledWithIt(t *testing.T) {
 }
 
 func TestAProcessAnswersLines(t *testing.T) {
-	p := start(t, Options{Lines: true}, `echo ready; while read line; do echo "got $line"; done; echo "the end" >&2`)
+	p := start(t, Options{Lines: true},
+		`echo ready; while read line; do echo "got $line"; done; echo "the end" >&2`)
 	if line, err := p.Line(patience); line != "ready" || err != nil {
 		t.Fatalf("it says %q, %v", line, err)
 	}
 	if line, err := p.Ask("a question", patience); line != "got a question" || err != nil {
 		t.Fatalf("it answers %q, %v", line, err)
 	}
-	if _, err := p.Line(time.Millisecond); err == nil || !strings.Contains(err.Error(), "it says nothing for 1ms") {
+	if _, err := p.Line(time.Millisecond); err == nil ||
+		!strings.Contains(err.Error(), "it says nothing for 1ms") {
 		t.Errorf("silence is the error %v", err)
 	}
 	if err := p.Stop(); err != nil {

@@ -13,7 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
-	_ "google.golang.org/grpc/encoding/gzip" // what a Collector's exporter compresses with by default
+	// what a Collector's exporter compresses with by default
+	_ "google.golang.org/grpc/encoding/gzip"
 
 	"github.com/spanprobe/spanprobe/testbed/harness/await"
 	"github.com/spanprobe/spanprobe/testbed/harness/spans"
@@ -113,7 +114,9 @@ type service struct {
 }
 
 // Export takes one batch of spans.
-func (s *service) Export(_ context.Context, request ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+func (s *service) Export(
+	_ context.Context, request ptraceotlp.ExportRequest,
+) (ptraceotlp.ExportResponse, error) {
 	s.sink.add(request.Traces())
 	return ptraceotlp.NewExportResponse(), nil
 }

@@ -15,7 +15,8 @@ import (
 // export sends so many spans of a service to a sink.
 func export(t *testing.T, s *Sink, service string, n int) {
 	t.Helper()
-	connection, err := grpc.NewClient(s.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(s.Address(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,8 @@ func export(t *testing.T, s *Sink, service string, n int) {
 		span.Attributes().PutInt("http.response.status_code", 200)
 		span.Attributes().PutStr("user_agent.original", strings.Repeat("a long one ", 50))
 	}
-	if _, err := ptraceotlp.NewGRPCClient(connection).Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(traces), grpc.UseCompressor("gzip")); err != nil {
+	if _, err := ptraceotlp.NewGRPCClient(connection).Export(t.Context(),
+		ptraceotlp.NewExportRequestFromTraces(traces), grpc.UseCompressor("gzip")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -55,9 +57,12 @@ func TestASinkKeepsWholeSpans(t *testing.T) {
 		t.Fatalf("%d spans arrived of 2", len(spans))
 	}
 	for _, span := range spans {
-		if span.Name() != "GET /hello/{name}" || span.Scope != "a scope" || span.Version != "1.2.3" ||
-			span.Resource["service.name"] != "shop" || span.Values()["http.response.status_code"] != int64(200) {
-			t.Errorf("got %s, scope %s %s, resource %v, attributes %v", span.Name(), span.Scope, span.Version, span.Resource, span.Values())
+		if span.Name() != "GET /hello/{name}" || span.Scope != "a scope" ||
+			span.Version != "1.2.3" ||
+			span.Resource["service.name"] != "shop" ||
+			span.Values()["http.response.status_code"] != int64(200) {
+			t.Errorf("got %s, scope %s %s, resource %v, attributes %v", span.Name(), span.Scope,
+				span.Version, span.Resource, span.Values())
 		}
 	}
 }
@@ -66,7 +71,8 @@ func TestACountingSinkCountsByServiceAndKeepsNothing(t *testing.T) {
 	s := started(t, StartCounting)
 	export(t, s, "shop", 10_000) // more than the 4 MiB of gRPC's own limit
 	export(t, s, "till", 3)
-	if counts := s.Counts(); counts["shop"] != 10_000 || counts["till"] != 3 || s.Count() != 10_003 {
+	if counts := s.Counts(); counts["shop"] != 10_000 || counts["till"] != 3 ||
+		s.Count() != 10_003 {
 		t.Errorf("counted %v, %d in all", counts, s.Count())
 	}
 	if len(s.Spans()) != 0 {
@@ -87,7 +93,8 @@ func TestAwaitWaitsForAllSpansAndSaysHowManyCame(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
 	err := s.Await(ctx, 3)
-	if want := "2 of 3 spans arrived: " + context.DeadlineExceeded.Error(); err == nil || err.Error() != want {
+	if want := "2 of 3 spans arrived: " + context.DeadlineExceeded.Error(); err == nil ||
+		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	time.AfterFunc(10*time.Millisecond, func() { export(t, s, "shop", 1) })

@@ -80,18 +80,19 @@ func Sources(root, source string) (map[string]string, error) {
 	const shared = "targets/shared"
 	files := map[string]string{}
 	for folder, pattern := range map[string]string{
-		".": filepath.Join(root, source, "*.go"), shared: filepath.Join(root, "testbed", shared, "*", "*.go"),
+		".":    filepath.Join(root, source, "*.go"),
+		shared: filepath.Join(root, "testbed", shared, "*", "*.go"),
 	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			return nil, fmt.Errorf("no sources at %s: %w", pattern, err)
 		}
 		for _, file := range found {
+			within := filepath.Base(file)
 			if folder == shared {
-				files[filepath.Join(shared, filepath.Base(filepath.Dir(file)), filepath.Base(file))] = file
-			} else {
-				files[filepath.Base(file)] = file
+				within = filepath.Join(shared, filepath.Base(filepath.Dir(file)), within)
 			}
+			files[within] = file
 		}
 	}
 	return files, nil
@@ -146,9 +147,11 @@ func compile(b Build, files map[string][]byte, executable string) error {
 	}
 	defer os.RemoveAll(work)
 	// The language version decides how a ServeMux reads patterns.
-	files["go.mod"] = []byte("module " + Module + "\n\ngo " + strings.Join(strings.SplitN(b.Go, ".", 3)[:2], ".") + "\n")
+	language := strings.TrimPrefix(version.Lang("go"+b.Go), "go")
+	files["go.mod"] = fmt.Appendf(nil, "module %s\n\ngo %s\n", Module, language)
 	for _, required := range b.Modules {
-		files["go.mod"] = fmt.Appendf(files["go.mod"], "\nrequire %s\n", strings.Replace(required, "@", " ", 1))
+		path, release, _ := strings.Cut(required, "@")
+		files["go.mod"] = fmt.Appendf(files["go.mod"], "\nrequire %s %s\n", path, release)
 	}
 	for name, content := range files {
 		path := filepath.Join(work, name)
@@ -166,11 +169,14 @@ func compile(b Build, files map[string][]byte, executable string) error {
 	if !b.olderThan(18) {
 		flags += " -buildvcs=false"
 	}
-	built := fmt.Sprintf("%s.%d", executable, os.Getpid()) // tests of other packages may build it as well
-	command := exec.Command("go", append(append([]string{"build", "-o", built}, b.Flags...), ".")...)
+	// tests of other packages may build it as well
+	built := fmt.Sprintf("%s.%d", executable, os.Getpid())
+	arguments := slices.Concat([]string{"build", "-o", built}, b.Flags, []string{"."})
+	command := exec.Command("go", arguments...)
 	command.Dir = work
 	// What else changes the code is as it is by default.
-	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, flags, "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0")
+	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, flags, "GOWORK=off", "GOAMD64=v1",
+		"GOARM64=v8.0")
 	if b.olderThan(21) && !b.olderThan(19) {
 		// With their index of packages such releases do not find their own in the module
 		// cache: cmd/go/internal/modindex, of Go 1.19.13 and 1.20.
@@ -200,7 +206,8 @@ func MustCompile(t testing.TB, b Build) string {
 func Own(t testing.TB, program string) string {
 	t.Helper()
 	executable := filepath.Join(t.TempDir(), program)
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", executable, Module+"/targets/"+program)
+	source := Module + "/targets/" + program
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", executable, source)
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}

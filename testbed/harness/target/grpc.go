@@ -9,7 +9,8 @@ const grpcCaller = "testbed/targets/grpccaller"
 
 // GRPC is how a program of the testbed is compiled with a release of gRPC: "1.69.4".
 func GRPC(source, goVersion, release string, flags ...string) Build {
-	b := Build{Source: source, Go: goVersion, Flags: flags, Modules: []string{"google.golang.org/grpc@v" + release}}
+	module := "google.golang.org/grpc@v" + release
+	b := Build{Source: source, Go: goVersion, Flags: flags, Modules: []string{module}}
 	if release == "1.33.1" {
 		// It does not ask for what the programs need itself.
 		b.Modules = append(b.Modules, "google.golang.org/protobuf@v1.25.0")

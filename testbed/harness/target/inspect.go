@@ -43,7 +43,8 @@ func Plan(t testing.TB, executable string) (*model.Binary, *plan.Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary, planned, err := engine.PlanFile(file, info.Size(), executable, all.Libraries(), offsets.Default())
+	binary, planned, err := engine.PlanFile(file, info.Size(), executable, all.Libraries(),
+		offsets.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

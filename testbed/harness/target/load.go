@@ -25,7 +25,8 @@ func (s *Server) Load(t testing.TB, connections int, path string, stop <-chan st
 		case <-ctx.Done():
 		}
 	}()
-	result, err := load.Run(ctx, load.Options{URL: "http://" + s.Address + path, Connections: connections})
+	url := "http://" + s.Address + path
+	result, err := load.Run(ctx, load.Options{URL: url, Connections: connections})
 	if err != nil {
 		t.Error(err)
 		return 0
@@ -35,7 +36,8 @@ func (s *Server) Load(t testing.TB, connections int, path string, stop <-chan st
 
 // Get makes one request over a connection of its own.
 func (s *Server) Get(path string) error {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	once := &http.Transport{DisableKeepAlives: true}
+	client := &http.Client{Transport: once, Timeout: 20 * time.Second}
 	response, err := client.Get("http://" + s.Address + path)
 	if err != nil {
 		return err

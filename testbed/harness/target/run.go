@@ -29,7 +29,9 @@ func Start(t testing.TB, executable string, args ...string) *Server {
 }
 
 // StartVia is Start from another thread: see process.Options.
-func StartVia(t testing.TB, via func(func() error) error, executable string, args ...string) *Server {
+func StartVia(
+	t testing.TB, via func(func() error) error, executable string, args ...string,
+) *Server {
 	t.Helper()
 	s, err := RunVia(via, executable, args...)
 	if err != nil {

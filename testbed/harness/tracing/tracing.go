@@ -56,7 +56,8 @@ func StartLogging(t testing.TB, config engine.Config, logger *zap.Logger) *Trace
 // StartWith starts an engine of which nothing is kept: what it emits goes to
 // consume, and what it logs to the logger.
 func StartWith(
-	t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error,
+	t testing.TB, config engine.Config, logger *zap.Logger,
+	consume func(context.Context, ptrace.Traces) error,
 ) *Tracer {
 	t.Helper()
 	tracer := &Tracer{}
@@ -65,7 +66,8 @@ func StartWith(
 }
 
 func (tr *Tracer) start(
-	t testing.TB, config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error,
+	t testing.TB, config engine.Config, logger *zap.Logger,
+	consume func(context.Context, ptrace.Traces) error,
 ) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -114,7 +116,8 @@ func (tr *Tracer) Spans() []Span {
 func (tr *Tracer) Await(t testing.TB, n int) []Span {
 	t.Helper()
 	Eventually(t, func() bool { return len(tr.Spans()) >= n }, "%d spans", n)
-	time.Sleep(3 * readInterval) // what is too much would come with the next look at the ring buffer
+	// what is too much would come with the next look at the ring buffer
+	time.Sleep(3 * readInterval)
 	return tr.Spans()
 }
 
@@ -125,7 +128,8 @@ func (tr *Tracer) Settle(t testing.TB) engine.Stats {
 	var stats engine.Stats
 	Eventually(t, func() bool {
 		stats = tr.MustStats(t)
-		return stats.Active == 0 && stats.Operations == stats.Emitted+stats.NotSampled+stats.Discarded+Lost(stats)
+		return stats.Active == 0 &&
+			stats.Operations == stats.Emitted+stats.NotSampled+stats.Discarded+Lost(stats)
 	}, "every operation to become a span or to be counted: %+v", &stats)
 	return stats
 }
@@ -133,7 +137,8 @@ func (tr *Tracer) Settle(t testing.TB) engine.Stats {
 // AwaitTracing waits until n processes are traced.
 func (tr *Tracer) AwaitTracing(t testing.TB, n int) {
 	t.Helper()
-	Eventually(t, func() bool { return tr.MustStats(t).Processes == n }, "%d processes being traced", n)
+	all := func() bool { return tr.MustStats(t).Processes == n }
+	Eventually(t, all, "%d processes being traced", n)
 }
 
 // MustStats returns the engine's counters.

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"fmt"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -26,7 +25,8 @@ const (
 
 var outcomeNames = [outcomes]string{
 	right: "right", spared: "right without a parent", orphaned: "WITHOUT THE PARENT",
-	misled: "WITH A WRONG PARENT", strayed: "IN A WRONG TRACE", absent: "MISSING", repeated: "MORE THAN ONCE", unknown: "UNEXPECTED",
+	misled: "WITH A WRONG PARENT", strayed: "IN A WRONG TRACE", absent: "MISSING",
+	repeated: "MORE THAN ONCE", unknown: "UNEXPECTED",
 }
 
 // difference is one span that is not as wanted.
@@ -46,12 +46,6 @@ type Report struct {
 
 // OK tells whether all is as wanted.
 func (r *Report) OK() bool { return len(r.differences) == 0 }
-
-// Wrong is how many spans have a parent that is not theirs, or are in a trace that is not.
-func (r *Report) Wrong() int { return r.counts[misled] + r.counts[strayed] }
-
-// Absent is how many spans are missing.
-func (r *Report) Absent() int { return r.counts[absent] }
 
 // WithoutParent is how many spans have no parent although what caused them is known:
 // those that must have one, and those of which it is left open.
@@ -81,7 +75,8 @@ func (f *Forest) Compare(under string, wants []Want) *Report {
 	}
 	for i := range f.all {
 		name := f.names[f.all[i].SpanID()]
-		if _, target, ok := strings.Cut(name, " "); ok && strings.HasPrefix(target, under) && !wanted[name] {
+		if _, target, ok := strings.Cut(name, " "); ok && strings.HasPrefix(target, under) &&
+			!wanted[name] {
 			r.add(unknown, nil, name, &f.all[i])
 		}
 	}
@@ -133,25 +128,23 @@ func (r *Report) judge(want *Want, got *tracing.Span) outcome {
 
 // Forest is the traces of a test.
 type Forest struct {
-	all      []tracing.Span
-	spans    map[pcommon.SpanID]*tracing.Span
-	names    map[pcommon.SpanID]string
-	named    map[string][]*tracing.Span
-	children map[pcommon.SpanID][]*tracing.Span
-	traces   map[pcommon.TraceID][]*tracing.Span
-	roots    map[pcommon.TraceID]int
+	all    []tracing.Span
+	spans  map[pcommon.SpanID]*tracing.Span
+	names  map[pcommon.SpanID]string
+	named  map[string][]*tracing.Span
+	traces map[pcommon.TraceID][]*tracing.Span
+	roots  map[pcommon.TraceID]int
 }
 
 // New puts all spans of a test together.
 func New(spans []tracing.Span, name Namer) *Forest {
 	f := &Forest{
-		all:      spans,
-		spans:    map[pcommon.SpanID]*tracing.Span{},
-		names:    map[pcommon.SpanID]string{},
-		named:    map[string][]*tracing.Span{},
-		children: map[pcommon.SpanID][]*tracing.Span{},
-		traces:   map[pcommon.TraceID][]*tracing.Span{},
-		roots:    map[pcommon.TraceID]int{},
+		all:    spans,
+		spans:  map[pcommon.SpanID]*tracing.Span{},
+		names:  map[pcommon.SpanID]string{},
+		named:  map[string][]*tracing.Span{},
+		traces: map[pcommon.TraceID][]*tracing.Span{},
+		roots:  map[pcommon.TraceID]int{},
 	}
 	for i := range spans {
 		s := &spans[i]
@@ -161,20 +154,9 @@ func New(spans []tracing.Span, name Namer) *Forest {
 			f.named[called] = append(f.named[called], s)
 		}
 		f.traces[s.TraceID()] = append(f.traces[s.TraceID()], s)
-		if parent := s.ParentSpanID(); parent.IsEmpty() {
+		if s.ParentSpanID().IsEmpty() {
 			f.roots[s.TraceID()]++
-		} else {
-			f.children[parent] = append(f.children[parent], s)
 		}
 	}
 	return f
-}
-
-// title is what a span is called in what is told of it.
-func (f *Forest) title(s *tracing.Span) string {
-	name := f.names[s.SpanID()]
-	if name == "" {
-		name = s.Kind().String() + " " + s.Name()
-	}
-	return fmt.Sprintf("%s (span %s of trace %s)", name, s.SpanID(), s.TraceID())
 }

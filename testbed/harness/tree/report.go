@@ -15,6 +15,8 @@ const (
 	examples = 2
 	// drawn is how many spans of a trace are drawn.
 	drawn = 30
+	// deepest is how far a span is indented at most: it may have itself among its ancestors.
+	deepest = 20
 )
 
 // Summary is how many spans came to what.
@@ -42,35 +44,28 @@ func (r *Report) String() string {
 		if shown[d.outcome]++; shown[d.outcome] > examples {
 			continue
 		}
-		r.tell(&b, d)
-		for _, trace := range r.involved(d) {
-			if !slices.Contains(traces, trace) {
-				traces = append(traces, trace)
+		fmt.Fprintf(&b, "  %s: %s\n", d.name, outcomeNames[d.outcome])
+		if d.want != nil {
+			fmt.Fprintf(&b, "      parent wanted: %s\n", r.wanted(d.want))
+			for _, s := range r.forest.named[d.want.Parent] {
+				traces = append(traces, s.TraceID())
+			}
+		}
+		if d.got != nil {
+			fmt.Fprintf(&b, "      parent found:  %s\n", r.found(d.got))
+			fmt.Fprintf(&b, "      its trace is   %s\n", d.got.TraceID())
+			traces = append(traces, d.got.TraceID())
+			if parent := r.forest.spans[d.got.ParentSpanID()]; parent != nil {
+				traces = append(traces, parent.TraceID())
 			}
 		}
 	}
-	if len(traces) > 0 {
-		b.WriteString("the traces of these:\n")
-	}
-	for _, trace := range traces {
-		r.forest.draw(&b, trace)
+	for i, trace := range traces {
+		if slices.Index(traces, trace) == i {
+			r.forest.draw(&b, trace)
+		}
 	}
 	return b.String()
-}
-
-// tell says what is wrong with a span.
-func (r *Report) tell(b *strings.Builder, d difference) {
-	fmt.Fprintf(b, "  %s: %s\n", d.name, outcomeNames[d.outcome])
-	if d.want != nil {
-		fmt.Fprintf(b, "      parent wanted: %s\n", r.wanted(d.want))
-	}
-	if d.got == nil {
-		return
-	}
-	fmt.Fprintf(b, "      parent found:  %s\n", r.found(d.got))
-	if d.outcome == strayed {
-		fmt.Fprintf(b, "      its trace is %s\n", d.got.TraceID())
-	}
 }
 
 func (r *Report) wanted(want *Want) string {
@@ -94,89 +89,52 @@ func (r *Report) wanted(want *Want) string {
 }
 
 func (r *Report) found(got *tracing.Span) string {
-	if got.ParentSpanID().IsEmpty() {
-		return fmt.Sprintf("none: it is a root of trace %s", got.TraceID())
+	parent := r.forest.spans[got.ParentSpanID()]
+	switch {
+	case got.ParentSpanID().IsEmpty():
+		return "none: it is a root"
+	case parent == nil:
+		return fmt.Sprintf("span %s, which did not come", got.ParentSpanID())
+	case parent.EndTimestamp() < got.StartTimestamp():
+		return r.forest.title(parent) + ", which had ended"
 	}
-	if parent := r.forest.spans[got.ParentSpanID()]; parent != nil {
-		text := r.forest.title(parent)
-		if parent.EndTimestamp() < got.StartTimestamp() {
-			text += ", which had ended"
-		}
-		return text
-	}
-	return fmt.Sprintf("span %s of trace %s, which did not come", got.ParentSpanID(), got.TraceID())
+	return r.forest.title(parent)
 }
 
-// involved are the traces that a difference is about.
-func (r *Report) involved(d difference) []pcommon.TraceID {
-	var traces []pcommon.TraceID
-	add := func(s *tracing.Span) {
-		if s != nil {
-			traces = append(traces, s.TraceID())
-		}
-	}
-	if d.want != nil && d.want.Parent != "" {
-		for _, s := range r.forest.named[d.want.Parent] {
-			add(s)
-		}
-	}
-	if d.got != nil {
-		add(d.got)
-		add(r.forest.spans[d.got.ParentSpanID()])
-	}
-	return traces
-}
-
-// draw writes a trace as a tree.
+// draw writes down the spans of a trace, in the order in which they began.
 func (f *Forest) draw(b *strings.Builder, trace pcommon.TraceID) {
 	fmt.Fprintf(b, "  trace %s\n", trace)
-	left := drawn
-	seen := map[pcommon.SpanID]bool{}
-	var place func(s *tracing.Span, depth int)
-	place = func(s *tracing.Span, depth int) {
-		if seen[s.SpanID()] {
+	spans := slices.SortedFunc(slices.Values(f.traces[trace]), func(a, b *tracing.Span) int {
+		return a.StartTimestamp().AsTime().Compare(b.StartTimestamp().AsTime())
+	})
+	for i, s := range spans {
+		if i == drawn {
+			fmt.Fprintf(b, "    and %d more\n", len(spans)-drawn)
 			return
 		}
-		seen[s.SpanID()] = true
-		if left--; left < 0 {
-			return
+		depth, above := 0, f.spans[s.ParentSpanID()]
+		for ; above != nil && above.TraceID() == trace && depth < deepest; depth++ {
+			above = f.spans[above.ParentSpanID()]
 		}
-		fmt.Fprintf(b, "    %s%s\n", strings.Repeat("  ", depth), f.line(s))
-		below := slices.Clone(f.children[s.SpanID()])
-		slices.SortFunc(below, byStart)
-		for _, child := range below {
-			place(child, depth+1)
+		start, end := s.StartTimestamp().AsTime(), s.EndTimestamp().AsTime()
+		fmt.Fprintf(b, "    %s%s", strings.Repeat("  ", depth), f.name(s))
+		fmt.Fprintf(b, "  span %s, process %v, %v for %v", s.SpanID(), s.Resource["process.pid"],
+			start.Format("05.000000"), end.Sub(start))
+		if parent := s.ParentSpanID(); !parent.IsEmpty() && f.spans[parent] == nil {
+			fmt.Fprintf(b, ", parent %s did not come", parent)
 		}
-	}
-	spans := slices.Clone(f.traces[trace])
-	slices.SortFunc(spans, byStart)
-	for _, s := range spans {
-		if above := f.spans[s.ParentSpanID()]; above == nil || above.TraceID() != trace {
-			place(s, 0)
-		}
-	}
-	for _, s := range spans { // what is left has itself among its ancestors
-		place(s, 0)
-	}
-	if left < 0 {
-		fmt.Fprintf(b, "    and %d more\n", -left)
+		b.WriteByte('\n')
 	}
 }
 
-// line is a span in a drawing.
-func (f *Forest) line(s *tracing.Span) string {
-	name := f.names[s.SpanID()]
-	if name == "" {
-		name = s.Kind().String() + " " + s.Name()
-	}
-	text := fmt.Sprintf("%s  span %s, process %v, %v for %v", name, s.SpanID(), s.Resource["process.pid"],
-		s.StartTimestamp().AsTime().Format("05.000000"), s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime()))
-	if parent := s.ParentSpanID(); !parent.IsEmpty() && f.spans[parent] == nil {
-		text += fmt.Sprintf(", parent %s did not come", parent)
-	}
-	return text
+// title is what a span is called in what is told of it.
+func (f *Forest) title(s *tracing.Span) string {
+	return fmt.Sprintf("%s (span %s of trace %s)", f.name(s), s.SpanID(), s.TraceID())
 }
 
-func byStart(a, b *tracing.Span) int {
-	return a.StartTimestamp().AsTime().Compare(b.StartTimestamp().AsTime())
+func (f *Forest) name(s *tracing.Span) string {
+	if name := f.names[s.SpanID()]; name != "" {
+		return name
+	}
+	return s.Kind().String() + " " + s.Name()
 }

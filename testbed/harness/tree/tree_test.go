@@ -11,7 +11,9 @@ import (
 )
 
 // span makes one of a path: times are its own.
-func span(kind ptrace.SpanKind, path string, trace, id, parent byte, start, end uint64) tracing.Span {
+func span(
+	kind ptrace.SpanKind, path string, trace, id, parent byte, start, end uint64,
+) tracing.Span {
 	s := tracing.Span{Span: ptrace.NewSpan()}
 	s.SetKind(kind)
 	s.SetTraceID(pcommon.TraceID{trace})
@@ -40,27 +42,108 @@ func TestWhatIsNotAsWantedIsFound(t *testing.T) {
 		got  []tracing.Span
 		is   outcome
 	}{
-		"the parent":                        {below, []tracing.Span{span(client, "/a/0", 1, 3, 1, 1, 2)}, right},
-		"no parent":                         {below, []tracing.Span{span(client, "/a/0", 3, 3, 0, 1, 2)}, orphaned},
-		"no parent in the trace":            {below, []tracing.Span{span(client, "/a/0", 1, 3, 0, 1, 2)}, strayed},
-		"another parent":                    {below, []tracing.Span{span(client, "/a/0", 2, 3, 2, 1, 2)}, misled},
-		"a parent in another trace":         {below, []tracing.Span{span(client, "/a/0", 2, 3, 1, 1, 2)}, strayed},
-		"a parent that did not come":        {below, []tracing.Span{span(client, "/a/0", 1, 3, 9, 1, 2)}, misled},
-		"no span":                           {below, nil, absent},
-		"two spans":                         {below, []tracing.Span{span(client, "/a/0", 1, 3, 1, 1, 2), span(client, "/a/0", 1, 4, 1, 1, 2)}, repeated},
-		"one that nobody wants":             {below, []tracing.Span{span(client, "/a/0", 1, 3, 1, 1, 2), span(client, "/a/1", 1, 4, 1, 1, 2)}, unknown},
-		"none, which is allowed":            {open, []tracing.Span{span(client, "/a/0", 3, 3, 0, 1, 2)}, spared},
-		"another, which is never":           {open, []tracing.Span{span(client, "/a/0", 2, 3, 2, 1, 2)}, misled},
-		"one that lasts":                    {whileIt, []tracing.Span{span(client, "/a/0", 1, 3, 1, 9, 11)}, right},
-		"one that had ended":                {whileIt, []tracing.Span{span(client, "/a/0", 1, 3, 1, 11, 12)}, misled},
-		"none, as is right":                 {root, []tracing.Span{span(client, "/a/0", 3, 3, 0, 1, 2)}, right},
-		"one where there is to be none":     {root, []tracing.Span{span(client, "/a/0", 1, 3, 1, 1, 2)}, misled},
-		"none, but in the trace of another": {root, []tracing.Span{span(client, "/a/0", 2, 3, 0, 1, 2)}, strayed},
-		"one from elsewhere":                {Want{Name: Called("/a/0"), Remote: Remote{"07" + strings.Repeat("00", 15), "08" + strings.Repeat("00", 7)}}, []tracing.Span{span(client, "/a/0", 7, 3, 8, 1, 2)}, right},
-		"another than that from elsewhere":  {Want{Name: Called("/a/0"), Remote: Remote{"07" + strings.Repeat("00", 15), "09" + strings.Repeat("00", 7)}}, []tracing.Span{span(client, "/a/0", 7, 3, 8, 1, 2)}, misled},
+		"the parent": {
+			below,
+			[]tracing.Span{span(client, "/a/0", 1, 3, 1, 1, 2)},
+			right,
+		},
+		"no parent": {
+			below,
+			[]tracing.Span{span(client, "/a/0", 3, 3, 0, 1, 2)},
+			orphaned,
+		},
+		"no parent in the trace": {
+			below,
+			[]tracing.Span{span(client, "/a/0", 1, 3, 0, 1, 2)},
+			strayed,
+		},
+		"another parent": {
+			below,
+			[]tracing.Span{span(client, "/a/0", 2, 3, 2, 1, 2)},
+			misled,
+		},
+		"a parent in another trace": {
+			below,
+			[]tracing.Span{span(client, "/a/0", 2, 3, 1, 1, 2)},
+			strayed,
+		},
+		"a parent that did not come": {
+			below,
+			[]tracing.Span{span(client, "/a/0", 1, 3, 9, 1, 2)},
+			misled,
+		},
+		"no span": {below, nil, absent},
+		"two spans": {
+			below,
+			[]tracing.Span{
+				span(client, "/a/0", 1, 3, 1, 1, 2),
+				span(client, "/a/0", 1, 4, 1, 1, 2),
+			},
+			repeated,
+		},
+		"one that nobody wants": {
+			below,
+			[]tracing.Span{
+				span(client, "/a/0", 1, 3, 1, 1, 2),
+				span(client, "/a/1", 1, 4, 1, 1, 2),
+			},
+			unknown,
+		},
+		"none, which is allowed": {
+			open,
+			[]tracing.Span{span(client, "/a/0", 3, 3, 0, 1, 2)},
+			spared,
+		},
+		"another, which is never": {
+			open,
+			[]tracing.Span{span(client, "/a/0", 2, 3, 2, 1, 2)},
+			misled,
+		},
+		"one that lasts": {
+			whileIt,
+			[]tracing.Span{span(client, "/a/0", 1, 3, 1, 9, 11)},
+			right,
+		},
+		"one that had ended": {
+			whileIt,
+			[]tracing.Span{span(client, "/a/0", 1, 3, 1, 11, 12)},
+			misled,
+		},
+		"none, as is right": {
+			root,
+			[]tracing.Span{span(client, "/a/0", 3, 3, 0, 1, 2)},
+			right,
+		},
+		"one where there is to be none": {
+			root,
+			[]tracing.Span{span(client, "/a/0", 1, 3, 1, 1, 2)},
+			misled,
+		},
+		"none, but in the trace of another": {
+			root,
+			[]tracing.Span{span(client, "/a/0", 2, 3, 0, 1, 2)},
+			strayed,
+		},
+		"one from elsewhere": {Want{
+			Name: Called("/a/0"),
+			Remote: Remote{
+				"07" + strings.Repeat("00", 15),
+				"08" + strings.Repeat("00",
+					7),
+			},
+		}, []tracing.Span{span(client, "/a/0", 7, 3, 8, 1, 2)}, right},
+		"another than that from elsewhere": {Want{
+			Name: Called("/a/0"),
+			Remote: Remote{
+				"07" + strings.Repeat("00", 15),
+				"09" + strings.Repeat("00",
+					7),
+			},
+		}, []tracing.Span{span(client, "/a/0", 7, 3, 8, 1, 2)}, misled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := New(append([]tracing.Span{request, other}, c.got...), Target).Compare("/a/", []Want{c.want})
+			r := New(append([]tracing.Span{request, other}, c.got...), Target).Compare("/a/",
+				[]Want{c.want})
 			if r.counts[c.is] != 1 {
 				t.Errorf("not %q: %s", outcomeNames[c.is], r)
 			}
@@ -77,7 +160,8 @@ func TestADifferenceIsToldWithBothParentsAndTheirTraces(t *testing.T) {
 		span(server, "/b", 2, 2, 0, 0, 10),
 		span(client, "/a/0", 2, 3, 2, 1, 2),
 	}
-	text := New(spans, Target).Compare("/a/", []Want{{Name: Called("/a/0"), Parent: Served("/a")}}).String()
+	text := New(spans, Target).Compare("/a/",
+		[]Want{{Name: Called("/a/0"), Parent: Served("/a")}}).String()
 	for _, want := range []string{
 		"CLIENT /a/0: WITH A WRONG PARENT\n",
 		"parent wanted: SERVER /a (span 0100000000000000 of trace 01000000000000000000000000000000)\n",

@@ -16,20 +16,28 @@ import (
 
 const (
 	hostSource    = "testbed/targets/pluginhost"
-	pluginSource  = "testbed/targets/plugin"
-	librarySource = "testbed/targets/clibrary"
+	librarySource = "testbed/targets/library"
 )
 
 func TestAHandlerInAPluginIsTraced(t *testing.T) {
 	needs(t, "gcc")
-	host, plugin := build(t, program{source: hostSource, env: cgo, args: []string{"-tags=serves"}}), plugin(t)
-	for name, later := range map[string]bool{"of a plugin that was loaded before": false, "of a plugin that is loaded while the program is traced": true} {
+	host, plugin := build(t, program{
+		source: hostSource, env: cgo,
+		args: []string{"-tags=serves"},
+	}), plugin(t)
+	for name, later := range map[string]bool{
+		"of a plugin that was loaded before":                     false,
+		"of a plugin that is loaded while the program is traced": true,
+	} {
 		t.Run(name, func(t *testing.T) {
 			server := target.Start(t, host, plugin)
 			if !later {
 				load(t, server, plugin)
 			}
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+				PID:         server.PID,
+				ServiceName: "shop",
+			}}})
 			tracer.AwaitTracing(t, 1)
 			if later {
 				load(t, server, plugin)
@@ -74,16 +82,25 @@ func load(t *testing.T, server *target.Server, plugin string) {
 
 func TestAProgramInCThatServesInGoIsTraced(t *testing.T) {
 	needs(t, "gcc")
-	archive := build(t, program{source: librarySource, env: cgo, args: []string{"-buildmode=c-archive"}})
+	archive := build(t, program{
+		source: librarySource, env: cgo,
+		args: []string{"-tags=c", "-buildmode=c-archive"},
+	})
 	server := target.Start(t, compiled(t, archive, "-lpthread"))
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}})
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+		PID:         server.PID,
+		ServiceName: "shop",
+	}}})
 	tracer.AwaitTracing(t, 1)
 	traced(t, tracer, server)
 }
 
 func TestAProgramInCThatLoadsALibraryInGoIsRefusedInWords(t *testing.T) {
 	needs(t, "gcc")
-	library := build(t, program{source: librarySource, env: cgo, args: []string{"-buildmode=c-shared"}})
+	library := build(t, program{
+		source: librarySource, env: cgo,
+		args: []string{"-tags=c", "-buildmode=c-shared"},
+	})
 	refused(t, compiled(t, library), binary{refused: "not a Go executable"})
 }
 
@@ -91,16 +108,19 @@ var cgo = []string{"CGO_ENABLED=1"}
 
 func plugin(t *testing.T) string {
 	t.Helper()
-	return build(t, program{source: pluginSource, env: cgo, args: []string{"-buildmode=plugin"}})
+	return build(t, program{source: librarySource, env: cgo, args: []string{"-buildmode=plugin"}})
 }
 
 // compiled is a program in C with a library in Go.
 func compiled(t *testing.T, library string, flags ...string) string {
 	t.Helper()
 	folder := t.TempDir()
-	write(t, filepath.Join(folder, "main.c"), "#include <stdio.h>\nextern char *Serve(void);\n"+
-		"int main(void) { puts(Serve()); fflush(stdout); while (getchar() != EOF) puts(\"\"); return 0; }\n")
+	write(t, filepath.Join(folder, "main.c"), "#include <stdio.h>\nextern char *ServeForC(void);\n"+
+		"int main(void) { puts(ServeForC()); fflush(stdout); while (getchar() != EOF) puts(\"\"); return 0; }\n")
 	executable := filepath.Join(folder, "target")
-	run(t, folder, nil, "gcc", append([]string{"-o", executable, "main.c", library, "-Wl,-rpath," + filepath.Dir(library)}, flags...)...)
+	run(t, folder, nil, "gcc", append([]string{
+		"-o", executable, "main.c", library,
+		"-Wl,-rpath," + filepath.Dir(library),
+	}, flags...)...)
 	return executable
 }

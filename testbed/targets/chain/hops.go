@@ -34,7 +34,8 @@ func callUnary(ctx context.Context, id string) error {
 func callStream(ctx context.Context, id string) error {
 	c, done := connection()
 	defer done()
-	return rpc.Converse(ctx, c, "/chain/"+id, []string{id + "/0", id + "/1"}, grpc.WaitForReady(true))
+	return rpc.Converse(ctx, c, "/chain/"+id, []string{id + "/0", id + "/1"},
+		grpc.WaitForReady(true))
 }
 
 var (

@@ -23,10 +23,11 @@ import (
 )
 
 var (
-	hop        = flag.Int("hop", 0, "which of the six this is, from 1")
-	address    = flag.String("listen", web.Loopback, "address to listen on")
-	next       = flag.String("next", "", "address of the next one")
-	own        = flag.Bool("own", false, "say in HTTP requests whose child they are, as a program does that traces itself")
+	hop     = flag.Int("hop", 0, "which of the six this is, from 1")
+	address = flag.String("listen", web.Loopback, "address to listen on")
+	next    = flag.String("next", "", "address of the next one")
+	own     = flag.Bool("own", false,
+		"say in HTTP requests whose child they are, as a program does that traces itself")
 	perRequest = flag.Bool("close", false, "have a connection for each request")
 )
 
@@ -78,7 +79,9 @@ func server(do action) *http.Server {
 }
 
 // calls is one that does something for each message.
-func calls(do action) *grpc.Server { return grpc.NewServer(grpc.UnknownServiceHandler(rpc.Each(do))) }
+func calls(do action) *grpc.Server {
+	return grpc.NewServer(grpc.UnknownServiceHandler(rpc.Each(do)))
+}
 
 // id is what is behind the first part of a path.
 func id(path string) string {

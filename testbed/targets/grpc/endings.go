@@ -105,7 +105,8 @@ func recoverUnary(
 }
 
 func recoverStream(
-	service interface{}, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler,
+	service interface{}, stream grpc.ServerStream, _ *grpc.StreamServerInfo,
+	handle grpc.StreamHandler,
 ) (err error) {
 	defer recovered(&err)
 	return handle(service, stream)

@@ -26,17 +26,20 @@ func main() {
 	address := flag.String("listen", web.Loopback, "address to listen on")
 	secure := flag.Bool("tls", false, "serve TLS, with a certificate of its own")
 	overHTTP := flag.Bool("http", false, "serve TLS with net/http's server")
-	workers := flag.Uint("workers", 0, "goroutines that serve one call after the other; 0: one for each call")
+	workers := flag.Uint("workers", 0,
+		"goroutines that serve one call after the other; 0: one for each call")
 	recovers := flag.Bool("recover", false, "recover from panics of handlers")
 	unknown := flag.Bool("unknown", false, "have a handler for methods that are not registered")
-	streams := flag.Uint("streams", 0, "streams at a time on a connection; 0: as many as there come")
+	streams := flag.Uint("streams", 0,
+		"streams at a time on a connection; 0: as many as there come")
 	flag.Parse()
 	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(*workers))}
 	if *streams > 0 {
 		options = append(options, grpc.MaxConcurrentStreams(uint32(*streams)))
 	}
 	if *recovers {
-		options = append(options, grpc.UnaryInterceptor(recoverUnary), grpc.StreamInterceptor(recoverStream))
+		options = append(options, grpc.UnaryInterceptor(recoverUnary),
+			grpc.StreamInterceptor(recoverStream))
 	}
 	if *unknown {
 		options = append(options, grpc.UnknownServiceHandler(rpc.Last(end)))

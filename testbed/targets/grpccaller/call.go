@@ -44,7 +44,8 @@ func many(o order) []outcome {
 			for i := g * o.Many.Calls; i < (g+1)*o.Many.Calls; i++ {
 				numbered := o
 				numbered.Method = fmt.Sprint(o.Method, i)
-				numbered.Metadata = map[string]string{"ending": fmt.Sprintf("%s code=%d", o.Metadata["ending"], i%17)}
+				ending := fmt.Sprintf("%s code=%d", o.Metadata["ending"], i%17)
+				numbered.Metadata = map[string]string{"ending": ending}
 				outcomes[i] = call(open[g%len(open)], numbered)
 			}
 		}(g)

@@ -21,7 +21,8 @@ func connection(o order) *grpc.ClientConn {
 	if o.Close != 0 {
 		return connect()
 	}
-	return connections.Get(fmt.Sprint(o.Target, o.TLS, o.Config, o.Interceptor, o.Stats, o.Wrapped), connect)
+	key := fmt.Sprint(o.Target, o.TLS, o.Config, o.Interceptor, o.Stats, o.Wrapped)
+	return connections.Get(key, connect)
 }
 
 // connect makes a connection, which gRPC establishes when it wants to.
@@ -31,16 +32,18 @@ func connect(o order) *grpc.ClientConn {
 		options = append(options, grpc.WithDefaultServiceConfig(o.Config))
 	}
 	if o.Interceptor {
-		options = append(options, grpc.WithUnaryInterceptor(passUnary), grpc.WithStreamInterceptor(passStream))
+		options = append(options, grpc.WithUnaryInterceptor(passUnary),
+			grpc.WithStreamInterceptor(passStream))
 	}
 	if o.Stats {
 		options = append(options, grpc.WithStatsHandler(watcher{}))
 	}
 	if o.Wrapped {
-		options = append(options, grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		dial := func(ctx context.Context, address string) (net.Conn, error) {
 			plain, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 			return wrapped{plain}, err
-		}))
+		}
+		options = append(options, grpc.WithContextDialer(dial))
 	}
 	c, err := dial(o.Target, options...)
 	if err != nil {
@@ -66,7 +69,9 @@ type never struct{}
 
 func (never) Scheme() string { return "never" }
 
-func (never) Build(resolver.Target, resolver.ClientConn, resolver.BuildOptions) (resolver.Resolver, error) {
+func (never) Build(
+	resolver.Target, resolver.ClientConn, resolver.BuildOptions,
+) (resolver.Resolver, error) {
 	return never{}, nil
 }
 

@@ -16,7 +16,9 @@ func kindOf(o order) *grpc.StreamDesc {
 
 // leave begins a call, and says over which connection it goes: gRPC does so when a
 // call ends, which nobody waits for here.
-func leave(ctx context.Context, c *grpc.ClientConn, o order, options []grpc.CallOption) (peer.Peer, error) {
+func leave(
+	ctx context.Context, c *grpc.ClientConn, o order, options []grpc.CallOption,
+) (peer.Peer, error) {
 	kind := kindOf(o)
 	stream, err := c.NewStream(ctx, kind, o.Method, options...)
 	if err != nil {

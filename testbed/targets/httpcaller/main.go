@@ -49,9 +49,10 @@ type recorder struct {
 
 func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	var o outcome
-	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+	watch := &httptrace.ClientTrace{
 		GotConn: func(got httptrace.GotConnInfo) { o.Local = got.Conn.LocalAddr().String() },
-	}))
+	}
+	request = request.WithContext(httptrace.WithClientTrace(request.Context(), watch))
 	o.Start = time.Now().UnixNano()
 	response, err := r.RoundTripper.RoundTrip(request)
 	o.End = time.Now().UnixNano()

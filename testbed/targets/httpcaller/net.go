@@ -11,15 +11,20 @@ import (
 )
 
 func transportOfNet(o order, config *tls.Config) http.RoundTripper {
-	t := &http2.Transport{TLSClientConfig: config, AllowHTTP: true} //nolint:staticcheck // deprecated, but all releases have it
+	//nolint:staticcheck // deprecated, but all releases have it
+	t := &http2.Transport{TLSClientConfig: config, AllowHTTP: true}
 	if o.withoutTLS() {
-		t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) { return net.Dial(network, address) } //nolint:staticcheck // deprecated, but all releases have it
+		//nolint:staticcheck // as above
+		t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) {
+			return net.Dial(network, address)
+		}
 	}
 	return t
 }
 
 func configureForNet(t *http.Transport) {
-	if err := http2.ConfigureTransport(t); err != nil { //nolint:staticcheck // deprecated, but all releases have it
+	//nolint:staticcheck // deprecated, but all releases have it
+	if err := http2.ConfigureTransport(t); err != nil {
 		panic(err)
 	}
 }

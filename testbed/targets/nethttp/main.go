@@ -28,5 +28,7 @@ func main() {
 		handler.ServeHTTP(w, r)
 	})
 	go func() { log.Fatal(serve(listener, counted, *secure)) }()
-	lines.Serve(listener.Addr().String(), func(string) interface{} { return atomic.LoadInt64(&served) })
+	lines.Serve(listener.Addr().String(), func(string) interface{} {
+		return atomic.LoadInt64(&served)
+	})
 }

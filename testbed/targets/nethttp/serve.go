@@ -40,6 +40,7 @@ type copyKey struct{}
 
 // alike are the routes that programs have with and without patterns.
 var alike = map[string]http.HandlerFunc{
-	"/status": status, "/nothing": nothing, "/slow": slow, "/panic": panics, "/hijack": hijack, "/abort": aborts,
+	"/status": status, "/nothing": nothing, "/slow": slow, "/panic": panics, "/hijack": hijack,
+	"/abort":   aborts,
 	"/garbage": garbage, "/gather": gather, "/exit": exits, "/recover": recovers,
 }

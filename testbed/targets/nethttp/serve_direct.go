@@ -19,6 +19,7 @@ func serve(listener net.Listener, handler http.Handler, _ bool) error {
 		if err != nil {
 			return err
 		}
-		go streams.ServeConn(connection, &http2.ServeConnOpts{Handler: handler, BaseConfig: web.Server(nil)})
+		options := &http2.ServeConnOpts{Handler: handler, BaseConfig: web.Server(nil)}
+		go streams.ServeConn(connection, options)
 	}
 }

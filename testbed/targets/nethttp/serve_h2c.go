@@ -14,5 +14,6 @@ import (
 
 // serve has a handler that takes connections over that speak HTTP/2.
 func serve(listener net.Listener, handler http.Handler, _ bool) error {
-	return web.Server(h2c.NewHandler(handler, &http2.Server{})).Serve(listener) //nolint:staticcheck // as above
+	//nolint:staticcheck // as above
+	return web.Server(h2c.NewHandler(handler, &http2.Server{})).Serve(listener)
 }

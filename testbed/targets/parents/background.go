@@ -62,7 +62,8 @@ const tickTime = 5 * time.Millisecond
 func tick(kind string) {
 	for i := 0; ; i++ {
 		time.Sleep(tickTime)
-		ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), valueKey(i), i), time.Minute)
+		ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), valueKey(i), i),
+			time.Minute)
 		if err := background.call(ctx, kind, []string{"http", "grpc"}[i%2]); err != nil {
 			panic(err)
 		}

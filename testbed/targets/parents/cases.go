@@ -27,65 +27,50 @@ func serve(ctx context.Context, path string, message int) error {
 	return do(ctx, r)
 }
 
-// cases are the ways from a request to its calls.
-var cases map[string]func(context.Context, request) error
+// way leads from a request to its calls.
+type way func(context.Context, request) error
+
+// cases are all of them, by their names.
+var cases map[string]way
 
 func init() {
-	cases = map[string]func(context.Context, request) error{
+	cases = map[string]way{
 		// On the goroutine of the handler.
-		"handler":            func(ctx context.Context, r request) error { return r.call(ctx, 0) },
-		"handler-background": func(_ context.Context, r request) error { return r.call(context.Background(), 0) },
-		"sequence":           sequence,
-		"timeout-handler":    func(ctx context.Context, r request) error { return r.call(ctx, 0) },
+		"handler":         callOnce,
+		"sequence":        sequence,
+		"timeout-handler": callOnce,
 
 		// On a goroutine that it starts.
-		"goroutine": func(ctx context.Context, r request) error {
-			return started(1, func(n int) error { return r.call(ctx, n) })
-		},
-		"goroutine-background": func(_ context.Context, r request) error { return started(1, r.callWithNothing) },
-		"fan-out": func(ctx context.Context, r request) error {
-			return started(50, func(n int) error { return r.call(ctx, n) })
-		},
-		"fan-out-background": func(_ context.Context, r request) error { return started(50, r.callWithNothing) },
-		"errgroup":           inGroup,
-		"nested":             func(ctx context.Context, r request) error { return nested(3, func() error { return r.call(ctx, 0) }) },
-		"nested-background": func(_ context.Context, r request) error {
-			return nested(3, func() error { return r.call(context.Background(), 0) })
-		},
-		"timer": func(ctx context.Context, r request) error { return afterTimer(func() error { return r.call(ctx, 0) }) },
-		"timer-background": func(_ context.Context, r request) error {
-			return afterTimer(func() error { return r.call(context.Background(), 0) })
-		},
+		"goroutine": func(ctx context.Context, r request) error { return started(ctx, r, 1) },
+		"fan-out":   func(ctx context.Context, r request) error { return started(ctx, r, 50) },
+		"errgroup":  inGroup,
+		"nested":    func(ctx context.Context, r request) error { return nested(ctx, r, 3) },
+		"timer":     afterTimer,
 
 		// On one that was there before.
-		"pool":                 func(ctx context.Context, r request) error { return inPool(jobs, ctx, r) },
-		"pool-background":      func(_ context.Context, r request) error { return inPool(jobs, context.Background(), r) },
-		"lazy-pool":            func(ctx context.Context, r request) error { return inPool(lazyPool(), ctx, r) },
-		"lazy-pool-background": func(_ context.Context, r request) error { return inPool(lazyPool(), context.Background(), r) },
+		"pool": func(ctx context.Context, r request) error { return r.inPool(ctx, jobs) },
+		"lazy-pool": func(ctx context.Context, r request) error {
+			return r.inPool(ctx, lazyPool())
+		},
 
 		// On one that goes on when the handler has returned.
-		"after":                    func(ctx context.Context, r request) error { return parked(withoutCancel(ctx), r) },
-		"after-background":         func(_ context.Context, r request) error { return parked(context.Background(), r) },
-		"release-after":            release,
-		"release-after-background": release,
+		"after": func(ctx context.Context, r request) error {
+			return parked(withoutCancel(ctx), r)
+		},
+		"after-background": func(_ context.Context, r request) error {
+			return parked(context.Background(), r)
+		},
+		"release-after": release, "release-after-background": release,
 
 		// With contexts that the goroutine says nothing about: a worker makes the call.
-		"without-cancel": func(ctx context.Context, r request) error { return inPool(jobs, withoutCancel(ctx), r) },
-		"with-timeout":   withTimeout,
-		"ten-values":     func(ctx context.Context, r request) error { return inPool(jobs, values(ctx, 10), r) },
-		"thirty-values":  func(ctx context.Context, r request) error { return inPool(jobs, values(ctx, 30), r) },
-		"mixed":          mixed,
-		"custom-pointer": func(ctx context.Context, r request) error { return inPool(jobs, &pointerContext{Context: ctx}, r) },
-		"custom-value":   func(ctx context.Context, r request) error { return inPool(jobs, valueContext{Context: ctx}, r) },
-		"custom-other": func(ctx context.Context, r request) error {
-			return inPool(jobs, &otherContext{name: "other", under: ctx}, r)
-		},
-		"recycled": recycled,
+		"without-cancel": worker(withoutCancel), "with-timeout": withTimeout, "mixed": mixed,
+		"ten-values": worker(tenValues), "thirty-values": worker(thirtyValues),
+		"custom-pointer": worker(pointerTo), "custom-value": worker(valueOf),
+		"custom-other": worker(otherOf),
+		"recycled":     recycled,
 
 		// Through libraries that have goroutines of their own.
-		"dialer":    dialer,
-		"sql":       queried,
-		"refreshed": refreshed,
+		"dialer": dialer, "sql": queried, "refreshed": refreshed,
 
 		// On some of many that are started, and have ended when the request has.
 		"multitude": multitude,
@@ -95,14 +80,20 @@ func init() {
 			<-holding.until()
 			return r.call(ctx, 0)
 		},
-		"held-background": func(_ context.Context, r request) error {
-			<-holding.until()
-			return r.call(context.Background(), 0)
-		},
+	}
+	// The same with a context that says nothing of the request.
+	for _, name := range []string{
+		"handler", "goroutine", "fan-out", "nested", "timer", "pool",
+		"lazy-pool", "held",
+	} {
+		do := cases[name]
+		cases[name+"-background"] = func(_ context.Context, r request) error {
+			return do(context.Background(), r)
+		}
 	}
 }
 
-func (r request) callWithNothing(n int) error { return r.call(context.Background(), n) }
+func callOnce(ctx context.Context, r request) error { return r.call(ctx, 0) }
 
 func sequence(ctx context.Context, r request) error {
 	for n := 0; n < 3; n++ {
@@ -113,8 +104,12 @@ func sequence(ctx context.Context, r request) error {
 	return nil
 }
 
-// started does something on so many goroutines, and waits for them.
-func started(goroutines int, do func(n int) error) error {
+// started calls on so many goroutines, and waits for them.
+func started(ctx context.Context, r request, goroutines int) error {
+	return onEach(goroutines, func(n int) error { return r.call(ctx, n) })
+}
+
+func onEach(goroutines int, do func(n int) error) error {
 	errs := make(chan error)
 	for n := 0; n < goroutines; n++ {
 		go func(n int) { errs <- do(n) }(n)
@@ -130,27 +125,25 @@ func started(goroutines int, do func(n int) error) error {
 
 func inGroup(ctx context.Context, r request) error {
 	group, ctx := errgroup.WithContext(ctx)
-	numbered := func(n int) func() error { return func() error { return r.call(ctx, n) } }
 	for n := 0; n < 3; n++ {
-		group.Go(numbered(n))
+		n := n
+		group.Go(func() error { return r.call(ctx, n) })
 	}
 	return group.Wait()
 }
 
-// nested does something so many goroutines further down.
-func nested(depth int, do func() error) error {
+// nested calls so many goroutines further down.
+func nested(ctx context.Context, r request, depth int) error {
 	if depth == 0 {
-		return do()
+		return r.call(ctx, 0)
 	}
-	done := make(chan error)
-	go func() { done <- nested(depth-1, do) }()
-	return <-done
+	return onEach(1, func(int) error { return nested(ctx, r, depth-1) })
 }
 
 // multitude starts 1000 goroutines, a hundred at a time. The first of each hundred makes a call.
 func multitude(_ context.Context, r request) error {
 	for n := 0; n < 10; n++ {
-		if err := started(100, func(i int) error {
+		if err := onEach(100, func(i int) error {
 			if i > 0 {
 				return nil
 			}
@@ -162,10 +155,10 @@ func multitude(_ context.Context, r request) error {
 	return nil
 }
 
-// afterTimer does something on a goroutine that the runtime starts.
-func afterTimer(do func() error) error {
+// afterTimer calls on a goroutine that the runtime starts.
+func afterTimer(ctx context.Context, r request) error {
 	done := make(chan error)
-	time.AfterFunc(time.Millisecond, func() { done <- do() })
+	time.AfterFunc(time.Millisecond, func() { done <- r.call(ctx, 0) })
 	return <-done
 }
 
@@ -186,8 +179,13 @@ func lazyPool() pool.Pool {
 }
 
 // inPool has a worker make a call.
-func inPool(jobs pool.Pool, ctx context.Context, r request) error { //nolint:revive // the context is what the worker is given
+func (r request) inPool(ctx context.Context, jobs pool.Pool) error {
 	return jobs.Do(ctx, func(ctx context.Context) error { return r.call(ctx, 0) })
+}
+
+// worker has one make a call with a context that is made of the request's.
+func worker(change func(context.Context) context.Context) way {
+	return func(ctx context.Context, r request) error { return r.inPool(change(ctx), jobs) }
 }
 
 // waiting are the goroutines that handlers have left behind.

@@ -10,7 +10,7 @@ import (
 func withTimeout(ctx context.Context, r request) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return inPool(jobs, ctx, r)
+	return r.inPool(ctx, jobs)
 }
 
 type valueKey int
@@ -22,6 +22,12 @@ func values(ctx context.Context, n int) context.Context {
 	return ctx
 }
 
+func tenValues(ctx context.Context) context.Context    { return values(ctx, 10) }
+func thirtyValues(ctx context.Context) context.Context { return values(ctx, 30) }
+func pointerTo(ctx context.Context) context.Context    { return &pointerContext{Context: ctx} }
+func valueOf(ctx context.Context) context.Context      { return valueContext{Context: ctx} }
+func otherOf(ctx context.Context) context.Context      { return &otherContext{"other", ctx} }
+
 // mixed has one context of each kind around that of the request.
 func mixed(ctx context.Context, r request) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -31,7 +37,8 @@ func mixed(ctx context.Context, r request) error {
 	defer cancelCause(nil)
 	ctx, stop := context.WithDeadline(ctx, time.Now().Add(time.Minute))
 	defer stop()
-	return inPool(jobs, &pointerContext{Context: context.WithValue(withoutCancel(ctx), valueKey(101), 1)}, r)
+	return r.inPool(&pointerContext{Context: context.WithValue(withoutCancel(ctx), valueKey(101),
+		1)}, jobs)
 }
 
 // pointerContext is a context as frameworks have their own.
@@ -74,9 +81,10 @@ func recycled(ctx context.Context, r request) error {
 	c.Context = ctx
 	defer pointers.Put(c)
 	if r.via == "grpc" {
-		return inPool(jobs, c, r)
+		return r.inPool(c, jobs)
 	}
 	return jobs.Do(c, func(ctx context.Context) error {
-		return get(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, r.name(0))
+		once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		return get(ctx, once, r.name(0))
 	})
 }

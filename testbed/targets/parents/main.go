@@ -52,7 +52,9 @@ func main() {
 	called.RegisterService(&service, nil)
 	var addresses []string
 	for _, serve := range []func(net.Listener) error{
-		server.Serve, func(l net.Listener) error { return server.ServeTLS(l, "", "") }, called.Serve,
+		server.Serve, func(l net.Listener) error {
+			return server.ServeTLS(l, "", "")
+		}, called.Serve,
 	} {
 		listener := web.Listen("tcp", web.Loopback)
 		addresses = append(addresses, listener.Addr().String())
@@ -86,5 +88,8 @@ func parse(path string, message int) (request, string, error) {
 	if len(parts) != 4 {
 		return request{}, "", fmt.Errorf("no request: %q", path)
 	}
-	return request{path: "/" + strings.Join(parts, "/"), via: parts[1], message: message}, parts[2], nil
+	return request{
+		path: "/" + strings.Join(parts, "/"), via: parts[1],
+		message: message,
+	}, parts[2], nil
 }

@@ -14,10 +14,17 @@ var service = grpc.ServiceDesc{
 	ServiceName: "testbed.Parents",
 	HandlerType: (*interface{})(nil),
 	Methods:     []grpc.MethodDesc{{MethodName: "Unary", Handler: unary}},
-	Streams:     []grpc.StreamDesc{{StreamName: "Stream", Handler: stream, ServerStreams: true, ClientStreams: true}},
+	Streams: []grpc.StreamDesc{{
+		StreamName: "Stream", Handler: stream, ServerStreams: true,
+		ClientStreams: true,
+	}},
 }
 
-func unary(_ interface{}, ctx context.Context, decode func(interface{}) error, _ grpc.UnaryServerInterceptor) (interface{}, error) { //nolint:revive // grpc.MethodDesc wants the context second
+//nolint:revive // grpc.MethodDesc wants the context second
+func unary(
+	_ interface{}, ctx context.Context, decode func(interface{}) error,
+	_ grpc.UnaryServerInterceptor,
+) (interface{}, error) {
 	message := new(wrapperspb.StringValue)
 	if err := decode(message); err != nil {
 		return nil, err

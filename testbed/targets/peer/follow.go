@@ -25,7 +25,8 @@ var (
 func clientFor(o order) client {
 	mu.Lock()
 	defer mu.Unlock()
-	key := fmt.Sprint(o.Protocol, o.Network, o.Address, o.TLS, o.Close, o.Age, o.Wrapped, o.LocalPort, o.Reset)
+	key := fmt.Sprint(o.Protocol, o.Network, o.Address, o.TLS, o.Close, o.Age, o.Wrapped,
+		o.LocalPort, o.Reset)
 	if clients[key] == nil {
 		switch o.Protocol {
 		case "http1", "http2", "net2":

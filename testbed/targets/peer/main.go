@@ -46,7 +46,8 @@ type order struct {
 
 func main() {
 	folder := flag.String("folder", "", "folder of unix sockets; none: there are none")
-	port := flag.Int("port", 0, "port to serve HTTP on at any address, with gRPC on the next; 0: any")
+	port := flag.Int("port", 0,
+		"port to serve HTTP on at any address, with gRPC on the next; 0: any")
 	flag.Parse()
 	lines.Serve(serve(*folder, *port), func(line string) interface{} {
 		return follow(context.Background(), line)
@@ -73,4 +74,6 @@ func (o order) headers(number int) map[string]string {
 }
 
 // own is the parent that a request says itself.
-func (o order) own(number int) string { return fmt.Sprintf("00-%032x-%016x-01", number+1, number+1) }
+func (o order) own(number int) string {
+	return fmt.Sprintf("00-%032x-%016x-01", number+1, number+1)
+}

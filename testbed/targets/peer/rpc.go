@@ -34,9 +34,11 @@ func newRPC(o order) client {
 		}
 		switch o.Own {
 		case "set":
-			ctx = metadata.NewOutgoingContext(ctx, metadata.Pairs("x-other", "value", "traceparent", o.own(number)))
+			ctx = metadata.NewOutgoingContext(ctx,
+				metadata.Pairs("x-other", "value", "traceparent", o.own(number)))
 		case "appended":
-			ctx = metadata.AppendToOutgoingContext(ctx, "x-other", "value", "traceparent", o.own(number))
+			ctx = metadata.AppendToOutgoingContext(ctx, "x-other", "value", "traceparent",
+				o.own(number))
 		}
 		if o.Protocol == "unary" {
 			return rpc.Invoke(ctx, c, o.path(number), o.bytes(number, o.Body))

@@ -38,7 +38,7 @@ func serve(folder string, port int) map[string]string {
 		{"tls", "tcp4", web.Loopback, web.Loopback},
 		{"wrapped", "tcp4", web.Loopback, web.Loopback},
 		{"unix", "unix", filepath.Join(folder, "http"), filepath.Join(folder, "grpc")},
-		{"abstract", "unix", fmt.Sprintf("@peer-%d-http", os.Getpid()), fmt.Sprintf("@peer-%d-grpc", os.Getpid())},
+		{"abstract", "unix", fmt.Sprint("@http-", os.Getpid()), fmt.Sprint("@grpc-", os.Getpid())},
 	} {
 		if l.name == "unix" && folder == "" {
 			continue

@@ -39,9 +39,11 @@ func newWeb(o order) client {
 
 func transport(o order) http.RoundTripper {
 	if o.Protocol == "net2" {
-		t := &http2.Transport{TLSClientConfig: web.Trusting(), AllowHTTP: true} //nolint:staticcheck // deprecated, but all releases have it
+		//nolint:staticcheck // deprecated, but all releases have it
+		t := &http2.Transport{TLSClientConfig: web.Trusting(), AllowHTTP: true}
 		if !o.TLS {
-			t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) { //nolint:staticcheck // as above
+			//nolint:staticcheck // as above
+			t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) {
 				return net.Dial(network, address)
 			}
 		}
@@ -55,7 +57,9 @@ func transport(o order) http.RoundTripper {
 		ExpectContinueTimeout: patience,
 	}
 	if o.dials() {
-		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return o.dial(ctx) }
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return o.dial(ctx)
+		}
 	}
 	if o.Protocol == "http2" && !o.TLS {
 		web.WithoutTLSOnly(t)

@@ -19,16 +19,18 @@ var (
 func listen() string {
 	listener := web.Listen("tcp", web.Loopback)
 	go func() {
-		log.Fatal(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if h := handler.Load(); h != nil {
-				(*h).ServeHTTP(w, r)
-			} else {
-				http.NotFound(w, r)
-			}
-		})))
+		log.Fatal(http.Serve(listener, http.HandlerFunc(serve)))
 	}()
 	address = listener.Addr().String()
 	return address
+}
+
+func serve(w http.ResponseWriter, r *http.Request) {
+	if h := handler.Load(); h != nil {
+		(*h).ServeHTTP(w, r)
+	} else {
+		http.NotFound(w, r)
+	}
 }
 
 func use(loaded *plugin.Plugin) string {

@@ -38,7 +38,8 @@ func main() {
 			_, err = web.Get(context.Background(), client, "http://"+address+path, nil)
 		} else {
 			c := open.Get(address, func() *grpc.ClientConn {
-				return rpc.Connect(address, rpc.Secrets(false), grpc.WithStatsHandler(otelgrpc.NewClientHandler()))
+				return rpc.Connect(address, rpc.Secrets(false),
+					grpc.WithStatsHandler(otelgrpc.NewClientHandler()))
 			})
 			err = rpc.Invoke(context.Background(), c, path, "a message")
 		}

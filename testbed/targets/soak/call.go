@@ -99,11 +99,15 @@ func (c *caller) one(class tally.Class, how ending) error {
 	if class == tally.Unary {
 		return rpc.Invoke(ctx, conn, method, "a message")
 	}
-	kind := &grpc.StreamDesc{ServerStreams: class != tally.ClientStream, ClientStreams: class != tally.ServerStream}
+	kind := &grpc.StreamDesc{
+		ServerStreams: class != tally.ClientStream, ClientStreams: class != tally.ServerStream,
+	}
 	return rpc.Exchange(ctx, conn, kind, method)
 }
 
-func (c *caller) get(ctx context.Context, client *http.Client, class tally.Class, how ending) error {
+func (c *caller) get(
+	ctx context.Context, client *http.Client, class tally.Class, how ending,
+) error {
 	address := c.web
 	if how == refused {
 		address = c.nobody

@@ -29,7 +29,10 @@ const (
 )
 
 // endings are those of calls of a class that follow each other.
-var endings = []ending{endsWell, endsWell, fails, endsWell, timesOut, endsSlowly, endsWell, cancelled, endsWell, refused}
+var endings = []ending{
+	endsWell, endsWell, fails, endsWell, timesOut, endsSlowly, endsWell,
+	cancelled, endsWell, refused,
+}
 
 var errFails = errors.New("as asked")
 

@@ -16,14 +16,16 @@ import (
 // Secrets are how a client connects: with TLS, when it trusts any certificate, or without.
 func Secrets(secure bool) grpc.DialOption {
 	if secure {
-		return grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}))
+		trusting := &tls.Config{InsecureSkipVerify: true}
+		return grpc.WithTransportCredentials(credentials.NewTLS(trusting))
 	}
 	return grpc.WithInsecure() //nolint:staticcheck // deprecated, but all releases have it
 }
 
 // Connect is a connection to an address, which gRPC establishes when it wants to.
 func Connect(address string, options ...grpc.DialOption) *grpc.ClientConn {
-	c, err := grpc.Dial("passthrough:///"+address, options...) //nolint:staticcheck // deprecated, but all releases have it
+	//nolint:staticcheck // deprecated, but all releases have it
+	c, err := grpc.Dial("passthrough:///"+address, options...)
 	if err != nil {
 		panic(err)
 	}
@@ -31,7 +33,9 @@ func Connect(address string, options ...grpc.DialOption) *grpc.ClientConn {
 }
 
 // Invoke makes a unary call, and expects the answer to be the message.
-func Invoke(ctx context.Context, c *grpc.ClientConn, method, message string, options ...grpc.CallOption) error {
+func Invoke(
+	ctx context.Context, c *grpc.ClientConn, method, message string, options ...grpc.CallOption,
+) error {
 	answer := new(wrapperspb.StringValue)
 	if err := c.Invoke(ctx, method, wrapperspb.String(message), answer, options...); err != nil {
 		return err
@@ -44,7 +48,9 @@ func Invoke(ctx context.Context, c *grpc.ClientConn, method, message string, opt
 
 // Converse makes a call of several messages, of which each waits for the answer to the last one,
 // which is to be the same.
-func Converse(ctx context.Context, c *grpc.ClientConn, method string, messages []string, options ...grpc.CallOption) error {
+func Converse(ctx context.Context, c *grpc.ClientConn, method string, messages []string,
+	options ...grpc.CallOption,
+) error {
 	kind := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
 	s, err := c.NewStream(ctx, kind, method, options...)
 	if err != nil {
@@ -76,7 +82,9 @@ func Converse(ctx context.Context, c *grpc.ClientConn, method string, messages [
 }
 
 // Exchange makes a call of a kind, sends all messages, and reads all answers.
-func Exchange(ctx context.Context, c *grpc.ClientConn, kind *grpc.StreamDesc, method string, options ...grpc.CallOption) error {
+func Exchange(ctx context.Context, c *grpc.ClientConn, kind *grpc.StreamDesc, method string,
+	options ...grpc.CallOption,
+) error {
 	stream, err := c.NewStream(ctx, kind, method, options...)
 	if err != nil {
 		return err

@@ -30,7 +30,9 @@ func Server(handler http.Handler) *http.Server {
 }
 
 // Get makes a request, reads the answer, and expects that to be 200.
-func Get(ctx context.Context, client *http.Client, url string, header http.Header) (*http.Response, error) {
+func Get(
+	ctx context.Context, client *http.Client, url string, header http.Header,
+) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
