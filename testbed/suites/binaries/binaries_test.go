@@ -54,7 +54,10 @@ func TestEveryFormOfABinaryIsTracedOrRefusedInWords(t *testing.T) {
 				t.Errorf("where the status of a response is comes from %q", source)
 			}
 			server := target.Start(t, executable)
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+				PID:         server.PID,
+				ServiceName: "shop",
+			}}})
 			tracer.AwaitTracing(t, 1)
 			traced(t, tracer, server)
 		})
@@ -111,7 +114,10 @@ func awaited(t *testing.T, tracer *tracing.Tracer, before int, want span) {
 		t.Fatalf("%d spans of one request", len(spans)-before)
 	}
 	s := spans[before]
-	got := span{s.Scope, s.Name(), s.Kind().String(), s.Status().Code().String(), s.TraceID().String(), s.ParentSpanID().String(), s.Values()}
+	got := span{
+		s.Scope, s.Name(), s.Kind().String(), s.Status().Code().String(),
+		s.TraceID().String(), s.ParentSpanID().String(), s.Values(),
+	}
 	delete(got.Attributes, "network.peer.port")
 	delete(got.Attributes, "client.port")
 	want.Kind, want.Status, want.Trace, want.Parent = ptrace.SpanKindServer.String(), ptrace.StatusCodeUnset.String(), traceID, parentID
@@ -127,14 +133,18 @@ func awaited(t *testing.T, tracer *tracing.Tracer, before int, want span) {
 func traced(t *testing.T, tracer *tracing.Tracer, server *target.Server) {
 	t.Helper()
 	before := len(tracer.Spans())
-	request, err := http.NewRequest(http.MethodGet, "http://"+server.Address+"/hello/bob?token=secret", nil)
+	request, err := http.NewRequest(http.MethodGet,
+		"http://"+server.Address+"/hello/bob?token=secret", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Host = "shop.example"
 	request.Header.Set("User-Agent", "test/1")
 	request.Header.Set("traceparent", "00-"+traceID+"-"+parentID+"-01")
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: tracing.Patience}).Do(request)
+	response, err := (&http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true},
+		Timeout:   tracing.Patience,
+	}).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,12 +152,17 @@ func traced(t *testing.T, tracer *tracing.Tracer, server *target.Server) {
 		t.Error(err)
 	}
 	response.Body.Close()
-	awaited(t, tracer, before, span{Scope: scope + "net/http", Name: "GET /hello/{name}", Attributes: map[string]any{
-		"http.request.method": "GET", "http.response.status_code": int64(200), "http.route": "/hello/{name}",
-		"url.path": "/hello/bob", "url.query": "token=REDACTED", "url.scheme": "http",
-		"server.address": "shop.example", "client.address": "127.0.0.1", "network.peer.address": "127.0.0.1",
-		"network.protocol.version": "1.1", "user_agent.original": "test/1",
-	}})
+	awaited(t, tracer, before, span{
+		Scope: scope + "net/http", Name: "GET /hello/{name}",
+		Attributes: map[string]any{
+			"http.request.method": "GET", "http.response.status_code": int64(200),
+			"http.route": "/hello/{name}",
+			"url.path":   "/hello/bob", "url.query": "token=REDACTED", "url.scheme": "http",
+			"server.address": "shop.example", "client.address": "127.0.0.1",
+			"network.peer.address":     "127.0.0.1",
+			"network.protocol.version": "1.1", "user_agent.original": "test/1",
+		},
+	})
 }
 
 // refused waits until the log says why a program is not traced, which serves all the same.
@@ -164,8 +179,11 @@ func refused(t *testing.T, executable string, b binary) {
 func leftAlone(t *testing.T, server *target.Server, why string) *tracing.Tracer {
 	t.Helper()
 	logger, log := recorded()
-	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}}, logger)
-	tracing.Eventually(t, func() bool { return strings.Contains(log(), "A target ") }, "the log to speak of the program")
+	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}},
+		logger)
+	tracing.Eventually(t, func() bool {
+		return strings.Contains(log(), "A target ")
+	}, "the log to speak of the program")
 	t.Attr("why", why) // for docs/support.md
 	if !strings.Contains(log(), why) {
 		t.Errorf("it does not say %q:\n%s", why, log())
@@ -214,7 +232,10 @@ func TestAProgramWhoseFileIsGoneIsTraced(t *testing.T) {
 			executable := changed(t, plain(t), func(b []byte) []byte { return b })
 			server := target.Start(t, executable)
 			remove(t, executable)
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+				PID:         server.PID,
+				ServiceName: "shop",
+			}}})
 			tracer.AwaitTracing(t, 1)
 			traced(t, tracer, server)
 		})
@@ -229,7 +250,10 @@ func plain(t *testing.T) string {
 
 func stripped(t *testing.T) string {
 	t.Helper()
-	return target.MustCompile(t, target.Build{Source: serverSource, Go: release, Flags: []string{target.Stripped}})
+	return target.MustCompile(t, target.Build{
+		Source: serverSource, Go: release,
+		Flags: []string{target.Stripped},
+	})
 }
 
 // sample are those of which `make test` shows that they hold.
@@ -245,7 +269,10 @@ func sample() map[string]binary {
 		},
 		"optimized by a profile, which inlined what ends a request": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, files: map[string]string{"default.pgo": profile(t)}})
+				return build(t, program{
+					source: serverSource,
+					files:  map[string]string{"default.pgo": profile(t)},
+				})
 			},
 			refused: "the compiler has inlined calls of it into net/http.(*conn).serve",
 		},

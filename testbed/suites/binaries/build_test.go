@@ -17,12 +17,13 @@ const (
 
 // program says how one is compiled.
 type program struct {
-	source   string            // folder, from the repository's root
-	goes     string            // toolchain; "": release
-	files    map[string]string // more of them, and what is in them
-	env      []string
-	args     []string                          // of go build
-	module   string                            // lines of go.mod, behind the version of the language
+	source string            // folder, from the repository's root
+	goes   string            // toolchain; "": release
+	files  map[string]string // more of them, and what is in them
+	env    []string
+	args   []string // of go build
+	// lines of go.mod, behind the version of the language
+	module   string
 	vendored bool                              // what it requires is in its folder
 	fork     func(t *testing.T, folder string) // changes what was vendored
 }
@@ -57,7 +58,10 @@ func build(t *testing.T, p program) string {
 		write(t, filepath.Join(work, name), content)
 	}
 	executable := filepath.Join(work, "target")
-	env := append([]string{"GOTOOLCHAIN=go" + p.goes, "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off"}, p.env...)
+	env := append([]string{
+		"GOTOOLCHAIN=go" + p.goes, "GOFLAGS=-mod=mod -buildvcs=false",
+		"GOWORK=off",
+	}, p.env...)
 	if p.vendored {
 		run(t, work, env, "go", "mod", "tidy")
 		run(t, work, env, "go", "mod", "vendor")

@@ -23,25 +23,35 @@ func binaries() map[string]binary {
 		},
 		"with DWARF 4": {
 			make: func(t *testing.T) string {
-				return called(t, build(t, program{source: serverSource, env: []string{"GOEXPERIMENT=nodwarf5"}}), "go1.28.0")
+				return called(t, build(t, program{
+					source: serverSource,
+					env:    []string{"GOEXPERIMENT=nodwarf5"},
+				}), "go1.28.0")
 			},
 			source: model.SourceDWARF,
 		},
 		"with DWARF 5, by the newest Go": {
 			make: func(t *testing.T) string {
-				return renamed(t, build(t, program{source: serverSource, goes: newest}), "go"+newest, "go1.29.0")
+				return renamed(t, build(t, program{source: serverSource, goes: newest}),
+					"go"+newest, "go1.29.0")
 			},
 			source: model.SourceDWARF,
 		},
 		"with DWARF 4, by the newest Go": {
 			make: func(t *testing.T) string {
-				return renamed(t, build(t, program{source: serverSource, goes: newest, env: []string{"GOEXPERIMENT=nodwarf5"}}), "go"+newest, "go1.29.0")
+				return renamed(t, build(t, program{
+					source: serverSource, goes: newest,
+					env: []string{"GOEXPERIMENT=nodwarf5"},
+				}), "go"+newest, "go1.29.0")
 			},
 			source: model.SourceDWARF,
 		},
 		"with an experiment, stripped": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, env: []string{"GOEXPERIMENT=nodwarf5"}, args: []string{target.Stripped}})
+				return build(t, program{
+					source: serverSource,
+					env:    []string{"GOEXPERIMENT=nodwarf5"}, args: []string{target.Stripped},
+				})
 			},
 		},
 		"with debug information compressed by zstd": {
@@ -52,7 +62,8 @@ func binaries() map[string]binary {
 		},
 		"with debug information compressed in the older way": {
 			make: func(t *testing.T) string {
-				return objcopy(t, objcopy(t, called(t, plain(t), "go1.28.0"), "--decompress-debug-sections"), "--compress-debug-sections=zlib-gnu")
+				return objcopy(t, objcopy(t, called(t, plain(t), "go1.28.0"),
+					"--decompress-debug-sections"), "--compress-debug-sections=zlib-gnu")
 			},
 			source: model.SourceDWARF,
 		},
@@ -65,18 +76,27 @@ func binaries() map[string]binary {
 			refused: "the tables of " + offsets.Default().Made + " know the releases of Go up to " + offsets.Default().Newest(model.ModuleStd),
 		},
 		"of a release candidate": {
-			make:   func(t *testing.T) string { return build(t, program{source: serverSource, goes: candidate}) },
+			make: func(t *testing.T) string {
+				return build(t, program{source: serverSource, goes: candidate})
+			},
 			source: model.SourceDWARF,
 		},
 		"of a release candidate, stripped": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, goes: candidate, args: []string{target.Stripped}})
+				return build(t, program{
+					source: serverSource, goes: candidate,
+					args: []string{target.Stripped},
+				})
 			},
 			refused: "the tables do not cover Go " + candidate + ": " + extent(model.ModuleStd),
 		},
-		"without build information": {make: func(t *testing.T) string { return unsaid(t, plain(t)) }},
+		"without build information": {make: func(t *testing.T) string {
+			return unsaid(t, plain(t))
+		}},
 		"without build information, of a Go that does not exist yet": {
-			make:   func(t *testing.T) string { return unsaid(t, called(t, uncompressed(t), "go1.28.0")) },
+			make: func(t *testing.T) string {
+				return unsaid(t, called(t, uncompressed(t), "go1.28.0"))
+			},
 			source: model.SourceDWARF,
 		},
 		"without build information, stripped": {
@@ -94,22 +114,35 @@ func binaries() map[string]binary {
 		},
 		"with FIPS 140-3, certified, by the newest Go": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, goes: newest, env: []string{"GOFIPS140=v1.0.0"}})
+				return build(t, program{
+					source: serverSource, goes: newest,
+					env: []string{"GOFIPS140=v1.0.0"},
+				})
 			},
 		},
 		"with FIPS 140-3, latest, stripped, by the newest Go": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, goes: newest, env: []string{"GOFIPS140=latest"}, args: []string{target.Stripped}})
+				return build(t, program{
+					source: serverSource, goes: newest,
+					env: []string{"GOFIPS140=latest"}, args: []string{target.Stripped},
+				})
 			},
 		},
 		"with FIPS 140-3, latest, stripped": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, env: []string{"GOFIPS140=latest"}, args: []string{target.Stripped}})
+				return build(t, program{
+					source: serverSource, env: []string{"GOFIPS140=latest"},
+					args: []string{target.Stripped},
+				})
 			},
 		},
 		"with a profile, and -pgo=off": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, files: map[string]string{"default.pgo": profile(t)}, args: []string{"-pgo=off"}})
+				return build(t, program{
+					source: serverSource,
+					files:  map[string]string{"default.pgo": profile(t)},
+					args:   []string{"-pgo=off"},
+				})
 			},
 		},
 		"of more than 200 MB": {make: large},
@@ -119,13 +152,19 @@ func binaries() map[string]binary {
 		},
 		"with -trimpath and -X": {
 			make: func(t *testing.T) string {
-				return build(t, program{source: serverSource, args: []string{"-trimpath", "-ldflags=-X main.version=1.2.3"}})
+				return build(t, program{
+					source: serverSource,
+					args:   []string{"-trimpath", "-ldflags=-X main.version=1.2.3"},
+				})
 			},
 		},
 		"position-independent, linked by the C compiler's linker": {
 			make: func(t *testing.T) string {
 				needs(t, "gcc")
-				return build(t, program{source: serverSource, env: []string{"CGO_ENABLED=1"}, args: []string{"-buildmode=pie", "-ldflags=-linkmode=external"}})
+				return build(t, program{
+					source: serverSource, env: []string{"CGO_ENABLED=1"},
+					args: []string{"-buildmode=pie", "-ldflags=-linkmode=external"},
+				})
 			},
 		},
 	})
@@ -168,10 +207,12 @@ func packed(t *testing.T, executable string) string {
 	t.Helper()
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "lists/partial/none"), "")
-	write(t, filepath.Join(folder, "sources.list"), "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main\n")
+	write(t, filepath.Join(folder, "sources.list"),
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main\n")
 	var options []string
 	for _, option := range []string{
-		"Dir::Etc::sourcelist=" + folder + "/sources.list", "Dir::Etc::sourceparts=/dev/null", "Dir::State::lists=" + folder + "/lists",
+		"Dir::Etc::sourcelist=" + folder + "/sources.list", "Dir::Etc::sourceparts=/dev/null",
+		"Dir::State::lists=" + folder + "/lists",
 		"Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=", "APT::Sandbox::User=root",
 	} {
 		options = append(options, "-o", option)

@@ -34,7 +34,9 @@ const requiredGRPC = "\nrequire " + module + " " + version + "\n"
 // A program may have another gRPC than the version that it names.
 func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 	replaced := requiredGRPC + "replace " + module + " => " + cached(t, module+"@"+version) + "\n"
-	unknown := func(t *testing.T, executable string) string { return renamed(t, executable, version, newer) }
+	unknown := func(t *testing.T, executable string) string {
+		return renamed(t, executable, version, newer)
+	}
 	strip := []string{target.Stripped}
 	for name, c := range map[string]struct {
 		program program
@@ -43,24 +45,43 @@ func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 		leftOut string
 		why     string // for docs/support.md, if that is not all of it
 	}{
-		"gRPC as it was released, stripped": {program: program{module: requiredGRPC, args: strip}, source: model.SourceTable},
-		"gRPC that is vendored, stripped":   {program: program{module: requiredGRPC, args: strip, vendored: true}, source: model.SourceTable},
-		"gRPC that is replaced by a folder": {program: program{module: replaced}, source: model.SourceDWARF},
+		"gRPC as it was released, stripped": {
+			program: program{module: requiredGRPC, args: strip},
+			source:  model.SourceTable,
+		},
+		"gRPC that is vendored, stripped": {program: program{
+			module: requiredGRPC, args: strip,
+			vendored: true,
+		}, source: model.SourceTable},
+		"gRPC that is replaced by a folder": {
+			program: program{module: replaced},
+			source:  model.SourceDWARF,
+		},
 		"gRPC that is replaced by a folder, stripped": {
 			program: program{module: replaced, args: strip},
-			leftOut: module + " is replaced by ", why: module + " is replaced by something that the tables do not know",
+			leftOut: module + " is replaced by ",
+			why:     module + " is replaced by something that the tables do not know",
 		},
-		"gRPC that is replaced by a fork": {program: program{module: requiredGRPC, vendored: true, fork: fork}, source: model.SourceDWARF},
+		"gRPC that is replaced by a fork": {program: program{
+			module: requiredGRPC, vendored: true,
+			fork: fork,
+		}, source: model.SourceDWARF},
 		"gRPC that is replaced by a fork, stripped": {
 			program: program{module: requiredGRPC, args: strip, vendored: true, fork: fork},
 			leftOut: module + " is replaced by " + forked + "@" + version + ", and the binary has no debug information",
 		},
-		"gRPC that is newer than the tables": {program: program{module: requiredGRPC}, change: unknown, source: model.SourceDWARF},
+		"gRPC that is newer than the tables": {
+			program: program{module: requiredGRPC},
+			change:  unknown, source: model.SourceDWARF,
+		},
 		"gRPC that is newer than the tables, stripped": {
 			program: program{module: requiredGRPC, args: strip}, change: unknown,
 			leftOut: "the tables do not cover " + module + " " + newer + ": " + extent(module) + ", and the binary has no debug information",
 		},
-		"gRPC in a program without build information": {program: program{module: requiredGRPC}, change: unsaid, source: model.SourceDWARF},
+		"gRPC in a program without build information": {
+			program: program{module: requiredGRPC},
+			change:  unsaid, source: model.SourceDWARF,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.program.source = grpcSource
@@ -82,7 +103,11 @@ func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 			}
 			server := target.Start(t, executable)
 			logger, log := recorded()
-			tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}}, logger)
+			tracer := tracing.StartLogging(t,
+				engine.Config{Targets: []engine.Target{{
+					PID:         server.PID,
+					ServiceName: "shop",
+				}}}, logger)
 			tracer.AwaitTracing(t, 1) // of net/http, at least, which is in it, too
 			if c.leftOut == "" {
 				tracedCall(t, tracer, server)
@@ -92,7 +117,9 @@ func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 				c.why = c.leftOut
 			}
 			t.Attr("why", c.why)
-			tracing.Eventually(t, func() bool { return strings.Contains(log(), c.leftOut) }, "the log to say why gRPC is left out")
+			tracing.Eventually(t, func() bool {
+				return strings.Contains(log(), c.leftOut)
+			}, "the log to say why gRPC is left out")
 			call(t, server)
 			if stats := tracer.MustStats(t); stats.Operations != 0 {
 				t.Errorf("something was seen of a call of what is left out: %+v", stats)
@@ -106,17 +133,23 @@ func tracedCall(t *testing.T, tracer *tracing.Tracer, server *target.Server) {
 	t.Helper()
 	before := len(tracer.Spans())
 	call(t, server)
-	awaited(t, tracer, before, span{Scope: scope + module, Name: "testbed.Calls/Unary", Attributes: map[string]any{
-		"rpc.system.name": "grpc", "rpc.method": "testbed.Calls/Unary", "rpc.response.status_code": "OK",
-		"server.address": "shop.example", "server.port": int64(8080), "client.address": "127.0.0.1", "network.peer.address": "127.0.0.1",
-		"user_agent.original": "test/1 grpc-go/" + grpc.Version,
-	}})
+	awaited(t, tracer, before, span{
+		Scope: scope + module, Name: "testbed.Calls/Unary",
+		Attributes: map[string]any{
+			"rpc.system.name": "grpc", "rpc.method": "testbed.Calls/Unary",
+			"rpc.response.status_code": "OK",
+			"server.address":           "shop.example", "server.port": int64(8080),
+			"client.address": "127.0.0.1", "network.peer.address": "127.0.0.1",
+			"user_agent.original": "test/1 grpc-go/" + grpc.Version,
+		},
+	})
 }
 
 // call makes one of the server.
 func call(t *testing.T, server *target.Server) {
 	t.Helper()
-	client, err := grpc.NewClient("passthrough:///"+server.Address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+	client, err := grpc.NewClient("passthrough:///"+server.Address,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithUserAgent("test/1"), grpc.WithAuthority("shop.example:8080"))
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +158,8 @@ func call(t *testing.T, server *target.Server) {
 	ctx, cancel := context.WithTimeout(t.Context(), tracing.Patience)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", "00-"+traceID+"-"+parentID+"-01")
-	if err := client.Invoke(ctx, "/testbed.Calls/Unary", wrapperspb.String("a message"), new(wrapperspb.StringValue)); err != nil {
+	if err := client.Invoke(ctx, "/testbed.Calls/Unary", wrapperspb.String("a message"),
+		new(wrapperspb.StringValue)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,16 +169,19 @@ func call(t *testing.T, server *target.Server) {
 func fork(t *testing.T, folder string) {
 	t.Helper()
 	replaced := module + " => " + forked + " " + version + "\n"
-	edit(t, filepath.Join(folder, "go.mod"), "module "+target.Module+"\n", "module "+target.Module+"\n\nreplace "+replaced)
+	edit(t, filepath.Join(folder, "go.mod"), "module "+target.Module+"\n",
+		"module "+target.Module+"\n\nreplace "+replaced)
 	// As `go mod vendor` writes it, which would fetch the fork.
 	list := filepath.Join(folder, "vendor/modules.txt")
-	edit(t, list, "# "+module+" "+version+"\n", "# "+module+" "+version+" => "+forked+" "+version+"\n")
+	edit(t, list, "# "+module+" "+version+"\n",
+		"# "+module+" "+version+" => "+forked+" "+version+"\n")
 	content, err := os.ReadFile(list)
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, list, string(content)+"# "+replaced)
-	edit(t, filepath.Join(folder, "vendor", module, "internal/transport/transport.go"), "\ntype Stream struct {\n", "\ntype Stream struct {\n\tfork [3]string\n")
+	edit(t, filepath.Join(folder, "vendor", module, "internal/transport/transport.go"),
+		"\ntype Stream struct {\n", "\ntype Stream struct {\n\tfork [3]string\n")
 }
 
 // edit changes what a file has once.

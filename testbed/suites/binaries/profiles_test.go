@@ -18,7 +18,10 @@ const grpcSource = "testbed/targets/grpc"
 
 func TestWhatAProfileHadInlinedIsLeftOutAndAllElseIsTraced(t *testing.T) {
 	const why = "net/http: net/http.(*response).finishRequest: the compiler has inlined calls of it into net/http.(*conn).serve"
-	executable := build(t, program{source: grpcSource, module: requiredGRPC, files: map[string]string{"default.pgo": profile(t)}})
+	executable := build(t, program{
+		source: grpcSource, module: requiredGRPC,
+		files: map[string]string{"default.pgo": profile(t)},
+	})
 	_, planned := target.Plan(t, executable)
 	for _, l := range planned.Libraries {
 		if left := l.LeftOut != ""; left != (l.Library == "net/http") {
@@ -27,9 +30,14 @@ func TestWhatAProfileHadInlinedIsLeftOutAndAllElseIsTraced(t *testing.T) {
 	}
 	server := target.Start(t, executable)
 	logger, log := recorded()
-	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}}, logger)
+	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{
+		PID:         server.PID,
+		ServiceName: "shop",
+	}}}, logger)
 	tracer.AwaitTracing(t, 1)
-	tracing.Eventually(t, func() bool { return strings.Contains(log(), why) }, "the log to say what is left out")
+	tracing.Eventually(t, func() bool {
+		return strings.Contains(log(), why)
+	}, "the log to say what is left out")
 	tracedCall(t, tracer, server)
 }
 
@@ -53,7 +61,10 @@ func TestAProgramWhoseProfileHadNothingInlinedThatIsHookedIsTraced(t *testing.T)
 		}
 	}
 	server := target.Start(t, executable)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID, ServiceName: "shop"}}})
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+		PID:         server.PID,
+		ServiceName: "shop",
+	}}})
 	tracer.AwaitTracing(t, 1)
 	traced(t, tracer, server)
 }

@@ -20,9 +20,10 @@ type account struct {
 	byTrace  map[pcommon.TraceID][]*span
 
 	steps    []stepAccount
-	complete int             // traces that are exactly what they should be
-	mixed    int             // traces with spans of more than one request
-	torn     int             // traces without a root of their own that are not that of their request
+	complete int // traces that are exactly what they should be
+	mixed    int // traces with spans of more than one request
+	// traces without a root of their own that are not that of their request
+	torn     int
 	repeated int             // spans of a step that a request has already
 	examples map[int8]string // one of each step of which something is wrong
 }
@@ -45,8 +46,10 @@ const examplesShown = 4
 
 func newAccount(all []span, answered []bool, own bool) *account {
 	a := &account{
-		answered: answered, own: own, all: all, steps: make([]stepAccount, len(steps)), examples: map[int8]string{},
-		byID: make(map[pcommon.SpanID]*span, len(all)), byTrace: make(map[pcommon.TraceID][]*span, len(answered)),
+		answered: answered, own: own, all: all, steps: make([]stepAccount,
+			len(steps)), examples: map[int8]string{},
+		byID: make(map[pcommon.SpanID]*span, len(all)), byTrace: make(map[pcommon.TraceID][]*span,
+			len(answered)),
 	}
 	for i := range all {
 		a.byID[all[i].id] = &all[i]
@@ -114,7 +117,8 @@ func (a *account) judge(s *span) bool {
 	to := &a.steps[s.step]
 	if parent, sent, first := a.sent(s); first {
 		switch {
-		case !sent && s.parent.IsEmpty(), sent && s.parent.String() == parent.Span && s.trace.String() == parent.Trace:
+		case !sent && s.parent.IsEmpty(), sent && s.parent.String() == parent.Span &&
+			s.trace.String() == parent.Trace:
 			to.right++
 			return true
 		case sent && s.parent.IsEmpty():
@@ -138,7 +142,8 @@ func (a *account) judge(s *span) bool {
 	case parent.trace != s.trace:
 		to.misplaced++
 		a.show("it is in another trace than its parent", s, parent)
-	case parent.step != s.step-1, s.step > firstOfMessages && parent.message != s.message, parent.request != s.request:
+	case parent.step != s.step-1, s.step > firstOfMessages &&
+		parent.message != s.message, parent.request != s.request:
 		to.misplaced++
 		a.show("it has a wrong parent", s, parent)
 	default:
@@ -300,14 +305,17 @@ func (a *account) draw(b *strings.Builder, trace pcommon.TraceID) {
 // String is a table of the steps, with examples of what is wrong.
 func (a *account) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d spans in %d traces, of which %d are the whole tree of what they are of; %d traces are mixed, %d are torn off, %d spans are there twice\n",
+	fmt.Fprintf(&b,
+		"%d spans in %d traces, of which %d are the whole tree of what they are of; %d traces are mixed, %d are torn off, %d spans are there twice\n",
 		len(a.all), len(a.byTrace), a.complete, a.mixed, a.torn, a.repeated)
-	fmt.Fprintf(&b, "%-32s %8s %8s %8s %8s %8s %8s %8s %8s\n", "step", "wanted", "missing", "right", "orphans", "wrong", "dangling", "cut", "cut off")
+	fmt.Fprintf(&b, "%-32s %8s %8s %8s %8s %8s %8s %8s %8s\n", "step", "wanted", "missing", "right",
+		"orphans", "wrong", "dangling", "cut", "cut off")
 	for i, s := range a.steps {
 		fmt.Fprintf(&b, "%-32s %8d %8d %8d %8d %8d %8d %8d %8d\n", steps[i],
 			s.wanted, s.missing, s.right, s.orphans, s.misplaced, s.dangling, s.cut, s.cutOff)
 	}
-	for _, step := range slices.Sorted(maps.Keys(a.examples))[:min(len(a.examples), examplesShown)] {
+	for _, step := range slices.Sorted(maps.Keys(a.examples))[:min(len(a.examples),
+		examplesShown)] {
 		b.WriteString(a.examples[step])
 	}
 	return b.String()

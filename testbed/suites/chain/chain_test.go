@@ -21,7 +21,8 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
-var requests = flag.Int("requests", 3000, "how many requests pass the chain; the whole test is of 100000")
+var requests = flag.Int("requests", 3000,
+	"how many requests pass the chain; the whole test is of 100000")
 
 const (
 	services = 6
@@ -77,18 +78,21 @@ func start(t *testing.T, w where, f form) *chain {
 	for i := range services {
 		c.executables[i] = filepath.Join(folder, serviceName(i+1))
 		place(t, target.MustCompile(t, builds[i]), c.executables[i])
-		config.Targets = append(config.Targets, engine.Target{Exe: c.executables[i], ServiceName: serviceName(i + 1)})
+		config.Targets = append(config.Targets,
+			engine.Target{Exe: c.executables[i], ServiceName: serviceName(i + 1)})
 	}
 	for i := services - 1; i >= 0; i-- {
 		c.arguments[i] = []string{
-			"-hop", fmt.Sprint(i + 1), fmt.Sprintf("-close=%t", f.close), fmt.Sprintf("-own=%t", f.own && i == 2),
+			"-hop", fmt.Sprint(i + 1), fmt.Sprintf("-close=%t", f.close), fmt.Sprintf("-own=%t",
+				f.own && i == 2),
 			"-listen", net.JoinHostPort(c.host(i), "0"),
 		}
 		if i+1 < services {
 			c.arguments[i] = append(c.arguments[i], "-next", c.running[i+1].Address)
 		}
 		c.run(t, i)
-		c.arguments[i] = append(c.arguments[i], "-listen", c.running[i].Address) // when it is started again
+		// when it is started again
+		c.arguments[i] = append(c.arguments[i], "-listen", c.running[i].Address)
 	}
 	t.Cleanup(func() {
 		for _, s := range c.running {
@@ -97,7 +101,8 @@ func start(t *testing.T, w where, f form) *chain {
 			}
 		}
 	})
-	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(os.Stderr), zap.WarnLevel))
+	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()),
+		zapcore.Lock(os.Stderr), zap.WarnLevel))
 	c.Tracer = tracing.StartWith(t, config, logger, c.spans.consume)
 	c.AwaitTracing(t, services)
 	return c
@@ -152,7 +157,8 @@ func (c *chain) in(service int, do func() error) error {
 func (c *chain) run(t *testing.T, service int) {
 	t.Helper()
 	var err error
-	c.running[service], err = target.RunVia(c.via(service), c.executables[service], c.arguments[service]...)
+	c.running[service], err = target.RunVia(c.via(service), c.executables[service],
+		c.arguments[service]...)
 	if err != nil {
 		t.Fatalf("start %s: %v", serviceName(service+1), err)
 	}

@@ -25,7 +25,10 @@ func whole(requests int, ownOfThird bool) []span {
 			mustDecode(parent[:], sent.Span)
 		}
 		add := func(step, message int, parent pcommon.SpanID) pcommon.SpanID {
-			s := span{trace: trace, id: newID(), parent: parent, step: int8(step), message: int8(message), request: int32(request)}
+			s := span{
+				trace: trace, id: newID(), parent: parent, step: int8(step),
+				message: int8(message), request: int32(request),
+			}
 			all = append(all, s)
 			return s.id
 		}
@@ -64,7 +67,9 @@ func find(all []span, request int32, step int8) *span {
 func TestTheAccountOfWholeTracesIsClean(t *testing.T) {
 	for ownOfThird, traces := range map[bool]int{false: 8, true: 16} {
 		a := newAccount(whole(8, ownOfThird), answeredWell, ownOfThird)
-		if a.wrong() != 0 || a.complete != traces || a.sum(func(s stepAccount) int { return s.missing + s.orphans + s.dangling }) != 0 {
+		if a.wrong() != 0 || a.complete != traces || a.sum(func(s stepAccount) int {
+			return s.missing + s.orphans + s.dangling
+		}) != 0 {
 			t.Error(a)
 		}
 	}
@@ -76,14 +81,21 @@ func TestTheAccountFindsWhatIsWrongBehindASpanOfTheProgram(t *testing.T) {
 		change func(one, other *span)
 		found  func(a *account) int
 	}{
-		"its parent is another's":           {func(one, other *span) { one.parent = other.parent }, func(a *account) int { return a.steps[ownCall+1].misplaced }},
-		"it has no parent":                  {func(one, _ *span) { one.parent = pcommon.SpanID{} }, func(a *account) int { return a.steps[ownCall+1].orphans }},
-		"it has the whole trace of another": {func(one, other *span) { one.trace, one.parent = other.trace, other.parent }, func(a *account) int { return a.mixed }},
+		"its parent is another's": {func(one, other *span) {
+			one.parent = other.parent
+		}, func(a *account) int { return a.steps[ownCall+1].misplaced }},
+		"it has no parent": {func(one, _ *span) {
+			one.parent = pcommon.SpanID{}
+		}, func(a *account) int { return a.steps[ownCall+1].orphans }},
+		"it has the whole trace of another": {func(one, other *span) {
+			one.trace, one.parent = other.trace, other.parent
+		}, func(a *account) int { return a.mixed }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := whole(8, true)
 			c.change(find(all, 1, ownCall+1), find(all, 2, ownCall+1))
-			if a := newAccount(all, answeredWell, true); c.found(a) != 1 || a.complete != 16-1 && a.complete != 16-2 {
+			if a := newAccount(all, answeredWell, true); c.found(a) != 1 || a.complete != 16-1 &&
+				a.complete != 16-2 {
 				t.Error(a)
 			}
 		})

@@ -31,7 +31,8 @@ func (c *chain) load(t *testing.T, wanted int, onTheWay ...func()) []bool {
 		},
 	}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: 10 * tracing.Patience} // on a machine that is emulated, too
+	// on a machine that is emulated, too
+	client := &http.Client{Transport: transport, Timeout: 10 * tracing.Patience}
 
 	r := &run{wanted: wanted, parts: make([]chan struct{}, len(onTheWay))}
 	for i := range r.parts {
@@ -43,7 +44,8 @@ func (c *chain) load(t *testing.T, wanted int, onTheWay ...func()) []bool {
 			for id, ok := r.next(); ok; id, ok = r.next() {
 				if err := c.request(client, id); err != nil {
 					r.fail(t, id, err)
-					time.Sleep(20 * time.Millisecond) // else the time of a restart would be full of them
+					// else the time of a restart would be full of them
+					time.Sleep(20 * time.Millisecond)
 				} else {
 					r.done(id)
 				}
@@ -120,7 +122,10 @@ func (r *run) fail(t *testing.T, id int, err error) {
 
 // remote is the parent that a request has brought along.
 func remote(id int) (parent tree.Remote, ok bool) {
-	return tree.Remote{Trace: fmt.Sprintf("%032x", id+1), Span: fmt.Sprintf("%016x", id+1)}, id%4 == 0
+	return tree.Remote{
+		Trace: fmt.Sprintf("%032x", id+1),
+		Span:  fmt.Sprintf("%016x", id+1),
+	}, id%4 == 0
 }
 
 // own is the parent that the third service gives its call.
@@ -129,7 +134,8 @@ func own(id int) tree.Remote {
 }
 
 func (c *chain) request(client *http.Client, id int) error {
-	request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s/hop1/%d", c.running[0].Address, id), nil)
+	request, err := http.NewRequest(http.MethodGet,
+		fmt.Sprintf("http://%s/hop1/%d", c.running[0].Address, id), nil)
 	if err != nil {
 		return err
 	}

@@ -26,14 +26,15 @@ func TestARequestThroughTwoNamespacesIsOneTrace(t *testing.T) {
 	c.expectWhole(t, c.load(t, *requests))
 }
 
-// A service in the middle traces itself, as with the SDK: what it calls is below its own span, which is
-// another trace than that of its request, since nobody has told it of that.
+// A service in the middle traces itself, as with the SDK: what it calls is below its own span,
+// which is another trace than that of its request, since nobody has told it of that.
 func TestAServiceThatTracesItselfBeginsATraceThatIsWhole(t *testing.T) {
 	c := start(t, where{}, form{own: true})
 	answered := c.load(t, *requests/5)
 	c.expectWhole(t, answered)
 	if stats := c.MustStats(t); int(stats.SelfTraced) != len(answered) {
-		t.Errorf("%d calls are counted as the program's own, of %d requests", stats.SelfTraced, len(answered))
+		t.Errorf("%d calls are counted as the program's own, of %d requests", stats.SelfTraced,
+			len(answered))
 	}
 }
 
@@ -47,7 +48,8 @@ func TestServicesThatAreRestartedGiveNoWrongParent(t *testing.T) {
 		t.Errorf("%d spans of requests that were answered well are missing, %d were counted as lost", missing, lost)
 	}
 	if dangling := a.sum(func(s stepAccount) int { return s.dangling }); dangling > lost*messages {
-		t.Errorf("%d spans have a parent that did not come, although only %d were lost", dangling, lost)
+		t.Errorf("%d spans have a parent that did not come, although only %d were lost", dangling,
+			lost)
 	}
 }
 
@@ -69,8 +71,11 @@ func (c *chain) expectWhole(t *testing.T, answered []bool) {
 	if incomplete := len(answered)*a.traces() - a.complete; incomplete > missing+orphans {
 		t.Errorf("%d of %d traces of requests are not whole, although only %d spans are missing and %d have no parent", incomplete, len(answered)*a.traces(), missing, orphans)
 	}
-	if dangling := a.sum(func(s stepAccount) int { return s.dangling }); dangling > missing*messages {
-		t.Errorf("%d spans have a parent that did not come, although only %d spans are missing", dangling, missing)
+	if dangling := a.sum(func(s stepAccount) int {
+		return s.dangling
+	}); dangling > missing*messages {
+		t.Errorf("%d spans have a parent that did not come, although only %d spans are missing",
+			dangling, missing)
 	}
 }
 
@@ -106,7 +111,8 @@ func (c *chain) account(t *testing.T, answered []bool) *account {
 	}
 	for i, s := range a.steps {
 		if s.cutOff > cut*a.wanted(i) {
-			t.Errorf("%d spans of %s have no parent, only %d requests were cut", s.cutOff, steps[i], cut)
+			t.Errorf("%d spans of %s have no parent, only %d requests were cut", s.cutOff, steps[i],
+				cut)
 		}
 	}
 	return a

@@ -116,7 +116,8 @@ func placed(service string, came ptrace.Span) (span, error) {
 		}
 		return one, nil
 	}
-	return span{}, fmt.Errorf("%s: %s %q of %s is no step of the chain", service, came.Kind(), came.Name(), path)
+	return span{}, fmt.Errorf("%s: %s %q of %s is no step of the chain", service, came.Kind(),
+		came.Name(), path)
 }
 
 // pathOf is that of a span's URL, or of its gRPC method.

@@ -25,7 +25,10 @@ func TestPipelinedRequestsOfAnUntracedClientHaveNoParent(t *testing.T) {
 	}
 	defer c.Close()
 	pipeline(t, c, "pipelined", 0, many)
-	compare(t, tracer, []link{{order: order{Name: "pipelined", Requests: many}, untraced: theClient, one: true}})
+	compare(t, tracer, []link{{
+		order: order{Name: "pipelined", Requests: many}, untraced: theClient,
+		one: true,
+	}})
 }
 
 // pipeline sends so many requests before it reads the first answer.
@@ -113,7 +116,8 @@ func TestTheNextConnectionFromAnAddressIsAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	traced := link{order: order{
-		Name: "traced", Requests: few, AtOnce: 1, Protocol: "http1", Close: true, Reset: true, LocalPort: local.Port,
+		Name: "traced", Requests: few, AtOnce: 1, Protocol: "http1", Close: true, Reset: true,
+		LocalPort: local.Port,
 	}, listener: "http ipv4"}
 	untraced := link{order: order{Name: "untraced", Requests: few}, untraced: theClient}
 	traced.Requests, untraced.Requests = 1, 1
@@ -147,7 +151,8 @@ func TestAHeaderOfAnUntracedClientWins(t *testing.T) {
 	for i := range few {
 		parent := tree.Remote{Trace: fmt.Sprintf("%032x", i+1), Span: fmt.Sprintf("%016x", i+1)}
 		path := fmt.Sprintf("/header/%d", i)
-		request, err := http.NewRequest(http.MethodGet, "http://"+server.addresses["http ipv4"]+path, nil)
+		request, err := http.NewRequest(http.MethodGet,
+			"http://"+server.addresses["http ipv4"]+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +164,8 @@ func TestAHeaderOfAnUntracedClientWins(t *testing.T) {
 		response.Body.Close()
 		wants = append(wants, tree.Want{Name: tree.Served(path), Remote: parent})
 	}
-	if report := tree.New(tracer.Await(t, few), tree.Target).Compare("/header/", wants); !report.OK() {
+	if report := tree.New(tracer.Await(t, few), tree.Target).Compare("/header/",
+		wants); !report.OK() {
 		t.Error(report)
 	}
 }

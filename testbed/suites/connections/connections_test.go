@@ -121,7 +121,8 @@ func compare(t *testing.T, tracer *tracing.Tracer, list []link) (without int) {
 func connectionsOf(spans []tracing.Span, l link) int {
 	ports := map[any]bool{}
 	for _, s := range spans {
-		if s.Kind() == ptrace.SpanKindServer && strings.HasPrefix(tree.Target(s), tree.Served(l.Name)+"/") {
+		if s.Kind() == ptrace.SpanKindServer &&
+			strings.HasPrefix(tree.Target(s), tree.Served(l.Name)+"/") {
 			ports[s.Values()["network.peer.port"]] = true
 		}
 	}
@@ -144,7 +145,8 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 			expectCounted(t, tracer, compare(t, tracer, list))
 			// One end of each or both.
 			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(n) < wrapped || int(n) > 2*wrapped {
-				t.Errorf("%d requests came over connections that are wrapped, %d ends are counted", wrapped, n)
+				t.Errorf("%d requests came over connections that are wrapped, %d ends are counted",
+					wrapped, n)
 			}
 		})
 	}

@@ -74,7 +74,9 @@ func links(e ends) []link {
 		web("abstract", "abstract", crowd, nil),
 		web("wrapped-client", "ipv4", crowd, func(l *link) { l.Wrapped, l.expect = true, ifKnown }),
 		web("wrapped-server", "wrapped", crowd, func(l *link) { l.expect = ifKnown }),
-		web("wrapped-both", "wrapped", crowd, func(l *link) { l.Wrapped, l.expect = true, ifKnown }),
+		web("wrapped-both", "wrapped", crowd, func(l *link) {
+			l.Wrapped, l.expect = true, ifKnown
+		}),
 	}
 	streams := order{Requests: many, AtOnce: many}
 	over := func(protocol, name, listener string, change func(*link)) {
@@ -96,7 +98,9 @@ func links(e ends) []link {
 			over(protocol, listener, "grpc "+listener, nil)
 		}
 		over(protocol, "tls", "grpc tls", func(l *link) { l.TLS = true })
-		over(protocol, "wrapped-client", "grpc ipv4", func(l *link) { l.Wrapped, l.expect = true, ifKnown })
+		over(protocol, "wrapped-client", "grpc ipv4", func(l *link) {
+			l.Wrapped, l.expect = true, ifKnown
+		})
 		over(protocol, "wrapped-server", "grpc wrapped", func(l *link) { l.expect = ifKnown })
 	}
 	return list

@@ -6,7 +6,13 @@ import "github.com/spanprobe/spanprobe/testbed/harness/target"
 
 // pairs have each build at both ends once, beside one that is another.
 func pairs() []ends {
-	list := []ends{{newest, newest}, {oldest, newest}, {newest, oldest}, {newest, middle}, {middle, oldest}}
+	list := []ends{
+		{newest, newest},
+		{oldest, newest},
+		{newest, oldest},
+		{newest, middle},
+		{middle, oldest},
+	}
 	for _, b := range []target.Build{
 		build("1.20.14", "1.33.1"),
 		build("1.21.13", "1.58.0", target.Stripped),

@@ -55,7 +55,8 @@ func followTwins(t *testing.T, clients []*peer, change func(pair int, l *link)) 
 			{Protocol: "unary", AtOnce: many},
 			{Protocol: "stream", AtOnce: many},
 		} {
-			o.Name, o.Requests, o.LocalPort = fmt.Sprintf("pair-%d-%s", i, o.Protocol), many, 40000+n
+			o.Name, o.Requests, o.LocalPort = fmt.Sprintf("pair-%d-%s", i,
+				o.Protocol), many, 40000+n
 			o.Network, o.Address = "tcp", at(serverHost, o.Protocol)
 			l := link{order: o, one: true}
 			change(i, &l)
@@ -76,7 +77,9 @@ func followTwins(t *testing.T, clients []*peer, change func(pair int, l *link)) 
 func TestTheSameAddressesInOtherNamespacesAreOthers(t *testing.T) {
 	servers, clients := twins(t, nothing)
 	tracer := trace(t, append(servers, clients...)...)
-	expectCounted(t, tracer, compare(t, tracer, followTwins(t, clients, func(_ int, l *link) { l.expect = ifKnown })))
+	expectCounted(t, tracer, compare(t, tracer, followTwins(t, clients, func(_ int, l *link) {
+		l.expect = ifKnown
+	})))
 }
 
 // expectCounted expects that so many requests without a parent were counted.
@@ -85,7 +88,8 @@ func expectCounted(t *testing.T, tracer *tracing.Tracer, without int) {
 	counted := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]
 	t.Logf("%d requests have no parent, %d ends of connections could not be told", without, counted)
 	if without > int(counted) {
-		t.Errorf("%d requests have no parent, only %d ends of connections could not be told", without, counted)
+		t.Errorf("%d requests have no parent, only %d ends of connections could not be told",
+			without, counted)
 	}
 }
 
@@ -120,7 +124,8 @@ func TestRequestsFromOneNamespaceToAnotherAreJoined(t *testing.T) {
 	netns.Join(t, from, to, "10.99.2.1/24", "10.99.2.2/24")
 	from.Add(t, "fd99::1/64")
 	to.Add(t, "fd99::2/64")
-	server, client := startIn(t, to.Do, newest, "-port", fmt.Sprint(port)), startIn(t, from.Do, newest)
+	server, client := startIn(t, to.Do, newest, "-port", fmt.Sprint(port)), startIn(t, from.Do,
+		newest)
 	tracer := trace(t, client, server)
 	var list []link
 	for _, l := range links(ends{newest, newest}) {

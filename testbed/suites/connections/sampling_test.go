@@ -16,7 +16,9 @@ import (
 // the other end of its connection.
 func TestATraceIsSampledAsAWhole(t *testing.T) {
 	for _, parentBased := range []bool{true, false} {
-		t.Run(fmt.Sprintf("parent_based %t", parentBased), func(t *testing.T) { compareSampled(t, parentBased) })
+		t.Run(fmt.Sprintf("parent_based %t", parentBased), func(t *testing.T) {
+			compareSampled(t, parentBased)
+		})
 	}
 }
 
@@ -39,7 +41,8 @@ func compareSampled(t *testing.T, parentBased bool) {
 		requests += l.Requests
 	}
 	stats := tracer.Settle(t)
-	if stats.Operations != uint64(2*requests) || stats.NotSampled+stats.Emitted != stats.Operations {
+	if stats.Operations != uint64(2*requests) ||
+		stats.NotSampled+stats.Emitted != stats.Operations {
 		t.Errorf("%d requests: %+v", requests, stats)
 	}
 	ends := map[[16]byte][]ptrace.SpanKind{}
@@ -54,7 +57,8 @@ func compareSampled(t *testing.T, parentBased bool) {
 			state = "ot=th:c"
 		}
 		if got := s.TraceState().AsRaw(); got != state {
-			t.Errorf("a span of kind %v of trace %x has the tracestate %q, want %q", s.Kind(), id, got, state)
+			t.Errorf("a span of kind %v of trace %x has the tracestate %q, want %q", s.Kind(), id,
+				got, state)
 		}
 	}
 	for id, kinds := range ends {
@@ -66,5 +70,6 @@ func compareSampled(t *testing.T, parentBased bool) {
 	if share := float64(len(ends)) / float64(requests); share < 0.2 || share > 0.3 {
 		t.Errorf("%d of %d traces are sampled", len(ends), requests)
 	}
-	t.Logf("%d of %d traces are sampled, %d operations are not", len(ends), requests, stats.NotSampled)
+	t.Logf("%d of %d traces are sampled, %d operations are not", len(ends), requests,
+		stats.NotSampled)
 }

@@ -39,14 +39,16 @@ func TestTheHeaderOfAProgramThatTracesItselfWins(t *testing.T) {
 				for _, protocol := range []string{"http", "grpc"} {
 					path := fmt.Sprintf("/sdk-%s/%d", protocol, i)
 					var parent tree.Remote
-					if _, err := fmt.Sscan(client.Ask(t, protocol+" "+server.addresses[protocol+" ipv4"]+" "+path), &parent.Trace, &parent.Span); err != nil {
+					if _, err := fmt.Sscan(client.Ask(t,
+						protocol+" "+server.addresses[protocol+" ipv4"]+" "+path), &parent.Trace, &parent.Span); err != nil {
 						t.Fatal(err)
 					}
 					wants = append(wants, tree.Want{Name: tree.Served(path), Remote: parent})
 				}
 			}
 			tracer.Settle(t)
-			if report := tree.New(ofProcess(tracer.Spans(), server.PID), tree.Target).Compare("/sdk", wants); !report.OK() {
+			if report := tree.New(ofProcess(tracer.Spans(), server.PID),
+				tree.Target).Compare("/sdk", wants); !report.OK() {
 				t.Error(report)
 			}
 		})
@@ -54,5 +56,7 @@ func TestTheHeaderOfAProgramThatTracesItselfWins(t *testing.T) {
 }
 
 func ofProcess(spans []tracing.Span, pid int) []tracing.Span {
-	return slices.DeleteFunc(spans, func(s tracing.Span) bool { return s.Resource["process.pid"] != int64(pid) })
+	return slices.DeleteFunc(spans, func(s tracing.Span) bool {
+		return s.Resource["process.pid"] != int64(pid)
+	})
 }

@@ -88,7 +88,9 @@ func become(image, folder string) error {
 		func() error { return unix.PivotRoot(".", "old") },
 		func() error { return unix.Unmount("/old", unix.MNT_DETACH) },
 		func() error { return netns.Up("lo") },
-		func() error { return syscall.Exec(serverPath, []string{serverPath, "-listen", address}, os.Environ()) },
+		func() error {
+			return syscall.Exec(serverPath, []string{serverPath, "-listen", address}, os.Environ())
+		},
 	} {
 		if err := step(); err != nil {
 			return err
@@ -100,7 +102,8 @@ func become(image, folder string) error {
 // get makes a request inside the container's network namespace.
 func (c *container) get(path string) error {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: c.dial}
-	response, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("http://" + address + path)
+	response, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("http://" +
+		address + path)
 	if err != nil {
 		return err
 	}
@@ -109,7 +112,9 @@ func (c *container) get(path string) error {
 }
 
 // dial dials in the container's network namespace. A socket stays in the one that it was made in.
-func (c *container) dial(ctx context.Context, network, address string) (connection net.Conn, err error) {
+func (c *container) dial(
+	ctx context.Context, network, address string,
+) (connection net.Conn, err error) {
 	err = netns.Of(c.PID).Do(func() (err error) {
 		connection, err = (&net.Dialer{}).DialContext(ctx, network, address)
 		return err
@@ -143,7 +148,9 @@ func cgroup(t *testing.T, parent, name string) string {
 	t.Cleanup(func() { // a process takes a moment to leave its group
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if err := await.Until(ctx, func(context.Context) error { return os.Remove(folder) }); err != nil {
+		if err := await.Until(ctx, func(context.Context) error {
+			return os.Remove(folder)
+		}); err != nil {
 			t.Error(err)
 		}
 	})

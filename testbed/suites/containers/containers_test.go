@@ -24,7 +24,10 @@ func TestMain(m *testing.M) {
 func image(t *testing.T) string {
 	t.Helper()
 	executable := target.MustCompile(t, target.Build{
-		Source: "testbed/targets/nethttp", Go: "1.26.8", Flags: []string{target.Stripped, "-tags=netgo,osusergo"},
+		Source: "testbed/targets/nethttp", Go: "1.26.8", Flags: []string{
+			target.Stripped,
+			"-tags=netgo,osusergo",
+		},
 	})
 	folder := filepath.Join(t.TempDir(), "image")
 	content, err := os.ReadFile(executable)
@@ -54,7 +57,8 @@ func TestContainersOfOneImageAreTracedEachForItself(t *testing.T) {
 				i := len(started)
 				id := fmt.Sprintf("%064x", i+1)
 				group := cgroup(t, groups, "docker-"+id+".scope")
-				c := start(t, lower, filepath.Join(work, name, fmt.Sprint(i)), group, fmt.Sprintf("OTEL_SERVICE_NAME=service-%d", i))
+				c := start(t, lower, filepath.Join(work, name, fmt.Sprint(i)), group,
+					fmt.Sprintf("OTEL_SERVICE_NAME=service-%d", i))
 				started = append(started, c)
 				ids[int64(c.PID)] = id
 			}
@@ -88,7 +92,8 @@ func TestContainersOfOneImageAreTracedEachForItself(t *testing.T) {
 			}
 			for i, c := range started {
 				if perProcess[int64(c.PID)] != requests {
-					t.Errorf("container %d: %d spans of %d requests", i, perProcess[int64(c.PID)], requests)
+					t.Errorf("container %d: %d spans of %d requests", i, perProcess[int64(c.PID)],
+						requests)
 				}
 			}
 			stats := tracer.MustStats(t)
@@ -103,7 +108,9 @@ func TestContainersOfOneImageAreTracedEachForItself(t *testing.T) {
 			if err := started[1].get("/hello/after"); err != nil {
 				t.Fatal(err)
 			}
-			tracing.Eventually(t, func() bool { return len(tracer.Spans()) == requests*len(started)+1 }, "the span of the one that is left")
+			tracing.Eventually(t, func() bool {
+				return len(tracer.Spans()) == requests*len(started)+1
+			}, "the span of the one that is left")
 		})
 	}
 }

@@ -15,7 +15,10 @@ import (
 )
 
 // demanded are the capabilities that the receiver asks for.
-var demanded = []uintptr{unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH}
+var demanded = []uintptr{
+	unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_PTRACE,
+	unix.CAP_DAC_READ_SEARCH,
+}
 
 // only starts a program that can have no other capabilities than these.
 func only(capabilities []uintptr) func(start func() error) error {
@@ -41,7 +44,9 @@ func only(capabilities []uintptr) func(start func() error) error {
 
 // Without CAP_SYS_ADMIN, nothing can be written into requests, and that is all.
 func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
-	peer := target.Start(t, target.MustCompile(t, target.GRPC("testbed/targets/peer", "1.27.4", "1.85.0", target.Stripped)), "-folder", t.TempDir())
+	peer := target.Start(t, target.MustCompile(t,
+		target.GRPC("testbed/targets/peer", "1.27.4", "1.85.0",
+			target.Stripped)), "-folder", t.TempDir())
 	addresses := peer.Addresses(t)
 	backend := startSink(t)
 	traced := targets(settings{"port": portOf(t, addresses["http ipv4"])})
@@ -57,7 +62,8 @@ func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
 		}
 		for i := range requests {
 			path := fmt.Sprintf("/%s/%d", protocol, i)
-			wants = append(wants, tree.Want{Name: tree.Called(path)}, tree.Want{Name: tree.Served(path), Parent: tree.Called(path)})
+			wants = append(wants, tree.Want{Name: tree.Called(path)},
+				tree.Want{Name: tree.Served(path), Parent: tree.Called(path)})
 		}
 	}
 	if err := collector.Stop(); err != nil {
@@ -72,21 +78,27 @@ func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
 			said = append(said, line)
 		}
 	}
-	if len(said) != 1 || !strings.Contains(said[0], "takes CAP_SYS_ADMIN, which the collector does not have") {
+	if len(said) != 1 || !strings.Contains(said[0],
+		"takes CAP_SYS_ADMIN, which the collector does not have") {
 		t.Errorf("that requests carry no context, and why, is to be said once: %q", said)
 	}
 }
 
 // Each of them is: without it, the collector says what it lacks, and does not start.
 func TestACapabilityThatIsMissingIsNamed(t *testing.T) {
-	for i, name := range []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"} {
+	for i, name := range []string{
+		"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE",
+		"CAP_DAC_READ_SEARCH",
+	} {
 		t.Run(name, func(t *testing.T) {
 			all := slices.Delete(slices.Clone(demanded), i, i+1)
-			collector := runVia(t, only(all), configuration(targets(settings{"port": 1}), "127.0.0.1:1"))
+			collector := runVia(t, only(all),
+				configuration(targets(settings{"port": 1}), "127.0.0.1:1"))
 			if err := collector.Wait(tracing.Patience); err == nil {
 				t.Error("it started")
 			}
-			if text := log(t, collector); !strings.Contains(text, "missing capabilities: "+name+" ") {
+			if text := log(t, collector); !strings.Contains(text,
+				"missing capabilities: "+name+" ") {
 				t.Errorf("the error does not name it:\n%s", text)
 			}
 		})

@@ -19,7 +19,10 @@ func targets(all ...settings) settings { return settings{"targets": all} }
 
 // configuration has a receiver, and where its spans go.
 func configuration(receiver settings, endpoint string) collector.Config {
-	return collector.Config{Settings: receiver, Endpoint: endpoint, BatchTimeout: 100 * time.Millisecond}
+	return collector.Config{
+		Settings: receiver, Endpoint: endpoint,
+		BatchTimeout: 100 * time.Millisecond,
+	}
 }
 
 // run starts a collector. It ends with the test at the latest.
@@ -29,13 +32,16 @@ func run(t *testing.T, c collector.Config) *collector.Collector {
 }
 
 // runVia is run from another thread: see process.Options.
-func runVia(t *testing.T, via func(func() error) error, config collector.Config) *collector.Collector {
+func runVia(
+	t *testing.T, via func(func() error) error, config collector.Config,
+) *collector.Collector {
 	t.Helper()
 	root, err := target.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := collector.Start(t.TempDir(), collector.Binary(root), config, process.Options{Via: via})
+	c, err := collector.Start(t.TempDir(), collector.Binary(root), config,
+		process.Options{Via: via})
 	if err != nil {
 		t.Fatalf("%v: `make build` makes it", err)
 	}

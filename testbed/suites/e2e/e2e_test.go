@@ -19,7 +19,10 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
-var build = target.Build{Source: "testbed/targets/nethttp", Go: "1.26.8", Flags: []string{target.Stripped}}
+var build = target.Build{
+	Source: "testbed/targets/nethttp", Go: "1.26.8",
+	Flags: []string{target.Stripped},
+}
 
 func startSink(t *testing.T) *sink.Sink {
 	t.Helper()
@@ -53,7 +56,8 @@ func TestEveryRequestOfAnUnmodifiedServerArrivesAsASpan(t *testing.T) {
 	server := target.Start(t, target.MustCompile(t, build))
 	backend := startSink(t)
 	port := portOf(t, server.Address)
-	collector := run(t, configuration(targets(settings{"port": port, "service_name": "checkout"}), backend.Address()))
+	collector := run(t, configuration(targets(settings{"port": port, "service_name": "checkout"}),
+		backend.Address()))
 	traces(t, collector)
 	const requests = 200
 	for i := range requests {
@@ -172,7 +176,10 @@ func TestTheDemoDrawsATraceThatItReadBackFromJaeger(t *testing.T) {
 	if diff := cmp.Diff(checkoutTree, drawnTree(output.String())); diff != "" {
 		t.Errorf("the tree that is drawn (-want +got):\n%s\nof\n%s", diff, output.String())
 	}
-	for _, want := range []string{"checkout   Server", "catalogue  Server", "payments   Server", "inventory  Server", "holds all 15 spans"} {
+	for _, want := range []string{
+		"checkout   Server", "catalogue  Server", "payments   Server",
+		"inventory  Server", "holds all 15 spans",
+	} {
 		if !strings.Contains(output.String(), want) {
 			t.Errorf("the demo does not show %q:\n%s", want, output.String())
 		}

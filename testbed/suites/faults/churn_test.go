@@ -24,7 +24,10 @@ const manyBinaries = 20
 // binaries makes so many executables of one build, each a file of its own.
 func binaries(t *testing.T, folder string, n int) []string {
 	t.Helper()
-	executable := target.MustCompile(t, target.Build{Source: build.Source, Go: build.Go, Flags: []string{target.Stripped}})
+	executable := target.MustCompile(t, target.Build{
+		Source: build.Source, Go: build.Go,
+		Flags: []string{target.Stripped},
+	})
 	paths := make([]string, n)
 	for i := range paths {
 		paths[i] = filepath.Join(folder, fmt.Sprintf("server-%02d", i))
@@ -38,7 +41,8 @@ func binaries(t *testing.T, folder string, n int) []string {
 func TestProcessesThatComeAndGoLoseNoRequest(t *testing.T) {
 	folder := t.TempDir()
 	paths := binaries(t, folder, manyBinaries)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}, RingBufferSize: 16 << 20})
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder,
+		"*")}}, RingBufferSize: 16 << 20})
 	for _, path := range paths {
 		server := target.Start(t, path)
 		defer func() {
@@ -70,7 +74,8 @@ func TestProcessesThatComeAndGoLoseNoRequest(t *testing.T) {
 	wg.Wait()
 	stats := tracer.Settle(t)
 	if got := int64(len(tracer.Spans())); got != served.Load() || stats.Operations != uint64(got) {
-		t.Errorf("%d spans of %d requests to %d processes: %+v", got, served.Load(), processes, stats)
+		t.Errorf("%d spans of %d requests to %d processes: %+v", got, served.Load(), processes,
+			stats)
 	}
 }
 
@@ -88,7 +93,8 @@ func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 		}
 		return nil
 	})))
-	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}}, logger)
+	tracer := tracing.StartLogging(t,
+		engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}}, logger)
 	defer noMore() // whatever ends the test: nobody is left waiting
 	for _, path := range paths {
 		server, err := target.Run(path)
@@ -106,7 +112,9 @@ func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 	}
 	noMore()
 	const requests = 5
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Binaries == len(paths) }, "all binaries being attached")
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Binaries == len(paths)
+	}, "all binaries being attached")
 	for _, path := range paths {
 		server, err := target.Run(path)
 		if err == nil {
@@ -137,7 +145,8 @@ func live(server *target.Server, requests int) error {
 func TestAHundredProcessesThatStartAtOnceAreAllTraced(t *testing.T) {
 	folder := t.TempDir()
 	paths := binaries(t, folder, manyBinaries)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}})
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder,
+		"*")}}})
 	const processes = 100
 	servers := make([]*target.Server, processes)
 	began := time.Now()
@@ -146,7 +155,8 @@ func TestAHundredProcessesThatStartAtOnceAreAllTraced(t *testing.T) {
 	}
 	started := time.Since(began)
 	tracer.AwaitTracing(t, processes)
-	t.Logf("%d processes of %d binaries: started within %v, all traced %v after the first", processes, len(paths), started, time.Since(began))
+	t.Logf("%d processes of %d binaries: started within %v, all traced %v after the first",
+		processes, len(paths), started, time.Since(began))
 	for _, server := range servers {
 		if err := server.Get("/hello/all"); err != nil {
 			t.Fatal(err)
@@ -158,7 +168,8 @@ func TestAHundredProcessesThatStartAtOnceAreAllTraced(t *testing.T) {
 	}
 	for _, server := range servers {
 		if byProcess[int64(server.PID)] != 1 {
-			t.Errorf("%d spans of process %d's one request", byProcess[int64(server.PID)], server.PID)
+			t.Errorf("%d spans of process %d's one request", byProcess[int64(server.PID)],
+				server.PID)
 		}
 	}
 }
@@ -170,7 +181,10 @@ func TestBinariesReplacedUnderLoadCrashNobody(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "server")
 	place(t, builds[0], path)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: path}}, RingBufferSize: 16 << 20})
+	tracer := tracing.Start(t, engine.Config{
+		Targets:        []engine.Target{{Exe: path}},
+		RingBufferSize: 16 << 20,
+	})
 	stop := make(chan struct{})
 	var replacing sync.WaitGroup
 	// Held while the file is only half there, or open for writing: a process that

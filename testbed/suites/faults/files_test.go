@@ -18,7 +18,10 @@ import (
 )
 
 // another is a build of the same program in which everything lies elsewhere.
-var another = target.Build{Source: build.Source, Go: build.Go, Flags: []string{"-gcflags=all=-N -l"}}
+var another = target.Build{
+	Source: build.Source, Go: build.Go,
+	Flags: []string{"-gcflags=all=-N -l"},
+}
 
 // rewrite writes a file's bytes over another's, as `cat from > to` does.
 func rewrite(from, to string) error {
@@ -109,7 +112,9 @@ func TestAFileReplacedByRenameIsFollowed(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Binaries == 0 }, "the removed file to be detached")
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Binaries == 0
+	}, "the removed file to be detached")
 }
 
 func TestContainersOfOneImageGiveEachRequestOnce(t *testing.T) {
@@ -125,7 +130,8 @@ func TestContainersOfOneImageGiveEachRequestOnce(t *testing.T) {
 		root := overlay(t, filepath.Join(work, fmt.Sprint(i)), image)
 		servers = append(servers, target.Start(t, filepath.Join(root, "server")))
 	}
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(work, "**", "server")}}})
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: filepath.Join(work,
+		"**", "server")}}})
 	tracer.AwaitTracing(t, len(servers))
 	const requests = 20
 	for range requests {
@@ -156,7 +162,8 @@ func overlay(t *testing.T, folder, image string) string {
 			t.Fatal(err)
 		}
 	}
-	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", image, paths["upper"], paths["work"])
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", image, paths["upper"],
+		paths["work"])
 	if err := unix.Mount("overlay", paths["root"], "overlay", 0, options); err != nil {
 		t.Fatalf("mount an overlay: %v", err)
 	}
@@ -214,7 +221,8 @@ func TestAFileWithANewTimeStampDoesNotStayAttachedTwice(t *testing.T) {
 	place(t, target.MustCompile(t, build), path)
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: path}}})
 	for i := range 3 {
-		if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Duration(i)*time.Hour)); err != nil {
+		if err := os.Chtimes(path, time.Time{},
+			time.Now().Add(time.Duration(i)*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		server := target.Start(t, path)
@@ -224,5 +232,7 @@ func TestAFileWithANewTimeStampDoesNotStayAttachedTwice(t *testing.T) {
 		}
 		tracer.AwaitTracing(t, 0)
 	}
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Binaries <= 1 }, "one attachment of one file")
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Binaries <= 1
+	}, "one attachment of one file")
 }

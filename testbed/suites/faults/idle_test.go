@@ -20,7 +20,10 @@ func TestIdleConnectionsAreNoRequestsInFlightAndTakeNoRoom(t *testing.T) {
 		requests    = 3  // over each
 		generations = 3
 	)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable}}, MaxActiveSpans: 20})
+	tracer := tracing.Start(t, engine.Config{
+		Targets:        []engine.Target{{Exe: executable}},
+		MaxActiveSpans: 20,
+	})
 	for generation := range generations {
 		server := target.Start(t, executable)
 		tracer.AwaitTracing(t, 1)
@@ -35,7 +38,8 @@ func TestIdleConnectionsAreNoRequestsInFlightAndTakeNoRoom(t *testing.T) {
 			}
 		}
 		if n := tracer.MustStats(t).Operations - before; n != connections*requests {
-			t.Errorf("generation %d: %d operations of %d requests", generation, n, connections*requests)
+			t.Errorf("generation %d: %d operations of %d requests", generation, n,
+				connections*requests)
 		}
 		if generation%2 == 1 { // else the server ends before its connections do
 			for i := range clients {

@@ -24,14 +24,19 @@ func load(t *testing.T, server *target.Server, connections int, d time.Duration)
 func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 	executable := target.MustCompile(t, build)
 	server := target.Start(t, executable)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, RingBufferSize: 4096})
+	tracer := tracing.Start(t, engine.Config{
+		Targets:        []engine.Target{{PID: server.PID}},
+		RingBufferSize: 4096,
+	})
 	tracer.AwaitTracing(t, 1)
 	stop, loaded := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(loaded)
 		server.Load(t, 8, "/hello/load", stop)
 	}()
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostRingFull] > 0 }, "a ring buffer of 4096 bytes to lose something")
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Lost[engine.LostRingFull] > 0
+	}, "a ring buffer of 4096 bytes to lose something")
 	close(stop)
 	<-loaded
 	stats := tracer.Settle(t)
@@ -41,13 +46,17 @@ func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 	if stats.Emitted != uint64(len(tracer.Spans())) || stats.Emitted == 0 {
 		t.Errorf("%d spans came out, %d were counted", len(tracer.Spans()), stats.Emitted)
 	}
-	t.Logf("%d requests, %d spans, %d lost to the full ring buffer", stats.Operations, stats.Emitted, stats.Lost[engine.LostRingFull])
+	t.Logf("%d requests, %d spans, %d lost to the full ring buffer", stats.Operations,
+		stats.Emitted, stats.Lost[engine.LostRingFull])
 }
 
 func TestWhatTooManyInFlightLoseIsCounted(t *testing.T) {
 	executable := target.MustCompile(t, build)
 	server := target.Start(t, executable)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, MaxActiveSpans: 10})
+	tracer := tracing.Start(t, engine.Config{
+		Targets:        []engine.Target{{PID: server.PID}},
+		MaxActiveSpans: 10,
+	})
 	tracer.AwaitTracing(t, 1)
 	const requests = 50
 	stop := make(chan struct{})
@@ -62,7 +71,8 @@ func TestWhatTooManyInFlightLoseIsCounted(t *testing.T) {
 		}
 	}
 	stats := tracer.Settle(t)
-	if stats.Operations != requests || stats.Lost[engine.LostMapFull] == 0 || stats.Emitted+stats.Lost[engine.LostMapFull] != requests {
+	if stats.Operations != requests || stats.Lost[engine.LostMapFull] == 0 ||
+		stats.Emitted+stats.Lost[engine.LostMapFull] != requests {
 		t.Errorf("%d requests at once, with room for 10: %+v", requests, stats)
 	}
 }
@@ -144,7 +154,10 @@ func TestTwoTracersOfOneProcessDoNotDisturbEachOther(t *testing.T) {
 
 func TestAFileIsAdoptedWhateverEntryCameFirst(t *testing.T) {
 	executable := target.MustCompile(t, build)
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Port: 1}, {Exe: executable}}})
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{
+		{Port: 1},
+		{Exe: executable},
+	}})
 	first := target.Start(t, executable)
 	tracer.AwaitTracing(t, 1)
 	if err := first.Stop(); err != nil {

@@ -26,7 +26,11 @@ func TestAServerThatCallsAnotherHasASpanOfEach(t *testing.T) {
 			for i := range calls {
 				wg.Go(func() {
 					ending := fmt.Sprintf("forward code=%d", i%len(codeNames))
-					_, err := clients[i%2].call(context.Background(), "unary", fmt.Sprint(numbered, i), 0, []string{"ending", ending, "to", behind.Address})
+					_, err := clients[i%2].call(context.Background(), "unary",
+						fmt.Sprint(numbered, i), 0, []string{
+							"ending", ending, "to",
+							behind.Address,
+						})
 					if got := status.Code(err); got != codes.Code(i%len(codeNames)) {
 						t.Errorf("call %d ended with %s: %v", i, got, err)
 					}
@@ -69,14 +73,18 @@ func compareBoth(t *testing.T, method string, code codes.Code, outer, inner trac
 	t.Helper()
 	for _, s := range []tracing.Span{outer, inner} {
 		if got := s.Values()["rpc.response.status_code"]; got != codeNames[code] {
-			t.Errorf("%s: the %s span has the status %v, not %s", method, s.Kind(), got, codeNames[code])
+			t.Errorf("%s: the %s span has the status %v, not %s", method, s.Kind(), got,
+				codeNames[code])
 		}
 	}
-	if inner.StartTimestamp() < outer.StartTimestamp() || inner.EndTimestamp() > outer.EndTimestamp() {
+	if inner.StartTimestamp() < outer.StartTimestamp() ||
+		inner.EndTimestamp() > outer.EndTimestamp() {
 		t.Errorf("%s: the call that its handler made is not within it", method)
 	}
 	// No parent beats a wrong one.
-	if parent := inner.ParentSpanID(); !parent.IsEmpty() && (parent != outer.SpanID() || inner.TraceID() != outer.TraceID()) {
-		t.Errorf("%s: the parent of the call that its handler made is span %s of trace %s", method, parent, inner.TraceID())
+	if parent := inner.ParentSpanID(); !parent.IsEmpty() &&
+		(parent != outer.SpanID() || inner.TraceID() != outer.TraceID()) {
+		t.Errorf("%s: the parent of the call that its handler made is span %s of trace %s", method,
+			parent, inner.TraceID())
 	}
 }

@@ -69,10 +69,11 @@ func startUpstreams(t *testing.T) *upstreams {
 	t.Helper()
 	executable := target.MustCompile(t, newest.build(serverSource))
 	return &upstreams{
-		plain:    target.Start(t, executable),
-		tls:      target.Start(t, executable, "-tls"),
-		v6:       target.Start(t, executable, "-listen", "[::1]:0"),
-		unix:     target.Start(t, executable, "-network", "unix", "-listen", filepath.Join(t.TempDir(), "socket")),
+		plain: target.Start(t, executable),
+		tls:   target.Start(t, executable, "-tls"),
+		v6:    target.Start(t, executable, "-listen", "[::1]:0"),
+		unix: target.Start(t, executable, "-network", "unix", "-listen",
+			filepath.Join(t.TempDir(), "socket")),
 		refusing: loopback.Refusing(t),
 	}
 }

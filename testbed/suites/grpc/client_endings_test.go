@@ -23,7 +23,10 @@ func traced(t *testing.T, build target.Build) (*target.Server, *tracing.Tracer) 
 
 // toUnary is a call to a server, which ends as its metadata says.
 func toUnary(address, ending string) order {
-	return order{Target: address, Kind: "unary", Method: "/testbed.Calls/Unary", Metadata: map[string]string{"ending": ending}}
+	return order{
+		Target: address, Kind: "unary", Method: "/testbed.Calls/Unary",
+		Metadata: map[string]string{"ending": ending},
+	}
 }
 
 // begin places an order whose end the test has a part in.
@@ -46,7 +49,9 @@ func begun(t *testing.T, caller *target.Server, code codes.Code, peer string) ou
 // awaitActive waits until so many operations are in flight.
 func awaitActive(t *testing.T, tracer *tracing.Tracer, n int) {
 	t.Helper()
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Active == n }, "%d calls in flight", n)
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Active == n
+	}, "%d calls in flight", n)
 }
 
 func TestAStreamThatIsOpenWhenItsProcessEndsIsCountedAndHasNoSpan(t *testing.T) {
@@ -59,7 +64,10 @@ func TestAStreamThatIsOpenWhenItsProcessEndsIsCountedAndHasNoSpan(t *testing.T) 
 				if k.kind == "unary" {
 					continue
 				}
-				place(t, caller, order{Target: upstream.Address, Kind: k.kind, Method: "/" + k.method, Leave: "open"})
+				place(t, caller, order{
+					Target: upstream.Address, Kind: k.kind,
+					Method: "/" + k.method, Leave: "open",
+				})
 				streams++
 			}
 			place(t, caller, toUnary(upstream.Address, ""))
@@ -67,11 +75,15 @@ func TestAStreamThatIsOpenWhenItsProcessEndsIsCountedAndHasNoSpan(t *testing.T) 
 			if err := caller.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostUnfinished] >= uint64(streams) }, "%d streams to be counted", streams)
+			tracing.Eventually(t, func() bool {
+				return tracer.MustStats(t).Lost[engine.LostUnfinished] >= uint64(streams)
+			}, "%d streams to be counted", streams)
 			spans := tracer.Await(t, 1)
 			stats := tracer.MustStats(t)
-			if len(spans) != 1 || spans[0].Name() != "testbed.Calls/Unary" || tracing.Lost(stats) != uint64(streams) {
-				t.Errorf("%d spans of one call and %d streams that were left open: %+v", len(spans), streams, stats)
+			if len(spans) != 1 || spans[0].Name() != "testbed.Calls/Unary" ||
+				tracing.Lost(stats) != uint64(streams) {
+				t.Errorf("%d spans of one call and %d streams that were left open: %+v", len(spans),
+					streams, stats)
 			}
 		})
 	}
@@ -84,14 +96,17 @@ func TestACallWhoseServerDiesSaysThatItWasUnavailable(t *testing.T) {
 			caller, tracer := traced(t, build)
 			o := toUnary(upstream.Address, "sleep")
 			begin(t, caller, o)
-			tracing.Eventually(t, func() bool { return upstream.Served(t) == 1 }, "the call to reach its handler")
+			tracing.Eventually(t, func() bool {
+				return upstream.Served(t) == 1
+			}, "the call to reach its handler")
 			if err := upstream.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			came := begun(t, caller, codes.Unavailable, upstream.Address)
 			host, port := hostAndPort(t, upstream.Address)
 			e := errand{order: o, host: host, port: port}
-			compare(t, "a call whose server was killed", wanted(e, came), came.window(), inOrder(t, tracer, 1)[0])
+			compare(t, "a call whose server was killed", wanted(e, came), came.window(),
+				inOrder(t, tracer, 1)[0])
 			lostNothing(t, tracer, 1)
 		})
 	}

@@ -48,7 +48,10 @@ func errands(t *testing.T, u *upstreams) []errand {
 		if o.Method == "" {
 			o.Method = "/" + methodOf(o.Kind)
 		}
-		e := errand{name: name + ", " + o.Kind, order: o, codes: []codes.Code{code}, host: host, port: port}
+		e := errand{
+			name: name + ", " + o.Kind, order: o, codes: []codes.Code{code}, host: host,
+			port: port,
+		}
 		if o.Target == "" {
 			e.order.Target = u.plain.Address
 		}
@@ -60,23 +63,30 @@ func errands(t *testing.T, u *upstreams) []errand {
 	for _, k := range kinds {
 		add("a call", codes.OK, order{Kind: k.kind})
 		add("a call that fails", codes.NotFound, order{Kind: k.kind, Metadata: ending("code=5")})
-		add("a deadline", codes.DeadlineExceeded, order{Kind: k.kind, Metadata: ending("sleep"), Timeout: while})
-		add("a cancelled call", codes.Canceled, order{Kind: k.kind, Metadata: ending("sleep"), Cancel: while})
+		add("a deadline", codes.DeadlineExceeded,
+			order{Kind: k.kind, Metadata: ending("sleep"), Timeout: while})
+		add("a cancelled call", codes.Canceled,
+			order{Kind: k.kind, Metadata: ending("sleep"), Cancel: while})
 		if k.kind != "unary" {
-			add("a stream that is left", codes.Canceled, order{Kind: k.kind, Leave: "cancelled"}).late = true
+			add("a stream that is left", codes.Canceled,
+				order{Kind: k.kind, Leave: "cancelled"}).late = true
 		}
 		add("a closed connection", codes.Canceled, order{Kind: k.kind, Close: -1})
 		// What notices first decides which it is.
-		closed := add("a connection that is closed", codes.Canceled, order{Kind: k.kind, Metadata: ending("sleep"), Close: while, Stats: true})
+		closed := add("a connection that is closed", codes.Canceled,
+			order{Kind: k.kind, Metadata: ending("sleep"), Close: while, Stats: true})
 		closed.codes = append(closed.codes, codes.Unavailable)
 		add("an interceptor", codes.OK, order{Kind: k.kind, Interceptor: true})
 		add("a stats handler", codes.OK, order{Kind: k.kind, Stats: true})
 		// What has sent headers is not tried again.
 		if k.kind == "unary" || k.kind == "client" {
-			add("a call that is tried again", codes.OK, order{Kind: k.kind, Config: retries, Metadata: ending("flaky=2")})
-			add("a call that is tried in vain", codes.Unavailable, order{Kind: k.kind, Config: retries, Metadata: ending("flaky=9")})
+			add("a call that is tried again", codes.OK,
+				order{Kind: k.kind, Config: retries, Metadata: ending("flaky=2")})
+			add("a call that is tried in vain", codes.Unavailable,
+				order{Kind: k.kind, Config: retries, Metadata: ending("flaky=9")})
 		}
-		add("metadata that cannot be sent", codes.Internal, order{Kind: k.kind, Metadata: map[string]string{"a key": "value"}})
+		add("metadata that cannot be sent", codes.Internal,
+			order{Kind: k.kind, Metadata: map[string]string{"a key": "value"}})
 		add("a message that is too large", codes.ResourceExhausted, order{Kind: k.kind, MaxSend: 3})
 	}
 	for code := range codeNames {
@@ -89,14 +99,20 @@ func errands(t *testing.T, u *upstreams) []errand {
 
 	gone, goneAt := hostAndPort(t, u.refusing)
 	to(add("refused", codes.Unavailable, order{Target: u.refusing}), gone, goneAt)
-	to(add("nobody to wait for", codes.DeadlineExceeded, order{Target: u.refusing, Wait: true, Timeout: while}), gone, goneAt)
-	to(add("no such host", codes.Unavailable, order{Target: "dns:///name.invalid"}), "name.invalid", 443)
-	to(add("no such host and a port", codes.Unavailable, order{Target: "dns:///name.invalid:80"}), "name.invalid", 80)
+	to(add("nobody to wait for", codes.DeadlineExceeded,
+		order{Target: u.refusing, Wait: true, Timeout: while}), gone, goneAt)
+	to(add("no such host", codes.Unavailable, order{Target: "dns:///name.invalid"}), "name.invalid",
+		443)
+	to(add("no such host and a port", codes.Unavailable, order{Target: "dns:///name.invalid:80"}),
+		"name.invalid", 80)
 	// Only the resolver of names adds a port.
 	to(add("no port", codes.Unavailable, order{Target: "passthrough:///127.0.0.1"}), "127.0.0.1", 0)
-	to(add("a name that is never resolved", codes.DeadlineExceeded, order{Target: "never:///shop.example:50051", Timeout: while}), "shop.example", 50051)
-	to(add("a name", codes.OK, order{Target: fmt.Sprintf("dns:///localhost:%d", port)}), "localhost", port)
-	add("a target that is passed through", codes.OK, order{Target: "passthrough:///" + u.plain.Address})
+	to(add("a name that is never resolved", codes.DeadlineExceeded,
+		order{Target: "never:///shop.example:50051", Timeout: while}), "shop.example", 50051)
+	to(add("a name", codes.OK, order{Target: fmt.Sprintf("dns:///localhost:%d", port)}),
+		"localhost", port)
+	add("a target that is passed through", codes.OK,
+		order{Target: "passthrough:///" + u.plain.Address})
 	add("a connection of the program's own", codes.OK, order{Wrapped: true})
 	add("no TLS at the other end", codes.Unavailable, order{TLS: true})
 
@@ -105,13 +121,15 @@ func errands(t *testing.T, u *upstreams) []errand {
 	v6, v6Port := hostAndPort(t, u.v6.Address)
 	to(add("IPv6", codes.OK, order{Target: u.v6.Address}), v6, v6Port)
 	to(add("a unix socket", codes.OK, order{Target: "unix://" + u.unix.Address}), u.unix.Address, 0)
-	to(add("a unix socket without slashes", codes.OK, order{Target: "unix:" + u.unix.Address}), u.unix.Address, 0)
+	to(add("a unix socket without slashes", codes.OK, order{Target: "unix:" + u.unix.Address}),
+		u.unix.Address, 0)
 	return list
 }
 
 // wanted is the span that an errand must give, with what the caller saw of it.
 func wanted(e errand, came outcome) span {
-	s := expected(ptrace.SpanKindClient, strings.TrimPrefix(e.order.Method, "/"), codes.Code(came.Code))
+	s := expected(ptrace.SpanKindClient, strings.TrimPrefix(e.order.Method, "/"),
+		codes.Code(came.Code))
 	s.change(map[string]any{"server.address": e.host, "server.port": e.port})
 	if e.port == 0 {
 		delete(s.Attributes, "server.port")
@@ -119,7 +137,10 @@ func wanted(e errand, came outcome) span {
 	switch came.Network {
 	case "tcp":
 		peer := netip.MustParseAddrPort(came.Peer)
-		s.change(map[string]any{"network.peer.address": peer.Addr().String(), "network.peer.port": int64(peer.Port())})
+		s.change(map[string]any{
+			"network.peer.address": peer.Addr().String(),
+			"network.peer.port":    int64(peer.Port()),
+		})
 	case "unix":
 		s.change(map[string]any{"network.peer.address": came.Peer, "network.transport": "unix"})
 	}
@@ -145,7 +166,10 @@ func TestEveryCallGivesASpanThatSaysWhatCameOfIt(t *testing.T) {
 		t.Run(build.String(), func(t *testing.T) {
 			executable := target.MustCompile(t, build)
 			caller := target.Start(t, executable)
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, ServiceName: "shop"}}})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+				Exe:         executable,
+				ServiceName: "shop",
+			}}})
 			tracer.AwaitTracing(t, 1)
 			all := errands(t, u)
 			outcomes := make([]outcome, len(all))
@@ -174,7 +198,8 @@ func run(t *testing.T, caller *target.Server, e errand) outcome {
 		t.Fatalf("%s: it ended with %s, not %s: %s", e.name, got, e.codes, came.Error)
 	}
 	if n := len(came.Ended); n > 0 && !slices.Contains(e.codes, codes.Code(came.Ended[n-1])) {
-		t.Fatalf("%s: the program saw %s, a stats handler %v", e.name, codes.Code(came.Code), came.Ended)
+		t.Fatalf("%s: the program saw %s, a stats handler %v", e.name, codes.Code(came.Code),
+			came.Ended)
 	}
 	return came
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
-// Every release defers a function in newClientStream, which or the branch around which stands for the returns behind it.
-// Nothing else would tell if another one's code were of another form: the returns would be probed, and give the same spans.
+// Every release defers a function in newClientStream, which or the branch around which stands for
+// the returns behind it. Nothing else would tell if another one's code were of another form: the
+// returns would be probed, and give the same spans.
 func TestACallIsBoundToItsStreamWhereThatIsEmulated(t *testing.T) {
 	for _, p := range pairs() {
 		build := p.build(callerSource)

@@ -21,9 +21,13 @@ func TestEachCallHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 				hits uint64
 			}{{"server", server.PID, 2}, {"client", caller.PID, 4}} {
 				t.Run(end.name, func(t *testing.T) {
-					tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: end.pid}}})
+					tracer := tracing.Start(t,
+						engine.Config{Targets: []engine.Target{{PID: end.pid}}})
 					tracer.AwaitTracing(t, 1)
-					o := order{Target: server.Address, Kind: "unary", Method: numbered, Many: many{Goroutines: 1, Calls: calls, Connections: 1}}
+					o := order{
+						Target: server.Address, Kind: "unary", Method: numbered,
+						Many: many{Goroutines: 1, Calls: calls, Connections: 1},
+					}
 					if outcomes := place(t, caller, o); len(outcomes) != calls {
 						t.Fatalf("%d calls were made, of %d", len(outcomes), calls)
 					}
@@ -32,7 +36,8 @@ func TestEachCallHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 					}
 					lostNothing(t, tracer, calls)
 					if stats := tracer.MustStats(t); stats.ProbeHits != calls*end.hits {
-						t.Errorf("%d hits of %d calls, not %d of each", stats.ProbeHits, calls, end.hits)
+						t.Errorf("%d hits of %d calls, not %d of each", stats.ProbeHits, calls,
+							end.hits)
 					}
 				})
 			}

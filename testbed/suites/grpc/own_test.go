@@ -16,7 +16,8 @@ import (
 // in it sees to that.
 func TestACallThatSaysItselfWhoseChildItIsHasNoSpan(t *testing.T) {
 	const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	server, gone := target.Start(t, target.MustCompile(t, newest.build(serverSource))), loopback.Refusing(t)
+	server, gone := target.Start(t, target.MustCompile(t,
+		newest.build(serverSource))), loopback.Refusing(t)
 	for _, build := range builds(callerSource) {
 		t.Run(build.String(), func(t *testing.T) {
 			caller := target.Start(t, target.MustCompile(t, build))
@@ -34,12 +35,21 @@ func TestACallThatSaysItselfWhoseChildItIsHasNoSpan(t *testing.T) {
 				for _, o := range []order{
 					{Metadata: map[string]string{"traceparent": traceparent}},
 					{Metadata: map[string]string{"traceparent": traceparent}, Timeout: 20_000},
-					{Metadata: map[string]string{"a": "1", "b": "2", "traceparent": traceparent}, Interceptor: true, Stats: true},
+					{
+						Metadata: map[string]string{
+							"a": "1", "b": "2",
+							"traceparent": traceparent,
+						},
+						Interceptor: true, Stats: true,
+					},
 					{Parent: "program"},
 					{Parent: "program", Metadata: map[string]string{"a": "1"}, Timeout: 20_000},
 					{Parent: "interceptor", Interceptor: true},
 					{Parent: "stats handler", Stats: true},
-					{Parent: "stats handler", Stats: true, Interceptor: true, Metadata: map[string]string{"a": "1"}},
+					{
+						Parent: "stats handler", Stats: true, Interceptor: true,
+						Metadata: map[string]string{"a": "1"},
+					},
 				} {
 					o.Kind, o.Target = k.kind, server.Address
 					call(o, codes.OK)
@@ -50,7 +60,10 @@ func TestACallThatSaysItselfWhoseChildItIsHasNoSpan(t *testing.T) {
 				}
 				// Others are not taken for those, on the same connections.
 				call(order{Kind: k.kind, Target: server.Address}, codes.OK)
-				call(order{Kind: k.kind, Target: server.Address, Stats: true, Metadata: map[string]string{"tracestate": "a=1"}}, codes.OK)
+				call(order{
+					Kind: k.kind, Target: server.Address, Stats: true,
+					Metadata: map[string]string{"tracestate": "a=1"},
+				}, codes.OK)
 				call(order{Kind: k.kind, Target: gone}, codes.Unavailable)
 				told += 3
 			}

@@ -37,11 +37,14 @@ const (
 
 // connect makes a client of a server at an address, on a connection that the
 // given dialer makes.
-func connect(t *testing.T, network, address string, dialer *net.Dialer, secrets credentials.TransportCredentials) *remote {
+func connect(t *testing.T, network, address string, dialer *net.Dialer,
+	secrets credentials.TransportCredentials,
+) *remote {
 	t.Helper()
 	r := &remote{}
 	c, err := grpc.NewClient("passthrough:///server",
-		grpc.WithTransportCredentials(secrets), grpc.WithUserAgent("test/1"), grpc.WithAuthority(authority),
+		grpc.WithTransportCredentials(secrets), grpc.WithUserAgent("test/1"),
+		grpc.WithAuthority(authority),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			made, err := dialer.DialContext(ctx, network, address)
 			if err == nil {
@@ -97,7 +100,9 @@ func message(bytes int) *wrapperspb.StringValue {
 }
 
 // call makes a call, and returns when it was made, and what came of it.
-func (r *remote) call(ctx context.Context, kind, method string, bytes int, pairs []string, options ...grpc.CallOption) (window, error) {
+func (r *remote) call(ctx context.Context, kind, method string, bytes int, pairs []string,
+	options ...grpc.CallOption,
+) (window, error) {
 	ctx, cancel := context.WithTimeout(ctx, tracing.Patience)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, pairs...)
@@ -112,8 +117,13 @@ func (r *remote) call(ctx context.Context, kind, method string, bytes int, pairs
 	return when, err
 }
 
-func (r *remote) converse(ctx context.Context, kind, method string, bytes int, options []grpc.CallOption) error {
-	stream, err := r.NewStream(ctx, &grpc.StreamDesc{ServerStreams: kind != "client", ClientStreams: kind != "server"}, method, options...)
+func (r *remote) converse(
+	ctx context.Context, kind, method string, bytes int, options []grpc.CallOption,
+) error {
+	stream, err := r.NewStream(ctx, &grpc.StreamDesc{
+		ServerStreams: kind != "client",
+		ClientStreams: kind != "server",
+	}, method, options...)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,9 @@ import (
 )
 
 // served starts a server, and an engine that traces it.
-func served(t *testing.T, build target.Build, arguments ...string) (*target.Server, *tracing.Tracer) {
+func served(
+	t *testing.T, build target.Build, arguments ...string,
+) (*target.Server, *tracing.Tracer) {
 	t.Helper()
 	server := target.Start(t, target.MustCompile(t, build), arguments...)
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
@@ -36,7 +38,9 @@ func returned(t *testing.T, server *target.Server) codes.Code {
 // awaitServed waits until so many calls have reached a handler.
 func awaitServed(t *testing.T, server *target.Server, n int) {
 	t.Helper()
-	tracing.Eventually(t, func() bool { return server.Served(t) == n }, "%d calls to reach a handler", n)
+	tracing.Eventually(t, func() bool {
+		return server.Served(t) == n
+	}, "%d calls to reach a handler", n)
 }
 
 // sleeping makes a call of each kind that goes on until something ends it. The
@@ -63,9 +67,15 @@ func TestACallThatIsBrokenOffHasTheStatusThatItsHandlerReturns(t *testing.T) {
 				name string
 				stop func(t *testing.T, r *remote, server *target.Server, cancel func())
 			}{
-				{"by the client", func(_ *testing.T, _ *remote, _ *target.Server, cancel func()) { cancel() }},
-				{"with its connection", func(_ *testing.T, r *remote, _ *target.Server, _ func()) { r.Close() }},
-				{"with its server", func(t *testing.T, _ *remote, server *target.Server, _ func()) { server.Ask(t, "stop") }},
+				{"by the client", func(_ *testing.T, _ *remote, _ *target.Server, cancel func()) {
+					cancel()
+				}},
+				{"with its connection", func(_ *testing.T, r *remote, _ *target.Server, _ func()) {
+					r.Close()
+				}},
+				{"with its server", func(t *testing.T, _ *remote, server *target.Server, _ func()) {
+					server.Ask(t, "stop")
+				}},
 			} {
 				t.Run(c.name, func(t *testing.T) {
 					server, tracer := served(t, build)
@@ -83,7 +93,9 @@ func TestACallThatIsBrokenOffHasTheStatusThatItsHandlerReturns(t *testing.T) {
 					spans := inOrder(t, tracer, len(kinds))
 					when.to = time.Now()
 					for _, k := range kinds {
-						i := slices.IndexFunc(spans, func(s tracing.Span) bool { return s.Name() == k.method })
+						i := slices.IndexFunc(spans, func(s tracing.Span) bool {
+							return s.Name() == k.method
+						})
 						if i < 0 {
 							t.Errorf("no span of %s", k.method)
 							continue
@@ -148,8 +160,10 @@ func TestACallThatItsClientHasLeftHasItsSpanWhenItsHandlerReturns(t *testing.T) 
 					t.Errorf("%s: a span of %s with the status %q", kinds[i].kind, got.Name(), code)
 				}
 				start, end := got.StartTimestamp().AsTime(), got.EndTimestamp().AsTime()
-				if start.Before(from.Add(-clockError)) || start.After(release) || end.Before(release.Add(-clockError)) {
-					t.Errorf("%s: from %v to %v, of a handler that was released at %v", kinds[i].kind, start, end, release)
+				if start.Before(from.Add(-clockError)) || start.After(release) ||
+					end.Before(release.Add(-clockError)) {
+					t.Errorf("%s: from %v to %v, of a handler that was released at %v",
+						kinds[i].kind, start, end, release)
 				}
 			}
 			lostNothing(t, tracer, len(kinds))
@@ -182,7 +196,8 @@ func TestAHandlerWhosePanicEndsItsProcessIsCountedAndHasNoSpan(t *testing.T) {
 			}
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 			tracer.AwaitTracing(t, 1)
-			_, err = overTCP(t, server.Address).call(context.Background(), "unary", "/testbed.Calls/Unary", 0, []string{"ending", "panic"})
+			_, err = overTCP(t, server.Address).call(context.Background(), "unary",
+				"/testbed.Calls/Unary", 0, []string{"ending", "panic"})
 			if server.Stop() == nil {
 				t.Fatal("it ended as if nothing had happened")
 			}
@@ -196,9 +211,13 @@ func TestAHandlerWhosePanicEndsItsProcessIsCountedAndHasNoSpan(t *testing.T) {
 // ended, and that there were no others.
 func unfinished(t *testing.T, tracer *tracing.Tracer, calls int) {
 	t.Helper()
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostUnfinished] >= uint64(calls) }, "%d calls to be counted", calls)
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Lost[engine.LostUnfinished] >= uint64(calls)
+	}, "%d calls to be counted", calls)
 	stats := tracer.MustStats(t)
-	if tracing.Lost(stats) != uint64(calls) || stats.Operations != uint64(calls) || len(tracer.Await(t, 0)) != 0 {
-		t.Errorf("%d calls whose process ended, and %d spans: %+v", calls, len(tracer.Spans()), stats)
+	if tracing.Lost(stats) != uint64(calls) || stats.Operations != uint64(calls) ||
+		len(tracer.Await(t, 0)) != 0 {
+		t.Errorf("%d calls whose process ended, and %d spans: %+v", calls, len(tracer.Spans()),
+			stats)
 	}
 }

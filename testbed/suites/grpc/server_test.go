@@ -38,32 +38,74 @@ func exchanges() []exchange {
 	for _, k := range kinds {
 		list = append(list,
 			exchange{name: "a call", kind: k.kind},
-			exchange{name: "not found", kind: k.kind, metadata: []string{"ending", "code=5"}, code: codes.NotFound},
-			exchange{name: "unavailable", kind: k.kind, metadata: []string{"ending", "code=14"}, code: codes.Unavailable},
-			exchange{name: "an error without a status", kind: k.kind, metadata: []string{"ending", "error"}, code: codes.Unknown},
-			exchange{name: "a panic that is recovered", kind: k.kind, metadata: []string{"ending", "panic"}, code: codes.Internal},
-			exchange{name: "a message that is too large", kind: k.kind, bytes: 5 << 20, code: codes.ResourceExhausted},
+			exchange{
+				name: "not found", kind: k.kind, metadata: []string{"ending", "code=5"},
+				code: codes.NotFound,
+			},
+			exchange{
+				name: "unavailable", kind: k.kind, metadata: []string{"ending", "code=14"},
+				code: codes.Unavailable,
+			},
+			exchange{
+				name: "an error without a status", kind: k.kind,
+				metadata: []string{"ending", "error"}, code: codes.Unknown,
+			},
+			exchange{
+				name: "a panic that is recovered", kind: k.kind,
+				metadata: []string{"ending", "panic"}, code: codes.Internal,
+			},
+			exchange{
+				name: "a message that is too large", kind: k.kind, bytes: 5 << 20,
+				code: codes.ResourceExhausted,
+			},
 			exchange{
 				name: "a remote parent with a state", kind: k.kind,
-				metadata: []string{"traceparent", sampled, "tracestate", "a=1,b=2", "tracestate", "c=3"},
-				traceID:  traceID, parentID: parentID, traceState: "a=1,b=2,c=3",
+				metadata: []string{
+					"traceparent", sampled, "tracestate", "a=1,b=2", "tracestate",
+					"c=3",
+				},
+				traceID: traceID, parentID: parentID, traceState: "a=1,b=2,c=3",
 			},
 		)
 	}
 	for code := range codeNames {
-		list = append(list, exchange{name: "a status", metadata: []string{"ending", fmt.Sprintf("code=%d", code)}, code: codes.Code(code)})
+		list = append(list, exchange{
+			name:     "a status",
+			metadata: []string{"ending", fmt.Sprintf("code=%d", code)}, code: codes.Code(code),
+		})
 	}
 	list = append(list,
-		exchange{name: "no port", authority: "shop.example", changes: map[string]any{"server.address": "shop.example", "server.port": nil}},
-		exchange{name: "an address of IPv6", authority: "[::1]:80", changes: map[string]any{"server.address": "::1", "server.port": int64(80)}},
-		exchange{name: "an address of IPv6 and no port", authority: "[::1]", changes: map[string]any{"server.address": "::1", "server.port": nil}},
-		exchange{name: "an invalid parent", metadata: []string{"traceparent", strings.ToUpper(sampled), "tracestate", "a=1"}},
-		exchange{name: "two parents", metadata: []string{"traceparent", sampled, "traceparent", sampled}},
-		exchange{name: "an empty state", metadata: []string{"traceparent", sampled, "tracestate", ""}, traceID: traceID, parentID: parentID},
+		exchange{
+			name: "no port", authority: "shop.example",
+			changes: map[string]any{"server.address": "shop.example", "server.port": nil},
+		},
+		exchange{
+			name: "an address of IPv6", authority: "[::1]:80",
+			changes: map[string]any{"server.address": "::1", "server.port": int64(80)},
+		},
+		exchange{
+			name: "an address of IPv6 and no port", authority: "[::1]",
+			changes: map[string]any{"server.address": "::1", "server.port": nil},
+		},
+		exchange{name: "an invalid parent", metadata: []string{
+			"traceparent",
+			strings.ToUpper(sampled), "tracestate", "a=1",
+		}},
+		exchange{name: "two parents", metadata: []string{
+			"traceparent", sampled, "traceparent",
+			sampled,
+		}},
+		exchange{name: "an empty state", metadata: []string{
+			"traceparent", sampled, "tracestate",
+			"",
+		}, traceID: traceID, parentID: parentID},
 		unregistered("no such method", "/testbed.Calls/Nothing"),
 		unregistered("no such service", "/testbed.Nothing/Unary"),
 		unregistered("a service with slashes", "/testbed/Calls/Unary"),
-		exchange{name: "a method of no form", method: "nothing", code: codes.Unimplemented, older: codes.ResourceExhausted},
+		exchange{
+			name: "a method of no form", method: "nothing", code: codes.Unimplemented,
+			older: codes.ResourceExhausted,
+		},
 	)
 	for _, n := range []int{1, 3, 4, 5, 8, 9, 15, 30, 60} {
 		var pairs []string
@@ -73,7 +115,10 @@ func exchanges() []exchange {
 				pairs = append(pairs, "traceparent", sampled, "tracestate", "a=1")
 			}
 		}
-		list = append(list, exchange{name: fmt.Sprintf("among %d pairs", n), metadata: pairs, traceID: traceID, parentID: parentID, traceState: "a=1"})
+		list = append(list, exchange{
+			name: fmt.Sprintf("among %d pairs", n), metadata: pairs,
+			traceID: traceID, parentID: parentID, traceState: "a=1",
+		})
 	}
 	return complete(list)
 }
@@ -118,7 +163,10 @@ func (e *exchange) make(t *testing.T, r *remote) window {
 func (e exchange) wanted(r *remote) span {
 	s := expected(ptrace.SpanKindServer, strings.TrimPrefix(e.method, "/"), e.code)
 	s.TraceID, s.ParentID, s.TraceState = e.traceID, e.parentID, e.traceState
-	s.change(map[string]any{"server.address": "shop.example", "server.port": int64(8080), "user_agent.original": userAgent})
+	s.change(map[string]any{
+		"server.address": "shop.example", "server.port": int64(8080),
+		"user_agent.original": userAgent,
+	})
 	return s.change(r.peer()).change(e.changes)
 }
 
@@ -142,7 +190,10 @@ func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 		t.Run(build.String(), func(t *testing.T) {
 			executable := target.MustCompile(t, build)
 			server := target.Start(t, executable, "-recover")
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, ServiceName: "shop"}}})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+				Exe:         executable,
+				ServiceName: "shop",
+			}}})
 			tracer.AwaitTracing(t, 1)
 			spans := exchangeAll(t, tracer, overTCP(t, server.Address), exchanges())
 			checkResource(t, spans[0], server, build)

@@ -27,7 +27,9 @@ type way struct {
 func ways(t *testing.T) []way {
 	t.Helper()
 	secure := []string{"-tls"}
-	socket := func() []string { return []string{"-network", "unix", "-listen", filepath.Join(t.TempDir(), "socket")} }
+	socket := func() []string {
+		return []string{"-network", "unix", "-listen", filepath.Join(t.TempDir(), "socket")}
+	}
 	bound := &net.UnixAddr{Net: "unix", Name: filepath.Join(t.TempDir(), "client")}
 	plain := insecure.NewCredentials()
 	return []way{
@@ -47,10 +49,14 @@ func fewExchanges() []exchange {
 	for _, k := range kinds {
 		list = append(list,
 			exchange{name: "a call", kind: k.kind},
-			exchange{name: "an error of the server's", kind: k.kind, metadata: []string{"ending", "code=13"}, code: codes.Internal},
 			exchange{
-				name: "a remote parent with a state", kind: k.kind, metadata: []string{"traceparent", sampled, "tracestate", "a=1"},
-				traceID: traceID, parentID: parentID, traceState: "a=1",
+				name: "an error of the server's", kind: k.kind,
+				metadata: []string{"ending", "code=13"}, code: codes.Internal,
+			},
+			exchange{
+				name: "a remote parent with a state", kind: k.kind,
+				metadata: []string{"traceparent", sampled, "tracestate", "a=1"},
+				traceID:  traceID, parentID: parentID, traceState: "a=1",
 			},
 		)
 	}
@@ -63,9 +69,11 @@ func TestACallIsOneSpanWhateverWayItComes(t *testing.T) {
 			for _, way := range ways(t) {
 				t.Run(way.name, func(t *testing.T) {
 					server := target.Start(t, target.MustCompile(t, build), way.arguments...)
-					tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
+					tracer := tracing.Start(t,
+						engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 					tracer.AwaitTracing(t, 1)
-					exchangeAll(t, tracer, connect(t, way.network, server.Address, way.dialer, way.secrets), fewExchanges())
+					exchangeAll(t, tracer, connect(t, way.network, server.Address, way.dialer,
+						way.secrets), fewExchanges())
 				})
 			}
 		})
@@ -80,10 +88,13 @@ func TestAHandlerOfUnknownMethodsHasASpanForEach(t *testing.T) {
 			server := target.Start(t, target.MustCompile(t, build), "-unknown")
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 			tracer.AwaitTracing(t, 1)
-			known, other, failing := unregistered("a method", "/testbed.Any/Method"), unregistered("another", "/Other/Method"), unregistered("a failing one", "/testbed.Any/Fails")
+			known := unregistered("a method", "/testbed.Any/Method")
+			other := unregistered("another", "/Other/Method")
+			failing := unregistered("a failing one", "/testbed.Any/Fails")
 			known.code, other.code, failing.code = codes.OK, codes.OK, codes.DataLoss
 			failing.metadata = []string{"ending", "code=15"}
-			exchangeAll(t, tracer, overTCP(t, server.Address), complete([]exchange{known, other, failing, {name: "a registered method"}}))
+			exchangeAll(t, tracer, overTCP(t, server.Address),
+				complete([]exchange{known, other, failing, {name: "a registered method"}}))
 		})
 	}
 }
@@ -98,7 +109,8 @@ func TestWhatTheCallerDoesNotSampleHasNoSpan(t *testing.T) {
 			calls := 0
 			for _, k := range kinds {
 				for _, parent := range []string{sampled, sampled[:len(sampled)-1] + "0"} {
-					_, err := r.call(context.Background(), k.kind, "/"+k.method, 0, []string{"traceparent", parent})
+					_, err := r.call(context.Background(), k.kind, "/"+k.method, 0,
+						[]string{"traceparent", parent})
 					mustEnd(t, k.kind, err, codes.OK)
 					calls++
 				}
@@ -106,11 +118,15 @@ func TestWhatTheCallerDoesNotSampleHasNoSpan(t *testing.T) {
 			spans := inOrder(t, tracer, calls/2)
 			for i, got := range spans {
 				if got.Name() != kinds[i].method || got.ParentSpanID().String() != parentID {
-					t.Errorf("span %d is of %s, with the parent %q", i, got.Name(), got.ParentSpanID())
+					t.Errorf("span %d is of %s, with the parent %q", i, got.Name(),
+						got.ParentSpanID())
 				}
 			}
-			tracing.Eventually(t, func() bool { return tracer.MustStats(t).NotSampled == uint64(calls/2) }, "%d calls that are not sampled", calls/2)
-			if stats := tracer.MustStats(t); stats.Operations != uint64(calls) || tracing.Lost(stats) != 0 {
+			tracing.Eventually(t, func() bool {
+				return tracer.MustStats(t).NotSampled == uint64(calls/2)
+			}, "%d calls that are not sampled", calls/2)
+			if stats := tracer.MustStats(t); stats.Operations != uint64(calls) ||
+				tracing.Lost(stats) != 0 {
 				t.Errorf("%d calls, half of them not sampled: %+v", calls, stats)
 			}
 		})

@@ -49,14 +49,19 @@ func methodOf(kind string) string {
 // codeNames are the names that the conventions use, those of
 // https://grpc.io/docs/guides/status-codes.
 var codeNames = []string{
-	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
-	"RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+	"ALREADY_EXISTS", "PERMISSION_DENIED",
+	"RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+	"INTERNAL", "UNAVAILABLE", "DATA_LOSS",
 	"UNAUTHENTICATED",
 }
 
 // faults are the codes that are an error of the server's: the others say what it
 // was asked for.
-var faults = []codes.Code{codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss}
+var faults = []codes.Code{
+	codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented,
+	codes.Internal, codes.Unavailable, codes.DataLoss,
+}
 
 // span is all of a span but what changes from run to run.
 type span struct {
@@ -75,7 +80,10 @@ type span struct {
 func expected(kind ptrace.SpanKind, method string, code codes.Code) span {
 	s := span{
 		Scope: scopeOfClients, Name: method, Kind: kind,
-		Attributes: map[string]any{"rpc.system.name": "grpc", "rpc.method": method, "rpc.response.status_code": codeNames[code]},
+		Attributes: map[string]any{
+			"rpc.system.name": "grpc", "rpc.method": method,
+			"rpc.response.status_code": codeNames[code],
+		},
 	}
 	failed := code != codes.OK
 	if kind == ptrace.SpanKindServer {
@@ -141,8 +149,10 @@ func compare(t *testing.T, call string, want span, when window, got tracing.Span
 		t.Errorf("%s: span %q of trace %q", call, got.SpanID(), got.TraceID())
 	}
 	from, to := got.StartTimestamp().AsTime(), got.EndTimestamp().AsTime()
-	if from.Before(when.from.Add(-clockError)) || to.After(when.to.Add(clockError)) || to.Before(from) {
-		t.Errorf("%s: from %v to %v, while the call was made from %v to %v", call, from, to, when.from, when.to)
+	if from.Before(when.from.Add(-clockError)) || to.After(when.to.Add(clockError)) ||
+		to.Before(from) {
+		t.Errorf("%s: from %v to %v, while the call was made from %v to %v", call, from, to,
+			when.from, when.to)
 	}
 }
 
@@ -179,7 +189,8 @@ func lostNothing(t *testing.T, tracer *tracing.Tracer, calls int) {
 		stats = tracer.MustStats(t)
 		return stats.Active == 0
 	}, "no call to be in flight: %+v", &stats)
-	if stats.Operations-stats.Discarded != uint64(calls) || stats.Emitted != uint64(calls) || tracing.Lost(stats) != 0 {
+	if stats.Operations-stats.Discarded != uint64(calls) || stats.Emitted != uint64(calls) ||
+		tracing.Lost(stats) != 0 {
 		t.Errorf("no loss of %d calls expected: %+v", calls, stats)
 	}
 	// A connection may be closed before it is told, by which nobody here finds a parent.

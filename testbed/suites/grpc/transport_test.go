@@ -31,9 +31,11 @@ func TestWhatTheTransportRefusesHasNoSpan(t *testing.T) {
 				sendHeaders(t, server.Address, changes)
 			}
 			askOverHTTP1(t, server.Address)
-			_, err := overTCP(t, server.Address).call(context.Background(), "unary", "/testbed.Calls/Unary", 0, nil)
+			_, err := overTCP(t, server.Address).call(context.Background(), "unary",
+				"/testbed.Calls/Unary", 0, nil)
 			mustEnd(t, "a call", err, codes.OK)
-			if got := inOrder(t, tracer, 1)[0].Name(); got != "testbed.Calls/Unary" || server.Served(t) != 1 {
+			if got := inOrder(t, tracer, 1)[0].Name(); got != "testbed.Calls/Unary" ||
+				server.Served(t) != 1 {
 				t.Errorf("a span of %s, and %d calls that reached a handler", got, server.Served(t))
 			}
 			lostNothing(t, tracer, 1)
@@ -49,12 +51,14 @@ func TestADeadlineThatOnlyTheServerKeepsEndsACall(t *testing.T) {
 			server, tracer := served(t, build)
 			when := window{from: time.Now()}
 			r := &remote{local: sendHeaders(t, server.Address, map[string]string{
-				":path": "/testbed.Calls/ClientStream", "ending": "sleep", "grpc-timeout": fmt.Sprintf("%dm", while),
+				":path": "/testbed.Calls/ClientStream", "ending": "sleep",
+				"grpc-timeout": fmt.Sprintf("%dm", while),
 			})}
 			got := inOrder(t, tracer, 1)[0]
 			when.to = time.Now()
 			e := exchange{
-				name: "a call with a deadline", kind: "client", method: "/testbed.Calls/ClientStream", code: returned(t, server),
+				name: "a call with a deadline", kind: "client",
+				method: "/testbed.Calls/ClientStream", code: returned(t, server),
 				changes: map[string]any{"user_agent.original": nil},
 			}
 			if e.code != codes.DeadlineExceeded && e.code != codes.Canceled {
@@ -79,7 +83,8 @@ func sendHeaders(t *testing.T, address string, changes map[string]string) net.Ad
 		t.Fatal(err)
 	}
 	fields := map[string]string{
-		":method": "POST", ":scheme": "http", ":authority": authority, ":path": "/testbed.Calls/Unary",
+		":method": "POST", ":scheme": "http", ":authority": authority,
+		":path":        "/testbed.Calls/Unary",
 		"content-type": "application/grpc", "te": "trailers",
 	}
 	for name, value := range changes {
@@ -90,7 +95,10 @@ func sendHeaders(t *testing.T, address string, changes map[string]string) net.Ad
 	for _, pseudo := range []bool{true, false} { // those with a colon come first
 		for name, value := range fields {
 			if name[0] == ':' == pseudo {
-				if err := encoder.WriteField(hpack.HeaderField{Name: name, Value: value}); err != nil {
+				if err := encoder.WriteField(hpack.HeaderField{
+					Name:  name,
+					Value: value,
+				}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -103,7 +111,10 @@ func sendHeaders(t *testing.T, address string, changes map[string]string) net.Ad
 	if err := framer.WriteSettings(); err != nil {
 		t.Fatal(err)
 	}
-	if err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true}); err != nil {
+	if err := framer.WriteHeaders(http2.HeadersFrameParam{
+		StreamID: 1, BlockFragment: block.Bytes(),
+		EndHeaders: true,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	// Old servers do not see the end of a stream that ends with its headers.
@@ -124,7 +135,10 @@ func sendHeaders(t *testing.T, address string, changes map[string]string) net.Ad
 // askOverHTTP1 makes a request that the server does not understand.
 func askOverHTTP1(t *testing.T, address string) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: tracing.Patience}
+	client := &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true},
+		Timeout:   tracing.Patience,
+	}
 	response, err := client.Get("http://" + address + "/testbed.Calls/Unary")
 	if err == nil {
 		response.Body.Close()

@@ -73,7 +73,9 @@ func testForm(t *testing.T, b build, form string, refused bool) {
 			spans := spansOf(t, tracer.Spans()[seen:])
 			var sum figures
 			for _, o := range list {
-				t.Run(o.Name, func(t *testing.T) { check(t, o, plain, arrived, spans, refused, &sum) })
+				t.Run(o.Name, func(t *testing.T) {
+					check(t, o, plain, arrived, spans, refused, &sum)
+				})
 			}
 			compareStats(t, before, tracer.MustStats(t), sum, refused)
 			t.Logf("%+v", sum)
@@ -81,7 +83,8 @@ func testForm(t *testing.T, b build, form string, refused bool) {
 	}
 }
 
-// figures are how many requests arrived with what, and how many of them have no span and have to be counted.
+// figures are how many requests arrived with what, and how many of them have no span and have to be
+// counted.
 type figures struct{ Carried, Without, Own, Lost uint64 }
 
 // all of them.
@@ -91,8 +94,14 @@ func (f figures) all() uint64 { return f.Carried + f.Without + f.Own + f.Lost }
 func start(t *testing.T, caller *target.Server, refused bool) *tracing.Tracer {
 	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
-	logger := zaptest.NewLogger(t, zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewTee(c, core) })))
-	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{PID: caller.PID}}, Inject: true}, logger)
+	logger := zaptest.NewLogger(t,
+		zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
+			return zapcore.NewTee(c, core)
+		})))
+	tracer := tracing.StartLogging(t, engine.Config{
+		Targets: []engine.Target{{PID: caller.PID}},
+		Inject:  true,
+	}, logger)
 	tracer.AwaitTracing(t, 1)
 	lines := logs.FilterMessageSnippet("carry no trace context").All()
 	switch {
@@ -158,13 +167,16 @@ func spansOf(t *testing.T, spans []tracing.Span) map[string]tracing.Span {
 }
 
 // check compares each request of an order with what it was when nobody traced the program.
-func check(t *testing.T, o order, plain, arrived map[string][]arrival, spans map[string]tracing.Span, refused bool, sum *figures) {
+func check(t *testing.T, o order, plain, arrived map[string][]arrival,
+	spans map[string]tracing.Span, refused bool, sum *figures,
+) {
 	t.Helper()
 	mine := figures{}
 	for i := range o.Requests {
 		path := o.path(i)
 		if len(plain[path]) != 1 || len(arrived[path]) != 1 {
-			t.Errorf("%s arrived %d times, and %d times untraced", path, len(arrived[path]), len(plain[path]))
+			t.Errorf("%s arrived %d times, and %d times untraced", path, len(arrived[path]),
+				len(plain[path]))
 			continue
 		}
 		got, was := arrived[path][0], plain[path][0]
@@ -231,7 +243,8 @@ func traceparent(header map[string][]string) (key string, values []string) {
 func compareStats(t *testing.T, before, after engine.Stats, sum figures, refused bool) {
 	t.Helper()
 	got := figures{
-		after.Injected - before.Injected, after.NotInjected - before.NotInjected, after.SelfTraced - before.SelfTraced,
+		after.Injected - before.Injected, after.NotInjected - before.NotInjected,
+		after.SelfTraced - before.SelfTraced,
 		tracing.Lost(after) - tracing.Lost(before),
 	}
 	want := sum

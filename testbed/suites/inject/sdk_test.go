@@ -11,8 +11,8 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/tree"
 )
 
-// A program that has the OpenTelemetry SDK, and is not traced, continues the traces of one that knows nothing
-// of tracing, where that one's requests can carry them.
+// A program that has the OpenTelemetry SDK, and is not traced, continues the traces of one that
+// knows nothing of tracing, where that one's requests can carry them.
 func TestAProgramThatTracesItselfContinuesTheTrace(t *testing.T) {
 	name, refused := mode(t)
 	for _, b := range builds() {
@@ -23,11 +23,16 @@ func TestAProgramThatTracesItselfContinuesTheTrace(t *testing.T) {
 			tracer := start(t, caller, refused)
 			for _, form := range []string{"http1", "http2", "unary", "stream"} {
 				t.Run(form, func(t *testing.T) {
-					o := order{Name: "sdk-" + form, Requests: few, AtOnce: 1, Protocol: form, TLS: form == "http2" && !b.withoutTLS()}.to(s)
+					o := order{
+						Name: "sdk-" + form, Requests: few, AtOnce: 1, Protocol: form,
+						TLS: form == "http2" && !b.withoutTLS(),
+					}.to(s)
 					spans.Reset()
 					follow(t, caller, o)
 					tracer.Settle(t)
-					tracing.Eventually(t, func() bool { return len(spans.GetSpans()) == few }, "%d spans of the program's own", few)
+					tracing.Eventually(t, func() bool {
+						return len(spans.GetSpans()) == few
+					}, "%d spans of the program's own", few)
 					sent := spansOf(t, tracer.Spans())
 					continued := 0
 					for _, its := range spans.GetSpans() {
@@ -48,8 +53,11 @@ func TestAProgramThatTracesItselfContinuesTheTrace(t *testing.T) {
 							if !refused && !(order{Protocol: form, expect: afterFirst}).mayLack(1) {
 								t.Errorf("%s has no parent", path)
 							}
-						case refused || parent.TraceID().String() != call.TraceID().String() || parent.SpanID().String() != call.SpanID().String() || !parent.IsRemote():
-							t.Errorf("%s is the child of %v, and was sent by %v %v", path, parent, call.TraceID(), call.SpanID())
+						case refused || parent.TraceID().String() != call.TraceID().String() ||
+							parent.SpanID().String() != call.SpanID().String() ||
+							!parent.IsRemote():
+							t.Errorf("%s is the child of %v, and was sent by %v %v", path, parent,
+								call.TraceID(), call.SpanID())
 						default:
 							continued++
 						}

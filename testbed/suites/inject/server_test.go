@@ -80,15 +80,24 @@ func startInstrumented(t *testing.T, provider trace.TracerProvider) *server {
 	t.Helper()
 	s := &server{addresses: map[string]string{}, arrivals: map[string][]arrival{}}
 	secure := web.Secure("h2", "http/1.1")
-	over := &http.Server{Handler: http.HandlerFunc(s.web), ErrorLog: log.New(s, "", 0), TLSConfig: secure, Protocols: new(http.Protocols)}
+	over := &http.Server{
+		Handler: http.HandlerFunc(s.web), ErrorLog: log.New(s, "", 0),
+		TLSConfig: secure, Protocols: new(http.Protocols),
+	}
 	over.Protocols.SetHTTP1(true)
 	over.Protocols.SetHTTP2(true)
 	over.Protocols.SetUnencryptedHTTP2(true)
-	options := []grpc.ServerOption{grpc.UnknownServiceHandler(s.rpc), grpc.MaxHeaderListSize(1 << 20)}
+	options := []grpc.ServerOption{
+		grpc.UnknownServiceHandler(s.rpc),
+		grpc.MaxHeaderListSize(1 << 20),
+	}
 	if provider != nil {
 		w3c := propagation.TraceContext{}
-		over.Handler = otelhttp.NewHandler(over.Handler, "", otelhttp.WithTracerProvider(provider), otelhttp.WithPropagators(w3c))
-		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(provider), otelgrpc.WithPropagators(w3c))))
+		over.Handler = otelhttp.NewHandler(over.Handler, "", otelhttp.WithTracerProvider(provider),
+			otelhttp.WithPropagators(w3c))
+		options = append(options,
+			grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(provider),
+				otelgrpc.WithPropagators(w3c))))
 	}
 	plain := grpc.NewServer(options...)
 	overTLS := grpc.NewServer(append(options, grpc.Creds(credentials.NewTLS(secure)))...)
@@ -119,8 +128,8 @@ func startInstrumented(t *testing.T, provider trace.TracerProvider) *server {
 	return s
 }
 
-// Write takes what net/http has to say about requests that it does not understand. A client may give up a
-// connection that it has no use for any more.
+// Write takes what net/http has to say about requests that it does not understand. A client may
+// give up a connection that it has no use for any more.
 func (s *server) Write(line []byte) (int, error) {
 	if !strings.Contains(string(line), "TLS handshake error") {
 		s.fail(string(line))
@@ -136,8 +145,9 @@ func (s *server) web(_ http.ResponseWriter, r *http.Request) {
 	}
 	s.add(r.URL.Path, arrival{
 		Method: r.Method, Host: r.Host, Target: r.RequestURI, Version: r.Proto,
-		Header: maps.Clone(r.Header), Trailer: r.Trailer, Encoding: r.TransferEncoding, Length: r.ContentLength,
-		Body: fmt.Sprintf("%d bytes, %x", n, sum.Sum(nil)),
+		Header: maps.Clone(r.Header), Trailer: r.Trailer, Encoding: r.TransferEncoding,
+		Length: r.ContentLength,
+		Body:   fmt.Sprintf("%d bytes, %x", n, sum.Sum(nil)),
 	})
 }
 

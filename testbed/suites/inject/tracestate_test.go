@@ -21,8 +21,10 @@ import (
 
 // request is one that a program serves by sending others.
 type request struct {
-	name           string
-	flags, want    string // of the context that it comes with, if it does, and of that which these are to carry, if its id is sampled
+	name string
+	// of the context that it comes with, if it does, and of that which these are to carry, if its
+	// id is sampled
+	flags, want    string
 	states, passes string // lines of tracestate that it comes with, and what these are to carry
 	counted        uint64 // as not passed on, with each that is served
 }
@@ -42,14 +44,20 @@ func requests(sampler engine.Sampler) []request {
 			{name: "root", want: "01"},
 			{name: "none", flags: "01", want: "01"},
 			{name: "lines", flags: "01", want: "01", states: "a=1,b=2\nc=3", passes: "a=1,b=2,c=3"},
-			{name: "random", flags: "03", want: "03", states: "ot=th:8;rv:ffffffffffffff", passes: "ot=th:8;rv:ffffffffffffff"},
+			{
+				name: "random", flags: "03", want: "03", states: "ot=th:8;rv:ffffffffffffff",
+				passes: "ot=th:8;rv:ffffffffffffff",
+			},
 			{name: "too-long", flags: "01", want: "01", states: ofLength(513), counted: 1},
 			{name: "not-sampled", flags: "00", want: "00", states: "a=1", passes: "a=1"},
 		}
 		// HPACK tells lengths in one, two or three bytes.
 		for _, n := range []int{3, 126, 127, 128, 253, 254, 255, 300, 512} {
 			state := ofLength(n)
-			all = append(all, request{name: fmt.Sprint("length-", n), flags: "01", want: "01", states: state, passes: state})
+			all = append(all, request{
+				name: fmt.Sprint("length-", n), flags: "01", want: "01",
+				states: state, passes: state,
+			})
 		}
 		return all
 	case sampler.IgnoreParent:
@@ -66,7 +74,8 @@ func requests(sampler engine.Sampler) []request {
 	}
 }
 
-// TestRequestsCarryTheTracestateOfTheirTrace has two forms, as TestRequestsCarryTheContextOfTheirSpan does.
+// TestRequestsCarryTheTracestateOfTheirTrace has two forms, as
+// TestRequestsCarryTheContextOfTheirSpan does.
 func TestRequestsCarryTheTracestateOfTheirTrace(t *testing.T) {
 	name, refused := mode(t)
 	half, err := engine.NewSampler(0.5, true)
@@ -79,13 +88,22 @@ func TestRequestsCarryTheTracestateOfTheirTrace(t *testing.T) {
 		t.Run(b.String()+" "+name, func(t *testing.T) {
 			s := startServer(t)
 			caller := target.Start(t, target.MustCompile(t, b.Build))
-			for name, sampler := range map[string]engine.Sampler{"all": {}, "half": half, "half of all": alone} {
+			for name, sampler := range map[string]engine.Sampler{
+				"all": {}, "half": half,
+				"half of all": alone,
+			} {
 				t.Run(name, func(t *testing.T) {
-					tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: caller.PID}}, Inject: true, Sampler: sampler})
+					tracer := tracing.Start(t,
+						engine.Config{
+							Targets: []engine.Target{{PID: caller.PID}}, Inject: true,
+							Sampler: sampler,
+						})
 					tracer.AwaitTracing(t, 1)
 					for _, served := range []string{"http", "grpc"} {
 						for _, form := range []string{"http1", "http2", "unary"} {
-							t.Run(served+" "+form, func(t *testing.T) { testStates(t, b, s, caller, tracer, served, form, sampler, refused) })
+							t.Run(served+" "+form, func(t *testing.T) {
+								testStates(t, b, s, caller, tracer, served, form, sampler, refused)
+							})
 						}
 					}
 				})
@@ -94,16 +112,21 @@ func TestRequestsCarryTheTracestateOfTheirTrace(t *testing.T) {
 	}
 }
 
-// sent are how many requests each one that is served sends: one after the other, over a connection that
-// has room for it after the first.
+// sent are how many requests each one that is served sends: one after the other, over a connection
+// that has room for it after the first.
 const sent = 4
 
-func testStates(t *testing.T, b build, s *server, caller *target.Server, tracer *tracing.Tracer, served, form string, sampler engine.Sampler, refused bool) {
+func testStates(t *testing.T, b build, s *server, caller *target.Server, tracer *tracing.Tracer,
+	served, form string, sampler engine.Sampler, refused bool,
+) {
 	before := tracer.MustStats(t)
 	var counted uint64
 	carried := 0
 	for number, r := range requests(sampler) {
-		o := order{Name: served + "-" + form + "-" + r.name, Requests: sent, AtOnce: 1, Protocol: form, TLS: form == "http2" && !b.withoutTLS(), Lines: 60}.to(s)
+		o := order{
+			Name: served + "-" + form + "-" + r.name, Requests: sent, AtOnce: 1,
+			Protocol: form, TLS: form == "http2" && !b.withoutTLS(), Lines: 60,
+		}.to(s)
 		trace := fmt.Sprintf("%032x", 0xabc0000+number)
 		if sampler != (engine.Sampler{}) { // so that it is sampled, whoever decides
 			trace = trace[:18] + "ff" + trace[20:]
@@ -127,7 +150,8 @@ func testStates(t *testing.T, b build, s *server, caller *target.Server, tracer 
 			got := lower(arrived[path][0].Header)
 			parent, state := got["traceparent"], got["tracestate"]
 			want, passes := r.want, r.passes
-			if r.flags == "" && len(parent) == 1 && strings.HasSuffix(parent[0], "-02") { // by its random id
+			// by its random id
+			if r.flags == "" && len(parent) == 1 && strings.HasSuffix(parent[0], "-02") {
 				want, passes = "02", ""
 			}
 			switch {
@@ -140,8 +164,10 @@ func testStates(t *testing.T, b build, s *server, caller *target.Server, tracer 
 				}
 			case refused:
 				t.Errorf("%s carries %q", path, parent)
-			case len(parent) != 1 || !strings.HasSuffix(parent[0], "-"+want) || r.flags != "" && !strings.HasPrefix(parent[0], "00-"+trace+"-"):
-				t.Errorf("%s carries %q, not of the trace %s with flags %s", path, parent, trace, want)
+			case len(parent) != 1 || !strings.HasSuffix(parent[0], "-"+want) || r.flags != "" &&
+				!strings.HasPrefix(parent[0], "00-"+trace+"-"):
+				t.Errorf("%s carries %q, not of the trace %s with flags %s", path, parent, trace,
+					want)
 			case runtime.GOARCH == "arm64" && form != "http1" && len(state) == 0 && passes != "":
 				counted++ // there is but the room that the frame's buffer has
 			case strings.Join(state, "\n") != passes:
@@ -172,18 +198,21 @@ func ask(t *testing.T, caller *target.Server, served string, o order, header htt
 	}
 	addresses := caller.Addresses(t)
 	if served == "grpc" {
-		c, err := grpc.NewClient(addresses["grpc ipv4"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+		c, err := grpc.NewClient(addresses["grpc ipv4"],
+			grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
 		ctx := metadata.NewOutgoingContext(t.Context(), metadata.MD(lower(header)))
-		if err := c.Invoke(ctx, "/relay/"+o.Name, wrapperspb.String(string(question)), new(wrapperspb.StringValue)); err != nil {
+		if err := c.Invoke(ctx, "/relay/"+o.Name, wrapperspb.String(string(question)),
+			new(wrapperspb.StringValue)); err != nil {
 			t.Error(err)
 		}
 		return
 	}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+addresses["http ipv4"]+"/relay", strings.NewReader(string(question)))
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
+		"http://"+addresses["http ipv4"]+"/relay", strings.NewReader(string(question)))
 	if err != nil {
 		t.Fatal(err)
 	}

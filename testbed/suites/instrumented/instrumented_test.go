@@ -39,7 +39,8 @@ func build(t *testing.T) (folder string) {
 	}
 	folder = t.TempDir()
 	for _, name := range []string{bare, byHand} {
-		command := exec.Command("go", "build", "-trimpath", target.Stripped, "-o", filepath.Join(folder, name), "./"+name)
+		command := exec.Command("go", "build", "-trimpath", target.Stripped, "-o",
+			filepath.Join(folder, name), "./"+name)
 		command.Dir = filepath.Join(root, "testbed", "bench", "server")
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", command, err, out)
@@ -92,7 +93,10 @@ func set(t *testing.T, mode engine.InstrumentedMode) *stage {
 	t.Cleanup(s.own.Stop)
 	var core zapcore.Core
 	core, s.logs = observer.New(zap.InfoLevel)
-	config := engine.Config{Targets: []engine.Target{{Exe: filepath.Join(s.folder, "*")}}, Instrumented: mode}
+	config := engine.Config{
+		Targets:      []engine.Target{{Exe: filepath.Join(s.folder, "*")}},
+		Instrumented: mode,
+	}
 	s.tracer = tracing.StartWith(t, config, zap.New(core), s.spans.consume)
 	return s
 }
@@ -119,7 +123,9 @@ func ask(t *testing.T, server *target.Server) {
 
 func (s *stage) want(t *testing.T, spans map[string]int) {
 	t.Helper()
-	tracing.Eventually(t, func() bool { return cmp.Equal(spans, s.spans.counts()) }, "the spans %v", spans)
+	tracing.Eventually(t, func() bool {
+		return cmp.Equal(spans, s.spans.counts())
+	}, "the spans %v", spans)
 	time.Sleep(200 * time.Millisecond) // what is too much would come now
 	if diff := cmp.Diff(spans, s.spans.counts()); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
@@ -131,7 +137,9 @@ func TestAProgramThatContainsTheSDKIsLeftAlone(t *testing.T) {
 	one, two := s.start(t, byHand), s.start(t, byHand)
 	plain := s.start(t, bare)
 	s.tracer.AwaitTracing(t, 1)
-	tracing.Eventually(t, func() bool { return s.tracer.MustStats(t).LeftAlone == 1 }, "a program being left alone")
+	tracing.Eventually(t, func() bool {
+		return s.tracer.MustStats(t).LeftAlone == 1
+	}, "a program being left alone")
 	for _, server := range []*target.Server{one, two, plain} {
 		ask(t, server)
 	}
@@ -152,11 +160,13 @@ func TestAProgramThatContainsTheSDKIsLeftAlone(t *testing.T) {
 	}
 	s.want(t, map[string]int{bare: requests})
 	stats := s.tracer.MustStats(t)
-	if stats.LeftAlone != 1 || stats.AttachFailures != 0 || stats.Binaries != 1 || stats.Processes != 1 || stats.Operations != requests {
+	if stats.LeftAlone != 1 || stats.AttachFailures != 0 || stats.Binaries != 1 ||
+		stats.Processes != 1 || stats.Operations != requests {
 		t.Errorf("one program is left alone, and one is traced: %+v", stats)
 	}
 	lines := s.logs.FilterField(zap.String("exe", filepath.Join(s.folder, byHand))).All()
-	if len(lines) != 1 || lines[0].Level != zap.InfoLevel || lines[0].ContextMap()["symbol"] != "go.opentelemetry.io/otel/sdk/trace.NewTracerProvider" {
+	if len(lines) != 1 || lines[0].Level != zap.InfoLevel ||
+		lines[0].ContextMap()["symbol"] != "go.opentelemetry.io/otel/sdk/trace.NewTracerProvider" {
 		t.Errorf("the log says of it: %v", lines)
 	}
 	if trouble := s.logs.FilterLevelExact(zap.WarnLevel).All(); len(trouble) != 0 {
@@ -175,8 +185,11 @@ func TestAProgramThatContainsTheSDKIsTracedWhereThatIsAskedFor(t *testing.T) {
 	for _, server := range servers {
 		ask(t, server)
 	}
-	tracing.Eventually(t, func() bool { return s.spans.counts()[bare] == requests && s.spans.counts()[byHand] >= requests }, "spans of both")
-	if stats := s.tracer.MustStats(t); stats.LeftAlone != 0 || stats.AttachFailures != 0 || stats.Binaries != 2 {
+	tracing.Eventually(t, func() bool {
+		return s.spans.counts()[bare] == requests && s.spans.counts()[byHand] >= requests
+	}, "spans of both")
+	if stats := s.tracer.MustStats(t); stats.LeftAlone != 0 || stats.AttachFailures != 0 ||
+		stats.Binaries != 2 {
 		t.Errorf("both are traced: %+v", stats)
 	}
 }

@@ -30,7 +30,9 @@ type unreliable struct {
 }
 
 // startUnreliable starts one that serves each connection with a function.
-func startUnreliable(t *testing.T, listener net.Listener, serve func(net.Conn, *unreliable) error) *unreliable {
+func startUnreliable(
+	t *testing.T, listener net.Listener, serve func(net.Conn, *unreliable) error,
+) *unreliable {
 	t.Helper()
 	u := &unreliable{listener: listener}
 	var all sync.WaitGroup
@@ -102,7 +104,8 @@ func closeAsItComes(connection net.Conn, u *unreliable) error {
 		if u.leaves(connection) {
 			return nil
 		}
-		if _, err := io.WriteString(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(connection,
+			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
 			return err
 		}
 	}
@@ -118,7 +121,10 @@ func refuseTheStream(connection net.Conn, u *unreliable) error {
 		return err
 	}
 	var block bytes.Buffer
-	if err := hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: "200"}); err != nil {
+	if err := hpack.NewEncoder(&block).WriteField(hpack.HeaderField{
+		Name:  ":status",
+		Value: "200",
+	}); err != nil {
 		return err
 	}
 	for {
@@ -135,7 +141,10 @@ func refuseTheStream(connection net.Conn, u *unreliable) error {
 			if u.leaves(connection) {
 				err = framer.WriteRSTStream(f.StreamID, http2.ErrCodeRefusedStream)
 			} else {
-				err = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: f.StreamID, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true})
+				err = framer.WriteHeaders(http2.HeadersFrameParam{
+					StreamID:      f.StreamID,
+					BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true,
+				})
 			}
 		}
 		if err != nil {
@@ -156,7 +165,8 @@ func TestARequestThatATransportSendsAgainIsOneSpan(t *testing.T) {
 				t.Errorf("the requests came over %s", came)
 			}
 			u = startUnreliable(t, listenTLS(t), refuseTheStream)
-			compareAgain(t, tracer, caller, order{URL: "https://", Trust: true, HTTP2: true}, "2", u)
+			compareAgain(t, tracer, caller, order{URL: "https://", Trust: true, HTTP2: true}, "2",
+				u)
 		})
 	}
 	for _, build := range buildsWithNet(callerSource) {
@@ -170,7 +180,9 @@ func TestARequestThatATransportSendsAgainIsOneSpan(t *testing.T) {
 
 // compareAgain has a caller make two requests, of which the server leaves the second, and
 // returns where those came from that the server saw.
-func compareAgain(t *testing.T, tracer *tracing.Tracer, caller *target.Server, o order, version string, u *unreliable) []string {
+func compareAgain(t *testing.T, tracer *tracing.Tracer, caller *target.Server, o order,
+	version string, u *unreliable,
+) []string {
 	t.Helper()
 	seen := len(tracer.Spans())
 	base := o.URL + u.listener.Addr().String()
@@ -189,9 +201,11 @@ func compareAgain(t *testing.T, tracer *tracing.Tracer, caller *target.Server, o
 		t.Fatalf("%d spans of two requests", len(spans))
 	}
 	for i, s := range spans {
-		compareCall(t, urls[i], requested(t, urls[i], map[string]any{"network.protocol.version": version}), outcomes[i], s)
+		compareCall(t, urls[i], requested(t, urls[i],
+			map[string]any{"network.protocol.version": version}), outcomes[i], s)
 	}
-	if stats := tracer.MustStats(t); stats.Operations != uint64(seen+2) || stats.Active != 0 || tracing.Lost(stats) != 0 {
+	if stats := tracer.MustStats(t); stats.Operations != uint64(seen+2) || stats.Active != 0 ||
+		tracing.Lost(stats) != 0 {
 		t.Errorf("no loss of two requests expected: %+v", stats)
 	}
 	return came

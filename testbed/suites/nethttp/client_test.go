@@ -96,8 +96,12 @@ func startUpstreams(t *testing.T) *upstreams {
 		}
 		w.WriteHeader(code)
 	})
-	mux.HandleFunc("/twice", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/once", http.StatusFound) })
-	mux.HandleFunc("/once", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/status/200", http.StatusFound) })
+	mux.HandleFunc("/twice", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/once", http.StatusFound)
+	})
+	mux.HandleFunc("/once", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/status/200", http.StatusFound)
+	})
 	mux.HandleFunc("/never", func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
@@ -110,7 +114,8 @@ func startUpstreams(t *testing.T) *upstreams {
 	u.tls = httptest.NewUnstartedServer(mux)
 	u.tls.EnableHTTP2 = true
 	u.tls.StartTLS()
-	u.http2, u.v6, u.unix = serveHTTP2(t, mux), serveOn(t, mux, "tcp6", "[::1]:0"), serveOn(t, mux, "unix", u.socket)
+	u.http2, u.v6, u.unix = serveHTTP2(t, mux), serveOn(t, mux, "tcp6", "[::1]:0"), serveOn(t, mux,
+		"unix", u.socket)
 	for _, server := range []*httptest.Server{u.plain, u.tls, u.v6, u.unix} {
 		t.Cleanup(server.Close)
 	}
@@ -176,35 +181,103 @@ type errand struct {
 
 func errands(u *upstreams) []errand {
 	unanswered := map[string]any{"http.response.status_code": nil, "network.protocol.version": nil}
-	unconnected := map[string]any{"http.response.status_code": nil, "network.protocol.version": nil, "network.peer.address": nil, "network.peer.port": nil}
+	unconnected := map[string]any{
+		"http.response.status_code": nil, "network.protocol.version": nil,
+		"network.peer.address": nil, "network.peer.port": nil,
+	}
 	address := u.plain.Listener.Addr().String()
 	none := []map[string]any{{}}
 	return []errand{
 		{name: "plain", order: order{URL: u.plain.URL + "/hello"}, spans: none},
 		{name: "no path", order: order{URL: u.plain.URL}, spans: none},
-		{name: "a query", order: order{URL: u.plain.URL + "/a?token=secret&flag"}, urls: []string{u.plain.URL + "/a?token=REDACTED&REDACTED"}, spans: none},
-		{name: "credentials", order: order{URL: "http://user:secret@" + address + "/a"}, urls: []string{u.plain.URL + "/a"}, spans: none},
+		{
+			name: "a query", order: order{URL: u.plain.URL + "/a?token=secret&flag"},
+			urls: []string{u.plain.URL + "/a?token=REDACTED&REDACTED"}, spans: none,
+		},
+		{
+			name: "credentials", order: order{URL: "http://user:secret@" + address + "/a"},
+			urls: []string{u.plain.URL + "/a"}, spans: none,
+		},
 		{name: "escapes", order: order{URL: u.plain.URL + "/a%2Fb%20c/%C3%A9"}, spans: none},
-		{name: "a path that needs escapes", order: order{URL: u.plain.URL + "/a b/é"}, urls: []string{u.plain.URL + "/a%20b/%C3%A9"}, spans: none},
-		{name: "another method", order: order{Method: "PUT", URL: u.plain.URL + "/a"}, spans: []map[string]any{{"http.request.method": "PUT"}}},
-		{name: "an unknown method", order: order{Method: "BREW", URL: u.plain.URL + "/a"}, spans: []map[string]any{{"http.request.method": "_OTHER", "http.request.method_original": "BREW"}}},
-		{name: "not found", order: order{URL: u.plain.URL + "/status/404"}, spans: []map[string]any{{"http.response.status_code": int64(404), "error.type": "404"}}},
-		{name: "an error of the server's", order: order{URL: u.plain.URL + "/status/503"}, spans: []map[string]any{{"http.response.status_code": int64(503), "error.type": "503"}}},
-		{name: "redirects", order: order{URL: u.plain.URL + "/twice"}, urls: []string{u.plain.URL + "/twice", u.plain.URL + "/once", u.plain.URL + "/status/200"}, spans: []map[string]any{
-			{"http.response.status_code": int64(302)}, {"http.response.status_code": int64(302), "http.request.resend_count": int64(1)}, {"http.request.resend_count": int64(2)},
-		}},
+		{
+			name: "a path that needs escapes", order: order{URL: u.plain.URL + "/a b/é"},
+			urls: []string{u.plain.URL + "/a%20b/%C3%A9"}, spans: none,
+		},
+		{
+			name: "another method", order: order{Method: "PUT", URL: u.plain.URL + "/a"},
+			spans: []map[string]any{{"http.request.method": "PUT"}},
+		},
+		{
+			name: "an unknown method", order: order{Method: "BREW", URL: u.plain.URL + "/a"},
+			spans: []map[string]any{{
+				"http.request.method":          "_OTHER",
+				"http.request.method_original": "BREW",
+			}},
+		},
+		{
+			name: "not found", order: order{URL: u.plain.URL + "/status/404"},
+			spans: []map[string]any{{
+				"http.response.status_code": int64(404),
+				"error.type":                "404",
+			}},
+		},
+		{
+			name: "an error of the server's", order: order{URL: u.plain.URL + "/status/503"},
+			spans: []map[string]any{{
+				"http.response.status_code": int64(503),
+				"error.type":                "503",
+			}},
+		},
+		{
+			name: "redirects", order: order{URL: u.plain.URL + "/twice"},
+			urls: []string{
+				u.plain.URL + "/twice", u.plain.URL + "/once",
+				u.plain.URL + "/status/200",
+			}, spans: []map[string]any{
+				{"http.response.status_code": int64(302)}, {
+					"http.response.status_code": int64(302),
+					"http.request.resend_count": int64(1),
+				}, {"http.request.resend_count": int64(2)},
+			},
+		},
 		{name: "TLS", order: order{URL: u.tls.URL + "/a", Trust: true}, spans: none},
-		{name: "HTTP/2", order: order{URL: u.tls.URL + "/a", Trust: true, HTTP2: true}, spans: []map[string]any{{"network.protocol.version": "2"}}},
+		{
+			name: "HTTP/2", order: order{URL: u.tls.URL + "/a", Trust: true, HTTP2: true},
+			spans: []map[string]any{{"network.protocol.version": "2"}},
+		},
 		{name: "IPv6", order: order{URL: u.v6.URL + "/a"}, spans: none},
-		{name: "a unix socket", order: order{URL: "http://local/a", Socket: u.socket}, spans: []map[string]any{{
-			"server.port": int64(80), "network.peer.address": u.socket, "network.transport": "unix",
-		}}},
-		{name: "refused", order: order{URL: "http://" + u.refusing + "/a"}, spans: []map[string]any{unconnected}, failed: true},
-		{name: "no such host", order: order{URL: "http://name.invalid/a"}, spans: []map[string]any{merged(unconnected, map[string]any{"server.port": int64(80)})}, failed: true},
-		{name: "a certificate that is not trusted", order: order{URL: u.tls.URL + "/a"}, spans: []map[string]any{unconnected}, failed: true},
-		{name: "a timeout", order: order{URL: u.plain.URL + "/never", Timeout: 1000}, spans: []map[string]any{unanswered}, failed: true},
-		{name: "a cancelled request", order: order{URL: u.plain.URL + "/never", Cancel: 1000}, spans: []map[string]any{unanswered}, failed: true},
-		{name: "a cancelled stream", order: order{URL: u.tls.URL + "/never", Trust: true, HTTP2: true, Cancel: 1000}, spans: []map[string]any{unanswered}, failed: true},
+		{
+			name: "a unix socket", order: order{URL: "http://local/a", Socket: u.socket},
+			spans: []map[string]any{{
+				"server.port": int64(80), "network.peer.address": u.socket,
+				"network.transport": "unix",
+			}},
+		},
+		{
+			name: "refused", order: order{URL: "http://" + u.refusing + "/a"},
+			spans: []map[string]any{unconnected}, failed: true,
+		},
+		{
+			name: "no such host", order: order{URL: "http://name.invalid/a"},
+			spans: []map[string]any{merged(unconnected,
+				map[string]any{"server.port": int64(80)})}, failed: true,
+		},
+		{
+			name: "a certificate that is not trusted", order: order{URL: u.tls.URL + "/a"},
+			spans: []map[string]any{unconnected}, failed: true,
+		},
+		{
+			name: "a timeout", order: order{URL: u.plain.URL + "/never", Timeout: 1000},
+			spans: []map[string]any{unanswered}, failed: true,
+		},
+		{
+			name: "a cancelled request", order: order{URL: u.plain.URL + "/never", Cancel: 1000},
+			spans: []map[string]any{unanswered}, failed: true,
+		},
+		{name: "a cancelled stream", order: order{
+			URL: u.tls.URL + "/never", Trust: true,
+			HTTP2: true, Cancel: 1000,
+		}, spans: []map[string]any{unanswered}, failed: true},
 	}
 }
 
@@ -236,7 +309,8 @@ func compareErrands(t *testing.T, build target.Build, all []errand) {
 		spans := tracer.Await(t, seen+len(e.spans))[seen:]
 		seen += len(spans)
 		if len(spans) != len(e.spans) || len(outcomes) != len(e.spans) {
-			t.Errorf("%s: %d spans of %d requests, want %d", e.name, len(spans), len(outcomes), len(e.spans))
+			t.Errorf("%s: %d spans of %d requests, want %d", e.name, len(spans), len(outcomes),
+				len(e.spans))
 			continue
 		}
 		for i, s := range spans {
@@ -259,7 +333,8 @@ func compareErrands(t *testing.T, build target.Build, all []errand) {
 		}
 	}
 	stats := tracer.MustStats(t)
-	if stats.Operations != uint64(seen) || stats.Active != 0 || tracing.Lost(stats) != 0 || stats.Degraded[engine.DegradedUnreadable] != unread {
+	if stats.Operations != uint64(seen) || stats.Active != 0 || tracing.Lost(stats) != 0 ||
+		stats.Degraded[engine.DegradedUnreadable] != unread {
 		t.Errorf("%d operations, %d in flight, lost: %v; degraded: %v, of which %d have an error whose type could not be read",
 			stats.Operations, stats.Active, stats.Lost, stats.Degraded, unread)
 	}
@@ -270,7 +345,9 @@ func compareErrands(t *testing.T, build target.Build, all []errand) {
 
 // compareCall compares a span with the attributes that it must have, and with when the
 // request was made.
-func compareCall(t *testing.T, call string, attributes map[string]any, came outcome, got tracing.Span) {
+func compareCall(
+	t *testing.T, call string, attributes map[string]any, came outcome, got tracing.Span,
+) {
 	t.Helper()
 	want := span{Name: name(attributes), Kind: ptrace.SpanKindClient, Attributes: attributes}
 	if attributes["error.type"] != nil {
@@ -319,9 +396,13 @@ func TestACallWhoseGoroutineHasEndedIsCountedWhileItsProcessLives(t *testing.T) 
 			tracer.AwaitTracing(t, 1)
 			place(t, caller, order{URL: u.plain.URL + "/after", Panic: true, Apart: true})
 			tracer.Await(t, 1)
-			tracing.Eventually(t, func() bool { return tracer.MustStats(t).Lost[engine.LostUnfinished] == 1 }, "the loss to be counted")
-			if stats := tracer.MustStats(t); stats.Operations != 2 || stats.Active != 0 || tracing.Lost(stats) != 1 {
-				t.Errorf("of %d calls %d are counted as lost, and %d are in flight", stats.Operations, tracing.Lost(stats), stats.Active)
+			tracing.Eventually(t, func() bool {
+				return tracer.MustStats(t).Lost[engine.LostUnfinished] == 1
+			}, "the loss to be counted")
+			if stats := tracer.MustStats(t); stats.Operations != 2 || stats.Active != 0 ||
+				tracing.Lost(stats) != 1 {
+				t.Errorf("of %d calls %d are counted as lost, and %d are in flight",
+					stats.Operations, tracing.Lost(stats), stats.Active)
 			}
 		})
 	}

@@ -64,7 +64,10 @@ func TestTLSIsSeenInTheScheme(t *testing.T) {
 	tracer.AwaitTracing(t, 1)
 	get(t, client, "https://"+server.Address+"/hello/tls")
 	span := tracer.Await(t, 1)[0]
-	for key, want := range map[string]any{"url.scheme": "https", "network.protocol.version": "1.1", "url.path": "/hello/tls", "server.address": "127.0.0.1"} {
+	for key, want := range map[string]any{
+		"url.scheme": "https", "network.protocol.version": "1.1",
+		"url.path": "/hello/tls", "server.address": "127.0.0.1",
+	} {
 		if span.Values()[key] != want {
 			t.Errorf("%s is %v, not %v", key, span.Values()[key], want)
 		}

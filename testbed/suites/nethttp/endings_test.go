@@ -18,37 +18,59 @@ import (
 
 // endings are requests whose handlers do not end by returning, over HTTP/1.
 func endings() []exchange {
-	get := func(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: shop.example\r\n\r\n" }
+	get := func(path string) string {
+		return "GET " + path + " HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+	}
 	return []exchange{
 		{
 			name: "a panic", request: get("/panic"), route: "/panic",
-			want: span{Name: "GET /panic", Status: ptrace.StatusCodeError, Attributes: attributes(map[string]any{
-				"url.path": "/panic", "http.response.status_code": nil, "error.type": "panic",
-			})},
+			want: span{
+				Name: "GET /panic", Status: ptrace.StatusCodeError,
+				Attributes: attributes(map[string]any{
+					"url.path": "/panic", "http.response.status_code": nil, "error.type": "panic",
+				}),
+			},
 		},
 		{
-			name: "a panic after a status was written", request: get("/panic?code=201"), route: "/panic",
-			want: span{Name: "GET /panic", Status: ptrace.StatusCodeError, Attributes: attributes(map[string]any{
-				"url.path": "/panic", "url.query": "code=REDACTED", "http.response.status_code": int64(201), "error.type": "panic",
-			})},
+			name: "a panic after a status was written", request: get("/panic?code=201"),
+			route: "/panic",
+			want: span{
+				Name: "GET /panic", Status: ptrace.StatusCodeError,
+				Attributes: attributes(map[string]any{
+					"url.path": "/panic", "url.query": "code=REDACTED",
+					"http.response.status_code": int64(201), "error.type": "panic",
+				}),
+			},
 		},
 		{
 			name: "http.ErrAbortHandler", request: get("/abort"), route: "/abort",
-			want: span{Name: "GET /abort", Status: ptrace.StatusCodeError, Attributes: attributes(map[string]any{
-				"url.path": "/abort", "http.response.status_code": nil, "error.type": "http.ErrAbortHandler",
-			})},
+			want: span{
+				Name: "GET /abort", Status: ptrace.StatusCodeError,
+				Attributes: attributes(map[string]any{
+					"url.path": "/abort", "http.response.status_code": nil,
+					"error.type": "http.ErrAbortHandler",
+				}),
+			},
 		},
 		{
 			name: "runtime.Goexit", request: get("/exit"), route: "/exit",
-			want: span{Name: "GET /exit", Status: ptrace.StatusCodeError, Attributes: attributes(map[string]any{
-				"url.path": "/exit", "http.response.status_code": nil, "error.type": "runtime.Goexit",
-			})},
+			want: span{
+				Name: "GET /exit", Status: ptrace.StatusCodeError,
+				Attributes: attributes(map[string]any{
+					"url.path": "/exit", "http.response.status_code": nil,
+					"error.type": "runtime.Goexit",
+				}),
+			},
 		},
 		{
 			name: "a panic that is recovered", request: get("/recover"), route: "/recover",
-			want: span{Name: "GET /recover", Status: ptrace.StatusCodeError, Attributes: attributes(map[string]any{
-				"url.path": "/recover", "http.response.status_code": int64(502), "error.type": "502",
-			})},
+			want: span{
+				Name: "GET /recover", Status: ptrace.StatusCodeError,
+				Attributes: attributes(map[string]any{
+					"url.path": "/recover", "http.response.status_code": int64(502),
+					"error.type": "502",
+				}),
+			},
 		},
 		{
 			name: "a hijacked connection", request: get("/hijack"), route: "/hijack",
@@ -64,7 +86,10 @@ func TestAHandlerThatDoesNotReturnHasASpanThatSaysSo(t *testing.T) {
 		t.Run(build.String(), func(t *testing.T) {
 			server := target.Start(t, target.MustCompile(t, build))
 			// Three entries: what stayed behind would soon fill them.
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, MaxActiveSpans: 3})
+			tracer := tracing.Start(t, engine.Config{
+				Targets:        []engine.Target{{PID: server.PID}},
+				MaxActiveSpans: 3,
+			})
 			tracer.AwaitTracing(t, 1)
 			for i, exchange := range endings() {
 				port := exchangeOnce(t, server.Address, exchange.request)
@@ -81,11 +106,13 @@ func TestAHandlerThatDoesNotReturnHasASpanThatSaysSo(t *testing.T) {
 					want.Name, _, _ = strings.Cut(want.Name, " ")
 				}
 				if diff := cmp.Diff(want, compared(spans[i], want)); diff != "" {
-					t.Errorf("%s: the span is not what happened (-want +got):\n%s", exchange.name, diff)
+					t.Errorf("%s: the span is not what happened (-want +got):\n%s", exchange.name,
+						diff)
 				}
 			}
 			stats := tracer.MustStats(t)
-			if stats.Operations != uint64(len(endings())) || stats.Active != 0 || tracing.Lost(stats) != 0 {
+			if stats.Operations != uint64(len(endings())) || stats.Active != 0 ||
+				tracing.Lost(stats) != 0 {
 				t.Errorf("nothing is lost or left behind: %+v", stats)
 			}
 		})
@@ -128,7 +155,8 @@ func TestAServerThatAnswersWithoutAHandlerGivesNoSpan(t *testing.T) {
 	}
 	exchangeOnce(t, server.Address, "GET /nothing HTTP/1.1\r\nHost: shop.example\r\n\r\n")
 	spans := tracer.Await(t, 1)
-	if stats := tracer.MustStats(t); len(spans) != 1 || stats.Operations != 1 || server.Served(t) != 1 {
+	if stats := tracer.MustStats(t); len(spans) != 1 || stats.Operations != 1 ||
+		server.Served(t) != 1 {
 		t.Errorf("%d spans, and one request that reached a handler: %+v", len(spans), stats)
 	}
 }
@@ -141,10 +169,13 @@ func TestAClientThatGoesAwayLeavesItsSpan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(client, "GET /slow?for=300ms HTTP/1.1\r\nHost: shop.example\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(client,
+		"GET /slow?for=300ms HTTP/1.1\r\nHost: shop.example\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Active == 1 }, "the request to arrive")
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Active == 1
+	}, "the request to arrive")
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +187,10 @@ func TestAClientThatGoesAwayLeavesItsSpan(t *testing.T) {
 
 func TestTenThousandRequestsInFlightHaveTheirSpans(t *testing.T) {
 	server := target.Start(t, target.MustCompile(t, newest))
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, RingBufferSize: 16 << 20})
+	tracer := tracing.Start(t, engine.Config{
+		Targets:        []engine.Target{{PID: server.PID}},
+		RingBufferSize: 16 << 20,
+	})
 	tracer.AwaitTracing(t, 1)
 	const requests = 10_000
 	clients := make([]net.Conn, 0, requests)
@@ -171,7 +205,8 @@ func TestTenThousandRequestsInFlightHaveTheirSpans(t *testing.T) {
 			t.Fatal(err)
 		}
 		clients = append(clients, client)
-		if _, err := io.WriteString(client, "GET /gather?n=10000 HTTP/1.1\r\nHost: shop.example\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(client,
+			"GET /gather?n=10000 HTTP/1.1\r\nHost: shop.example\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,8 +19,13 @@ type holding struct {
 
 func startHolding(t *testing.T) *holding {
 	t.Helper()
-	h := &holding{arrived: make(chan struct{}), headers: make(chan struct{}), body: make(chan struct{})}
-	h.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := &holding{
+		arrived: make(chan struct{}), headers: make(chan struct{}),
+		body: make(chan struct{}),
+	}
+	h.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request,
+	) {
 		for _, step := range []struct {
 			on chan struct{}
 			do func() error
@@ -67,7 +72,9 @@ func TestASpanOfACallLastsFromTheCallToTheHeaders(t *testing.T) {
 
 // compareHeld has the server hold the headers until the call has begun, and the body until
 // the span has come.
-func compareHeld(t *testing.T, h *holding, tracer *tracing.Tracer, caller *target.Server, o order, version string) {
+func compareHeld(t *testing.T, h *holding, tracer *tracing.Tracer, caller *target.Server, o order,
+	version string,
+) {
 	t.Helper()
 	seen := len(tracer.Spans())
 	o.URL, o.Trust = h.URL+"/held", true
@@ -91,9 +98,11 @@ func compareHeld(t *testing.T, h *holding, tracer *tracing.Tracer, caller *targe
 	if a.err != nil || len(a.outcomes) != 1 {
 		t.Fatalf("%d requests: %v", len(a.outcomes), a.err)
 	}
-	compareCall(t, o.URL, requested(t, o.URL, map[string]any{"network.protocol.version": version}), a.outcomes[0], got)
+	compareCall(t, o.URL, requested(t, o.URL, map[string]any{"network.protocol.version": version}),
+		a.outcomes[0], got)
 	if start, end := got.StartTimestamp().AsTime(), got.EndTimestamp().AsTime(); start.After(arrived.Add(clockError)) || end.Before(answering.Add(-clockError)) {
-		t.Errorf("from %v to %v; the request was there at %v, and was answered from %v on", start, end, arrived, answering)
+		t.Errorf("from %v to %v; the request was there at %v, and was answered from %v on", start,
+			end, arrived, answering)
 	}
 }
 

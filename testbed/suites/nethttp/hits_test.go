@@ -34,7 +34,8 @@ func TestEachRequestHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 			if strings.HasPrefix(build.Go, "1.27.") {
 				through = 2 // which is the only one
 			}
-			hitsOfRequests(t, tracer, overHTTP2(t, http1), "HTTP/2.0", "https://"+secure.Address, through)
+			hitsOfRequests(t, tracer, overHTTP2(t, http1), "HTTP/2.0", "https://"+secure.Address,
+				through)
 		})
 	}
 }
@@ -48,7 +49,9 @@ func overHTTP2(t *testing.T, client *http.Client) *http.Client {
 	return &http.Client{Transport: transport, Timeout: client.Timeout}
 }
 
-func hitsOfRequests(t *testing.T, tracer *tracing.Tracer, client *http.Client, protocol, base string, each uint64) {
+func hitsOfRequests(t *testing.T, tracer *tracing.Tracer, client *http.Client, protocol,
+	base string, each uint64,
+) {
 	t.Helper()
 	compareHits(t, tracer, each, func() {
 		if got := get(t, client, base+"/nothing"); got != protocol {
@@ -64,23 +67,26 @@ func TestEachCallHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 			caller := target.Start(t, target.MustCompile(t, build))
 			tracer := trace(t, caller)
 			hitsOfCalls(t, tracer, caller, order{URL: u.plain.URL + "/a"}, 3)
-			hitsOfCalls(t, tracer, caller, order{URL: u.tls.URL + "/a", Trust: true, HTTP2: true}, hitsOverHTTP2(build))
+			hitsOfCalls(t, tracer, caller, order{URL: u.tls.URL + "/a", Trust: true, HTTP2: true},
+				hitsOverHTTP2(build))
 		})
 	}
 	for _, build := range buildsWithNet(callerSource) {
 		t.Run(build.String(), func(t *testing.T) {
 			caller := target.Start(t, target.MustCompile(t, tagged(build, "net")))
-			hitsOfCalls(t, trace(t, caller), caller, order{URL: u.tls.URL + "/a", Trust: true, Way: "net"}, hitsOverHTTP2(build))
+			hitsOfCalls(t, trace(t, caller), caller,
+				order{URL: u.tls.URL + "/a", Trust: true, Way: "net"}, hitsOverHTTP2(build))
 		})
 	}
 }
 
-// announcesStreams tells whether who serves a request over HTTP/2 is told whose it is: the first releases of Go
-// 1.17, and the golang.org/x/net of that time, send headers elsewhere.
+// announcesStreams tells whether who serves a request over HTTP/2 is told whose it is: the first
+// releases of Go 1.17, and the golang.org/x/net of that time, send headers elsewhere.
 func announcesStreams(build target.Build) bool {
-	return build.Go != "1.17" && build.Go != "1.17.1" && !slices.ContainsFunc(build.Modules, func(module string) bool {
-		return strings.HasPrefix(module, "golang.org/x/net@v0.0.0-20210224082022-")
-	})
+	return build.Go != "1.17" && build.Go != "1.17.1" &&
+		!slices.ContainsFunc(build.Modules, func(module string) bool {
+			return strings.HasPrefix(module, "golang.org/x/net@v0.0.0-20210224082022-")
+		})
 }
 
 // hitsOverHTTP2 is how many probes a call over HTTP/2 hits.
@@ -91,10 +97,13 @@ func hitsOverHTTP2(build target.Build) uint64 {
 	return 3
 }
 
-func hitsOfCalls(t *testing.T, tracer *tracing.Tracer, caller *target.Server, o order, each uint64) {
+func hitsOfCalls(
+	t *testing.T, tracer *tracing.Tracer, caller *target.Server, o order, each uint64,
+) {
 	t.Helper()
 	compareHits(t, tracer, each, func() {
-		if outcomes := place(t, caller, o); len(outcomes) != 1 || outcomes[0].Status != http.StatusOK {
+		if outcomes := place(t, caller, o); len(outcomes) != 1 ||
+			outcomes[0].Status != http.StatusOK {
 			t.Fatalf("it was not answered with 200: %+v", outcomes)
 		}
 	})
@@ -125,7 +134,8 @@ func compareHits(t *testing.T, tracer *tracing.Tracer, each uint64, request func
 	}
 	tracer.Await(t, seen+1+requests)
 	stats := tracer.MustStats(t)
-	if made := stats.Operations - before.Operations; made != requests || stats.Emitted != before.Emitted+requests {
+	if made := stats.Operations - before.Operations; made != requests ||
+		stats.Emitted != before.Emitted+requests {
 		t.Errorf("%d operations of %d requests: %+v", made, requests, stats)
 	}
 	if hits := stats.ProbeHits - before.ProbeHits; hits != requests*each {

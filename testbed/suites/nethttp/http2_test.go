@@ -36,21 +36,28 @@ type call struct {
 func calls() []call {
 	return []call{
 		{
-			name: "plain", method: "GET", path: "/hello/bob?token=secret", header: map[string]string{"User-Agent": "test/1"},
-			route: "/hello/{name}",
-			want:  span{Name: "GET /hello/{name}"},
+			name: "plain", method: "GET", path: "/hello/bob?token=secret",
+			header: map[string]string{"User-Agent": "test/1"},
+			route:  "/hello/{name}",
+			want:   span{Name: "GET /hello/{name}"},
 			changes: map[string]any{
-				"url.path": "/hello/bob", "url.query": "token=REDACTED", "user_agent.original": "test/1",
+				"url.path": "/hello/bob", "url.query": "token=REDACTED",
+				"user_agent.original": "test/1",
 			},
 		},
 		{
-			name: "with a parent", method: "GET", path: "/nothing", header: map[string]string{"traceparent": sampled, "tracestate": "a=1"},
-			route:   "/nothing",
-			want:    span{Name: "GET /nothing", TraceID: traceID, ParentID: parentID, TraceState: "a=1"},
+			name: "with a parent", method: "GET", path: "/nothing",
+			header: map[string]string{"traceparent": sampled, "tracestate": "a=1"},
+			route:  "/nothing",
+			want: span{
+				Name: "GET /nothing", TraceID: traceID, ParentID: parentID,
+				TraceState: "a=1",
+			},
 			changes: map[string]any{"url.path": "/nothing"},
 		},
 		{
-			name: "with a body, and a handler that does not read it", method: "POST", path: "/status?code=503", body: strings.Repeat("x", 100_000),
+			name: "with a body, and a handler that does not read it", method: "POST",
+			path: "/status?code=503", body: strings.Repeat("x", 100_000),
 			route: "/status",
 			want:  span{Name: "POST /status", Status: ptrace.StatusCodeError},
 			changes: map[string]any{
@@ -60,8 +67,11 @@ func calls() []call {
 		},
 		{
 			name: "no route", method: "GET", path: "/nowhere",
-			want:    span{Name: "GET"},
-			changes: map[string]any{"url.path": "/nowhere", "http.response.status_code": int64(404)},
+			want: span{Name: "GET"},
+			changes: map[string]any{
+				"url.path":                  "/nowhere",
+				"http.response.status_code": int64(404),
+			},
 		},
 		{
 			name: "many headers", method: "GET", path: "/nothing", header: manyHeaders(60),
@@ -71,28 +81,38 @@ func calls() []call {
 		},
 		{
 			name: "a handler that changes its request", method: "GET", path: "/mutate/it",
-			route:   "/mutate/{what...}",
-			want:    span{Name: "GET /mutate/{what...}"},
-			changes: map[string]any{"url.path": "/mutate/it", "http.response.status_code": int64(202)},
+			route: "/mutate/{what...}",
+			want:  span{Name: "GET /mutate/{what...}"},
+			changes: map[string]any{
+				"url.path":                  "/mutate/it",
+				"http.response.status_code": int64(202),
+			},
 		},
 		{
 			name: "a handler that panics", method: "GET", path: "/panic", breaks: true,
-			route:   "/panic",
-			want:    span{Name: "GET /panic", Status: ptrace.StatusCodeError},
-			changes: map[string]any{"url.path": "/panic", "http.response.status_code": nil, "error.type": "panic"},
+			route: "/panic",
+			want:  span{Name: "GET /panic", Status: ptrace.StatusCodeError},
+			changes: map[string]any{
+				"url.path": "/panic", "http.response.status_code": nil,
+				"error.type": "panic",
+			},
 		},
 		{
 			name: "a handler that aborts", method: "GET", path: "/abort", breaks: true,
-			route:   "/abort",
-			want:    span{Name: "GET /abort", Status: ptrace.StatusCodeError},
-			changes: map[string]any{"url.path": "/abort", "http.response.status_code": nil, "error.type": "http.ErrAbortHandler"},
+			route: "/abort",
+			want:  span{Name: "GET /abort", Status: ptrace.StatusCodeError},
+			changes: map[string]any{
+				"url.path": "/abort", "http.response.status_code": nil,
+				"error.type": "http.ErrAbortHandler",
+			},
 		},
 		{
 			name: "a handler that recovers", method: "GET", path: "/recover",
 			route: "/recover",
 			want:  span{Name: "GET /recover", Status: ptrace.StatusCodeError},
 			changes: map[string]any{
-				"url.path": "/recover", "http.response.status_code": int64(502), "error.type": "502",
+				"url.path": "/recover", "http.response.status_code": int64(502),
+				"error.type": "502",
 			},
 		},
 	}
@@ -134,7 +154,9 @@ func clientOfHTTP2(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport, Timeout: tracing.Patience}
 }
 
-func compareStreams(t *testing.T, server *target.Server, client *http.Client, scheme string, build target.Build) {
+func compareStreams(
+	t *testing.T, server *target.Server, client *http.Client, scheme string, build target.Build,
+) {
 	t.Helper()
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 	tracer.AwaitTracing(t, 1)
@@ -171,8 +193,9 @@ func compareStreams(t *testing.T, server *target.Server, client *http.Client, sc
 // streamed are the attributes of a span of a call that was made with send, from a port.
 func streamed(scheme string, port int64, changes map[string]any) map[string]any {
 	return attributes(merged(map[string]any{
-		"url.scheme": scheme, "network.protocol.version": "2", "user_agent.original": "Go-http-client/2.0",
-		"server.port": int64(8080), "network.peer.port": port,
+		"url.scheme": scheme, "network.protocol.version": "2",
+		"user_agent.original": "Go-http-client/2.0",
+		"server.port":         int64(8080), "network.peer.port": port,
 	}, changes))
 }
 
@@ -180,9 +203,12 @@ func streamed(scheme string, port int64, changes map[string]any) map[string]any 
 func send(t *testing.T, client *http.Client, base string, c call) (port int64) {
 	t.Helper()
 	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-		GotConn: func(got httptrace.GotConnInfo) { port = int64(got.Conn.LocalAddr().(*net.TCPAddr).Port) },
+		GotConn: func(got httptrace.GotConnInfo) {
+			port = int64(got.Conn.LocalAddr().(*net.TCPAddr).Port)
+		},
 	})
-	request, err := http.NewRequestWithContext(ctx, c.method, base+c.path, bytes.NewReader([]byte(c.body)))
+	request, err := http.NewRequestWithContext(ctx, c.method, base+c.path,
+		bytes.NewReader([]byte(c.body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +251,8 @@ func TestStreamsAtTheSameTimeAreNotMixedUp(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range streams {
 		wg.Go(func() {
-			request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s/slow?for=%dms", server.Address, i%50), nil)
+			request, err := http.NewRequest(http.MethodGet,
+				fmt.Sprintf("http://%s/slow?for=%dms", server.Address, i%50), nil)
 			if err != nil {
 				t.Error(err)
 				return

@@ -43,23 +43,36 @@ func TestFiveThousandCallsInFlightHaveTheirSpans(t *testing.T) {
 func compareMany(t *testing.T, build target.Build, calls int) {
 	t.Helper()
 	// With Go 1.27 a stream whose request was collected meanwhile has no route.
-	executable := target.MustCompile(t, target.Build{Source: source, Go: "1.26.11", Flags: []string{target.Stripped}})
+	executable := target.MustCompile(t, target.Build{
+		Source: source, Go: "1.26.11",
+		Flags: []string{target.Stripped},
+	})
 	plain, secure := target.Start(t, executable), target.Start(t, executable, "-tls")
 	caller := target.Start(t, target.MustCompile(t, build))
 	tracer := tracing.Start(t, engine.Config{
-		Targets: []engine.Target{{PID: plain.PID}, {PID: secure.PID}, {PID: caller.PID}}, RingBufferSize: 16 << 20, URLQuery: engine.QueryKeep,
+		Targets: []engine.Target{
+			{PID: plain.PID},
+			{PID: secure.PID},
+			{PID: caller.PID},
+		}, RingBufferSize: 16 << 20, URLQuery: engine.QueryKeep,
 	})
 	tracer.AwaitTracing(t, 3)
 	compareHeldTogether(t, tracer, caller, plain, order{Many: calls}, true)
 	if t.Failed() {
 		return
 	}
-	compareHeldTogether(t, tracer, caller, secure, order{Many: calls, Over: calls / streams, Trust: true, HTTP2: true}, announcesStreams(build))
+	compareHeldTogether(t, tracer, caller, secure,
+		order{
+			Many: calls, Over: calls / streams, Trust: true,
+			HTTP2: true,
+		}, announcesStreams(build))
 }
 
-// compareHeldTogether has the server hold all calls of an order until they are there. Whether they are joined to the
-// requests that it serves depends on what the caller is built with.
-func compareHeldTogether(t *testing.T, tracer *tracing.Tracer, caller, server *target.Server, o order, joined bool) {
+// compareHeldTogether has the server hold all calls of an order until they are there. Whether they
+// are joined to the requests that it serves depends on what the caller is built with.
+func compareHeldTogether(
+	t *testing.T, tracer *tracing.Tracer, caller, server *target.Server, o order, joined bool,
+) {
 	t.Helper()
 	calls, connections := o.Many, o.Over
 	scheme, version, agent := "http", "1.1", "Go-http-client/1.1"
@@ -81,10 +94,12 @@ func compareHeldTogether(t *testing.T, tracer *tracing.Tracer, caller, server *t
 	o.URL = fmt.Sprintf("%s%s?n=%d&i=", base, path, calls)
 	outcomes := place(t, caller, o)
 	if served := server.Served(t) - connections; len(outcomes) != calls || served != calls {
-		t.Fatalf("%d calls were to be made, %d were, and %d reached a handler", calls, len(outcomes), served)
+		t.Fatalf("%d calls were to be made, %d were, and %d reached a handler", calls,
+			len(outcomes), served)
 	}
 	sent, received := ends(t, tracer.Await(t, before+2*calls)[before:])
-	if stats := tracer.MustStats(t); stats.Emitted != uint64(before+2*calls) || stats.Operations != stats.Emitted || stats.Active != 0 {
+	if stats := tracer.MustStats(t); stats.Emitted != uint64(before+2*calls) ||
+		stats.Operations != stats.Emitted || stats.Active != 0 {
 		t.Fatalf("no loss of %d calls expected: %+v", calls, stats)
 	}
 
@@ -100,13 +115,17 @@ func compareHeldTogether(t *testing.T, tracer *tracing.Tracer, caller, server *t
 		if client == nil || server == nil {
 			t.Fatalf("call %d has not one span at each end: %v, %v", i, client, server)
 		}
-		compareCall(t, url, requested(t, url, map[string]any{"network.protocol.version": version}), came, *client)
+		compareCall(t, url, requested(t, url, map[string]any{"network.protocol.version": version}),
+			came, *client)
 		_, local := hostAndPort(t, came.Local)
 		want := span{
-			Name: "GET " + path, Kind: ptrace.SpanKindServer, TraceID: client.TraceID().String(), ParentID: client.SpanID().String(),
+			Name: "GET " + path, Kind: ptrace.SpanKindServer, TraceID: client.TraceID().String(),
+			ParentID: client.SpanID().String(),
 			Attributes: attributes(map[string]any{
-				"url.scheme": scheme, "url.path": path, "url.query": query, "http.route": path, "network.protocol.version": version,
-				"server.address": host, "server.port": port, "network.peer.port": local, "user_agent.original": agent,
+				"url.scheme": scheme, "url.path": path, "url.query": query, "http.route": path,
+				"network.protocol.version": version,
+				"server.address":           host, "server.port": port, "network.peer.port": local,
+				"user_agent.original": agent,
 			}),
 		}
 		if server.ParentSpanID().IsEmpty() {
@@ -124,10 +143,12 @@ func compareHeldTogether(t *testing.T, tracer *tracing.Tracer, caller, server *t
 	counted := degraded[engine.DegradedEvictedParent] + degraded[engine.DegradedUnknownConnection]
 	t.Logf("%d of %d spans of requests have no parent, %d may have none", orphans, calls, counted)
 	if !joined && orphans != calls {
-		t.Errorf("%d of %d spans of requests have no parent, which is said of all of them", orphans, calls)
+		t.Errorf("%d of %d spans of requests have no parent, which is said of all of them", orphans,
+			calls)
 	}
 	if joined && uint64(orphans) > counted {
-		t.Errorf("%d of %d spans of requests have no parent, and not more than %d were counted", orphans, calls, counted)
+		t.Errorf("%d of %d spans of requests have no parent, and not more than %d were counted",
+			orphans, calls, counted)
 	}
 	if connections == 0 {
 		connections = calls
@@ -187,7 +208,8 @@ func compareConnections(t *testing.T, outcomes []outcome, connections int) {
 	for i, came := range outcomes {
 		used[came.Local]++
 		if first := outcomes[i/each*each].Local; came.Local != first {
-			t.Fatalf("call %d went over %s, the first of its connection over %s", i, came.Local, first)
+			t.Fatalf("call %d went over %s, the first of its connection over %s", i, came.Local,
+				first)
 		}
 	}
 	if len(used) != connections {

@@ -10,10 +10,13 @@ import "github.com/spanprobe/spanprobe/testbed/harness/target"
 func versions() []target.Build {
 	var list []target.Build
 	for _, version := range []string{
-		"1.17", "1.17.13", "1.18", "1.18.10", "1.19", "1.19.13", "1.20", "1.20.14", "1.21.0", "1.21.13", "1.22.0", "1.22.12",
-		"1.23.0", "1.23.12", "1.24.0", "1.24.13", "1.25.0", "1.25.14", "1.26.0", "1.26.8", "1.26.11", "1.27.0", "1.27.4",
+		"1.17", "1.17.13", "1.18", "1.18.10", "1.19", "1.19.13", "1.20", "1.20.14", "1.21.0",
+		"1.21.13", "1.22.0", "1.22.12",
+		"1.23.0", "1.23.12", "1.24.0", "1.24.13", "1.25.0", "1.25.14", "1.26.0", "1.26.8",
+		"1.26.11", "1.27.0", "1.27.4",
 	} {
-		list = append(list, target.Build{Source: source, Go: version}, target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
+		list = append(list, target.Build{Source: source, Go: version},
+			target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
 	}
 	for _, version := range []string{"1.17.13", "1.20.14", "1.23.12", "1.26.11", "1.27.4"} {
 		for _, flags := range [][]string{
@@ -29,7 +32,8 @@ func versions() []target.Build {
 	// Programs without cgo that older releases link as static PIE do not start.
 	for _, version := range []string{"1.21.13", "1.22.12", "1.23.12", "1.26.11", "1.27.4"} {
 		list = append(list, target.Build{Source: source, Go: version, Flags: []string{
-			"-ldflags=-s -w -linkmode external -extldflags -static-pie", "-buildmode=pie", "-tags=netgo,osusergo",
+			"-ldflags=-s -w -linkmode external -extldflags -static-pie", "-buildmode=pie",
+			"-tags=netgo,osusergo",
 		}})
 	}
 	for _, version := range []string{"1.20.14", "1.26.11", "1.27.4"} {

@@ -16,7 +16,10 @@ func netErrands(u *upstreams, way string) []errand {
 		return answered(map[string]any{"http.response.status_code": code, "error.type": text})
 	}
 	unanswered := map[string]any{"http.response.status_code": nil, "network.protocol.version": nil}
-	unconnected := merged(unanswered, map[string]any{"network.peer.address": nil, "network.peer.port": nil})
+	unconnected := merged(unanswered, map[string]any{
+		"network.peer.address": nil,
+		"network.peer.port":    nil,
+	})
 	type server struct{ name, url, refusing string }
 	servers := []server{{"TLS", u.tls.URL, "https://" + u.refusing}}
 	if way == "net" {
@@ -27,24 +30,50 @@ func netErrands(u *upstreams, way string) []errand {
 		list := []errand{
 			{name: "plain", order: order{URL: s.url + "/hello"}, spans: answered(nil)},
 			{name: "no path", order: order{URL: s.url}, spans: answered(nil)},
-			{name: "a query", order: order{URL: s.url + "/a?token=secret&flag"}, urls: []string{s.url + "/a?token=REDACTED&REDACTED"}, spans: answered(nil)},
-			{name: "another method", order: order{Method: "PUT", URL: s.url + "/a"}, spans: answered(map[string]any{"http.request.method": "PUT"})},
-			{name: "not found", order: order{URL: s.url + "/status/404"}, spans: failed(404, "404")},
-			{name: "an error of the server's", order: order{URL: s.url + "/status/503"}, spans: failed(503, "503")},
 			{
-				name: "a redirect", order: order{URL: s.url + "/once"}, urls: []string{s.url + "/once", s.url + "/status/200"},
-				spans: append(answered(map[string]any{"http.response.status_code": int64(302)}), answered(map[string]any{"http.request.resend_count": int64(1)})...),
+				name: "a query", order: order{URL: s.url + "/a?token=secret&flag"},
+				urls: []string{s.url + "/a?token=REDACTED&REDACTED"}, spans: answered(nil),
 			},
-			{name: "refused", order: order{URL: s.refusing + "/a"}, spans: []map[string]any{unconnected}, failed: true},
-			{name: "a timeout", order: order{URL: s.url + "/never", Timeout: 300}, spans: []map[string]any{unanswered}, failed: true},
-			{name: "a cancelled request", order: order{URL: s.url + "/never", Cancel: 300}, spans: []map[string]any{unanswered}, failed: true},
+			{
+				name: "another method", order: order{Method: "PUT", URL: s.url + "/a"},
+				spans: answered(map[string]any{"http.request.method": "PUT"}),
+			},
+			{
+				name: "not found", order: order{URL: s.url + "/status/404"},
+				spans: failed(404, "404"),
+			},
+			{
+				name: "an error of the server's", order: order{URL: s.url + "/status/503"},
+				spans: failed(503, "503"),
+			},
+			{
+				name: "a redirect", order: order{URL: s.url + "/once"}, urls: []string{s.url +
+					"/once", s.url + "/status/200"},
+				spans: append(answered(map[string]any{"http.response.status_code": int64(302)}),
+					answered(map[string]any{"http.request.resend_count": int64(1)})...),
+			},
+			{
+				name: "refused", order: order{URL: s.refusing + "/a"},
+				spans: []map[string]any{unconnected}, failed: true,
+			},
+			{
+				name: "a timeout", order: order{URL: s.url + "/never", Timeout: 300},
+				spans: []map[string]any{unanswered}, failed: true,
+			},
+			{
+				name: "a cancelled request", order: order{URL: s.url + "/never", Cancel: 300},
+				spans: []map[string]any{unanswered}, failed: true,
+			},
 		}
 		for _, e := range list {
 			e.name, e.order.Trust = s.name+": "+e.name, true
 			all = append(all, e)
 		}
 	}
-	all = append(all, errand{name: "a certificate that is not trusted", order: order{URL: u.tls.URL + "/a"}, spans: []map[string]any{unconnected}, failed: true})
+	all = append(all, errand{
+		name:  "a certificate that is not trusted",
+		order: order{URL: u.tls.URL + "/a"}, spans: []map[string]any{unconnected}, failed: true,
+	})
 	for i := range all {
 		all[i].name, all[i].order.Way = way+", "+all[i].name, way
 	}
@@ -55,7 +84,8 @@ func TestEveryCallOfNetGivesASpanThatSaysWhatCameOfIt(t *testing.T) {
 	u := startUpstreams(t)
 	for _, build := range buildsWithNet(callerSource) {
 		t.Run(build.String(), func(t *testing.T) {
-			compareErrands(t, tagged(build, "net"), append(netErrands(u, "net"), netErrands(u, "below")...))
+			compareErrands(t, tagged(build, "net"),
+				append(netErrands(u, "net"), netErrands(u, "below")...))
 		})
 	}
 }

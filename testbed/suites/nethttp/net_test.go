@@ -31,7 +31,10 @@ type pair struct {
 func buildsWithNet(source string) []target.Build {
 	var list []target.Build
 	for _, p := range pairs() {
-		list = append(list, target.Build{Source: source, Go: p.goVersion, Flags: p.flags, Modules: []string{"golang.org/x/net@" + p.net}})
+		list = append(list, target.Build{
+			Source: source, Go: p.goVersion, Flags: p.flags,
+			Modules: []string{"golang.org/x/net@" + p.net},
+		})
 	}
 	return list
 }
@@ -74,12 +77,16 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 		status    any
 		errorType any
 	}{
-		{"", int64(200), nil}, {"code=201", int64(201), nil}, {"code=500", int64(500), "500"}, {"code=0", nil, "panic"},
+		{"", int64(200), nil}, {"code=201", int64(201), nil}, {
+			"code=500", int64(500),
+			"500",
+		}, {"code=0", nil, "panic"},
 	}
 	ports := make([]int64, len(expected))
 	for i, e := range expected {
 		ports[i] = send(t, client, scheme+"://"+server.Address, call{
-			name: e.query, method: "GET", path: "/some/path?" + e.query, breaks: e.errorType == "panic",
+			name: e.query, method: "GET", path: "/some/path?" + e.query,
+			breaks: e.errorType == "panic",
 			header: map[string]string{"traceparent": sampled, "tracestate": "a=1"},
 		})
 	}
@@ -88,9 +95,13 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 		t.Fatalf("%d spans of %d requests", len(spans), len(expected))
 	}
 	for i, e := range expected {
-		want := span{Name: "GET", Kind: ptrace.SpanKindServer, TraceID: traceID, ParentID: parentID, TraceState: "a=1"}
+		want := span{
+			Name: "GET", Kind: ptrace.SpanKindServer, TraceID: traceID, ParentID: parentID,
+			TraceState: "a=1",
+		}
 		want.Attributes = streamed(scheme, ports[i], map[string]any{
-			"url.path": "/some/path", "http.response.status_code": e.status, "error.type": e.errorType,
+			"url.path": "/some/path", "http.response.status_code": e.status,
+			"error.type": e.errorType,
 		})
 		if key, _, ok := strings.Cut(e.query, "="); ok {
 			want.Attributes["url.query"] = key + "=REDACTED"
@@ -104,25 +115,31 @@ func compareNetStreams(t *testing.T, server *target.Server, client *http.Client,
 	}
 	stats := tracer.MustStats(t)
 	// The preface of HTTP/2 is discarded where it comes as a request.
-	if stats.Operations-stats.Discarded != uint64(len(expected)) || stats.Discarded > 1 || tracing.Lost(stats) != 0 || stats.Active != 0 {
+	if stats.Operations-stats.Discarded != uint64(len(expected)) || stats.Discarded > 1 ||
+		tracing.Lost(stats) != 0 || stats.Active != 0 {
 		t.Errorf("no loss of %d requests expected: %+v", len(expected), stats)
 	}
 }
 
-// sampleNetStreams expects that what is not sampled is counted once, also where two hooks see a stream.
+// sampleNetStreams expects that what is not sampled is counted once, also where two hooks see a
+// stream.
 func sampleNetStreams(t *testing.T, server *target.Server, client *http.Client, scheme string) {
 	t.Helper()
 	sampler, err := engine.NewSampler(0, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, Sampler: sampler})
+	tracer := tracing.Start(t, engine.Config{
+		Targets: []engine.Target{{PID: server.PID}},
+		Sampler: sampler,
+	})
 	tracer.AwaitTracing(t, 1)
 	const requests = 3
 	for range requests {
 		send(t, client, scheme+"://"+server.Address, call{method: "GET", path: "/some/path"})
 	}
-	if stats := tracer.Settle(t); stats.NotSampled != requests || stats.Operations-stats.Discarded != requests || stats.Emitted != 0 {
+	if stats := tracer.Settle(t); stats.NotSampled != requests ||
+		stats.Operations-stats.Discarded != requests || stats.Emitted != 0 {
 		t.Errorf("%d requests that are not sampled: %+v", requests, stats)
 	}
 }
@@ -143,8 +160,9 @@ func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 			if err := connection.SetDeadline(time.Now().Add(tracing.Patience)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.WriteString(connection, "GET /upgraded?code=204 HTTP/1.1\r\nHost: shop.example\r\n"+
-				"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n"); err != nil {
+			if _, err := io.WriteString(connection,
+				"GET /upgraded?code=204 HTTP/1.1\r\nHost: shop.example\r\n"+
+					"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
 			answers := bufio.NewReader(connection)
@@ -176,15 +194,19 @@ func TestAnUpgradeToHTTP2IsOneRequest(t *testing.T) {
 // connection and was answered by that version.
 func compareOne(t *testing.T, tracer *tracing.Tracer, connection net.Conn, version string) {
 	t.Helper()
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Active == 0 }, "the connection to end")
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Active == 0
+	}, "the connection to end")
 	spans := tracer.Await(t, 1)
 	stats := tracer.MustStats(t)
 	if len(spans) != 1 || stats.Operations != stats.Emitted+stats.Discarded {
 		t.Fatalf("%d spans of one request: %+v", len(spans), stats)
 	}
 	want := span{Name: "GET", Kind: ptrace.SpanKindServer, Attributes: attributes(map[string]any{
-		"url.path": "/upgraded", "url.query": "code=REDACTED", "http.response.status_code": int64(204),
-		"network.protocol.version": version, "network.peer.port": int64(connection.LocalAddr().(*net.TCPAddr).Port),
+		"url.path": "/upgraded", "url.query": "code=REDACTED",
+		"http.response.status_code": int64(204),
+		"network.protocol.version":  version,
+		"network.peer.port":         int64(connection.LocalAddr().(*net.TCPAddr).Port),
 	})}
 	if diff := cmp.Diff(want, compared(spans[0], want)); diff != "" {
 		t.Errorf("the span is not what was sent (-want +got):\n%s", diff)
@@ -212,8 +234,12 @@ func TestStreamsThatTheServerRefusesGiveNoSpan(t *testing.T) {
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 			tracer.AwaitTracing(t, 1)
 			client := clientOfHTTP2(t)
-			tooLong := call{method: "GET", path: "/long", header: map[string]string{"X-Long": strings.Repeat("x", 2<<20)}}
-			request, err := http.NewRequest(tooLong.method, "http://"+server.Address+tooLong.path, nil)
+			tooLong := call{
+				method: "GET", path: "/long",
+				header: map[string]string{"X-Long": strings.Repeat("x", 2<<20)},
+			}
+			request, err := http.NewRequest(tooLong.method, "http://"+server.Address+tooLong.path,
+				nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,7 +254,8 @@ func TestStreamsThatTheServerRefusesGiveNoSpan(t *testing.T) {
 			send(t, client, "http://"+server.Address, call{method: "GET", path: "/fine?code=200"})
 			spans := tracer.Await(t, 1)
 			stats := tracer.MustStats(t)
-			if len(spans) != 1 || server.Served(t) != 1 || stats.Operations != 1+stats.Discarded || stats.Active != 0 {
+			if len(spans) != 1 || server.Served(t) != 1 || stats.Operations != 1+stats.Discarded ||
+				stats.Active != 0 {
 				t.Errorf("%d spans, and one request that reached a handler: %+v", len(spans), stats)
 			}
 		})
@@ -249,8 +276,17 @@ func refuseByConnectionHeader(t *testing.T, address string) {
 	}
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
-	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/refused"}, {"connection", "close"}} {
-		if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+	for _, field := range [][2]string{
+		{":method", "GET"},
+		{":scheme", "http"},
+		{":authority", "shop.example"},
+		{":path", "/refused"},
+		{"connection", "close"},
+	} {
+		if err := encoder.WriteField(hpack.HeaderField{
+			Name:  field[0],
+			Value: field[1],
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -261,7 +297,10 @@ func refuseByConnectionHeader(t *testing.T, address string) {
 	if err := framer.WriteSettings(); err != nil {
 		t.Fatal(err)
 	}
-	if err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true}); err != nil {
+	if err := framer.WriteHeaders(http2.HeadersFrameParam{
+		StreamID: 1, BlockFragment: block.Bytes(),
+		EndStream: true, EndHeaders: true,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for {

@@ -25,8 +25,12 @@ func TestPagesThatWereNeverTouchedHideNothing(t *testing.T) {
 	request.WriteString("traceparent: " + sampled + "\r\n\r\n")
 	for _, version := range []string{"1.21.13", "1.22.12", "1.24.13", "1.27.4"} {
 		t.Run("go"+version, func(t *testing.T) {
-			executable := target.MustCompile(t, target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable}}, RingBufferSize: 16 << 20})
+			executable := target.MustCompile(t,
+				target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
+			tracer := tracing.Start(t, engine.Config{
+				Targets:        []engine.Target{{Exe: executable}},
+				RingBufferSize: 16 << 20,
+			})
 			const processes, requests = 5, 1000
 			for range processes {
 				server := target.Start(t, executable)
@@ -44,8 +48,10 @@ func TestPagesThatWereNeverTouchedHideNothing(t *testing.T) {
 					orphans++
 				}
 			}
-			if stats := tracer.MustStats(t); len(spans) != processes*requests || orphans > 0 || stats.Degraded[engine.DegradedUnreadable] > 0 {
-				t.Errorf("%d spans of %d requests, %d without their parent: %+v", len(spans), processes*requests, orphans, stats)
+			if stats := tracer.MustStats(t); len(spans) != processes*requests || orphans > 0 ||
+				stats.Degraded[engine.DegradedUnreadable] > 0 {
+				t.Errorf("%d spans of %d requests, %d without their parent: %+v", len(spans),
+					processes*requests, orphans, stats)
 			}
 		})
 	}

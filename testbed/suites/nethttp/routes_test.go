@@ -12,14 +12,29 @@ import (
 func TestTheRouteIsFoundWhateverMiddlewareStandsBefore(t *testing.T) {
 	cases := []struct{ name, path, copy, host, method, route string }{
 		{name: "nothing before the mux", path: "/hello/bob", route: "/hello/{name}"},
-		{name: "WithContext before it", path: "/hello/bob", copy: "context", route: "/hello/{name}"},
+		{
+			name: "WithContext before it", path: "/hello/bob", copy: "context",
+			route: "/hello/{name}",
+		},
 		{name: "Clone before it", path: "/hello/bob", copy: "clone", route: "/hello/{name}"},
-		{name: "a method and a host in the pattern", path: "/slow?for=0s", method: "POST", host: "example.com", copy: "clone", route: "/slow"},
+		{
+			name: "a method and a host in the pattern", path: "/slow?for=0s", method: "POST",
+			host: "example.com", copy: "clone", route: "/slow",
+		},
 		{name: "a mux in a mux", path: "/nested/items/7", route: "/nested/items/{id}"},
-		{name: "a mux in a mux that got a copy", path: "/nested/items/7", copy: "context", route: "/nested/items/{id}"},
-		{name: "a copy between two muxes", path: "/tenant/items/7", copy: "context", route: "/tenant/items/{id}"},
+		{
+			name: "a mux in a mux that got a copy", path: "/nested/items/7", copy: "context",
+			route: "/nested/items/{id}",
+		},
+		{
+			name: "a copy between two muxes", path: "/tenant/items/7", copy: "context",
+			route: "/tenant/items/{id}",
+		},
 		{name: "a path that was stripped", path: "/stripped/items/7", route: "/stripped/"},
-		{name: "a path that was stripped off a copy", path: "/stripped/items/7", copy: "clone", route: "/stripped/"},
+		{
+			name: "a path that was stripped off a copy", path: "/stripped/items/7", copy: "clone",
+			route: "/stripped/",
+		},
 		{name: "no route", path: "/nowhere", copy: "context"},
 	}
 	for _, version := range []string{"1.22.12", "1.24.13", "1.27.4"} {
@@ -44,17 +59,22 @@ func TestTheRouteIsFoundWhateverMiddlewareStandsBefore(t *testing.T) {
 				}
 				response.Body.Close()
 				n++
-				tracing.Eventually(t, func() bool { return len(tracer.Spans()) >= n }, "%d spans", n)
+				tracing.Eventually(t, func() bool {
+					return len(tracer.Spans()) >= n
+				}, "%d spans", n)
 				return tracer.Spans()[n-1]
 			}
-			tracing.Eventually(t, func() bool { return ask("/hello/first", "context", "", "GET").Values()["http.route"] != nil }, "a route")
+			tracing.Eventually(t, func() bool {
+				return ask("/hello/first", "context", "", "GET").Values()["http.route"] != nil
+			}, "a route")
 			for _, c := range cases {
 				span := ask(c.path, c.copy, c.host, c.method)
 				if route, _ := span.Values()["http.route"].(string); route != c.route {
 					t.Errorf("%s: route %q, not %q", c.name, route, c.route)
 				}
 			}
-			if stats := tracer.MustStats(t); tracing.Lost(stats) != 0 || len(stats.Degraded) > 0 && stats.Degraded[engine.DegradedUnreadable] > 0 {
+			if stats := tracer.MustStats(t); tracing.Lost(stats) != 0 || len(stats.Degraded) > 0 &&
+				stats.Degraded[engine.DegradedUnreadable] > 0 {
 				t.Errorf("nothing is lost: %+v", stats)
 			}
 		})
@@ -72,14 +92,21 @@ func TestARouteIsNeverAnotherRequests(t *testing.T) {
 func compareRoutes(t *testing.T, client *http.Client) {
 	t.Helper()
 	server := target.Start(t, target.MustCompile(t, newest))
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}, RingBufferSize: 16 << 20})
+	tracer := tracing.Start(t, engine.Config{
+		Targets:        []engine.Target{{PID: server.PID}},
+		RingBufferSize: 16 << 20,
+	})
 	tracer.AwaitTracing(t, 1)
 	const requests = 3000
 	kinds := []struct{ path, route string }{
-		{"/hello/bob", "/hello/{name}"}, {"/garbage", "/garbage"}, {"/tenant/items/7", "/tenant/items/{id}"}, {"/nothing", "/nothing"},
+		{"/hello/bob", "/hello/{name}"}, {"/garbage", "/garbage"}, {
+			"/tenant/items/7",
+			"/tenant/items/{id}",
+		}, {"/nothing", "/nothing"},
 	}
 	for i := range requests {
-		request, err := http.NewRequest(http.MethodGet, "http://"+server.Address+kinds[i%len(kinds)].path, nil)
+		request, err := http.NewRequest(http.MethodGet,
+			"http://"+server.Address+kinds[i%len(kinds)].path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,10 +8,19 @@ import "github.com/spanprobe/spanprobe/testbed/harness/target"
 // prologues, maps, patterns and the server of HTTP/2 have had.
 func versions() []target.Build {
 	list := []target.Build{{Source: source, Go: "1.26.8"}}
-	for _, version := range []string{"1.17.13", "1.20.14", "1.21.13", "1.22.12", "1.24.13", "1.26.11", "1.27.4"} {
-		list = append(list, target.Build{Source: source, Go: version, Flags: []string{target.Stripped}})
+	for _, version := range []string{
+		"1.17.13", "1.20.14", "1.21.13", "1.22.12", "1.24.13",
+		"1.26.11", "1.27.4",
+	} {
+		list = append(list, target.Build{
+			Source: source, Go: version,
+			Flags: []string{target.Stripped},
+		})
 	}
-	return append(list, target.Build{Source: source, Go: "1.27.4", Flags: []string{"-buildmode=pie", target.Stripped}})
+	return append(list, target.Build{
+		Source: source, Go: "1.27.4",
+		Flags: []string{"-buildmode=pie", target.Stripped},
+	})
 }
 
 // pairs are a sample in the same way.

@@ -82,7 +82,8 @@ func exchanges() []exchange {
 			request: "GET /hello/bob?token=secret&x HTTP/1.1\r\nHost: shop.example:8080\r\nUser-Agent: test/1\r\n\r\n",
 			route:   "/hello/{name}",
 			want: span{Name: "GET /hello/{name}", Attributes: attributes(map[string]any{
-				"url.path": "/hello/bob", "url.query": "token=REDACTED&REDACTED", "server.port": int64(8080),
+				"url.path": "/hello/bob", "url.query": "token=REDACTED&REDACTED",
+				"server.port":         int64(8080),
 				"user_agent.original": "test/1",
 			})},
 		},
@@ -98,36 +99,48 @@ func exchanges() []exchange {
 			name:    "a handler that writes nothing",
 			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\n\r\n",
 			route:   "/nothing",
-			want:    span{Name: "GET /nothing", Attributes: attributes(map[string]any{"url.path": "/nothing"})},
+			want: span{
+				Name:       "GET /nothing",
+				Attributes: attributes(map[string]any{"url.path": "/nothing"}),
+			},
 		},
 		{
 			name:    "an error of the server's",
 			request: "GET /status?code=503 HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
 			route:   "/status",
-			want: span{Name: "GET /status", Status: ptrace.StatusCodeError, Attributes: attributes(map[string]any{
-				"url.path": "/status", "url.query": "code=REDACTED", "http.response.status_code": int64(503), "error.type": "503",
-				"server.address": "::1", "server.port": int64(80),
-			})},
+			want: span{
+				Name: "GET /status", Status: ptrace.StatusCodeError,
+				Attributes: attributes(map[string]any{
+					"url.path": "/status", "url.query": "code=REDACTED",
+					"http.response.status_code": int64(503), "error.type": "503",
+					"server.address": "::1", "server.port": int64(80),
+				}),
+			},
 		},
 		{
 			name:    "an error of the client's",
 			request: "GET /status?code=418 HTTP/1.1\r\nHost: shop.example\r\n\r\n",
 			route:   "/status",
 			want: span{Name: "GET /status", Attributes: attributes(map[string]any{
-				"url.path": "/status", "url.query": "code=REDACTED", "http.response.status_code": int64(418),
+				"url.path": "/status", "url.query": "code=REDACTED",
+				"http.response.status_code": int64(418),
 			})},
 		},
 		{
 			name:    "no route",
 			request: "GET /nowhere HTTP/1.1\r\nHost: shop.example\r\n\r\n",
-			want:    span{Name: "GET", Attributes: attributes(map[string]any{"url.path": "/nowhere", "http.response.status_code": int64(404)})},
+			want: span{Name: "GET", Attributes: attributes(map[string]any{
+				"url.path":                  "/nowhere",
+				"http.response.status_code": int64(404),
+			})},
 		},
 		{
 			name:    "an unknown method",
 			request: "BREW /nothing HTTP/1.1\r\nHost: shop.example\r\n\r\n",
 			route:   "/nothing",
 			want: span{Name: "HTTP /nothing", Attributes: attributes(map[string]any{
-				"http.request.method": "_OTHER", "http.request.method_original": "BREW", "url.path": "/nothing",
+				"http.request.method": "_OTHER", "http.request.method_original": "BREW",
+				"url.path": "/nothing",
 			})},
 		},
 		{
@@ -144,7 +157,8 @@ func exchanges() []exchange {
 			request: "GET http://other.example/nothing?q=1 HTTP/1.1\r\nHost: shop.example\r\n\r\n",
 			route:   "/nothing",
 			want: span{Name: "GET /nothing", Attributes: attributes(map[string]any{
-				"url.path": "/nothing", "url.query": "q=REDACTED", "server.address": "other.example",
+				"url.path": "/nothing", "url.query": "q=REDACTED",
+				"server.address": "other.example",
 			})},
 		},
 		{
@@ -152,7 +166,8 @@ func exchanges() []exchange {
 			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\nTRACEPARENT: " + sampled + "\r\ntracestate: a=1,b=2\r\nTraceState: c=3\r\n\r\n",
 			route:   "/nothing",
 			want: span{
-				Name: "GET /nothing", TraceID: traceID, ParentID: parentID, TraceState: "a=1,b=2,c=3",
+				Name: "GET /nothing", TraceID: traceID, ParentID: parentID,
+				TraceState: "a=1,b=2,c=3",
 				Attributes: attributes(map[string]any{"url.path": "/nothing"}),
 			},
 		},
@@ -161,7 +176,8 @@ func exchanges() []exchange {
 			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + sampled + strings.Repeat("\r\ntracestate: a=1", 6) + "\r\n\r\n",
 			route:   "/nothing",
 			want: span{
-				Name: "GET /nothing", TraceID: traceID, ParentID: parentID, TraceState: "a=1,a=1,a=1",
+				Name: "GET /nothing", TraceID: traceID, ParentID: parentID,
+				TraceState: "a=1,a=1,a=1",
 				Attributes: attributes(map[string]any{"url.path": "/nothing"}),
 			},
 		},
@@ -169,21 +185,30 @@ func exchanges() []exchange {
 			name:    "an invalid parent",
 			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + strings.ToUpper(sampled) + "\r\ntracestate: a=1\r\n\r\n",
 			route:   "/nothing",
-			want:    span{Name: "GET /nothing", Attributes: attributes(map[string]any{"url.path": "/nothing"})},
+			want: span{
+				Name:       "GET /nothing",
+				Attributes: attributes(map[string]any{"url.path": "/nothing"}),
+			},
 		},
 		{
 			name:    "two parents",
 			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + sampled + "\r\ntraceparent: " + sampled + "\r\n\r\n",
 			route:   "/nothing",
-			want:    span{Name: "GET /nothing", Attributes: attributes(map[string]any{"url.path": "/nothing"})},
+			want: span{
+				Name:       "GET /nothing",
+				Attributes: attributes(map[string]any{"url.path": "/nothing"}),
+			},
 		},
 		{
-			name:    "long values",
-			request: "GET /nothing/" + strings.Repeat("é", 400) + " HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: " + strings.Repeat("u", 500) + "\r\ntraceparent: " + sampled + "\r\ntracestate: " + longState + "\r\n\r\n",
+			name: "long values",
+			request: "GET /nothing/" + strings.Repeat("é",
+				400) + " HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: " + strings.Repeat("u",
+				500) + "\r\ntraceparent: " + sampled + "\r\ntracestate: " + longState + "\r\n\r\n",
 			want: span{
 				Name: "GET", TraceID: traceID, ParentID: parentID, TraceState: cutState,
 				Attributes: attributes(map[string]any{
-					"url.path": "/nothing/" + strings.Repeat("é", 315), "http.response.status_code": int64(404),
+					"url.path": "/nothing/" + strings.Repeat("é",
+						315), "http.response.status_code": int64(404),
 					"user_agent.original": strings.Repeat("u", 192),
 				}),
 			},
@@ -196,7 +221,10 @@ func exchanges() []exchange {
 			route:   "/nothing",
 			want: span{
 				Name: "GET /nothing", TraceID: traceID, ParentID: parentID,
-				Attributes: attributes(map[string]any{"url.path": "/nothing", "user_agent.original": "test/3"}),
+				Attributes: attributes(map[string]any{
+					"url.path":            "/nothing",
+					"user_agent.original": "test/3",
+				}),
 			},
 		})
 	}
@@ -215,7 +243,10 @@ func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 		t.Run(build.String(), func(t *testing.T) {
 			executable := target.MustCompile(t, build)
 			server := target.Start(t, executable)
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, ServiceName: "shop"}}})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+				Exe:         executable,
+				ServiceName: "shop",
+			}}})
 			tracer.AwaitTracing(t, 1)
 
 			client, err := net.Dial("tcp", server.Address)
@@ -229,7 +260,8 @@ func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 				if _, err := client.Write([]byte(exchange.request)); err != nil {
 					t.Fatal(err)
 				}
-				response, err := http.ReadResponse(answers, &http.Request{Method: strings.Fields(exchange.request)[0]})
+				response, err := http.ReadResponse(answers,
+					&http.Request{Method: strings.Fields(exchange.request)[0]})
 				if err != nil {
 					t.Fatalf("%s: %v", exchange.name, err)
 				}
@@ -252,20 +284,25 @@ func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 				}
 				got := spans[i]
 				if diff := cmp.Diff(want, compared(got, want)); diff != "" {
-					t.Errorf("%s: the span is not what was sent (-want +got):\n%s", exchange.name, diff)
+					t.Errorf("%s: the span is not what was sent (-want +got):\n%s", exchange.name,
+						diff)
 				}
-				if got.SpanID().IsEmpty() || got.TraceID().IsEmpty() || seen[got.SpanID().String()] {
+				if got.SpanID().IsEmpty() || got.TraceID().IsEmpty() ||
+					seen[got.SpanID().String()] {
 					t.Errorf("%s: span %s of trace %s", exchange.name, got.SpanID(), got.TraceID())
 				}
 				seen[got.SpanID().String()] = true
 				if start, end := got.StartTimestamp().AsTime(), got.EndTimestamp().AsTime(); start.Before(before.Add(-clockError)) || end.After(after.Add(clockError)) || end.Before(start) {
-					t.Errorf("%s: from %v to %v, while the requests were made from %v to %v", exchange.name, start, end, before, after)
+					t.Errorf("%s: from %v to %v, while the requests were made from %v to %v",
+						exchange.name, start, end, before, after)
 				}
 			}
 			checkResource(t, spans[0], server, build)
 			stats := tracer.MustStats(t)
-			if stats.Operations != uint64(len(spans)) || tracing.Lost(stats) != 0 || stats.ProbeHits != 2*stats.Operations {
-				t.Errorf("two hits for each of %d requests and no loss expected: %+v", len(spans), stats)
+			if stats.Operations != uint64(len(spans)) || tracing.Lost(stats) != 0 ||
+				stats.ProbeHits != 2*stats.Operations {
+				t.Errorf("two hits for each of %d requests and no loss expected: %+v", len(spans),
+					stats)
 			}
 		})
 	}
@@ -314,7 +351,8 @@ func TestWhatTheCallerDoesNotSampleHasNoSpan(t *testing.T) {
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 	tracer.AwaitTracing(t, 1)
 	for i := range 10 {
-		request, err := http.NewRequest(http.MethodGet, "http://"+server.Address+"/hello/"+strconv.Itoa(i), nil)
+		request, err := http.NewRequest(http.MethodGet,
+			"http://"+server.Address+"/hello/"+strconv.Itoa(i), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

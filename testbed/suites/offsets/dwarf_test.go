@@ -23,15 +23,20 @@ var users = map[probe.Name]string{
 }
 
 func TestTheTableAgreesWithTheDebugInformationOfCompiledBinaries(t *testing.T) {
-	for _, version := range []string{"1.17.13", "1.18.10", "1.19.13", "1.20.14", "1.21.13", "1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.26.11", "1.27.4"} {
+	for _, version := range []string{
+		"1.17.13", "1.18.10", "1.19.13", "1.20.14", "1.21.13",
+		"1.22.12", "1.23.12", "1.24.13", "1.25.14", "1.26.8", "1.26.11", "1.27.4",
+	} {
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
 			if version == "1.17.13" && arch == model.ARM64 {
 				continue // has no register ABI, and is not traced
 			}
 			t.Run(fmt.Sprintf("go%s on %s", version, arch), func(t *testing.T) {
 				for _, library := range []probe.Library{nethttp.Server(), nethttp.Client()} {
-					executable := target.MustCompile(t, target.Build{Source: users[library.Name], Go: version, Arch: string(arch)})
-					if count := compare(t, executable, library, model.ModuleStd, version, arch); count < 20 {
+					executable := target.MustCompile(t,
+						target.Build{Source: users[library.Name], Go: version, Arch: string(arch)})
+					if count := compare(t, executable, library, model.ModuleStd, version,
+						arch); count < 20 {
 						t.Errorf("%s: only %d fields could be compared", library.Name, count)
 					}
 				}
@@ -56,22 +61,27 @@ func TestTheTableAgreesWithModulesHoweverTheyAreCompiled(t *testing.T) {
 		{"v0.62.0", "1.26.11"},
 	} {
 		for _, arch := range []model.Arch{model.AMD64, model.ARM64} {
-			t.Run(fmt.Sprintf("net %s with go%s on %s", build.version, build.goVersion, arch), func(t *testing.T) {
-				executable := target.MustCompile(t, target.Build{
-					Source: "testbed/targets/nethttp", Go: build.goVersion, Flags: []string{"-tags=h2c"}, Arch: string(arch),
-					Modules: []string{net + "@" + build.version},
+			t.Run(fmt.Sprintf("net %s with go%s on %s", build.version, build.goVersion, arch),
+				func(t *testing.T) {
+					executable := target.MustCompile(t, target.Build{
+						Source: "testbed/targets/nethttp", Go: build.goVersion,
+						Flags: []string{"-tags=h2c"}, Arch: string(arch),
+						Modules: []string{net + "@" + build.version},
+					})
+					if count := compare(t, executable, nethttp.Server(), net, build.version,
+						arch); count < 2 {
+						t.Errorf("only %d fields could be compared", count)
+					}
 				})
-				if count := compare(t, executable, nethttp.Server(), net, build.version, arch); count < 2 {
-					t.Errorf("only %d fields could be compared", count)
-				}
-			})
 		}
 	}
 }
 
 // compare compares the fields that a library needs of one module, and counts
 // those that are described.
-func compare(t *testing.T, executable string, library probe.Library, module, version string, arch model.Arch) int {
+func compare(t *testing.T, executable string, library probe.Library, module, version string,
+	arch model.Arch,
+) int {
 	t.Helper()
 	inspected := target.Inspect(t, executable)
 	structs := probe.Structs(all.Libraries())
@@ -94,7 +104,8 @@ func compare(t *testing.T, executable string, library probe.Library, module, ver
 			continue
 		}
 		if exists != described || exists && offset != inDWARF {
-			t.Errorf("%s: the table says %d (%v), the debug information %d (%v)", field.Field, offset, exists, inDWARF, described)
+			t.Errorf("%s: the table says %d (%v), the debug information %d (%v)", field.Field,
+				offset, exists, inDWARF, described)
 		}
 		count++
 	}

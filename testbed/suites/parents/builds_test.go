@@ -23,7 +23,8 @@ func called(b target.Build) string {
 	return b.String() + " grpc " + grpc
 }
 
-// knowsStarter tells whether goroutines know which one has started them: runtime.g.parentGoid is of Go 1.21.
+// knowsStarter tells whether goroutines know which one has started them: runtime.g.parentGoid is of
+// Go 1.21.
 func knowsStarter(b target.Build) bool {
 	for _, without := range []string{"1.17.", "1.18.", "1.19.", "1.20."} {
 		if strings.HasPrefix(b.Go, without) {
@@ -36,7 +37,9 @@ func knowsStarter(b target.Build) bool {
 // knowsLast tells whether it is found where the last id of a goroutine is: in the code of
 // runtime.newproc1, which has it where functions are inlined.
 func knowsLast(b target.Build) bool {
-	return !slices.ContainsFunc(b.Flags, func(flag string) bool { return strings.HasPrefix(flag, "-gcflags=all=") })
+	return !slices.ContainsFunc(b.Flags, func(flag string) bool {
+		return strings.HasPrefix(flag, "-gcflags=all=")
+	})
 }
 
 func newest() target.Build { return build("1.27.4", "1.85.0", target.Stripped) }

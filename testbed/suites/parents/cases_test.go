@@ -115,7 +115,8 @@ func (w way) wants(b target.Build, side, under string, requests int) []tree.Want
 		for message := range parts {
 			for n, known := range w.calls {
 				wants = append(wants, tree.Want{
-					Name: tree.Called(fmt.Sprintf("%s/%d/%d", request, message, n)), Parent: tree.Served(request),
+					Name: tree.Called(fmt.Sprintf("%s/%d/%d", request, message,
+						n)), Parent: tree.Served(request),
 					OrNone: !known.sure(b, side), Optional: n >= len(w.calls)-w.perhaps,
 				})
 			}
@@ -125,8 +126,8 @@ func (w way) wants(b target.Build, side, under string, requests int) []tree.Want
 }
 
 // sure tells whether a parent must be known in a build. The goroutine of a connection of HTTP/1
-// serves one request after the other, and a child of it may have an id that was set aside before the
-// last one, if it was started on another processor.
+// serves one request after the other, and a child of it may have an id that was set aside before
+// the last one, if it was started on another processor.
 func (k knowledge) sure(b target.Build, side string) bool {
 	return k == certain || k == starter && knowsStarter(b) && slices.Contains(ownGoroutine, side)
 }

@@ -19,7 +19,10 @@ const (
 // Where the entries of operations in flight have to make room for others, calls lack a parent: not
 // more of them than entries have gone, and none has a wrong one.
 func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
-	for _, way := range []way{{name: "held", calls: times(1, open)}, {name: "held-background", calls: times(1, open)}} {
+	for _, way := range []way{
+		{name: "held", calls: times(1, open)},
+		{name: "held-background", calls: times(1, open)},
+	} {
 		t.Run(way.name, func(t *testing.T) {
 			var sent sync.WaitGroup
 			t.Cleanup(sent.Wait) // after the server has ended, should it not answer
@@ -29,13 +32,16 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 				for side, via := range over {
 					for i := range held {
 						sent.Go(func() {
-							if err := p.clients[side].send(path(side, via, way.name, fmt.Sprint(round*held+i)), ""); err != nil {
+							if err := p.clients[side].send(path(side, via, way.name,
+								fmt.Sprint(round*held+i)), ""); err != nil {
 								t.Error(err)
 							}
 						})
 					}
 				}
-				tracing.Eventually(t, func() bool { return p.Ask(t, "held") == fmt.Sprint(len(over)*held) }, "all requests to be in flight")
+				tracing.Eventually(t, func() bool {
+					return p.Ask(t, "held") == fmt.Sprint(len(over)*held)
+				}, "all requests to be in flight")
 				p.Ask(t, "release")
 				sent.Wait()
 			}
@@ -53,9 +59,11 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 				without += spared
 			}
 			evicted := int(stats.Degraded[engine.DegradedEvictedParent])
-			t.Logf("%d of %d calls have no parent, %d entries had to make room", without, rounds*len(over)*held, evicted)
+			t.Logf("%d of %d calls have no parent, %d entries had to make room", without,
+				rounds*len(over)*held, evicted)
 			if without > evicted {
-				t.Errorf("%d calls have no parent, only %d entries had to make room", without, evicted)
+				t.Errorf("%d calls have no parent, only %d entries had to make room", without,
+					evicted)
 			}
 			if evicted == 0 || without == 0 && way.name == "held-background" {
 				t.Errorf("%d entries had to make room, and %d calls have no parent: the test shows nothing", evicted, without)
@@ -64,8 +72,8 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 	}
 }
 
-// Operations that end with their program leave no entries behind that nobody would take for ended: there would be
-// no room for others at last.
+// Operations that end with their program leave no entries behind that nobody would take for ended:
+// there would be no room for others at last.
 func TestWhatEndedProgramsHaveLeftMakesRoom(t *testing.T) {
 	const (
 		programs = 40
@@ -73,7 +81,10 @@ func TestWhatEndedProgramsHaveLeftMakesRoom(t *testing.T) {
 		room     = 64
 	)
 	executable := target.MustCompile(t, newest())
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable}}, MaxActiveSpans: room})
+	tracer := tracing.Start(t, engine.Config{
+		Targets:        []engine.Target{{Exe: executable}},
+		MaxActiveSpans: room,
+	})
 	web, rpc := startCalled(t)
 	for n := range programs {
 		server := target.Start(t, executable, "-http", web, "-grpc", rpc)
@@ -82,12 +93,15 @@ func TestWhatEndedProgramsHaveLeftMakesRoom(t *testing.T) {
 		var sent sync.WaitGroup
 		for i := range inFlight {
 			sent.Go(func() {
-				if err := clients["http2"].send(path("http2", "http", "held", fmt.Sprint(i)), ""); err == nil {
+				if err := clients["http2"].send(path("http2", "http", "held", fmt.Sprint(i)),
+					""); err == nil {
 					t.Error("a request is answered by a program that was killed")
 				}
 			})
 		}
-		tracing.Eventually(t, func() bool { return server.Ask(t, "held") == fmt.Sprint(inFlight) }, "all requests to be in flight")
+		tracing.Eventually(t, func() bool {
+			return server.Ask(t, "held") == fmt.Sprint(inFlight)
+		}, "all requests to be in flight")
 		if err := server.Kill(); err != nil {
 			t.Fatal(err)
 		}

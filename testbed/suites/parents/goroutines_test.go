@@ -24,13 +24,18 @@ const (
 // those that are started then.
 func TestAMillionGoroutinesLeaveNothingBehind(t *testing.T) {
 	for _, ancestry := range []bool{false, true} {
-		t.Run(fmt.Sprintf("ancestry %t", ancestry), func(t *testing.T) { compareMillion(t, ancestry) })
+		t.Run(fmt.Sprintf("ancestry %t", ancestry), func(t *testing.T) {
+			compareMillion(t, ancestry)
+		})
 	}
 }
 
 func compareMillion(t *testing.T, ancestry bool) {
 	all := builds()
-	p := start(t, all[len(all)-1], engine.Config{MaxActiveSpans: maxActive, GoroutineAncestry: ancestry})
+	p := start(t, all[len(all)-1], engine.Config{
+		MaxActiveSpans:    maxActive,
+		GoroutineAncestry: ancestry,
+	})
 	var entries []map[string]int
 	for phase := range phases {
 		w := way{name: "multitude", calls: times(10, starter), requests: requestsOfAPhase}
@@ -43,7 +48,8 @@ func compareMillion(t *testing.T, ancestry bool) {
 			t.Errorf("phase %d: %d operations were lost: %v", phase, n, stats.Lost)
 		}
 		under := path(side, "http", w.name, "")
-		r := tree.New(p.tracer.Spans(), name).Compare(under, w.wants(p.build, side, under, w.count()))
+		r := tree.New(p.tracer.Spans(), name).Compare(under,
+			w.wants(p.build, side, under, w.count()))
 		var children started
 		children.add(w, r)
 		children.expectCounted(t, p.build, before, stats)
@@ -99,7 +105,9 @@ func countEntries(t *testing.T) map[string]int {
 func table(entries []map[string]int) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(entries[0])) {
-		if !slices.ContainsFunc(entries, func(counts map[string]int) bool { return counts[name] > 0 }) {
+		if !slices.ContainsFunc(entries, func(counts map[string]int) bool {
+			return counts[name] > 0
+		}) {
 			continue
 		}
 		fmt.Fprintf(&b, "%-20s", name)

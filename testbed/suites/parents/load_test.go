@@ -90,9 +90,12 @@ type rpc struct {
 	call func(ctx context.Context, c *grpc.ClientConn, path string, authority grpc.CallOption) error
 }
 
-func newRPC(t *testing.T, address string, call func(context.Context, *grpc.ClientConn, string, grpc.CallOption) error) rpc {
+func newRPC(t *testing.T, address string, call func(context.Context, *grpc.ClientConn, string,
+	grpc.CallOption) error,
+) rpc {
 	t.Helper()
-	c, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	c, err := grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,15 +109,18 @@ func (r rpc) send(path, traceparent string) error {
 	if traceparent != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", traceparent)
 	}
-	return r.call(ctx, r.ClientConn, path, grpc.CallAuthority(strings.ReplaceAll(path[1:], "/", ".")))
+	return r.call(ctx, r.ClientConn, path, grpc.CallAuthority(strings.ReplaceAll(path[1:], "/",
+		".")))
 }
 
 func unary(ctx context.Context, c *grpc.ClientConn, path string, authority grpc.CallOption) error {
-	return c.Invoke(ctx, "/testbed.Parents/Unary", wrapperspb.String(path), new(wrapperspb.StringValue), authority)
+	return c.Invoke(ctx, "/testbed.Parents/Unary", wrapperspb.String(path),
+		new(wrapperspb.StringValue), authority)
 }
 
 func stream(ctx context.Context, c *grpc.ClientConn, path string, authority grpc.CallOption) error {
-	s, err := c.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/testbed.Parents/Stream", authority)
+	s, err := c.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true},
+		"/testbed.Parents/Stream", authority)
 	if err != nil {
 		return err
 	}
@@ -146,7 +152,9 @@ func (p *program) load(t *testing.T, side, via string, all []way) {
 }
 
 // loadWith is load with the header that each request has.
-func (p *program) loadWith(t *testing.T, side, via string, all []way, traceparent func(path string) string) {
+func (p *program) loadWith(
+	t *testing.T, side, via string, all []way, traceparent func(path string) string,
+) {
 	t.Helper()
 	var paths []string
 	for _, w := range all {

@@ -27,7 +27,8 @@ func builds() []target.Build {
 		{"-gcflags=all=-N -l"},
 		{"-trimpath", "-gcflags=all=-l"},
 	} {
-		list = append(list, build("1.22.12", "1.69.4", flags...), build("1.27.4", "1.85.0", flags...))
+		list = append(list, build("1.22.12", "1.69.4", flags...),
+			build("1.27.4", "1.85.0", flags...))
 	}
 	return list
 }

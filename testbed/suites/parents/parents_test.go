@@ -19,7 +19,8 @@ import (
 )
 
 // only is for who looks for what is wrong with one of them.
-var only = flag.String("ways", "", "which ways from a request to its calls to go: a regular expression")
+var only = flag.String("ways", "",
+	"which ways from a request to its calls to go: a regular expression")
 
 var (
 	sides = []string{"http1", "http2", "unary", "stream"}
@@ -41,7 +42,9 @@ func start(t *testing.T, build target.Build, config engine.Config) *program {
 }
 
 // startCalling starts a server that calls these.
-func startCalling(t *testing.T, build target.Build, config engine.Config, web, rpc string) *program {
+func startCalling(
+	t *testing.T, build target.Build, config engine.Config, web, rpc string,
+) *program {
 	t.Helper()
 	p := &program{
 		Server: target.Start(t, target.MustCompile(t, build), "-http", web, "-grpc", rpc),
@@ -116,15 +119,18 @@ func (s *started) add(w way, r *tree.Report) {
 	}
 }
 
-// expectCounted expects that those without a parent were counted, and are less than half where it is known
-// which goroutines do not exist yet.
+// expectCounted expects that those without a parent were counted, and are less than half where it
+// is known which goroutines do not exist yet.
 func (s *started) expectCounted(t *testing.T, b target.Build, before, after engine.Stats) {
 	t.Helper()
 	if !knowsStarter(b) {
 		return // then none has one, which is no matter of doubt
 	}
 	var counted uint64
-	for _, reason := range []engine.DegradedReason{engine.DegradedAmbiguousParent, engine.DegradedEvictedParent} {
+	for _, reason := range []engine.DegradedReason{
+		engine.DegradedAmbiguousParent,
+		engine.DegradedEvictedParent,
+	} {
 		counted += after.Degraded[reason] - before.Degraded[reason]
 	}
 	t.Logf("%d of %d calls of goroutines that requests have started have no parent, %d were counted", s.without, s.calls, counted)
@@ -171,7 +177,8 @@ func (p *program) compareBackground(t *testing.T) {
 			for n := range kind.calls {
 				want := tree.Want{Name: tree.Called(fmt.Sprint(under, n))}
 				if kind.starter != "" {
-					want.Parent, want.OrNone, want.While = tree.Served(path(first, "http", kind.starter, "0")), true, true
+					want.Parent, want.OrNone, want.While = tree.Served(path(first, "http",
+						kind.starter, "0")), true, true
 				}
 				wants = append(wants, want)
 			}
@@ -182,7 +189,8 @@ func (p *program) compareBackground(t *testing.T) {
 		var wants []tree.Want
 		for _, w := range ways {
 			if slices.Contains(firstWays, w.name) {
-				wants = append(wants, w.wants(p.build, "http1", path(first, "http", w.name, ""), 1)...)
+				wants = append(wants, w.wants(p.build, "http1", path(first, "http", w.name, ""),
+					1)...)
 			}
 		}
 		report(t, forest.Compare("/"+first, wants))

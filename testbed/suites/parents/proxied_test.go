@@ -13,7 +13,8 @@ import (
 // sent: that one is the parent of both requests then, and else there is the call between them.
 func TestAProxyThatPassesATraceContextOnHasNoCall(t *testing.T) {
 	called, addresses := startPeer(t)
-	p := startCalling(t, newest(), engine.Config{Targets: []engine.Target{{PID: called.PID}}}, "http://"+addresses["http ipv4"], addresses["grpc ipv4"])
+	p := startCalling(t, newest(), engine.Config{Targets: []engine.Target{{PID: called.PID}}},
+		"http://"+addresses["http ipv4"], addresses["grpc ipv4"])
 	const n = 20 // of each
 	for _, side := range []string{"http1", "http2"} {
 		t.Run(side, func(t *testing.T) {
@@ -25,10 +26,12 @@ func TestAProxyThatPassesATraceContextOnHasNoCall(t *testing.T) {
 				header, parent, _, _ := sent(request)
 				if i%2 == 0 {
 					header = header[:len(header)-1] + "1"
-					wants = append(wants, tree.Want{Name: tree.Served(request), Remote: parent}, tree.Want{Name: tree.Served(call), Remote: parent})
+					wants = append(wants, tree.Want{Name: tree.Served(request), Remote: parent},
+						tree.Want{Name: tree.Served(call), Remote: parent})
 				} else {
 					header = ""
-					wants = append(wants, tree.Want{Name: tree.Served(request)}, tree.Want{Name: tree.Called(call), Parent: tree.Served(request)},
+					wants = append(wants, tree.Want{Name: tree.Served(request)},
+						tree.Want{Name: tree.Called(call), Parent: tree.Served(request)},
 						tree.Want{Name: tree.Served(call), Parent: tree.Called(call)})
 				}
 				if err := p.clients[side].send(request, header); err != nil {

@@ -1,5 +1,5 @@
-// Package plans holds the tests of where programs would be probed, also those of another architecture, which
-// do not run here: it is compared with what was recorded.
+// Package plans holds the tests of where programs would be probed, also those of another
+// architecture, which do not run here: it is compared with what was recorded.
 package plans
 
 import (
@@ -24,19 +24,27 @@ type program struct {
 }
 
 func server(goVersion string) program {
-	return program{"nethttp_server", target.Build{Source: "testbed/targets/nethttp", Go: goVersion, Flags: []string{target.Stripped}}}
+	return program{"nethttp_server", target.Build{
+		Source: "testbed/targets/nethttp", Go: goVersion,
+		Flags: []string{target.Stripped},
+	}}
 }
 
 func client(goVersion string) program {
-	return program{"nethttp_client", target.Build{Source: "testbed/targets/httpcaller", Go: goVersion, Flags: []string{target.Stripped}}}
+	return program{"nethttp_client", target.Build{
+		Source: "testbed/targets/httpcaller",
+		Go:     goVersion, Flags: []string{target.Stripped},
+	}}
 }
 
 func grpcServer(goVersion, grpc string) program {
-	return program{"gRPC_server", target.GRPC("testbed/targets/grpc", goVersion, grpc, target.Stripped)}
+	return program{"gRPC_server", target.GRPC("testbed/targets/grpc", goVersion, grpc,
+		target.Stripped)}
 }
 
 func grpcClient(goVersion, grpc string) program {
-	return program{"gRPC_client", target.GRPC("testbed/targets/grpccaller", goVersion, grpc, target.Stripped)}
+	return program{"gRPC_client", target.GRPC("testbed/targets/grpccaller", goVersion, grpc,
+		target.Stripped)}
 }
 
 func TestPlansOfRealProgramsAreAsRecorded(t *testing.T) {
@@ -52,7 +60,8 @@ func TestPlansOfRealProgramsAreAsRecorded(t *testing.T) {
 				}
 				binary, planned := target.Plan(t, target.MustCompile(t, build))
 				got := describe(binary, planned)
-				golden.Assert(t, got, name, "the plan changed; if that is right, run go test -tags=matrix ./suites/plans -update")
+				golden.Assert(t, got, name,
+					"the plan changed; if that is right, run go test -tags=matrix ./suites/plans -update")
 			})
 		}
 	}
@@ -81,8 +90,8 @@ func (p program) golden(arch model.Arch) string {
 	return name + "_" + string(arch) + ".golden"
 }
 
-// describe writes down the sites of a plan, but for what depends on where the linker has put things, and on the day of
-// the tables. Offsets have tests of their own.
+// describe writes down the sites of a plan, but for what depends on where the linker has put
+// things, and on the day of the tables. Offsets have tests of their own.
 func describe(binary *model.Binary, planned *plan.Plan) string {
 	var out strings.Builder
 	for _, l := range planned.Libraries {
@@ -98,10 +107,12 @@ func describe(binary *model.Binary, planned *plan.Plan) string {
 		for _, site := range l.Sites {
 			instruction := site.Instruction
 			if site.Event == "call" {
-				instruction, _, _ = strings.Cut(instruction, " ") // the rest is how far away the linker has put what is called
+				// the rest is how far away the linker has put what is called
+				instruction, _, _ = strings.Cut(instruction, " ")
 			}
 			at := site.Address - binary.Functions[site.Symbol].Address
-			fmt.Fprintf(&out, "  %s: %s %s+%d %q %s", site.Program, site.Event, site.Symbol, at, instruction, site.Class)
+			fmt.Fprintf(&out, "  %s: %s %s+%d %q %s", site.Program, site.Event, site.Symbol, at,
+				instruction, site.Class)
 			if site.OnDemand {
 				out.WriteString(", on demand")
 			}

@@ -18,8 +18,13 @@ import (
 )
 
 var (
-	telemetrygen = pinned{"suites/programs/telemetrygen", "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen", "programs/telemetrygen"}
-	jaeger       = pinned{"jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger", "jaeger"} // the demo's
+	telemetrygen = pinned{
+		"suites/programs/telemetrygen",
+		"github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen",
+		"programs/telemetrygen",
+	}
+	// the demo's
+	jaeger = pinned{"jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger", "jaeger"}
 )
 
 // telemetrygenAgent is the user agent of the versions that its module pins.
@@ -65,7 +70,10 @@ func generate(t *testing.T, tracer *tracing.Tracer, sender, address string) []ti
 	if strings.Contains(said, "failed") {
 		t.Fatalf("telemetrygen reports a failure:\n%s", said)
 	}
-	return []times{{exports, grpcCall(t, address, export)}, {exports, grpcServed(t, address, export, telemetrygenAgent)}}
+	return []times{
+		{exports, grpcCall(t, address, export)},
+		{exports, grpcServed(t, address, export, telemetrygenAgent)},
+	}
 }
 
 func serve(t *testing.T, executable, configuration string) (said func() string) {
@@ -114,9 +122,11 @@ func TestJaegerIsTracedAsItReceivesAndServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if body, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(body), "generated") {
+	if body, err := io.ReadAll(response.Body); err != nil ||
+		!strings.Contains(string(body), "generated") {
 		t.Fatalf("Jaeger has the services %s, %v", body, err)
 	}
-	expect(t, tracer, append(want, times{1, httpServed(t, query, "/api/v3/services", http.StatusOK)})...)
+	expect(t, tracer, append(want, times{1, httpServed(t, query, "/api/v3/services",
+		http.StatusOK)})...)
 	expectJoined(t, tracer, exports)
 }

@@ -51,8 +51,10 @@ func run(t *testing.T, root, executable string, p program, address string) {
 			t.Fatal(err)
 		}
 	}
-	c := exec.Command("unshare", append([]string{"--mount", "sh", "-c", inPlace, root, executable}, p.arguments(folder, address)...)...)
-	c.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder, fmt.Sprint("PORT=", port(t, address)))
+	c := exec.Command("unshare", append([]string{"--mount", "sh", "-c", inPlace, root, executable},
+		p.arguments(folder, address)...)...)
+	c.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder,
+		fmt.Sprint("PORT=", port(t, address)))
 	c.Dir = folder
 	start(t, c)
 }

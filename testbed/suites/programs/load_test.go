@@ -59,11 +59,15 @@ func TestEveryRequestThatHeyReportsIsASpan(t *testing.T) {
 					t.Fatalf("hey does not report %q:\n%s", line, said)
 				}
 			}
-			as := map[string]any{"url.full": server.URL + "/hey", "network.protocol.version": version}
+			as := map[string]any{
+				"url.full":                 server.URL + "/hey",
+				"network.protocol.version": version,
+			}
 			address := server.Listener.Addr().String()
 			expect(t, tracer,
 				times{loads * 9 / 10, httpCall(t, address, "/hey", http.StatusOK).plus(as)},
-				times{loads / 10, httpCall(t, address, "/hey", http.StatusServiceUnavailable).plus(as)})
+				times{loads / 10, httpCall(t, address, "/hey",
+					http.StatusServiceUnavailable).plus(as)})
 		})
 	}
 }
@@ -84,7 +88,9 @@ func TestRequestsOfHeyThatFailAreSpansWithItsErrors(t *testing.T) {
 func answering(t *testing.T, credentials ...grpc.ServerOption) string {
 	t.Helper()
 	var n atomic.Int64
-	failing := func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	failing := func(ctx context.Context, request any, _ *grpc.UnaryServerInfo,
+		handler grpc.UnaryHandler,
+	) (any, error) {
 		if n.Add(1)%10 == 0 {
 			return nil, status.Error(codes.ResourceExhausted, "every tenth")
 		}
@@ -109,7 +115,10 @@ func TestEveryCallThatGhzReportsIsASpan(t *testing.T) {
 	tracer := tracing.Start(t, executables(executable))
 	said := tracedWell(t, tracer, executable, "--insecure", "--call", method, "-d", "{}",
 		"-n", fmt.Sprint(loads), "-c", fmt.Sprint(atATime), "--connections", "4", address)
-	for _, line := range []string{"[OK]                  450 responses", "[ResourceExhausted]   50 responses"} {
+	for _, line := range []string{
+		"[OK]                  450 responses",
+		"[ResourceExhausted]   50 responses",
+	} {
 		if !strings.Contains(said, line) {
 			t.Fatalf("ghz does not report %q:\n%s", line, said)
 		}
@@ -117,7 +126,9 @@ func TestEveryCallThatGhzReportsIsASpan(t *testing.T) {
 	exhausted := map[string]any{"rpc.response.status_code": "RESOURCE_EXHAUSTED"}
 	expect(t, tracer,
 		times{loads * 9 / 10, grpcCall(t, address, method)},
-		times{loads / 10, grpcCall(t, address, method).failed("RESOURCE_EXHAUSTED").plus(exhausted)},
+		times{loads / 10, grpcCall(t, address,
+			method).failed("RESOURCE_EXHAUSTED").plus(exhausted)},
 		// A stream, from which it knows the method, and which it cancels.
-		times{1, grpcCall(t, address, reflected).failed("CANCELLED").plus(map[string]any{"rpc.response.status_code": "CANCELLED"})})
+		times{1, grpcCall(t, address,
+			reflected).failed("CANCELLED").plus(map[string]any{"rpc.response.status_code": "CANCELLED"})})
 }

@@ -46,26 +46,43 @@ func programs() []program {
 			files: map[string]string{"prometheus.yml": "global: {scrape_interval: 1h}\n"},
 			arguments: func(folder, address string) []string {
 				return []string{
-					"--config.file=" + filepath.Join(folder, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(folder, "data"),
+					"--config.file=" + filepath.Join(folder,
+						"prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(folder, "data"),
 					"--web.listen-address=" + address, "--web.enable-lifecycle",
 				}
 			},
 			requests: []request{
-				{"GET", "/-/healthy", 200}, {"GET", "/api/v1/query?query=up", 200}, {"GET", "/api/v1/query?query=)", 400},
-				{"POST", "/-/reload", 200}, {"GET", "/nowhere/at/all", 404}, {"GET", "/metrics", 200}, {"HEAD", "/-/healthy", 200},
+				{"GET", "/-/healthy", 200},
+				{"GET", "/api/v1/query?query=up", 200},
+				{
+					"GET",
+					"/api/v1/query?query=)", 400,
+				},
+				{"POST", "/-/reload", 200},
+				{"GET", "/nowhere/at/all", 404},
+				{
+					"GET", "/metrics",
+					200,
+				},
+				{"HEAD", "/-/healthy", 200},
 			},
 		},
 		{
-			pkg: "prometheus-alertmanager", path: "usr/bin/prometheus-alertmanager", ready: "/-/ready",
+			pkg: "prometheus-alertmanager", path: "usr/bin/prometheus-alertmanager",
+			ready: "/-/ready",
 			files: map[string]string{"alertmanager.yml": "route: {receiver: none}\nreceivers: [{name: none}]\n"},
 			arguments: func(folder, address string) []string {
 				return []string{
-					"--config.file=" + filepath.Join(folder, "alertmanager.yml"), "--storage.path=" + filepath.Join(folder, "data"),
+					"--config.file=" + filepath.Join(folder,
+						"alertmanager.yml"), "--storage.path=" + filepath.Join(folder, "data"),
 					"--web.listen-address=" + address, "--cluster.listen-address=",
 				}
 			},
 			requests: []request{
-				{"GET", "/-/healthy", 200}, {"GET", "/api/v2/status", 200}, {"GET", "/api/v2/silence/none", 422}, {"GET", "/metrics", 200},
+				{"GET", "/-/healthy", 200}, {"GET", "/api/v2/status", 200}, {
+					"GET",
+					"/api/v2/silence/none", 422,
+				}, {"GET", "/metrics", 200},
 			},
 		},
 		{
@@ -75,25 +92,41 @@ func programs() []program {
 				return []string{"file-server", "--listen", address, "--root", folder}
 			},
 			requests: []request{
-				{"GET", "/index.html", 200}, {"GET", "/missing", 404}, {"HEAD", "/", 200}, {"POST", "/", 200}, {"GET", "/?a=b&c", 200},
+				{"GET", "/index.html", 200}, {"GET", "/missing", 404}, {"HEAD", "/", 200}, {
+					"POST",
+					"/", 200,
+				}, {"GET", "/?a=b&c", 200},
 			},
 		},
 		{
 			pkg: "caddy", path: "usr/bin/caddy", ready: "/", http2: true,
 			files: map[string]string{"Caddyfile": "{\n\tadmin off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n}\nhttp://127.0.0.1:{$PORT} {\n\trespond /teapot 418\n\trespond / 200\n\trespond 404\n}\n"},
 			arguments: func(folder, _ string) []string {
-				return []string{"run", "--adapter", "caddyfile", "--config", filepath.Join(folder, "Caddyfile")}
+				return []string{
+					"run", "--adapter", "caddyfile", "--config",
+					filepath.Join(folder, "Caddyfile"),
+				}
 			},
-			requests: []request{{"GET", "/teapot", 418}, {"GET", "/missing", 404}, {"GET", "/?a=b", 200}},
+			requests: []request{
+				{"GET", "/teapot", 418},
+				{"GET", "/missing", 404},
+				{"GET", "/?a=b", 200},
+			},
 		},
 		{
 			pkg: "syncthing", path: "usr/bin/syncthing", ready: "/",
 			files: map[string]string{"config.xml": quietSyncthing},
 			arguments: func(folder, address string) []string {
-				return []string{"serve", "--no-browser", "--no-upgrade", "--no-restart", "--home=" + folder, "--gui-address=http://" + address}
+				return []string{
+					"serve", "--no-browser", "--no-upgrade", "--no-restart",
+					"--home=" + folder, "--gui-address=http://" + address,
+				}
 			},
 			requests: []request{
-				{"GET", "/rest/system/status", 403}, {"GET", "/nowhere", 404}, {"GET", "/", 200}, {"HEAD", "/", 200},
+				{"GET", "/rest/system/status", 403}, {"GET", "/nowhere", 404}, {
+					"GET", "/",
+					200,
+				}, {"HEAD", "/", 200},
 			},
 		},
 	}
@@ -110,7 +143,9 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 			executable := filepath.Join(root, p.path)
 			address := loopback.Refusing(t)
 			run(t, root, executable, p, address)
-			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: tracing.Patience}
+			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			}, Timeout: tracing.Patience}
 			tracing.Eventually(t, func() bool {
 				response, err := client.Get("http://" + address + p.ready)
 				if err != nil {
@@ -121,7 +156,10 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 			}, "%s to be up", name)
 			client.CloseIdleConnections()
 
-			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, Port: port(t, address)}}})
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+				Exe:  executable,
+				Port: port(t, address),
+			}}})
 			tracer.AwaitTracing(t, 1)
 			version := "1.1"
 			if p.http2 {
@@ -163,8 +201,10 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 				}, "one span of %s %s", r.method, r.target)
 				path, _, _ := strings.Cut(r.target, "?")
 				for key, want := range map[string]any{
-					"http.request.method": r.method, "url.path": path, "http.response.status_code": int64(response.StatusCode),
-					"network.protocol.version": version, "server.address": "127.0.0.1", "client.address": "127.0.0.1", "url.scheme": "http",
+					"http.request.method": r.method, "url.path": path,
+					"http.response.status_code": int64(response.StatusCode),
+					"network.protocol.version":  version, "server.address": "127.0.0.1",
+					"client.address": "127.0.0.1", "url.scheme": "http",
 				} {
 					if got := span.Values()[key]; got != want {
 						t.Errorf("%s %s: %s is %v, not %v", r.method, r.target, key, got, want)

@@ -53,7 +53,8 @@ func TestAProxyHasASpanOfEachEndOfARequest(t *testing.T) {
 
 	var want []times
 	both := func(path string, status int, client span) {
-		want = append(want, times{rounds * atATime, client}, times{rounds * atATime, httpServed(t, address, path, status)})
+		want = append(want, times{rounds * atATime, client},
+			times{rounds * atATime, httpServed(t, address, path, status)})
 	}
 	both("/up/200", 200, httpCall(t, up, "/up/200", 200))
 	both("/up/404", 404, httpCall(t, up, "/up/404", 404))
@@ -66,7 +67,10 @@ func TestAProxyHasASpanOfEachEndOfARequest(t *testing.T) {
 	for range atATime {
 		wg.Go(func() {
 			for range rounds {
-				for path, status := range map[string]int{"/up/200": 200, "/up/404": 404, "/up/503": 503, "/down/1": 502, "/": 404} {
+				for path, status := range map[string]int{
+					"/up/200": 200, "/up/404": 404,
+					"/up/503": 503, "/down/1": 502, "/": 404,
+				} {
 					if got := get("http://" + address + path); got != strconv.Itoa(status) {
 						t.Errorf("%s was answered with %s, not %d", path, got, status)
 						return
@@ -80,8 +84,8 @@ func TestAProxyHasASpanOfEachEndOfARequest(t *testing.T) {
 	expectEachCallOfARequest(t, tracer.Spans())
 }
 
-// expectEachCallOfARequest expects that each request that was passed on has the one call to its path, and
-// that others have none.
+// expectEachCallOfARequest expects that each request that was passed on has the one call to its
+// path, and that others have none.
 func expectEachCallOfARequest(t *testing.T, spans []tracing.Span) {
 	t.Helper()
 	served, calls := map[pcommon.SpanID]tracing.Span{}, map[pcommon.SpanID]int{}
@@ -100,7 +104,8 @@ func expectEachCallOfARequest(t *testing.T, spans []tracing.Span) {
 			continue
 		}
 		_, path, _ := strings.Cut(tree.Target(s), " ")
-		if tree.Target(request) != tree.Served(path) || request.TraceID() != s.TraceID() || request.EndTimestamp() < s.EndTimestamp() {
+		if tree.Target(request) != tree.Served(path) || request.TraceID() != s.TraceID() ||
+			request.EndTimestamp() < s.EndTimestamp() {
 			t.Errorf("%s from %v to %v in trace %s is the child of %s from %v to %v in trace %s",
 				tree.Target(s), s.StartTimestamp(), s.EndTimestamp(), s.TraceID(),
 				tree.Target(request), request.StartTimestamp(), request.EndTimestamp(), request.TraceID())
@@ -124,9 +129,12 @@ func httpServed(t *testing.T, address, path string, status int) span {
 	s := span{
 		Scope: scope + "net/http", Name: "GET", Kind: "Server", Status: "Unset",
 		Attributes: map[string]any{
-			"http.request.method": "GET", "url.path": path, "url.scheme": "http", "http.response.status_code": int64(status),
-			"network.protocol.version": "1.1", "server.address": "127.0.0.1", "server.port": int64(port(t, address)),
-			"client.address": "127.0.0.1", "network.peer.address": "127.0.0.1", "user_agent.original": "Go-http-client/1.1",
+			"http.request.method": "GET", "url.path": path, "url.scheme": "http",
+			"http.response.status_code": int64(status),
+			"network.protocol.version":  "1.1", "server.address": "127.0.0.1",
+			"server.port":    int64(port(t, address)),
+			"client.address": "127.0.0.1", "network.peer.address": "127.0.0.1",
+			"user_agent.original": "Go-http-client/1.1",
 		},
 	}
 	if status >= 500 {
@@ -144,7 +152,10 @@ func startProxy(t *testing.T, address, up, down string) (executable string) {
 	run(t, root, executable, program{
 		files: map[string]string{"Caddyfile": fmt.Sprintf(proxyConfiguration, up, down)},
 		arguments: func(folder, _ string) []string {
-			return []string{"run", "--adapter", "caddyfile", "--config", filepath.Join(folder, "Caddyfile")}
+			return []string{
+				"run", "--adapter", "caddyfile", "--config",
+				filepath.Join(folder, "Caddyfile"),
+			}
 		},
 	}, address)
 	return executable

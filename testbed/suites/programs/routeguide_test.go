@@ -12,8 +12,14 @@ import (
 )
 
 var (
-	routeServer = pinned{"suites/programs/grpcexamples", "google.golang.org/grpc/examples/route_guide/server", "programs/route_guide-server"}
-	routeClient = pinned{"suites/programs/grpcexamples", "google.golang.org/grpc/examples/route_guide/client", "programs/route_guide-client"}
+	routeServer = pinned{
+		"suites/programs/grpcexamples",
+		"google.golang.org/grpc/examples/route_guide/server", "programs/route_guide-server",
+	}
+	routeClient = pinned{
+		"suites/programs/grpcexamples",
+		"google.golang.org/grpc/examples/route_guide/client", "programs/route_guide-client",
+	}
 )
 
 // examplesAgent is the user agent of the version of grpc that the module of the
@@ -23,7 +29,8 @@ const examplesAgent = "grpc-go/1.81.1"
 // The example of grpc's own documentation makes calls of all four kinds.
 func TestTheRouteGuideHasSpansOfEveryKindOfCall(t *testing.T) {
 	server, client := routeServer.build(t), routeClient.build(t)
-	folder := command(t, routeServer.module(t), "go", "list", "-m", "-f", "{{.Dir}}", "google.golang.org/grpc/examples")
+	folder := command(t, routeServer.module(t), "go", "list", "-m", "-f", "{{.Dir}}",
+		"google.golang.org/grpc/examples")
 	keys := filepath.Join(strings.TrimSpace(folder), "data", "x509")
 	for _, secure := range []bool{false, true} {
 		name := "route_guide"
@@ -36,7 +43,9 @@ func TestTheRouteGuideHasSpansOfEveryKindOfCall(t *testing.T) {
 			calling := []string{"-addr", address}
 			as := map[string]any{}
 			if secure {
-				serving = append(serving, "-tls", "-cert_file", filepath.Join(keys, "server_cert.pem"), "-key_file", filepath.Join(keys, "server_key.pem"))
+				serving = append(serving, "-tls", "-cert_file",
+					filepath.Join(keys, "server_cert.pem"), "-key_file", filepath.Join(keys,
+						"server_key.pem"))
 				calling = append(calling, "-tls", "-ca_file", filepath.Join(keys, "ca_cert.pem"))
 				// The client overrides the authority with the name in the certificate.
 				as["server.address"], as["server.port"] = "x.test.example.com", nil
@@ -50,7 +59,10 @@ func TestTheRouteGuideHasSpansOfEveryKindOfCall(t *testing.T) {
 				tracedWell(t, tracer, client, calling...)
 			}
 			var want []times
-			for method, n := range map[string]int{"GetFeature": 2, "ListFeatures": 1, "RecordRoute": 1, "RouteChat": 1} {
+			for method, n := range map[string]int{
+				"GetFeature": 2, "ListFeatures": 1,
+				"RecordRoute": 1, "RouteChat": 1,
+			} {
 				method = "routeguide.RouteGuide/" + method
 				want = append(want,
 					times{runs * n, grpcCall(t, address, method)},
@@ -73,7 +85,9 @@ func TestACallThatIsRefusedIsASpanThoughItsProgramEndsWithIt(t *testing.T) {
 			t.Fatalf("it ended with %d:\n%s", code, said)
 		}
 	}
-	expect(t, tracer, times{runs, grpcCall(t, address, "routeguide.RouteGuide/GetFeature").failed("UNAVAILABLE").plus(map[string]any{
-		"rpc.response.status_code": "UNAVAILABLE", "network.peer.address": nil, "network.peer.port": nil,
+	expect(t, tracer, times{runs, grpcCall(t, address,
+		"routeguide.RouteGuide/GetFeature").failed("UNAVAILABLE").plus(map[string]any{
+		"rpc.response.status_code": "UNAVAILABLE", "network.peer.address": nil,
+		"network.peer.port": nil,
 	})})
 }

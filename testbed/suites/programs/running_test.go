@@ -36,7 +36,8 @@ func (p pinned) build(t *testing.T) string {
 		t.Fatal(err)
 	}
 	// As the demo builds its Jaeger, so that there is one.
-	command(t, p.module(t), "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", executable, p.pkg)
+	command(t, p.module(t), "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", executable,
+		p.pkg)
 	return executable
 }
 
@@ -58,7 +59,10 @@ func root(t *testing.T) string {
 // start starts a program, which ends with the test, and returns what it has said so far.
 func start(t *testing.T, c *exec.Cmd) (said func() string) {
 	t.Helper()
-	p, err := process.Start(c, process.Options{Log: filepath.Join(t.TempDir(), "log"), Terminate: true})
+	p, err := process.Start(c, process.Options{
+		Log:       filepath.Join(t.TempDir(), "log"),
+		Terminate: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +99,9 @@ func command(t *testing.T, folder, name string, arguments ...string) string {
 // traced runs a program to its end, and returns its exit code and what it wrote. It
 // is stopped before its first instruction until it is traced: one that does little
 // may be gone before it was looked at, and its spans are counted as lost.
-func traced(t *testing.T, tracer *tracing.Tracer, executable string, arguments ...string) (code int, said string) {
+func traced(
+	t *testing.T, tracer *tracing.Tracer, executable string, arguments ...string,
+) (code int, said string) {
 	t.Helper()
 	before := tracer.MustStats(t).Processes
 	c := exec.Command(executable, arguments...)
@@ -104,14 +110,18 @@ func traced(t *testing.T, tracer *tracing.Tracer, executable string, arguments .
 	c.Stdout, c.Stderr = &text, &text
 	stopped(t, c)
 	defer func() { _ = c.Process.Kill() }() // unless it has ended
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Processes == before+1 }, "%s being traced", executable)
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Processes == before+1
+	}, "%s being traced", executable)
 	if err := c.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Wait(); c.ProcessState == nil || !c.ProcessState.Exited() {
 		t.Fatalf("%s: %v\n%s", c, err, text.Bytes())
 	}
-	tracing.Eventually(t, func() bool { return tracer.MustStats(t).Processes == before }, "the end of %s being seen", executable)
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Processes == before
+	}, "the end of %s being seen", executable)
 	return c.ProcessState.ExitCode(), text.String()
 }
 
@@ -125,7 +135,8 @@ func stopped(t *testing.T, c *exec.Cmd) {
 		t.Fatal(err)
 	}
 	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(c.Process.Pid, &status, 0, nil); err != nil || status.StopSignal() != syscall.SIGTRAP {
+	if _, err := syscall.Wait4(c.Process.Pid, &status, 0, nil); err != nil ||
+		status.StopSignal() != syscall.SIGTRAP {
 		t.Fatalf("%s has not stopped at its exec: %v, %#x", c, err, status)
 	}
 	if err := c.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -137,7 +148,9 @@ func stopped(t *testing.T, c *exec.Cmd) {
 }
 
 // tracedWell is traced for a program that must end well.
-func tracedWell(t *testing.T, tracer *tracing.Tracer, executable string, arguments ...string) string {
+func tracedWell(
+	t *testing.T, tracer *tracing.Tracer, executable string, arguments ...string,
+) string {
 	t.Helper()
 	code, said := traced(t, tracer, executable, arguments...)
 	if code != 0 {

@@ -56,19 +56,28 @@ func TestEveryScrapeOfPrometheusIsASpan(t *testing.T) {
 	root := unpack(t, "prometheus")
 	folder, executable := t.TempDir(), filepath.Join(root, "usr/bin/prometheus")
 	run(t, root, executable, program{
-		files: map[string]string{"prometheus.yml": strings.ReplaceAll(scraping, "targets.json", filepath.Join(folder, "targets.json"))},
+		files: map[string]string{"prometheus.yml": strings.ReplaceAll(scraping, "targets.json",
+			filepath.Join(folder, "targets.json"))},
 		arguments: func(configuration, _ string) []string {
 			return []string{
-				"--config.file=" + filepath.Join(configuration, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(configuration, "data"),
+				"--config.file=" + filepath.Join(configuration,
+					"prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(configuration,
+					"data"),
 				"--web.listen-address=" + address,
 			}
 		},
 	}, address)
-	tracing.Eventually(t, func() bool { return get("http://"+address+"/-/ready") == "200" }, "prometheus to be up")
-	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable, Port: port(t, address)}}})
+	tracing.Eventually(t, func() bool {
+		return get("http://"+address+"/-/ready") == "200"
+	}, "prometheus to be up")
+	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
+		Exe:  executable,
+		Port: port(t, address),
+	}}})
 	tracer.AwaitTracing(t, 1)
 	targets, whole := filepath.Join(folder, "targets.json"), filepath.Join(folder, "targets.new")
-	if err := os.WriteFile(whole, fmt.Appendf(nil, `[{"targets": [%q, %q]}]`, up, down), 0o644); err != nil {
+	if err := os.WriteFile(whole, fmt.Appendf(nil, `[{"targets": [%q, %q]}]`, up, down),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(whole, targets); err != nil {
@@ -82,14 +91,20 @@ func TestEveryScrapeOfPrometheusIsASpan(t *testing.T) {
 			s = httpCall(t, up, "/metrics", status)
 		}
 		// Its connections are in a type of go-conntrack's, into which nobody looks.
-		want = append(want, s.plus(map[string]any{"network.peer.address": nil, "network.peer.port": nil}))
+		want = append(want, s.plus(map[string]any{
+			"network.peer.address": nil,
+			"network.peer.port":    nil,
+		}))
 	}
-	tracing.Eventually(t, func() bool { return len(to(t, tracer, up)) > len(want) && len(to(t, tracer, down)) > 0 }, "%d scrapes", len(want)+1)
+	tracing.Eventually(t, func() bool {
+		return len(to(t, tracer, up)) > len(want) && len(to(t, tracer, down)) > 0
+	}, "%d scrapes", len(want)+1)
 	if diff := cmp.Diff(want, to(t, tracer, up)[:len(want)]); diff != "" {
 		t.Errorf("the spans are not the scrapes (-want +got):\n%s", diff)
 	}
 	for _, s := range to(t, tracer, down) {
-		if diff := cmp.Diff(httpAttempt(t, down, "/metrics").failed("*net.OpError"), s); diff != "" {
+		if diff := cmp.Diff(httpAttempt(t, down, "/metrics").failed("*net.OpError"),
+			s); diff != "" {
 			t.Errorf("the span is not that of a refused scrape (-want +got):\n%s", diff)
 		}
 	}
@@ -100,9 +115,12 @@ func TestEveryScrapeOfPrometheusIsASpan(t *testing.T) {
 func to(t *testing.T, tracer *tracing.Tracer, address string) []span {
 	t.Helper()
 	spans := slices.DeleteFunc(tracer.Spans(), func(s tracing.Span) bool {
-		return s.Kind() != ptrace.SpanKindClient || s.Values()["server.port"] != int64(port(t, address))
+		return s.Kind() != ptrace.SpanKindClient ||
+			s.Values()["server.port"] != int64(port(t, address))
 	})
-	slices.SortFunc(spans, func(a, b tracing.Span) int { return a.StartTimestamp().AsTime().Compare(b.StartTimestamp().AsTime()) })
+	slices.SortFunc(spans, func(a, b tracing.Span) int {
+		return a.StartTimestamp().AsTime().Compare(b.StartTimestamp().AsTime())
+	})
 	var list []span
 	for _, s := range spans {
 		list = append(list, known(t, s))

@@ -75,7 +75,8 @@ func httpAttempt(t *testing.T, address, path string) span {
 func grpcCall(t *testing.T, address, method string) span {
 	t.Helper()
 	return span{
-		Scope: scope + "google.golang.org/grpc/client", Name: method, Kind: "Client", Status: "Unset",
+		Scope: scope + "google.golang.org/grpc/client", Name: method, Kind: "Client",
+		Status: "Unset",
 		Attributes: map[string]any{
 			"rpc.system.name": "grpc", "rpc.method": method, "rpc.response.status_code": "OK",
 			"server.address": "127.0.0.1", "server.port": int64(port(t, address)),
@@ -92,7 +93,8 @@ func grpcServed(t *testing.T, address, method, userAgent string) span {
 		Attributes: map[string]any{
 			"rpc.system.name": "grpc", "rpc.method": method, "rpc.response.status_code": "OK",
 			"server.address": "127.0.0.1", "server.port": int64(port(t, address)),
-			"client.address": "127.0.0.1", "network.peer.address": "127.0.0.1", "user_agent.original": userAgent,
+			"client.address": "127.0.0.1", "network.peer.address": "127.0.0.1",
+			"user_agent.original": userAgent,
 		},
 	}
 }
@@ -154,7 +156,9 @@ func known(t *testing.T, s tracing.Span) span {
 func parents(t *testing.T, spans []tracing.Span) {
 	t.Helper()
 	for _, s := range spans {
-		i := slices.IndexFunc(spans, func(p tracing.Span) bool { return p.SpanID() == s.ParentSpanID() })
+		i := slices.IndexFunc(spans, func(p tracing.Span) bool {
+			return p.SpanID() == s.ParentSpanID()
+		})
 		if i < 0 {
 			continue
 		}
@@ -165,8 +169,8 @@ func parents(t *testing.T, spans []tracing.Span) {
 	}
 }
 
-// expectJoined expects that so many requests are children of the calls that sent them, each of one of its
-// own, but for those of which an end of the connection could not be told.
+// expectJoined expects that so many requests are children of the calls that sent them, each of one
+// of its own, but for those of which an end of the connection could not be told.
 func expectJoined(t *testing.T, tracer *tracing.Tracer, n int) {
 	t.Helper()
 	calls, joined := map[pcommon.SpanID]string{}, map[pcommon.SpanID]bool{}
@@ -182,7 +186,8 @@ func expectJoined(t *testing.T, tracer *tracing.Tracer, n int) {
 			continue
 		}
 		if tree.Target(s) != tree.Served(call) || joined[s.ParentSpanID()] {
-			t.Errorf("%s is a child of a call to %s, which has another: %t", tree.Target(s), call, joined[s.ParentSpanID()])
+			t.Errorf("%s is a child of a call to %s, which has another: %t", tree.Target(s), call,
+				joined[s.ParentSpanID()])
 		}
 		joined[s.ParentSpanID()] = true
 	}

@@ -25,7 +25,10 @@ import (
 
 const source = "testbed/targets/shapes"
 
-var functions = []string{"main.Deep", "main.Medium", "main.Large", "main.Huge", "main.Deferring", "main.(*method).Call"}
+var functions = []string{
+	"main.Deep", "main.Medium", "main.Large", "main.Huge", "main.Deferring",
+	"main.(*method).Call",
+}
 
 // hits are the hits of one site.
 type hits struct {
@@ -50,7 +53,8 @@ func TestEachCallIsOneHitWhoseFlagsSayThatItGoesOn(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got.goesOn != calls[site.Symbol] || got.goesOn == 0 {
-					t.Errorf("%s at %q: %d calls, %d hits and %d before its stack grew", site.Symbol, site.Instruction, calls[site.Symbol], got.goesOn, got.again)
+					t.Errorf("%s at %q: %d calls, %d hits and %d before its stack grew",
+						site.Symbol, site.Instruction, calls[site.Symbol], got.goesOn, got.again)
 				}
 				if got.again > 0 && site.Instruction == "push %rbp" {
 					t.Errorf("%s: behind its stack check, the flags of %d hits say that it will run again", site.Symbol, got.again)
@@ -74,7 +78,8 @@ func sitesOf(t *testing.T, executable string) []plan.Site {
 	}
 	library := probe.Library{Name: "calls"}
 	for _, symbol := range functions {
-		library.Hooks = append(library.Hooks, probe.Hook{Symbol: symbol, Event: probe.Enter, Program: "count"})
+		library.Hooks = append(library.Hooks,
+			probe.Hook{Symbol: symbol, Event: probe.Enter, Program: "count"})
 	}
 	none := func(model.Field) (model.FieldOffset, error) { return model.FieldOffset{}, nil }
 	l := plan.Build(b, []probe.Library{library}, none, nil).Libraries[0]
@@ -93,7 +98,10 @@ func sitesOf(t *testing.T, executable string) []plan.Site {
 // again) of the map.
 func attach(t *testing.T, path string, sites []plan.Site) *ebpf.Map {
 	t.Helper()
-	counts, err := ebpf.NewMap(&ebpf.MapSpec{Name: "hits", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: uint32(2 * len(sites))})
+	counts, err := ebpf.NewMap(&ebpf.MapSpec{
+		Name: "hits", Type: ebpf.Array, KeySize: 4,
+		ValueSize: 8, MaxEntries: uint32(2 * len(sites)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,12 +111,16 @@ func attach(t *testing.T, path string, sites []plan.Site) *ebpf.Map {
 		t.Fatal(err)
 	}
 	for i, site := range sites {
-		program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "count", Type: ebpf.Kprobe, License: "Dual MIT/GPL", Instructions: count(counts, i)})
+		program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+			Name: "count", Type: ebpf.Kprobe,
+			License: "Dual MIT/GPL", Instructions: count(counts, i),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { program.Close() })
-		attached, err := executable.Uprobe("", program, &link.UprobeOptions{Address: site.FileOffset})
+		attached, err := executable.Uprobe("", program,
+			&link.UprobeOptions{Address: site.FileOffset})
 		if err != nil {
 			t.Fatalf("attach to %s at %q: %v", site.Symbol, site.Instruction, err)
 		}

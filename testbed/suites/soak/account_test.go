@@ -55,11 +55,14 @@ func (a *account) add(t *testing.T, p *pair, spans *counted) {
 		in.client.add(t, p.caller, c, made.Ended, made.Begun, made.OK, bySender[c])
 		least := served.Begun
 		if p.killed == p.server {
-			least = made.OK // a server that was killed does not know all that it ended, and the caller what was answered
+			// a server that was killed does not know all that it ended, and the caller what was
+			// answered
+			least = made.OK
 		}
 		in.server.add(t, p.server, c, least, served.Begun, served.OK, byServer[c])
 		if p.killed != p.caller && made.Ended != made.Begun {
-			t.Errorf("a caller made %d calls of class %v, of which %d have ended", made.Begun, c, made.Ended)
+			t.Errorf("a caller made %d calls of class %v, of which %d have ended", made.Begun, c,
+				made.Ended)
 		}
 	}
 	if err := p.remove(); err != nil {
@@ -72,7 +75,8 @@ func (a *account) add(t *testing.T, p *pair, spans *counted) {
 func (s *side) add(t *testing.T, m *member, class tally.Class, least, most, ok, spans uint64) {
 	t.Helper()
 	if spans > most {
-		t.Errorf("process %d, %v: %d spans of %d calls of class %v", m.PID, m.kind, spans, most, class)
+		t.Errorf("process %d, %v: %d spans of %d calls of class %v", m.PID, m.kind, spans, most,
+			class)
 		return
 	}
 	s.calls += most
@@ -100,12 +104,13 @@ func (a *account) compare(t *testing.T, before, after engine.Stats) {
 	// A server that is killed may not have counted yet what it had just begun.
 	uncounted := uint64(a.kills * runtime.NumCPU())
 	if a.lost < missing || a.lost > missing+cut+uncounted {
-		t.Errorf("%d calls have no span and %d were cut off: %d are counted as lost: %v", missing, cut, a.lost, after.Lost)
+		t.Errorf("%d calls have no span and %d were cut off: %d are counted as lost: %v", missing,
+			cut, a.lost, after.Lost)
 	}
 }
 
-// degraded is how many spans lack what there was to see. Which connection a request is on is another
-// matter: calls are given up here, and programs killed, so that some are closed by then.
+// degraded is how many spans lack what there was to see. Which connection a request is on is
+// another matter: calls are given up here, and programs killed, so that some are closed by then.
 func degraded(stats engine.Stats) (n uint64) {
 	for reason, of := range stats.Degraded {
 		if reason != engine.DegradedUnknownConnection {
@@ -115,8 +120,8 @@ func degraded(stats engine.Stats) (n uint64) {
 	return n
 }
 
-// compareDegraded expects that the spans of all calls are whole, and that connections could be told but
-// for calls that ended badly.
+// compareDegraded expects that the spans of all calls are whole, and that connections could be told
+// but for calls that ended badly.
 func (a *account) compareDegraded(t *testing.T, stats engine.Stats) {
 	t.Helper()
 	if n := degraded(stats); n != 0 {

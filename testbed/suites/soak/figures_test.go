@@ -15,7 +15,8 @@ import (
 func (s *soak) figures(stats engine.Stats) string {
 	var b strings.Builder
 	a := &s.account
-	fmt.Fprintf(&b, "%v of calls in %d phases: %d processes, of which %d were killed\n\n", time.Duration(s.phases)*phaseTime, s.phases, 2*a.pairs, a.kills)
+	fmt.Fprintf(&b, "%v of calls in %d phases: %d processes, of which %d were killed\n\n",
+		time.Duration(s.phases)*phaseTime, s.phases, 2*a.pairs, a.kills)
 	b.WriteString("| calls | made | that went well | spans | missing | cut off | served | that went well | spans | missing | cut off |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
 	var all classAccount
@@ -25,13 +26,15 @@ func (s *soak) figures(stats engine.Stats) string {
 		all.server.sum(a.classes[c].server)
 	}
 	row(&b, "all", all)
-	fmt.Fprintf(&b, "\n%d operations = %d emitted + %d not sampled + %d discarded + %d lost", stats.Operations, stats.Emitted, stats.NotSampled, stats.Discarded, a.lost)
+	fmt.Fprintf(&b, "\n%d operations = %d emitted + %d not sampled + %d discarded + %d lost",
+		stats.Operations, stats.Emitted, stats.NotSampled, stats.Discarded, a.lost)
 	for _, reason := range slices.Sorted(maps.Keys(stats.Lost)) {
 		if n := stats.Lost[reason]; n != 0 {
 			fmt.Fprintf(&b, " (%s: %d)", reason, n)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d probe hits, %d spans degraded, %d ends of connections not told, %d events lost\n",
+	fmt.Fprintf(&b,
+		"\n%d probe hits, %d spans degraded, %d ends of connections not told, %d events lost\n",
 		stats.ProbeHits, degraded(stats), stats.Degraded[engine.DegradedUnknownConnection], stats.EventsLost)
 	b.WriteString("\n| median | first fifth of the run | last fifth |\n|---|---|---|\n")
 	for _, m := range measures(s.busy, s.rest) {

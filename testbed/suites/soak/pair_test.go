@@ -47,7 +47,8 @@ func (s *soak) live(lifetime time.Duration) (*pair, error) {
 		return nil, err
 	}
 	web, rpc, _ := strings.Cut(p.server.Address, " ")
-	p.caller, err = s.run(ptrace.SpanKindClient, fmt.Sprint("caller-", number), "-http", web, "-grpc", rpc, "-rate", fmt.Sprint(callRate))
+	p.caller, err = s.run(ptrace.SpanKindClient, fmt.Sprint("caller-", number), "-http", web,
+		"-grpc", rpc, "-rate", fmt.Sprint(callRate))
 	if err != nil {
 		return nil, err
 	}

@@ -49,8 +49,10 @@ type soak struct {
 func TestEveryCallIsAccountedForWhileProgramsComeAndGo(t *testing.T) {
 	s := &soak{folder: t.TempDir(), spans: newCounted(), peer: target.Own(t, "soak")}
 	// Lines on each process would be kept until the test has ended.
-	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(os.Stderr), zap.WarnLevel))
-	s.tracer = tracing.StartWith(t, engine.Config{Targets: []engine.Target{{Exe: s.peer}}}, logger, s.spans.consume)
+	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()),
+		zapcore.Lock(os.Stderr), zap.WarnLevel))
+	s.tracer = tracing.StartWith(t, engine.Config{Targets: []engine.Target{{Exe: s.peer}}}, logger,
+		s.spans.consume)
 
 	// One stays, so that from now on each process of the file is traced from its
 	// first instruction on.

@@ -42,7 +42,8 @@ func (c *counted) count(traces ptrace.Traces) error {
 	for _, resource := range traces.ResourceSpans().All() {
 		pid, ok := resource.Resource().Attributes().Get("process.pid")
 		if !ok {
-			return fmt.Errorf("a resource without process.pid: %v", resource.Resource().Attributes().AsRaw())
+			return fmt.Errorf("a resource without process.pid: %v",
+				resource.Resource().Attributes().AsRaw())
 		}
 		for _, scope := range resource.ScopeSpans().All() {
 			for _, span := range scope.Spans().All() {

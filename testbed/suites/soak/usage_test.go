@@ -65,7 +65,8 @@ func (s *soak) expectNothingLeft(t *testing.T) {
 			break
 		}
 	}
-	t.Errorf("entries in maps when nothing is traced but %d processes that rest: %v, want %v", s.staying, left, want)
+	t.Errorf("entries in maps when nothing is traced but %d processes that rest: %v, want %v",
+		s.staying, left, want)
 }
 
 // entries adds up the entries of the engine's maps of each of the names.
@@ -103,7 +104,9 @@ func measures(busy, rest []usage) []measure {
 		{"bytes resident under load", busy, resident, 4 << 20},
 		{"bytes resident at rest", rest[1:], resident, 4 << 20},
 		{"bytes of BPF maps at rest", rest, func(u usage) int64 { return u.maps }, 0},
-		{"calls in flight under load", busy, func(u usage) int64 { return u.active }, lanes * callRate},
+		{"calls in flight under load", busy, func(u usage) int64 {
+			return u.active
+		}, lanes * callRate},
 		{"calls in flight at rest", rest, func(u usage) int64 { return u.active }, 0},
 		{"file descriptors at rest", rest, func(u usage) int64 { return u.descriptors }, 0},
 		{"goroutines at rest", rest, func(u usage) int64 { return u.goroutines }, 0},
