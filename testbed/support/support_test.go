@@ -237,15 +237,21 @@ func TestBuildsAreReadFromTheNamesOfTests(t *testing.T) {
 	}
 }
 
-// What the page says of arm64 is what this test of another package has there.
+// The page says of arm64 what this test of another package has there.
 func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
-	content, err := os.ReadFile("../suites/vm/kernels_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var content string
+	for _, file := range []string{"kernels_test.go", "programs_test.go"} {
+		text, err := os.ReadFile(filepath.Join("..", "suites", "vm", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content += string(text)
 	}
-	if n := strings.Count(string(content), `Kernel{"6.12", "arm64", `); n != 3 || strings.Count(string(content), `"arm64", "`) != n {
+	n := strings.Count(content, `Kernel{"6.12", "arm64", `)
+	if n != 3 || strings.Count(content, `"arm64", "`) != n {
 		t.Errorf("%d machines with arm64 and Linux 6.12, or others", n)
 	}
+	content = strings.Join(strings.Fields(content), " ")
 	for _, has := range []string{
 		`with("TestEverySpanSaysWhatTheClientKnows", newest),`,
 		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),`,
@@ -255,18 +261,19 @@ func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
 		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMCaller),`,
 		`with("TestEverySpanSaysWhatTheClientKnows", oldestARMGRPCServer),`,
 		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMGRPCCaller),`,
-		`newest    = target.Build{Source: "testbed/targets/nethttp", Go: "1.27.4", Flags: []string{target.Stripped}}`,
-		`newestCaller = target.Build{Source: "testbed/targets/httpcaller", Go: "1.27.4", Flags: []string{target.Stripped}}`,
-		`grpcServer = target.GRPC("testbed/targets/grpc", "1.27.4", "1.85.0", target.Stripped)`,
-		`grpcCaller = target.GRPC("testbed/targets/grpccaller", "1.27.4", "1.85.0", target.Stripped)`,
-		`oldestARM           = target.Build{Source: "testbed/targets/nethttp", Go: "1.18.10", Flags: []string{target.Stripped}}`,
-		`oldestARMCaller     = target.Build{Source: "testbed/targets/httpcaller", Go: "1.18.10", Flags: []string{target.Stripped}}`,
-		`oldestARMGRPCServer = target.GRPC("testbed/targets/grpc", "1.18.10", "1.40.0", target.Stripped)`,
-		`oldestARMGRPCCaller = target.GRPC("testbed/targets/grpccaller", "1.18.10", "1.40.0", target.Stripped)`,
-		`recentSender = sender("1.26.8", "1.85.0")`,
-		`Kernel{"6.12", "arm64", "trixie"}, suites: injection("allowed", recentSender, "http1", "http2", "unary")`,
+		`newest = program("nethttp", "1.27.4", target.Stripped)`,
+		`newestCaller = program("httpcaller", "1.27.4", target.Stripped)`,
+		`grpcServer = withGRPC("grpc", "1.27.4", "1.85.0", target.Stripped)`,
+		`grpcCaller = withGRPC("grpccaller", "1.27.4", "1.85.0", target.Stripped)`,
+		`oldestARM = program("nethttp", "1.18.10", target.Stripped)`,
+		`oldestARMCaller = program("httpcaller", "1.18.10", target.Stripped)`,
+		`oldestARMGRPCServer = withGRPC("grpc", "1.18.10", "1.40.0", target.Stripped)`,
+		`oldestARMGRPCCaller = withGRPC("grpccaller", "1.18.10", "1.40.0", target.Stripped)`,
+		`recentSender = withGRPC("inject", "1.26.8", "1.85.0")`,
+		`Kernel{"6.12", "arm64", "trixie"}, ` +
+			`suites: injection("allowed", recentSender, "http1", "http2", "unary"),`,
 	} {
-		if !strings.Contains(string(content), has) {
+		if !strings.Contains(content, has) {
 			t.Errorf("there is no %q: what does the page say of arm64?", has)
 		}
 	}

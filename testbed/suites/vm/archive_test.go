@@ -2,77 +2,139 @@ package vm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"math"
+	"os"
+	"path"
+	"strings"
 	"testing"
 
+	"github.com/cavaliergopher/cpio"
 	"github.com/google/go-cmp/cmp"
 )
 
-// entry is what the kernel makes of an entry of an archive.
-type entry struct {
-	name    string
-	mode    uint32
-	content string
+// archive writes files as an initramfs: Documentation/driver-api/early-userspace/buffer-format.rst
+// of the kernel. The archive is not compressed: an emulated processor reads faster than it unpacks.
+type archive struct {
+	to      *cpio.Writer
+	folders map[string]bool
+	err     error // the first one, which close returns
 }
 
-// entriesIn reads an archive as do_name and do_copy do in the kernel's
-// init/initramfs.c.
-func entriesIn(t *testing.T, archive []byte) []entry {
-	t.Helper()
-	var list []entry
-	for at := 0; ; {
-		head := archive[at : at+110]
-		var e entry
-		var inode, unused, size, nameSize uint32
-		fields := []any{&inode, &e.mode, &unused, &unused, &unused, &unused, &size, &unused, &unused, &unused, &unused, &nameSize, &unused}
-		if string(head[:6]) != "070701" {
-			t.Fatalf("no entry begins at %d: %q", at, head)
-		}
-		for i, field := range fields {
-			if _, err := fmt.Sscanf(string(head[6+8*i:14+8*i]), "%x", field); err != nil {
-				t.Fatal(err)
-			}
-		}
-		e.name = string(archive[at+110 : at+110+int(nameSize)-1])
-		at = aligned(at + 110 + int(nameSize))
-		if e.name == "TRAILER!!!" {
-			if at != len(archive) {
-				t.Errorf("%d bytes behind the end", len(archive)-at)
-			}
-			return list
-		}
-		e.content = string(archive[at : at+int(size)])
-		at = aligned(at + int(size))
-		list = append(list, e)
+func newArchive(to io.Writer) *archive {
+	return &archive{to: cpio.NewWriter(to), folders: map[string]bool{".": true}}
+}
+
+// addFile adds a file of this machine at a path from the root.
+func (a *archive) addFile(name, source string, mode cpio.FileMode) {
+	file, err := os.Open(source)
+	if err != nil {
+		a.err = errors.Join(a.err, err)
+		return
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		a.err = errors.Join(a.err, err)
+		return
+	}
+	a.add(name, file, info.Size(), mode)
+}
+
+// addText adds a file with the given content.
+func (a *archive) addText(name, content string) {
+	a.add(name, strings.NewReader(content), int64(len(content)), 0o644)
+}
+
+func (a *archive) add(name string, content io.Reader, size int64, mode cpio.FileMode) {
+	if size > math.MaxUint32 {
+		a.err = errors.Join(a.err,
+			fmt.Errorf("%s has %d bytes, too many for an initramfs", name, size))
+	}
+	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	a.addFolder(path.Dir(name))
+	a.header(&cpio.Header{Name: name, Size: size, Mode: cpio.TypeReg | mode})
+	if a.err == nil {
+		_, a.err = io.CopyN(a.to, content, size)
 	}
 }
 
-func aligned(n int) int { return (n + 3) &^ 3 }
+func (a *archive) addFolder(name string) {
+	if !a.folders[name] {
+		a.folders[name] = true
+		a.addFolder(path.Dir(name))
+		a.header(&cpio.Header{Name: name, Mode: cpio.TypeDir | 0o755})
+	}
+}
+
+func (a *archive) header(of *cpio.Header) {
+	if a.err == nil {
+		a.err = a.to.WriteHeader(of)
+	}
+}
+
+// close ends the archive. It does not close what it writes to.
+func (a *archive) close() error {
+	if a.err != nil {
+		return a.err
+	}
+	return a.to.Close()
+}
 
 func TestAnArchiveHoldsFilesAndTheFoldersTheyNeed(t *testing.T) {
 	var written bytes.Buffer
 	a := newArchive(&written)
-	for _, file := range []struct{ name, content string }{{"/deep/in/a", "content"}, {"/deep/b", ""}} {
-		if err := a.addText(file.name, file.content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := a.add("program", bytes.NewReader([]byte("abc")), 3, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	a.addText("/deep/in/a", "content")
+	a.addText("/deep/b", "")
+	a.add("program", strings.NewReader("abc"), 3, 0o755)
 	if err := a.close(); err != nil {
 		t.Fatal(err)
 	}
-	want := []entry{
-		{"deep", 0o040755, ""}, {"deep/in", 0o040755, ""}, {"deep/in/a", 0o100644, "content"}, {"deep/b", 0o100644, ""}, {"program", 0o100755, "abc"},
+	type entry struct {
+		name    string
+		mode    cpio.FileMode
+		content string
 	}
-	if diff := cmp.Diff(want, entriesIn(t, written.Bytes()), cmp.AllowUnexported(entry{})); diff != "" {
+	want := []entry{
+		{"deep", 0o040755, ""},
+		{"deep/in", 0o040755, ""},
+		{"deep/in/a", 0o100644, "content"},
+		{"deep/b", 0o100644, ""},
+		{"program", 0o100755, "abc"},
+	}
+	var got []entry
+	for reader := cpio.NewReader(&written); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header.Links > 1 || header.Uid != 0 || header.Guid != 0 {
+			t.Errorf("%s has %d links, and is of %d:%d",
+				header.Name, header.Links, header.Uid, header.Guid)
+		}
+		got = append(got, entry{header.Name, header.Mode, string(content)})
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(entry{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if written.Len() > 3 { // but for what aligns the next archive
+		t.Errorf("%d bytes behind the end", written.Len())
 	}
 }
 
 func TestWhatIsTooLargeForAnArchiveIsSaid(t *testing.T) {
-	if err := newArchive(&bytes.Buffer{}).add("large", bytes.NewReader(nil), 1<<32, 0o644); err == nil {
+	a := newArchive(&bytes.Buffer{})
+	a.add("large", strings.NewReader(""), 1<<32, 0o644)
+	if err := a.close(); err == nil {
 		t.Error("4 GiB were written")
 	}
 }

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command guest is the first and only program of a test machine's initramfs: it
-// prepares the machine, runs the job's programs and turns the machine off.
+// Command guest is the first and only program of a test machine's initramfs: it prepares the
+// machine, runs the job's programs and turns the machine off.
 package main
 
 import (
@@ -13,13 +13,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/spanprobe/spanprobe/testbed/suites/vm/job"
 )
 
-// mounts are the file systems that the engine and its tests look into. A kernel
-// may lack those that are optional.
+// mounts are the file systems that the engine and its tests look into. A kernel may lack those
+// that are optional.
 var mounts = []struct {
 	kind, path string
 	optional   bool
@@ -37,11 +38,11 @@ var mounts = []struct {
 
 func main() {
 	if os.Getpid() != 1 {
-		fmt.Fprintln(os.Stderr, "guest is the init of a test machine: `make test-vm` starts it there")
+		fmt.Fprintln(os.Stderr, "guest is the init of a machine that `make test-vm` starts")
 		os.Exit(2)
 	}
 	if err := work(); err != nil {
-		say(job.Fails, "job", err.Error())
+		fmt.Print(job.Say(job.Fails, "job", err.Error()))
 	}
 	turnOff()
 }
@@ -64,23 +65,21 @@ func work() error {
 		}
 	}
 	for _, run := range todo.Runs {
-		say(job.Begins, run.Name, "")
-		say(job.Ends, run.Name, execute(run))
+		fmt.Print(job.Say(job.Begins, run.Name, ""))
+		fmt.Print(job.Say(job.Ends, run.Name, execute(run)))
 		if fault, err := kernelFault(); err != nil {
 			return err
 		} else if fault != "" {
-			say(job.Tainted, run.Name, fault)
+			fmt.Print(job.Say(job.Tainted, run.Name, fault))
 		}
 	}
-	say(job.Done, "", "")
+	fmt.Print(job.Say(job.Done, "", ""))
 	return nil
 }
 
-func say(what, name, detail string) { fmt.Print(job.Say(what, name, detail)) }
-
 func mountAll() error {
 	for _, m := range mounts {
-		// What the parent file system makes itself cannot be made.
+		// A folder that the parent file system makes itself cannot be made.
 		if err := os.MkdirAll(m.path, 0o755); err != nil && !m.optional {
 			return err
 		}
@@ -91,26 +90,20 @@ func mountAll() error {
 	return nil
 }
 
-// raiseLoopback brings the loopback interface up, which gets its addresses then
-// by itself: inetdev_event in the kernel's net/ipv4/devinet.c.
+// raiseLoopback brings the loopback interface up, which gets its addresses then by itself:
+// inetdev_event in the kernel's net/ipv4/devinet.c.
 func raiseLoopback() error {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
-	if err != nil {
-		return fmt.Errorf("loopback: %w", err)
+	loopback, err := netlink.LinkByName("lo")
+	if err == nil {
+		err = netlink.LinkSetUp(loopback)
 	}
-	defer unix.Close(socket)
-	request, err := unix.NewIfreq("lo")
 	if err != nil {
-		return fmt.Errorf("loopback: %w", err)
-	}
-	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request); err != nil {
 		return fmt.Errorf("loopback: %w", err)
 	}
 	return nil
 }
 
-// load loads a kernel module. The kernel decompresses it itself, from 5.17 on
+// load loads a kernel module. The kernel decompresses the file itself, from 5.17 on
 // (MODULE_INIT_COMPRESSED_FILE).
 func load(path string) error {
 	file, err := os.Open(path)
@@ -140,14 +133,9 @@ func execute(run job.Run) string {
 	return command.ProcessState.String()
 }
 
-// faults are the bits of /proc/sys/kernel/tainted that mean a fault of the
-// kernel's: Documentation/admin-guide/tainted-kernels.rst.
-var faults = []struct {
-	bit  uint
-	what string
-}{
-	{4, "a machine check"}, {5, "a bad page"}, {7, "an oops"}, {9, "a warning"},
-}
+// faults are the bits of /proc/sys/kernel/tainted that mean a fault of the kernel's:
+// Documentation/admin-guide/tainted-kernels.rst.
+var faults = []string{4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning"}
 
 func kernelFault() (string, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/tainted")
@@ -159,9 +147,9 @@ func kernelFault() (string, error) {
 		return "", fmt.Errorf("/proc/sys/kernel/tainted: %w", err)
 	}
 	var found []string
-	for _, f := range faults {
-		if tainted&(1<<f.bit) != 0 {
-			found = append(found, f.what)
+	for bit, fault := range faults {
+		if fault != "" && tainted&(1<<bit) != 0 {
+			found = append(found, fault)
 		}
 	}
 	return strings.Join(found, ", "), nil

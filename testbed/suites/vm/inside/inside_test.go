@@ -21,12 +21,14 @@ func TestAKernelThatIsTooOldIsRefusedWithTheReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "kernel "+strings.TrimSpace(string(release))+" is too old: spanprobe needs Linux 6.1 or newer")
+	refused(t, "kernel "+strings.TrimSpace(string(release))+
+		" is too old: spanprobe needs Linux 6.1 or newer")
 }
 
 func TestAKernelThatIsLockedDownForConfidentialityIsRefusedWithTheReason(t *testing.T) {
 	contains(t, "/sys/kernel/security/lockdown", "[confidentiality]")
-	refused(t, "the kernel is locked down for confidentiality, and keeps eBPF programs from reading memory: "+
+	refused(t, "the kernel is locked down for confidentiality, "+
+		"and keeps eBPF programs from reading memory: "+
 		"boot it with lockdown=integrity, which is what Secure Boot asks for")
 }
 

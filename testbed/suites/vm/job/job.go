@@ -1,5 +1,5 @@
-// Package job is what a virtual machine is told to do, and how it tells what
-// became of it: all that the host and the machine agree on.
+// Package job is what a virtual machine is told to do, and how it tells what became of it: all
+// that the host and the machine agree on.
 package job
 
 import (
@@ -25,11 +25,11 @@ type Run struct {
 	Environment []string
 }
 
-// A machine has one serial line, for what the programs say and for what it has
-// to say itself. The latter are lines of their own that begin with this.
+// mark begins the lines of the machine itself. Its serial line carries them, and the output of the
+// programs.
 const mark = "[machine] "
 
-// What a line that the machine says itself is about.
+// The subjects of the machine's lines.
 const (
 	Begins  = "begins"  // a run
 	Ends    = "ends"    // a run, with its exit code or what else ended it
@@ -38,8 +38,7 @@ const (
 	Done    = "done"    // everything was run
 )
 
-// Say makes a line. It begins with a line break, since what was written before
-// may not have ended with one.
+// Say makes a line. It begins with a line break, since a program may not have ended its last line.
 func Say(what, name, detail string) string {
 	return strings.TrimRight(fmt.Sprintf("\n%s%s %s %s", mark, what, name, detail), " ") + "\n"
 }

@@ -1,20 +1,18 @@
-// Package vm runs in-kernel tests under other kernels: it packs test binaries
-// and what they need into an initramfs, boots a kernel with it in an emulator,
-// and reads from the serial line how each test ended. Nothing of this machine
-// can be reached from inside.
+// Package vm runs in-kernel tests under other kernels: it packs test binaries and what they need
+// into an initramfs, boots a kernel with it in an emulator, and reads from the serial line how
+// each test ended. Nothing of this machine can be reached from inside.
 package vm
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/suites/vm/job"
 )
@@ -22,7 +20,7 @@ import (
 // Machine is a virtual machine that runs one job and ends.
 type Machine struct {
 	Kernel      KernelFiles
-	Arch        string // GOARCH
+	Emulator    emulator
 	Initramfs   string // path
 	CommandLine string // of the kernel, in addition to what every machine has
 	Log         io.Writer
@@ -34,22 +32,19 @@ const (
 	memory = "3072M"
 )
 
-// Boot runs the machine to its end, and returns what its runs printed. What the
-// machine says goes to the log as it comes.
+// Boot runs the machine to its end, and returns what its runs printed. What the machine says goes
+// to the log as it comes.
 func (m Machine) Boot(ctx context.Context) (*Report, error) {
-	emulator, err := emulatorOf(m.Arch)
-	if err != nil {
-		return nil, err
-	}
-	args := slices.Concat(emulator.machine, []string{
-		"-accel", "tcg", "-cpu", "max", "-m", memory, "-smp", fmt.Sprint(processors),
+	// A kernel that oopses ends the machine instead of going on.
+	line := "console=" + m.Emulator.console + " quiet panic=-1 oops=panic rdinit=/guest " +
+		m.CommandLine
+	args := slices.Concat([]string{"-n", "10", m.Emulator.program}, m.Emulator.machine, []string{
+		"-accel", "tcg", "-cpu", "max", "-m", memory, "-smp", strconv.Itoa(processors),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-		"-kernel", m.Kernel.Image, "-initrd", m.Initramfs,
-		// A kernel that oopses ends the machine instead of going on.
-		"-append", strings.TrimSpace("console=" + emulator.console + " quiet panic=-1 oops=panic rdinit=/guest " + m.CommandLine),
+		"-kernel", m.Kernel.Image, "-initrd", m.Initramfs, "-append", strings.TrimSpace(line),
 	})
-	command := exec.CommandContext(ctx, "nice", append([]string{"-n", "10", emulator.program}, args...)...)
-	var complaints bytes.Buffer
+	command := exec.CommandContext(ctx, "nice", args...)
+	var complaints strings.Builder
 	command.Stderr = &complaints
 	serial, err := command.StdoutPipe()
 	if err != nil {
@@ -60,28 +55,18 @@ func (m Machine) Boot(ctx context.Context) (*Report, error) {
 	}
 	report, err := read(serial, m.Log)
 	if wait := command.Wait(); wait != nil {
-		err = errors.Join(err, fmt.Errorf("%s: %w\n%s", emulator.program, errors.Join(wait, ctx.Err()), complaints.String()))
+		err = errors.Join(err, fmt.Errorf("%s: %w\n%s",
+			m.Emulator.program, errors.Join(wait, ctx.Err()), &complaints))
 	}
 	report.Processor = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
 	return report, err
-}
-
-// Report is what a machine has said.
-type Report struct {
-	Outputs map[string]string // of each run, by its name
-	Exits   map[string]string // how each run ended
-	Faults  []string          // of the machine and its kernel
-	Done    bool              // it came to the end of its job
-
-	Processor time.Duration // how long the emulator kept processors of this machine busy
 }
 
 // read takes apart what comes over the serial line.
 func read(serial io.Reader, log io.Writer) (*Report, error) {
 	report := &Report{Outputs: map[string]string{}, Exits: map[string]string{}}
 	current := "" // the run that prints
-	lines := bufio.NewReader(serial)
-	for {
+	for lines := bufio.NewReader(serial); ; {
 		line, err := lines.ReadString('\n')
 		if line != "" {
 			line = strings.TrimRight(line, "\r\n")
@@ -114,9 +99,10 @@ func (r *Report) hear(line, current string) string {
 	case what == job.Ends:
 		r.Exits[name] = detail
 	case what == job.Tainted:
-		r.Faults = append(r.Faults, fmt.Sprintf("the kernel reports a fault of its own after %s: %s", name, detail))
+		r.Faults = append(r.Faults,
+			fmt.Sprintf("the kernel reports a fault of its own after %s: %s", name, detail))
 	case what == job.Fails:
-		r.Faults = append(r.Faults, fmt.Sprintf("the machine failed: %s", detail))
+		r.Faults = append(r.Faults, "the machine failed: "+detail)
 	case what == job.Done:
 		r.Done = true
 	}

@@ -3,6 +3,7 @@ package vm
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,10 +26,12 @@ const (
 
 // Suite is a package of tests to run in a machine.
 type Suite struct {
-	Package string   // folder, from testbed/
+	Package string   // folder, from testbed/suites/
 	Tests   []string // names, with those of subtests where only they are to run
 	Matrix  bool     // builds are among those of `make test-matrix`; else they are in its sample
 }
+
+func (s Suite) folder() string { return path.Join(checkoutPath, "testbed", "suites", s.Package) }
 
 // Image is what a machine is given.
 type Image struct {
@@ -50,22 +53,17 @@ func (i Image) Write(work string) (file string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() {
-		if closing := created.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, created.Close()) }()
 	buffer := bufio.NewWriter(created)
 	a := newArchive(buffer)
-	for _, add := range []func(*archive, string, string) error{i.addGuest, i.addSuites, i.addTargets} {
+	for _, add := range []func(a *archive, root, work string) error{
+		i.addGuest, i.addSuites, i.addTargets,
+	} {
 		if err := add(a, root, work); err != nil {
 			return "", err
 		}
 	}
-	if err := a.close(); err != nil {
-		return "", err
-	}
-	return file, buffer.Flush()
+	return file, errors.Join(a.close(), buffer.Flush())
 }
 
 // addGuest adds the first program, the modules and the job.
@@ -74,30 +72,32 @@ func (i Image) addGuest(a *archive, root, work string) error {
 	if err := i.build(root, guest, "build", "./suites/vm/guest"); err != nil {
 		return err
 	}
-	if err := a.addFile("guest", guest, 0o755); err != nil {
-		return err
-	}
+	a.addFile("guest", guest, 0o755)
 	overlay := "/modules/" + filepath.Base(i.Kernel.Overlay)
-	if err := a.addFile(overlay, i.Kernel.Overlay, 0o644); err != nil {
-		return err
-	}
+	a.addFile(overlay, i.Kernel.Overlay, 0o644)
 	// Every machine has a name for itself.
-	if err := a.addText("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"); err != nil {
-		return err
-	}
+	a.addText("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
 	todo := job.Job{Modules: []string{overlay}}
 	for _, s := range i.Suites {
 		todo.Runs = append(todo.Runs, job.Run{
-			Name: s.Package, Folder: path.Join(checkoutPath, "testbed", "suites", s.Package), Program: path.Join(programsPath, s.Package),
-			Args:        []string{"-test.v=test2json", "-test.timeout=" + i.Timeout.String(), "-test.run=" + s.pattern()},
-			Environment: []string{"XDG_CACHE_HOME=" + cachePath, "HOME=/tmp", "TMPDIR=/tmp", "PATH="},
+			Name:    s.Package,
+			Folder:  s.folder(),
+			Program: path.Join(programsPath, s.Package),
+			Args: []string{
+				"-test.v=test2json", "-test.timeout=" + i.Timeout.String(),
+				"-test.run=" + s.pattern(),
+			},
+			Environment: []string{
+				"XDG_CACHE_HOME=" + cachePath, "HOME=/tmp", "TMPDIR=/tmp", "PATH=",
+			},
 		})
 	}
 	text, err := json.Marshal(todo)
 	if err != nil {
 		return err
 	}
-	return a.addText(job.File, string(text))
+	a.addText(job.File, string(text))
+	return nil
 }
 
 // addSuites adds the test binaries, and a folder to run each in.
@@ -111,16 +111,16 @@ func (i Image) addSuites(a *archive, root, work string) error {
 		if err := i.build(root, binary, "test", "-c", tags, "./suites/"+s.Package); err != nil {
 			return err
 		}
-		if err := a.addFile(path.Join(programsPath, s.Package), binary, 0o755); err != nil {
-			return err
-		}
-		a.addFolder(strings.TrimPrefix(path.Join(checkoutPath, "testbed", "suites", s.Package), "/"))
+		a.addFile(path.Join(programsPath, s.Package), binary, 0o755)
+		a.addFolder(strings.TrimPrefix(s.folder(), "/"))
 	}
-	return a.addFile(path.Join(checkoutPath, "builder-config.yaml"), filepath.Join(root, "builder-config.yaml"), 0o644)
+	const marker = "builder-config.yaml" // by which tests find the checkout
+	a.addFile(path.Join(checkoutPath, marker), filepath.Join(root, marker), 0o644)
+	return nil
 }
 
-// addTargets adds the programs that tests trace, with their sources, by which
-// target.Compile finds them.
+// addTargets adds the programs that tests trace, with their sources, by which target.Compile
+// finds them.
 func (i Image) addTargets(a *archive, root, _ string) error {
 	added := map[string]bool{}
 	for _, build := range i.Targets {
@@ -138,9 +138,7 @@ func (i Image) addTargets(a *archive, root, _ string) error {
 		}
 		// In the machine, its own architecture is the one that needs no name.
 		hash := filepath.Base(filepath.Dir(native))
-		if err := a.addFile(path.Join(cachePath, "spanprobe-targets", hash, "target"), executable, 0o755); err != nil {
-			return err
-		}
+		a.addFile(path.Join(cachePath, "spanprobe-targets", hash, "target"), executable, 0o755)
 		files, err := target.Sources(root, build.Source)
 		if err != nil {
 			return err
@@ -154,9 +152,7 @@ func (i Image) addTargets(a *archive, root, _ string) error {
 				continue
 			}
 			added[relative] = true
-			if err := a.addFile(path.Join(checkoutPath, relative), file, 0o644); err != nil {
-				return err
-			}
+			a.addFile(path.Join(checkoutPath, relative), file, 0o644)
 		}
 	}
 	return nil
