@@ -3,6 +3,7 @@
 package collector
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,19 +57,22 @@ func (c Config) YAML() ([]byte, error) {
 		pull := Settings{"pull": Settings{"exporter": Settings{"prometheus": prometheus}}}
 		metrics = Settings{"readers": []Settings{pull}}
 	}
-	return yaml.Marshal(Settings{
-		"receivers":  Settings{receiver: c.Settings},
-		"processors": Settings{"batch": batch},
-		"exporters":  Settings{"otlp_grpc": exporter},
-		"service": Settings{
-			"pipelines": Settings{"traces": Settings{
-				"receivers":  []string{receiver},
-				"processors": []string{"batch"},
-				"exporters":  []string{"otlp_grpc"},
-			}},
+	type pipeline struct{ Receivers, Processors, Exporters []string }
+	traces := pipeline{[]string{receiver}, []string{"batch"}, []string{"otlp_grpc"}}
+	var text bytes.Buffer
+	encoder := yaml.NewEncoder(&text)
+	encoder.SetIndent(2)
+	// In the order in which spans pass: people read it.
+	err := encoder.Encode(struct{ Receivers, Processors, Exporters, Service Settings }{
+		Receivers:  Settings{receiver: c.Settings},
+		Processors: Settings{"batch": batch},
+		Exporters:  Settings{"otlp_grpc": exporter},
+		Service: Settings{
+			"pipelines": Settings{"traces": traces},
 			"telemetry": Settings{"metrics": metrics},
 		},
 	})
+	return text.Bytes(), err
 }
 
 // Write writes the configuration to a file in a folder, and returns its path.
