@@ -1,5 +1,5 @@
-// Package jaegerapi reads traces back through version 3 of Jaeger's query API
-// over HTTP, whose answers carry OTLP JSON.
+// Package jaegerapi reads traces back through version 3 of Jaeger's query API over HTTP, whose
+// answers carry OTLP JSON.
 package jaegerapi
 
 import (
@@ -32,25 +32,18 @@ type Client struct {
 
 // Services returns the names of the services that Jaeger has spans of.
 func (c Client) Services(ctx context.Context) ([]string, error) {
-	body, err := c.get(ctx, "/api/v3/services", nil)
-	if err != nil {
-		return nil, err
-	}
 	var answer struct {
 		Services []string `json:"services"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("jaeger's list of services: %w", err)
-	}
-	return answer.Services, nil
+	err := c.get(ctx, "services", nil, &answer)
+	return answer.Services, err
 }
 
-// Trace returns one trace, with times as they were recorded. The error is
-// ErrNotFound while Jaeger does not have it.
+// Trace returns one trace, with times as they were recorded. The error is ErrNotFound while
+// Jaeger does not have the trace.
 func (c Client) Trace(ctx context.Context, id [16]byte) (ptrace.Traces, error) {
-	// Without raw_traces Jaeger moves spans in time, to where it takes them to
-	// have been if it believes that clocks differ.
-	return c.traces(ctx, "/api/v3/traces/"+hex.EncodeToString(id[:]), url.Values{"raw_traces": {"true"}})
+	// Without raw_traces Jaeger moves spans in time where it believes that clocks differ.
+	return c.traces(ctx, "traces/"+hex.EncodeToString(id[:]), url.Values{"raw_traces": {"true"}})
 }
 
 // Query selects traces.
@@ -61,10 +54,10 @@ type Query struct {
 	Limit   int // traces
 }
 
-// Find returns the traces that a query selects, all in one. The error is
-// ErrNotFound when there is none.
+// Find returns the traces that a query selects, all in one. The error is ErrNotFound when there
+// is none.
 func (c Client) Find(ctx context.Context, query Query) (ptrace.Traces, error) {
-	return c.traces(ctx, "/api/v3/traces", url.Values{
+	return c.traces(ctx, "traces", url.Values{
 		"query.service_name":   {query.Service},
 		"query.start_time_min": {query.From.UTC().Format(time.RFC3339Nano)},
 		"query.start_time_max": {query.To.UTC().Format(time.RFC3339Nano)},
@@ -73,61 +66,49 @@ func (c Client) Find(ctx context.Context, query Query) (ptrace.Traces, error) {
 	})
 }
 
-func (c Client) traces(ctx context.Context, path string, parameters url.Values) (ptrace.Traces, error) {
-	body, err := c.get(ctx, path, parameters)
-	if err != nil {
-		return ptrace.Traces{}, err
-	}
-	return decodeTraces(body)
-}
-
-// decodeTraces reads the answer of the routes that return traces: OTLP JSON in
-// the wrapper that grpc-gateway puts around a stream's messages
-// (GRPCGatewayWrapper in Jaeger's api_v3 package).
-func decodeTraces(body []byte) (ptrace.Traces, error) {
+// traces reads OTLP JSON in the wrapper that grpc-gateway puts around a stream's messages:
+// GRPCGatewayWrapper in Jaeger's api_v3 package.
+func (c Client) traces(ctx context.Context, path string, parameters url.Values) (
+	ptrace.Traces, error,
+) {
 	var answer struct {
 		Result json.RawMessage `json:"result"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return ptrace.Traces{}, fmt.Errorf("jaeger's answer: %w", err)
-	}
-	if len(answer.Result) == 0 {
-		return ptrace.Traces{}, errors.New(`jaeger's answer has no "result"`)
+	if err := c.get(ctx, path, parameters, &answer); err != nil {
+		return ptrace.Traces{}, err
 	}
 	traces, err := new(ptrace.JSONUnmarshaler).UnmarshalTraces(answer.Result)
-	if err != nil {
-		return ptrace.Traces{}, fmt.Errorf("jaeger's answer: %w", err)
-	}
-	if traces.SpanCount() == 0 {
-		return ptrace.Traces{}, ErrNotFound
+	switch {
+	case err != nil:
+		return traces, fmt.Errorf("jaeger's answer holds no traces: %w", err)
+	case traces.SpanCount() == 0:
+		return traces, ErrNotFound
 	}
 	return traces, nil
 }
 
-func (c Client) get(ctx context.Context, path string, parameters url.Values) ([]byte, error) {
-	target := c.URL + path
-	if len(parameters) > 0 {
-		target += "?" + parameters.Encode()
-	}
+func (c Client) get(ctx context.Context, path string, parameters url.Values, answer any) error {
+	target := c.URL + "/api/v3/" + path + "?" + parameters.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	body, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, maxAnswer))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("GET %s: %w", target, err)
-	case len(body) > maxAnswer:
-		return nil, fmt.Errorf("GET %s: the answer has more than %d bytes", target, maxAnswer)
+		return fmt.Errorf("GET %s: %w", target, err)
 	case response.StatusCode == http.StatusNotFound:
-		return nil, ErrNotFound
+		return ErrNotFound
 	case response.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("GET %s: %s: %.200s", target, response.Status, body)
+		return fmt.Errorf("GET %s: %s: %.200s", target, response.Status, body)
 	}
-	return body, nil
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("GET %s: %w", target, err)
+	}
+	return nil
 }
