@@ -9,76 +9,90 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
 
-// buildGrace is how long a build that is interrupted may take to end.
-const buildGrace = 10 * time.Second
+// tree is the checkout: the directory of the root module.
+type tree string
 
-// buildCollector leaves a collector that is there alone: `make demo` has made
-// it anew where that was needed.
-func buildCollector(ctx context.Context, t *terminal, tree tree) error {
-	return t.step("collector", "building with ocb", func() (string, error) {
-		_, err := os.Stat(tree.collector())
-		switch {
-		case err == nil:
-			return tree.collector(), nil
-		case !errors.Is(err, os.ErrNotExist):
+// findTree looks for the checkout from the working directory upwards.
+func findTree() (tree, error) {
+	dir, err := os.Getwd()
+	for ; err == nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "builder-config.yaml")); err == nil {
+			return tree(dir), nil
+		}
+	}
+	return "", errors.Join(errors.New("run the demo from within a checkout of spanprobe"), err)
+}
+
+func (t tree) testbed(folder string) string { return filepath.Join(string(t), "testbed", folder) }
+func (t tree) dist(name string) string      { return filepath.Join(string(t), "dist", name) }
+func (t tree) collector() string            { return t.dist("otelcol-spanprobe") }
+
+// buildCollector leaves a collector that is there alone: `make demo` has made it anew where that
+// was needed.
+func (d *demo) buildCollector(ctx context.Context) (string, error) {
+	_, err := os.Stat(d.tree.collector())
+	if !errors.Is(err, os.ErrNotExist) {
+		return d.tree.collector(), err
+	}
+	return "built " + d.tree.collector(), build(ctx, string(d.tree), "make", "build")
+}
+
+// build builds one service after the other: most of their packages are the same. It answers as a
+// step.
+func (s *shop) build(ctx context.Context) (string, error) {
+	for _, service := range s.services {
+		output, pkg := filepath.Join(s.dir, service.name), "./demo/shop/"+service.name
+		if err := buildGo(ctx, s.tree.testbed(""), output, pkg); err != nil {
 			return "", err
 		}
-		return "built " + tree.collector(), build(ctx, string(tree), "make", "build")
-	})
-}
-
-func buildShop(ctx context.Context, t *terminal, tree tree) error {
-	shop := newShop(tree.shop())
-	return t.step("shop", fmt.Sprintf("building its %d services", len(shop.services)), func() (string, error) {
-		return "built its services in " + shop.dir, shop.build(ctx, tree)
-	})
-}
-
-// build builds one service after the other: most of what they consist of is the same.
-func (s *shop) build(ctx context.Context, tree tree) error {
-	for _, service := range s.services {
-		if err := buildGo(ctx, tree.testbed(), filepath.Join(s.dir, service.name), "./demo/shop/"+service.name); err != nil {
-			return err
-		}
 	}
-	return nil
+	return "built its services in " + s.dir, nil
 }
 
-const (
-	jaegerModule  = "github.com/jaegertracing/jaeger"
-	jaegerPackage = jaegerModule + "/cmd/jaeger"
-)
+const jaegerModule = "github.com/jaegertracing/jaeger"
 
-// buildJaeger builds Jaeger unless dist/ has the version that testbed/jaeger
-// asks for.
+// buildJaeger builds Jaeger unless dist/ has the version that testbed/jaeger asks for.
 func buildJaeger(ctx context.Context, tree tree) (string, error) {
-	command := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", jaegerModule)
-	command.Dir = tree.jaegerModule()
-	wanted, err := command.Output()
+	binary, module := tree.dist("jaeger"), tree.testbed("jaeger")
+	version, err := goSays(ctx, module, "list", "-m", "-f", "{{.Version}}", jaegerModule)
 	if err != nil {
-		return "", fmt.Errorf("the version of Jaeger in %s: %w", tree.jaegerModule(), withStderr(err))
+		return "", err
 	}
-	version := string(bytes.TrimSpace(wanted))
-	if info, err := buildinfo.ReadFile(tree.jaeger()); err == nil && info.Main.Path == jaegerModule && info.Main.Version == version {
-		return "found " + tree.jaeger(), nil
+	info, err := buildinfo.ReadFile(binary)
+	if err == nil && info.Main.Path == jaegerModule && info.Main.Version == version {
+		return "found " + binary, nil
 	}
-	return "built " + tree.jaeger(), buildGo(ctx, tree.jaegerModule(), tree.jaeger(), jaegerPackage)
+	return "built " + binary, buildGo(ctx, module, binary, jaegerModule+"/cmd/jaeger")
 }
 
-// buildGo builds a package of the module in dir. The output appears only when
-// it is whole.
+// goSays is what the go command answers in a directory, whose go.mod may choose the toolchain.
+func goSays(ctx context.Context, dir string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "go", args...)
+	command.Dir = dir
+	var complaint bytes.Buffer
+	command.Stderr = &complaint
+	output, err := command.Output()
+	if err != nil {
+		err = fmt.Errorf("`%s` in %s: %w: %s", command, dir, err, &complaint)
+	}
+	return string(bytes.TrimSpace(output)), err
+}
+
+// buildGo builds a package of the module in dir. The output appears only when it is whole.
 func buildGo(ctx context.Context, dir, output, pkg string) error {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return err
 	}
 	partial := output + ".partial"
 	defer os.Remove(partial) // it is gone when the build went well
-	// Without cgo, what is built does not depend on whether there is a C compiler.
-	if err := build(ctx, dir, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", partial, pkg); err != nil {
+	// Without cgo, the result does not depend on whether there is a C compiler.
+	err := build(ctx, dir, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", partial, pkg)
+	if err != nil {
 		return err
 	}
 	return os.Rename(partial, output)
@@ -88,26 +102,16 @@ func buildGo(ctx context.Context, dir, output, pkg string) error {
 func build(ctx context.Context, dir, name string, args ...string) error {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = dir
-	var output bytes.Buffer
-	command.Stdout, command.Stderr = &output, &output
 	// A build is many processes: they get the interrupt together, as from Ctrl-C.
-	isolate(command)
-	command.Cancel = func() error { return interruptGroup(command.Process.Pid) }
-	command.WaitDelay = buildGrace
-	err := command.Run()
+	process.Group(command)
+	command.Cancel = func() error { return process.InterruptGroup(command) }
+	command.WaitDelay = 10 * time.Second // to end
+	output, err := command.CombinedOutput()
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return fmt.Errorf("`%s %s` in %s: %w\n%s", name, strings.Join(args, " "), dir, err, lastLines(output.Bytes()))
-}
-
-// withStderr adds what a command said to why it failed.
-func withStderr(err error) error {
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr))
-	}
-	return err
+	return fmt.Errorf("`%s` in %s: %w\n%s", command, dir, err, process.Tail(output))
 }

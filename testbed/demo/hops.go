@@ -1,77 +1,48 @@
 package main
 
 import (
-	"net/http"
-	"slices"
-	"strconv"
+	"strings"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// outcome is what calls and spans are counted by.
-type outcome struct {
-	service string
-	kind    ptrace.SpanKind
-	name    string // of the span
-	status  string // "200", or of gRPC: "OK"
-}
+// The calls between services that requests to the shop lead to: compare testbed/demo/shop. A line
+// has the two services, the method, the route if it is HTTP, and the status.
+const (
+	listed  = "storefront catalogue GET /products 200\n"
+	unknown = "storefront catalogue GET /products/{id} 404\n"
+	shown   = "storefront catalogue GET /products/{id} 200\n" +
+		"catalogue inventory shop.v1.Inventory/GetStock OK\n"
+	placed = "storefront checkout shop.v1.Checkout/PlaceOrder OK\n" +
+		"checkout inventory shop.v1.Inventory/Reserve OK\n" +
+		"checkout payments POST /charges 201\n"
+	// short is an order of which there is too little.
+	short = "storefront checkout shop.v1.Checkout/PlaceOrder FAILED_PRECONDITION\n" +
+		"checkout inventory shop.v1.Inventory/Reserve FAILED_PRECONDITION\n"
+	// unpaid is an order for which the payment provider is down.
+	unpaid = "storefront checkout shop.v1.Checkout/PlaceOrder UNAVAILABLE\n" +
+		"checkout inventory shop.v1.Inventory/Reserve OK\n" +
+		"checkout payments POST /charges 503\n" +
+		"checkout inventory shop.v1.Inventory/Release OK\n"
+)
 
-// hop is a call that one service makes to another.
-type hop struct {
-	from, to string
-	client   string // name of the client's span: HTTP's has no route
-	server   string // name of the server's span
-	status   string
-}
-
-func (h hop) calls() outcome  { return outcome{h.from, ptrace.SpanKindClient, h.client, h.status} }
-func (h hop) serves() outcome { return outcome{h.to, ptrace.SpanKindServer, h.server, h.status} }
-
-func overHTTP(from, to, method, route string, status int) hop {
-	return hop{from, to, method, method + " " + route, strconv.Itoa(status)}
-}
-
-func overGRPC(from, to, method, status string) hop {
-	return hop{from, to, method, method, status}
-}
-
-// What follows is what the requests to the shop lead to: compare testbed/demo/shop.
-
-func listed() []hop {
-	return []hop{overHTTP("storefront", "catalogue", "GET", "/products", http.StatusOK)}
-}
-
-func shown() []hop {
-	return []hop{
-		overHTTP("storefront", "catalogue", "GET", "/products/{id}", http.StatusOK),
-		overGRPC("catalogue", "inventory", "shop.v1.Inventory/GetStock", "OK"),
+// follow adds the spans of calls between services to the one of the request that leads to them. A
+// service calls for the request that came to it last.
+func follow(request node, hops string) []node {
+	all := []node{request}
+	last := map[string]pcommon.SpanID{request.service: request.id}
+	add := func(parent pcommon.SpanID, o outcome) pcommon.SpanID {
+		id := pcommon.SpanID{7: byte(len(all) + 1)}
+		all = append(all, node{o, id, parent})
+		return id
 	}
-}
-
-func unknown() []hop {
-	return []hop{overHTTP("storefront", "catalogue", "GET", "/products/{id}", http.StatusNotFound)}
-}
-
-// ordered is a cart of so many products, each of which is looked up for its price.
-func ordered(products int) []hop {
-	return append(slices.Repeat(shown(), products),
-		overGRPC("storefront", "checkout", "shop.v1.Checkout/PlaceOrder", "OK"),
-		overGRPC("checkout", "inventory", "shop.v1.Inventory/Reserve", "OK"),
-		overHTTP("checkout", "payments", "POST", "/charges", http.StatusCreated))
-}
-
-// short is a cart of one product, of which there is too little.
-func short() []hop {
-	return append(shown(),
-		overGRPC("storefront", "checkout", "shop.v1.Checkout/PlaceOrder", "FAILED_PRECONDITION"),
-		overGRPC("checkout", "inventory", "shop.v1.Inventory/Reserve", "FAILED_PRECONDITION"))
-}
-
-// unpaid is a cart of one product, for which the payment provider is down.
-func unpaid() []hop {
-	return append(shown(),
-		overGRPC("storefront", "checkout", "shop.v1.Checkout/PlaceOrder", "UNAVAILABLE"),
-		overGRPC("checkout", "inventory", "shop.v1.Inventory/Reserve", "OK"),
-		overHTTP("checkout", "payments", "POST", "/charges", http.StatusServiceUnavailable),
-		overGRPC("checkout", "inventory", "shop.v1.Inventory/Release", "OK"))
+	for line := range strings.Lines(hops) {
+		words := strings.Fields(line)
+		from, to, name, status := words[0], words[1], words[2:len(words)-1], words[len(words)-1]
+		// A client knows no route.
+		call := add(last[from], outcome{from, ptrace.SpanKindClient, name[0], status})
+		last[to] = add(call, outcome{to, ptrace.SpanKindServer, strings.Join(name, " "), status})
+	}
+	return all
 }

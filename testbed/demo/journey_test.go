@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/spanprobe/spanprobe/testbed/demo/jaegerapi"
 	"github.com/spanprobe/spanprobe/testbed/demo/waterfall"
 )
 
@@ -25,52 +25,39 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := buildJaeger(t.Context(), tree); err != nil { // some five minutes if it is not there
+	if _, err := buildJaeger(t.Context(), tree); err != nil { // five minutes if it is not there
 		t.Fatal(err)
 	}
-	dir, client := t.TempDir(), &http.Client{Timeout: 5 * time.Second}
-	shop := newShop(filepath.Join(dir, "shop"))
-	if err := shop.build(t.Context(), tree); err != nil {
+	dir := t.TempDir()
+	shop := newShop(tree, filepath.Join(dir, "shop"), dir)
+	if _, err := shop.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ports, err := freePorts(4 + len(shop.services))
-	if err != nil {
-		t.Fatal(err)
-	}
-	jaeger := &jaeger{
-		origin: jaegerOrigin{binary: tree.jaeger()},
-		ports:  jaegerPorts{query: ports[0], queryGRPC: ports[1], otlpGRPC: ports[2], otlpHTTP: ports[3]},
-	}
-	if err := jaeger.start(t.Context(), dir, client); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mustStop(t, jaeger.process) })
+	jaeger := &jaeger{binary: tree.dist("jaeger"), dir: dir}
 	t.Cleanup(func() {
-		if err := shop.stop(); err != nil {
+		if err := errors.Join(shop.stop(), jaeger.stop()); err != nil {
 			t.Error(err)
 		}
-		for _, p := range shop.processes() {
-			if p != nil && p.err != nil {
-				t.Errorf("the %s did not end well: %v", p.name, p.err)
-			}
-		}
 	})
-	if err := shop.start(t.Context(), dir, ports[4:]); err != nil {
+	if _, err := jaeger.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := shop.visit(t.Context(), client); err != nil {
+	if _, err := shop.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := shop.visit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 
-	j := journey{client: client, shop: shop, api: jaegerapi.Client{URL: jaeger.url(), HTTP: client}}
-	if err := j.send(t.Context()); err != nil {
+	j := journey{shop: shop, jaeger: jaeger}
+	if _, err := j.send(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.look(t.Context()); err == nil {
 		t.Fatal("nothing is amiss before a span was sent")
 	}
-	export(t, client, jaeger, traced(j.exchanges))
-	if err := j.readBack(t.Context()); err != nil {
+	export(t, jaeger, traced(j.exchanges))
+	if err := jaeger.process.Await(t.Context(), patience, j.look); err != nil {
 		t.Fatal(err)
 	}
 
@@ -86,7 +73,7 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 	if err := waterfall.Draw(&drawing, j.trace, waterfall.Options{Width: 80}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{j.last().traceID(), "storefront  GET /checkout", "200"} {
+	for _, want := range []string{j.last().trace.String(), "storefront  GET /checkout", "200"} {
 		if !strings.Contains(drawing.String(), want) {
 			t.Errorf("the drawing lacks %q:\n%s", want, &drawing)
 		}
@@ -94,25 +81,30 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 
 	// One span too many is as wrong as one too few, and what is not due at all.
 	unwanted := j.exchanges[0]
-	unwanted.hops = []hop{overGRPC("payments", "inventory", "shop.v1.Inventory/Reserve", "OK")}
-	export(t, client, jaeger, traced([]exchange{unwanted}))
-	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	unwanted.hops = "payments inventory shop.v1.Inventory/Reserve OK\n"
+	export(t, jaeger, traced([]exchange{unwanted}))
 	for _, want := range []string{
 		`storefront Server "GET /products", status 200: 3 due, 4 spans`,
 		`payments Client "shop.v1.Inventory/Reserve", status OK: 0 due, 1 spans`,
 	} {
-		for err = j.look(bounded); err == nil || !strings.Contains(err.Error(), want) && bounded.Err() == nil; err = j.look(bounded) {
-		}
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error %q, want one that says %q", err, want)
+		err := jaeger.process.Await(t.Context(), 10*time.Second, func(ctx context.Context) error {
+			if err := j.look(ctx); err == nil || !strings.Contains(err.Error(), want) {
+				return fmt.Errorf("error %w, want one that says %q", err, want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }
 
 func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 	sent := exchange{
-		call:   call{method: "GET", target: "/checkout?cart=a", route: "/checkout", status: 200, hops: ordered(2)},
+		call: call{
+			method: "GET", target: "/checkout?cart=a", span: "GET /checkout", status: 200,
+			hops: shown + shown + placed,
+		},
 		sent:   time.Now(),
 		took:   20 * time.Millisecond,
 		trace:  [16]byte{1},
@@ -122,13 +114,17 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 		t.Errorf("a right trace: %v", err)
 	}
 	for name, spoil := range map[string]func(ptrace.Span){
-		"another parent":       func(s ptrace.Span) { s.SetParentSpanID([8]byte{3}) },
-		"no server span":       func(s ptrace.Span) { s.SetKind(ptrace.SpanKindClient) },
-		"no route":             func(s ptrace.Span) { s.SetName("GET") },
-		"another status":       func(s ptrace.Span) { s.Attributes().PutInt("http.response.status_code", 503) },
-		"no status":            func(s ptrace.Span) { s.Attributes().Clear() },
-		"an end before start":  func(s ptrace.Span) { s.SetEndTimestamp(s.StartTimestamp() - 1) },
-		"longer than the call": func(s ptrace.Span) { s.SetEndTimestamp(s.StartTimestamp() + pcommon.Timestamp(time.Second)) },
+		"another parent": func(s ptrace.Span) { s.SetParentSpanID([8]byte{3}) },
+		"no server span": func(s ptrace.Span) { s.SetKind(ptrace.SpanKindClient) },
+		"no route":       func(s ptrace.Span) { s.SetName("GET") },
+		"another status": func(s ptrace.Span) {
+			s.Attributes().PutInt("http.response.status_code", 503)
+		},
+		"no status":           func(s ptrace.Span) { s.Attributes().Clear() },
+		"an end before start": func(s ptrace.Span) { s.SetEndTimestamp(s.StartTimestamp() - 1) },
+		"longer than the call": func(s ptrace.Span) {
+			s.SetEndTimestamp(s.StartTimestamp() + pcommon.Timestamp(time.Second))
+		},
 	} {
 		trace := traced([]exchange{sent})
 		spoil(nth(trace, 0))
@@ -137,11 +133,13 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 		}
 	}
 	for name, spoil := range map[string]func(ptrace.Traces){
-		"a call without a parent":     func(t ptrace.Traces) { nth(t, 3).SetParentSpanID(pcommon.SpanID{}) },
-		"a call of another's request": func(t ptrace.Traces) { nth(t, 3).SetParentSpanID(nth(t, 6).SpanID()) },
-		"a request of another's call": func(t ptrace.Traces) { nth(t, 10).SetParentSpanID(nth(t, 1).SpanID()) },
-		"a request below itself":      func(t ptrace.Traces) { nth(t, 2).SetParentSpanID(nth(t, 4).SpanID()) },
-		"a call that failed":          func(t ptrace.Traces) { nth(t, 9).Attributes().PutStr("rpc.response.status_code", "ABORTED") },
+		"a call without a parent":     below(3, -1),
+		"a call of another's request": below(3, 6),
+		"a request of another's call": below(10, 1),
+		"a request below itself":      below(2, 4),
+		"a call that failed": func(t ptrace.Traces) {
+			nth(t, 9).Attributes().PutStr("rpc.response.status_code", "ABORTED")
+		},
 		"a span that is missing": func(t ptrace.Traces) {
 			last := t.ResourceSpans().Len() - 1
 			t.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { last--; return last < 0 })
@@ -157,6 +155,17 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 	}
 }
 
+// below sets a span below another, or, for -1, below none.
+func below(span, parent int) func(ptrace.Traces) {
+	return func(t ptrace.Traces) {
+		var id pcommon.SpanID
+		if parent >= 0 {
+			id = nth(t, parent).SpanID()
+		}
+		nth(t, span).SetParentSpanID(id)
+	}
+}
+
 func appended(traces ptrace.Traces) ptrace.Span {
 	return traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
 }
@@ -166,22 +175,23 @@ func nth(traces ptrace.Traces, n int) ptrace.Span {
 	return traces.ResourceSpans().At(n).ScopeSpans().At(0).Spans().At(0)
 }
 
-// traced is what a receiver would make of exchanges: a trace of each, below the request's
-// parent if it has one.
+// traced is what a receiver would make of exchanges: a trace of each, below the request's parent if
+// it has one.
 func traced(exchanges []exchange) ptrace.Traces {
 	traces := ptrace.NewTraces()
 	for i, e := range exchanges {
-		trace, id := e.trace, func(n int) pcommon.SpanID { return pcommon.SpanID{1, byte(i), byte(n)} }
+		trace := e.trace
+		id := func(of pcommon.SpanID) pcommon.SpanID { of[0], of[1] = 1, byte(i); return of }
 		if trace == [16]byte{} {
 			trace = [16]byte{0xff, byte(i)}
 		}
-		for n, due := range e.nodes() {
+		for _, due := range e.nodes() {
 			resource := traces.ResourceSpans().AppendEmpty()
 			resource.Resource().Attributes().PutStr("service.name", due.service)
 			span := resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
 			span.SetTraceID(trace)
-			span.SetSpanID(id(n))
-			if due.parent == none {
+			span.SetSpanID(id(due.id))
+			if due.parent.IsEmpty() {
 				span.SetParentSpanID(e.parent)
 			} else {
 				span.SetParentSpanID(id(due.parent))
@@ -200,7 +210,7 @@ func traced(exchanges []exchange) ptrace.Traces {
 	return traces
 }
 
-func export(t *testing.T, client *http.Client, j *jaeger, traces ptrace.Traces) {
+func export(t *testing.T, j *jaeger, traces ptrace.Traces) {
 	t.Helper()
 	// TracesData and ExportTraceServiceRequest are the same bytes
 	// (opentelemetry/proto/trace/v1/trace.proto says so).
@@ -208,7 +218,8 @@ func export(t *testing.T, client *http.Client, j *jaeger, traces ptrace.Traces) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := client.Post("http://"+loopback(j.ports.otlpHTTP)+"/v1/traces", "application/x-protobuf", bytes.NewReader(body))
+	url := "http://" + j.OTLPHTTP + "/v1/traces"
+	response, err := client.Post(url, "application/x-protobuf", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,166 +9,148 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spanprobe/spanprobe/testbed/demo/jaegerapi"
 	"github.com/spanprobe/spanprobe/testbed/demo/waterfall"
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
 
 type options struct {
 	once   bool
-	jaeger jaegerSource
+	source jaegerSource
 }
 
-// How long each part may take until it must answer.
-const (
-	jaegerDeadline  = 60 * time.Second
-	serviceDeadline = 10 * time.Second
-	tracingDeadline = 60 * time.Second
-	traceDeadline   = 30 * time.Second
-)
+// patience is how long each part may take until it must answer.
+const patience = 60 * time.Second
 
-// run is the demo from its first check to the end. What it starts and writes is
-// gone when it returns, whatever it returns.
+// client sends the demo's requests, to the shop and to Jaeger.
+var client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
+
+// demo is all that is built, started and shown.
+type demo struct {
+	*terminal
+	tree      tree
+	jaeger    jaeger
+	shop      *shop
+	collector collector
+	journey   journey
+}
+
+// run is the demo from its first check to the end. Everything that it starts and writes is gone
+// when it returns, whatever it returns.
 func run(ctx context.Context, o options, t *terminal) (err error) {
 	tree, err := findTree()
 	if err != nil {
 		return err
 	}
-	var m machine
-	err = t.step("machine", "looking at it", func() (string, error) {
-		var err error
-		m, err = lookAtMachine(ctx, tree)
-		return m.String(), err
-	})
-	if err != nil {
-		return err
-	}
-	if err := buildCollector(ctx, t, tree); err != nil {
-		return err
-	}
-	if err := buildShop(ctx, t, tree); err != nil {
-		return err
-	}
-	origin, err := provideJaeger(ctx, t, tree, o.jaeger)
-	if err != nil {
-		return err
-	}
-
 	dir, err := os.MkdirTemp("", "spanprobe-demo-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	shop := newShop(tree.shop())
-	ports, err := freePorts(4 + len(shop.services))
-	if err != nil {
-		return err
+	d := &demo{
+		terminal: t, tree: tree, shop: newShop(tree, tree.dist("shop"), dir),
+		jaeger: jaeger{dir: dir}, collector: collector{dir: dir},
 	}
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
-
-	jaeger := &jaeger{origin: origin, ports: jaegerPorts{query: ports[0], queryGRPC: ports[1], otlpGRPC: ports[2], otlpHTTP: ports[3]}}
-	err = t.step("jaeger", "starting", func() (string, error) {
-		return jaeger.url(), jaeger.start(ctx, dir, client)
-	})
-	defer func() { err = errors.Join(err, jaeger.stop()) }()
-	if err != nil {
-		return err
-	}
-
-	err = t.step("shop", "starting its services", func() (string, error) {
-		if err := shop.start(ctx, dir, ports[4:]); err != nil {
-			return "", err
+	d.journey = journey{shop: d.shop, jaeger: &d.jaeger}
+	defer func() {
+		left := errors.Join(d.collector.stop(), d.shop.stop(), d.jaeger.stop(), os.RemoveAll(dir))
+		if err != nil && left != nil { // it is no interrupt after which all has ended
+			left = errors.New(err.Error() + "\n" + left.Error())
 		}
-		return fmt.Sprintf("%s, and %d services behind it", shop.url(), len(shop.services)-1), nil
-	})
-	defer func() { err = errors.Join(err, shop.stop()) }()
-	if err != nil {
-		return err
-	}
-
-	collector := collector{binary: tree.collector(), asRoot: m.root}
-	if err := collector.askForRoot(ctx, t); err != nil {
-		return err
-	}
-	api := jaegerapi.Client{URL: jaeger.url(), HTTP: client}
-	err = t.step("collector", "starting, and waiting for first spans", func() (string, error) {
-		if err := collector.start(dir, shop.dir, jaeger.otlp()); err != nil {
-			return "", err
+		if left != nil {
+			err = left
 		}
-		return "spans of every service arrive in Jaeger", awaitTracing(ctx, &collector, shop, api, client)
-	})
-	defer func() { err = errors.Join(err, collector.process.stop()) }()
-	if err != nil {
-		return err
-	}
-
-	result := journey{client: client, shop: shop, api: api}
-	err = t.step("traffic", "sending", func() (string, error) {
-		if err := result.send(ctx); err != nil {
-			return "", shop.service(entry).process.explain(err)
+	}()
+	step := func(name, doing string, work func(context.Context) (string, error)) {
+		if err == nil {
+			err = t.step(name, doing, func() (string, error) { return work(ctx) })
 		}
-		return fmt.Sprintf("%d requests", len(result.exchanges)), nil
-	})
-	if err != nil {
-		return err
 	}
-	err = t.step("trace", "waiting for Jaeger to have it", func() (string, error) {
-		err := result.readBack(ctx)
-		if err != nil {
-			return "", collector.process.explain(err)
-		}
-		return "read back from " + api.URL + "/api/v3", nil
-	})
-	t.blank()
-	if len(result.exchanges) > 0 {
-		result.writeTable(t.out, t.width())
+	step("machine", "looking at it", d.lookAtMachine)
+	step("collector", "building with ocb", d.buildCollector)
+	step("shop", fmt.Sprintf("building its %d services", len(d.shop.services)), d.shop.build)
+	if err == nil {
+		err = d.provideJaeger(ctx, o.source)
 	}
-	if err != nil {
-		return err
+	step("jaeger", "starting", d.jaeger.start)
+	step("shop", "starting its services", d.shop.start)
+	if err == nil {
+		err = d.askForRoot(ctx)
 	}
-	t.blank()
-	if err := waterfall.Draw(t.out, result.trace, waterfall.Options{Width: t.width(), Color: t.color()}); err != nil {
-		return err
-	}
-	t.say("\n" + result.extent())
-	if o.once {
-		return nil
-	}
-	t.blank()
-	pointers{tree: tree, jaeger: jaeger, shop: shop, collector: collector, traceID: result.last().traceID()}.write(t.out)
-	return stayUp(ctx, t, append(shop.processes(), jaeger.process, collector.process)...)
+	step("collector", "starting, and waiting for first spans", d.trace)
+	step("traffic", "sending", d.journey.send)
+	step("trace", "waiting for Jaeger to have it", d.readBack)
+	return d.show(ctx, o.once, err)
 }
 
-// awaitTracing visits the shop until spans of all its services are in Jaeger:
+// show shows the spans that came, also where not all of them did, and stays up if it is to.
+func (d *demo) show(ctx context.Context, once bool, failure error) error {
+	if d.journey.spans != nil {
+		d.say("")
+		d.journey.writeTable(d.out, d.width())
+	}
+	if failure != nil {
+		return failure
+	}
+	d.say("")
+	options := waterfall.Options{Width: d.width(), Color: d.color()}
+	if err := waterfall.Draw(d.out, d.journey.trace, options); err != nil {
+		return err
+	}
+	d.say("\n" + d.journey.extent())
+	if once {
+		return nil
+	}
+	d.say("")
+	if err := d.point(); err != nil {
+		return err
+	}
+	return d.stayUp(ctx)
+}
+
+// trace starts the collector, and visits the shop until spans of all its services are in Jaeger:
 // then every step from the probe to the query works.
-func awaitTracing(ctx context.Context, c *collector, shop *shop, api jaegerapi.Client, client *http.Client) error {
-	return await(ctx, tracingDeadline, c.process, func(ctx context.Context) error {
-		if err := shop.visit(ctx, client); err != nil {
+func (d *demo) trace(ctx context.Context) (string, error) {
+	if err := d.collector.start(d.tree.collector(), d.shop.dir, d.jaeger.OTLP); err != nil {
+		return "", err
+	}
+	err := d.collector.process.Await(ctx, patience, func(ctx context.Context) error {
+		if err := d.shop.visit(ctx); err != nil {
 			return err
 		}
-		traced, err := api.Services(ctx)
+		traced, err := d.jaeger.api().Services(ctx)
 		if err != nil {
 			return err
 		}
-		for _, name := range shop.names() {
-			if !slices.Contains(traced, name) {
-				return fmt.Errorf("jaeger has no span of the service %q", name)
+		for _, service := range d.shop.services {
+			if !slices.Contains(traced, service.name) {
+				return fmt.Errorf("jaeger has no span of the service %q", service.name)
 			}
 		}
 		return nil
 	})
+	return "spans of every service arrive in Jaeger", err
+}
+
+// readBack waits until Jaeger has the right spans for every call.
+func (d *demo) readBack(ctx context.Context) (string, error) {
+	err := d.collector.process.Await(ctx, patience, d.journey.look)
+	return "read back from " + d.jaeger.url() + "/api/v3", err
 }
 
 // stayUp returns when ctx ends, or with an error when a part of the demo does.
-func stayUp(ctx context.Context, t *terminal, parts ...*process) error {
-	gone := make(chan *process, len(parts))
+func (d *demo) stayUp(ctx context.Context) error {
+	parts := []*process.Process{d.jaeger.process, d.collector.process}
+	for _, service := range d.shop.services {
+		parts = append(parts, service.process)
+	}
+	gone := make(chan *process.Process, len(parts))
 	for _, p := range parts {
-		go func() { <-p.ended; gone <- p }()
+		go func() { <-p.Ended(); gone <- p }()
 	}
 	select {
 	case <-ctx.Done():
-		t.say("\nstopping")
+		d.say("\nstopping")
 		return nil
 	case p := <-gone:
-		return p.explain(errors.New("the demo cannot go on without it"))
+		return p.Explain(errors.New("the demo cannot go on without it"))
 	}
 }

@@ -9,29 +9,38 @@ import (
 	"testing"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	otelcol "github.com/spanprobe/spanprobe/testbed/harness/collector"
 )
 
 func TestAPathIsATargetOfItselfWhateverItHolds(t *testing.T) {
-	for _, path := range []string{"/src/dist/storefront", "/a b/[c]/{d,e}/f*?/storefront", `/back\slash/storefront`} {
-		if ok, err := doublestar.Match(literal(path), path); !ok || err != nil {
-			t.Errorf("%s: the glob %s matches: %v (%v)", path, literal(path), ok, err)
+	for _, path := range []string{
+		"/src/dist/storefront", "/a b/[c]/{d,e}/f*?/storefront", `/back\slash/storefront`,
+	} {
+		glob := otelcol.Literal(path)
+		if ok, err := doublestar.Match(glob, path); !ok || err != nil {
+			t.Errorf("%s: the glob %s matches: %v (%v)", path, glob, ok, err)
 		}
 	}
-	if ok, _ := doublestar.Match(literal("/a*/storefront"), "/abc/storefront"); ok {
+	if ok, _ := doublestar.Match(otelcol.Literal("/a*/storefront"), "/abc/storefront"); ok {
 		t.Error("a star in a path matches something else")
 	}
 }
 
 func TestTheCollectorTracesWhateverRunsFromTheDirectoryOfTheShop(t *testing.T) {
-	config := collectorConfig("/a [b]/shop", "127.0.0.1:4317")
-	if want := `- exe: "/a \\[b\\]/shop/*"`; !strings.Contains(config, want) {
+	config, err := collectorConfig("/a [b]/shop", "127.0.0.1:4317").YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `- exe: /a \[b\]/shop/*`; !strings.Contains(string(config), want) {
 		t.Errorf("the configuration lacks %s:\n%s", want, config)
 	}
 }
 
 func TestOnlyKernelsThatCarryTheReceiverPass(t *testing.T) {
 	for release, want := range map[string]bool{
-		"5.15.0-122-generic": false, "6.0.19": false, "6.1.0-28-amd64": true, "6.18.0": true, "10.0": true, "vanilla": false,
+		"5.15.0-122-generic": false, "6.0.19": false, "vanilla": false,
+		"6.1.0-28-amd64": true, "6.18.0": true, "10.0": true,
 	} {
 		if err := checkKernel(release); (err == nil) != want {
 			t.Errorf("%s: error %v, want it to pass: %v", release, err, want)
@@ -67,7 +76,10 @@ func TestAnEngineIsUsedOnlyIfItRuns(t *testing.T) {
 }
 
 func TestAContainerIsPublishedOnLoopbackAlone(t *testing.T) {
-	j := &jaeger{container: "x", ports: jaegerPorts{query: 1, queryGRPC: 2, otlpGRPC: 3, otlpHTTP: 4}}
+	j := &jaeger{
+		container: "x", Query: "127.0.0.1:1", QueryGRPC: "127.0.0.1:2",
+		OTLP: "127.0.0.1:3", OTLPHTTP: "127.0.0.1:4",
+	}
 	arguments := j.containerArguments()
 	published := 0
 	for i, argument := range arguments {
@@ -100,7 +112,9 @@ func TestStepsAreLinesWhereThereIsNoTerminal(t *testing.T) {
 
 func TestTheFlagForJaegerTakesOnlyWhatItKnows(t *testing.T) {
 	var source jaegerSource
-	for text, want := range map[string]jaegerSource{"auto": jaegerAuto, "image": jaegerImaged, "module": jaegerBuilt} {
+	for text, want := range map[string]jaegerSource{
+		"auto": jaegerAuto, "image": jaegerImaged, "module": jaegerBuilt,
+	} {
 		if err := source.Set(text); err != nil || source != want {
 			t.Errorf("%s: %q (%v), want %q", text, source, err, want)
 		}

@@ -7,60 +7,61 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/spanprobe/spanprobe/testbed/demo/waterfall"
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
-// shape is a span and what is below it, as text that is the same for the same tree.
-func shape(o outcome, below []string) string {
-	slices.Sort(below)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %q, status %s\n", o.service, o.kind, o.name, o.status)
-	for _, tree := range below {
-		for line := range strings.Lines(tree) {
-			b.WriteString("  " + line)
-		}
-	}
-	return b.String()
+// outcome is what calls and spans are counted by.
+type outcome struct {
+	service string
+	kind    ptrace.SpanKind
+	name    string // of the span
+	status  string // "200", or of gRPC: "OK"
 }
 
-// shape is that of the spans that the call leads to.
-func (c call) shape() string {
-	nodes := c.nodes()
-	below := make([][]string, len(nodes))
-	for i, n := range slices.Backward(nodes) { // a parent comes before its children
-		text := shape(n.outcome, below[i])
-		if n.parent == none {
-			return text
-		}
-		below[n.parent] = append(below[n.parent], text)
+func outcomeOf(span spans.Span) outcome {
+	return outcome{
+		service: waterfall.Attribute(span, semconv.ServiceNameKey),
+		kind:    span.Kind(),
+		name:    span.Name(),
+		status: waterfall.Attribute(span,
+			semconv.HTTPResponseStatusCodeKey, semconv.RPCResponseStatusCodeKey),
 	}
-	return ""
 }
 
-// shapeOf is that of a span of a trace.
-func shapeOf(trace ptrace.Traces, top ptrace.Span) string {
-	type member struct {
-		outcome
-		id pcommon.SpanID
+func (o outcome) String() string {
+	return fmt.Sprintf("%s %s %q, status %s", o.service, o.kind, o.name, o.status)
+}
+
+// node is a span in its trace.
+type node struct {
+	outcome
+	id, parent pcommon.SpanID
+}
+
+// shape is the tree of spans from one of them on, as text that is the same for the same tree.
+func shape(nodes []node, top pcommon.SpanID) string {
+	texts, below := map[pcommon.SpanID]string{}, map[pcommon.SpanID][]pcommon.SpanID{}
+	for _, n := range nodes {
+		texts[n.id] = n.String() + "\n"
+		below[n.parent] = append(below[n.parent], n.id)
 	}
-	children := map[pcommon.SpanID][]member{}
-	first := member{id: top.SpanID()}
-	for service, span := range spansOf(trace) {
-		m := member{outcome{service, span.Kind(), span.Name(), statusOf(span)}, span.SpanID()}
-		if m.id == first.id {
-			first = m
-		} else {
-			children[span.ParentSpanID()] = append(children[span.ParentSpanID()], m)
+	var of func(pcommon.SpanID) string
+	of = func(id pcommon.SpanID) string {
+		children := below[id]
+		delete(below, id) // nobody is below itself
+		var trees []string
+		for _, child := range children {
+			trees = append(trees, of(child))
 		}
-	}
-	var of func(member) string
-	of = func(m member) string {
-		its := children[m.id]
-		delete(children, m.id) // nobody is below itself
-		var below []string
-		for _, child := range its {
-			below = append(below, of(child))
+		slices.Sort(trees)
+		text := texts[id]
+		for line := range strings.Lines(strings.Join(trees, "")) {
+			text += "  " + line
 		}
-		return shape(m.outcome, below)
+		return text
 	}
-	return of(first)
+	return of(top)
 }

@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"slices"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
 
 // entry is the service that the demo sends its requests to.
@@ -15,22 +19,24 @@ const entry = "storefront"
 
 // shop is the services of testbed/demo/shop, which get traced.
 type shop struct {
+	tree     tree
 	dir      string // of the executables
+	logs     string // folder
 	services []*service
 }
 
-// service is one of them. Its spans are to be found under the base name of its
-// executable, which is its own.
+// service is one of them. Its spans are to be found under the base name of its executable, which
+// is its own.
 type service struct {
 	name    string
 	callees []string // the services that it calls
 	address string
-	process *process
+	process *process.Process
 }
 
 // newShop lists the services, each after those that it calls.
-func newShop(dir string) *shop {
-	return &shop{dir: dir, services: []*service{
+func newShop(tree tree, dir, logs string) *shop {
+	return &shop{tree: tree, dir: dir, logs: logs, services: []*service{
 		{name: "inventory"},
 		{name: "payments"},
 		{name: "catalogue", callees: []string{"inventory"}},
@@ -40,82 +46,64 @@ func newShop(dir string) *shop {
 }
 
 func (s *shop) service(name string) *service {
-	for _, service := range s.services {
-		if service.name == name {
-			return service
-		}
-	}
-	panic("the shop has no service " + name)
+	return s.services[slices.IndexFunc(s.services, func(s *service) bool { return s.name == name })]
 }
 
 func (s *shop) url() string { return "http://" + s.service(entry).address }
 
-// names are those of the services, those that call before those that they call.
-func (s *shop) names() []string {
-	var names []string
-	for _, service := range slices.Backward(s.services) {
-		names = append(names, service.name)
+// start returns when all services accept connections. It answers as a step.
+func (s *shop) start(ctx context.Context) (string, error) {
+	ports, err := loopback.FreePorts(len(s.services))
+	if err != nil {
+		return "", err
 	}
-	return names
-}
-
-// start returns when all services accept connections. Each gets one of the ports.
-func (s *shop) start(ctx context.Context, dir string, ports []int) error {
 	for i, service := range s.services {
-		service.address = loopback(ports[i])
-		arguments := []string{"-listen", service.address}
+		service.address = loopback.Address(ports[i])
+		command := exec.Command(filepath.Join(s.dir, service.name),
+			"-"+service.name, service.address)
 		for _, callee := range service.callees {
-			arguments = append(arguments, "-"+callee, s.service(callee).address)
+			command.Args = append(command.Args, "-"+callee, s.service(callee).address)
 		}
-		var err error
-		if service.process, err = launch(dir, service.name, exec.Command(filepath.Join(s.dir, service.name), arguments...)); err != nil {
-			return err
+		service.process, err = process.Start(command, process.Options{
+			Name: service.name, Log: filepath.Join(s.logs, service.name+".log"), Terminate: true,
+		})
+		if err != nil {
+			return "", err
+		}
+		if err := service.process.Await(ctx, patience, service.accepts); err != nil {
+			return "", err
 		}
 	}
-	for _, service := range s.services {
-		if err := await(ctx, serviceDeadline, service.process, service.accepts); err != nil {
-			return err
-		}
-	}
-	return nil
+	return fmt.Sprintf("%s, and %d services behind it", s.url(), len(s.services)-1), nil
 }
 
 // accepts fails while nobody listens.
 func (s *service) accepts(ctx context.Context) error {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", s.address)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.address)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
 }
 
-// stop ends the services, each before those that it calls. It is safe where only
-// some were started.
+// stop ends the services, each before those that it calls. It is safe where only some were started.
 func (s *shop) stop() error {
 	var errs []error
-	for _, name := range s.names() {
-		errs = append(errs, s.service(name).process.stop())
+	for _, service := range slices.Backward(s.services) {
+		errs = append(errs, service.process.Stop())
 	}
 	return errors.Join(errs...)
 }
 
-func (s *shop) processes() []*process {
-	var all []*process
-	for _, service := range s.services {
-		all = append(all, service.process)
-	}
-	return all
-}
-
 // visit makes requests that bring every service something to do.
-func (s *shop) visit(ctx context.Context, client *http.Client) error {
+func (s *shop) visit(ctx context.Context) error {
+	order := `{"cart":"first","product":"blanket","quantity":1}`
 	for _, c := range []call{
-		{method: "POST", target: "/cart", body: `{"cart":"first","product":"blanket","quantity":1}`, status: http.StatusCreated},
+		{method: "POST", target: "/cart", body: order, status: http.StatusCreated},
 		{method: "GET", target: "/checkout?cart=first", status: http.StatusOK},
 		{method: "DELETE", target: "/cart/first", status: http.StatusNoContent},
 	} {
-		if _, err := c.make(ctx, client, s.url(), false); err != nil {
+		if _, err := c.make(ctx, s.url(), false); err != nil {
 			return err
 		}
 	}

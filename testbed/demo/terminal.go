@@ -14,10 +14,7 @@ import (
 const (
 	minColumns = 80
 	maxColumns = 120
-
-	redrawInterval = time.Second
-	// repeatInterval is how often a step that goes on says so where lines
-	// cannot be drawn over.
+	// repeatInterval is how often a step that goes on says so where lines cannot be drawn over.
 	repeatInterval = 30 * time.Second
 )
 
@@ -36,69 +33,60 @@ func newTerminal(f *os.File) *terminal {
 // color follows https://no-color.org.
 func (t *terminal) color() bool { return t.live && os.Getenv("NO_COLOR") == "" }
 
-// width is the number of columns to draw in.
+// width is the number of columns to draw in. A file or a pipe has none to fit.
 func (t *terminal) width() int {
 	width, _, err := term.GetSize(t.fd)
 	if err != nil {
-		// Not a terminal: there is no width to fit.
 		return maxColumns
 	}
 	return min(max(width, minColumns), maxColumns)
 }
 
-func (t *terminal) blank()          { fmt.Fprintln(t.out) }
 func (t *terminal) say(text string) { fmt.Fprintln(t.out, text) }
 
 // step runs work, with the time that it takes in view, and tells the result.
 func (t *terminal) step(name, doing string, work func() (string, error)) error {
-	type outcome struct {
-		result string
-		err    error
-	}
-	done := make(chan outcome, 1)
+	var result string
+	done := make(chan error, 1)
 	go func() {
-		result, err := work()
-		done <- outcome{result, err}
+		var err error
+		result, err = work()
+		done <- err
 	}()
 
 	start := time.Now()
-	interval := repeatInterval
+	elapsed := func() time.Duration { return time.Since(start).Round(time.Second) }
+	interval, end := repeatInterval, "\n"
 	if t.live {
-		interval = redrawInterval
-		fmt.Fprintf(t.out, "  %-11s %s", name, doing)
+		interval, end = time.Second, ""
+		t.over(" ", name, doing)
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			t.over("  %-11s %s, %s", name, doing, elapsed(start))
-			if !t.live {
-				t.blank()
-			}
-		case o := <-done:
+			t.over(" ", name, fmt.Sprintf("%s, %s%s", doing, elapsed(), end))
+		case err := <-done:
+			mark := "✓"
 			switch {
-			case errors.Is(o.err, context.Canceled):
-				t.over("✗ %-11s interrupted after %s", name, elapsed(start))
-			case o.err != nil:
-				t.over("✗ %-11s failed after %s", name, elapsed(start))
+			case errors.Is(err, context.Canceled):
+				mark, result = "✗", fmt.Sprintf("interrupted after %s", elapsed())
+			case err != nil:
+				mark, result = "✗", fmt.Sprintf("failed after %s", elapsed())
 			case time.Since(start) >= time.Second:
-				t.over("✓ %-11s %s (%s)", name, o.result, elapsed(start))
-			default:
-				t.over("✓ %-11s %s", name, o.result)
+				result += fmt.Sprintf(" (%s)", elapsed())
 			}
-			t.blank()
-			return o.err
+			t.over(mark, name, result+"\n")
+			return err
 		}
 	}
 }
 
 // over draws over the line that the cursor is in, where it can.
-func (t *terminal) over(format string, args ...any) {
+func (t *terminal) over(mark, name, text string) {
 	if t.live {
 		fmt.Fprint(t.out, "\r\x1b[K")
 	}
-	fmt.Fprintf(t.out, format, args...)
+	fmt.Fprintf(t.out, "%s %-11s %s", mark, name, text)
 }
-
-func elapsed(start time.Time) time.Duration { return time.Since(start).Round(time.Second) }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,77 +10,62 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
 // call is a request to the entry, and what it should come to.
 type call struct {
 	method, target, body string
-	route                string // the pattern that serves it, without the method; "" when none does
+	span                 string // name of the entry's span: the method, and the route if any
 	status               int
-	hops                 []hop // the calls between services that it leads to
+	hops                 string // the calls between services that it leads to
 }
 
-// spanName is what the HTTP conventions name the call's server span.
-func (c call) spanName() string {
-	if c.route == "" {
-		return c.method
-	}
-	return c.method + " " + c.route
-}
-
-// node is a span that a call leads to.
-type node struct {
-	outcome
-	parent int // which of the call's nodes; none for the first, whose parent is the call itself
-}
-
-const none = -1
-
-// nodes are the spans that the call leads to, in all services. What a service calls is for the
-// request that came to it last.
+// nodes are the spans that the call leads to, in all services. The first is that of the entry.
 func (c call) nodes() []node {
-	all := []node{{outcome{entry, ptrace.SpanKindServer, c.spanName(), strconv.Itoa(c.status)}, none}}
-	last := map[string]int{entry: 0}
-	for _, h := range c.hops {
-		all = append(all, node{h.calls(), last[h.from]}, node{h.serves(), len(all)})
-		last[h.to] = len(all) - 1
-	}
-	return all
+	served := outcome{entry, ptrace.SpanKindServer, c.span, strconv.Itoa(c.status)}
+	return follow(node{outcome: served, id: pcommon.SpanID{7: 1}}, c.hops)
 }
 
-// calls is the traffic. The last one checks a filled cart out: it is the one
-// that is drawn.
+// calls is the traffic. The last one checks a filled cart out: it is the one that is drawn.
 func calls() []call {
 	var all []call
-	add := func(method, target, body, route string, status int, hops ...hop) {
-		all = append(all, call{method, target, body, route, status, hops})
+	add := func(method, target, body, span string, status int, hops string) {
+		all = append(all, call{method, target, body, span, status, hops})
+	}
+	get := func(target, route string, status int, hops string) {
+		add("GET", target, "", "GET "+route, status, hops)
+	}
+	fill := func(cart, product string, quantity, status int, hops string) {
+		order := fmt.Sprintf(`{"cart":%q,"product":%q,"quantity":%d}`, cart, product, quantity)
+		add("POST", "/cart", order, "POST /cart", status, hops)
 	}
 	for _, category := range []string{"", "?category=kitchen", "?category=living"} {
-		add("GET", "/products"+category, "", "/products", http.StatusOK, listed()...)
+		get("/products"+category, "/products", http.StatusOK, listed)
 	}
 	for range 2 {
 		for _, id := range []string{"kettle", "teapot", "mug", "lamp", "blanket"} {
-			add("GET", "/products/"+id, "", "/products/{id}", http.StatusOK, shown()...)
+			get("/products/"+id, "/products/{id}", http.StatusOK, shown)
 		}
-		add("GET", "/products/sofa", "", "/products/{id}", http.StatusNotFound, unknown()...)
+		get("/products/sofa", "/products/{id}", http.StatusNotFound, unknown)
 	}
 	for _, cart := range []string{"cart-1", "cart-2", "cart-503"} {
-		add("POST", "/cart", `{"cart":"`+cart+`","product":"mug","quantity":2}`, "/cart", http.StatusCreated, shown()...)
+		fill(cart, "mug", 2, http.StatusCreated, shown)
 	}
-	add("POST", "/cart", `{"cart":"cart-2","product":"lamp","quantity":1}`, "/cart", http.StatusCreated, shown()...)
-	add("POST", "/cart", `{"cart":"cart-2","product":"sofa","quantity":1}`, "/cart", http.StatusUnprocessableEntity, unknown()...)
-	add("POST", "/cart", `{"cart":"cart-409","product":"lamp","quantity":5000}`, "/cart", http.StatusCreated, shown()...)
-	add("GET", "/checkout?cart=cart-1", "", "/checkout", http.StatusOK, ordered(1)...)
-	add("GET", "/checkout?cart=cart-409", "", "/checkout", http.StatusConflict, short()...)
-	add("GET", "/checkout?cart=cart-503", "", "/checkout", http.StatusServiceUnavailable, unpaid()...)
-	add("GET", "/checkout?cart=cart-503", "", "/checkout", http.StatusServiceUnavailable, unpaid()...)
-	add("DELETE", "/cart/cart-1", "", "/cart/{id}", http.StatusNoContent)
-	add("DELETE", "/cart/cart-1", "", "/cart/{id}", http.StatusNotFound)
-	add("PUT", "/cart", "{}", "", http.StatusMethodNotAllowed)
-	add("GET", "/wp-login.php", "", "", http.StatusNotFound)
-	add("HEAD", "/products", "", "/products", http.StatusOK, listed()...)
-	add("GET", "/checkout?cart=cart-2", "", "/checkout", http.StatusOK, ordered(2)...)
+	fill("cart-2", "lamp", 1, http.StatusCreated, shown)
+	fill("cart-2", "sofa", 1, http.StatusUnprocessableEntity, unknown)
+	fill("cart-409", "lamp", 5000, http.StatusCreated, shown)
+	get("/checkout?cart=cart-1", "/checkout", http.StatusOK, shown+placed)
+	get("/checkout?cart=cart-409", "/checkout", http.StatusConflict, shown+short)
+	get("/checkout?cart=cart-503", "/checkout", http.StatusServiceUnavailable, shown+unpaid)
+	get("/checkout?cart=cart-503", "/checkout", http.StatusServiceUnavailable, shown+unpaid)
+	add("DELETE", "/cart/cart-1", "", "DELETE /cart/{id}", http.StatusNoContent, "")
+	add("DELETE", "/cart/cart-1", "", "DELETE /cart/{id}", http.StatusNotFound, "")
+	add("PUT", "/cart", "{}", "PUT", http.StatusMethodNotAllowed, "")
+	add("GET", "/wp-login.php", "", "GET", http.StatusNotFound, "")
+	add("HEAD", "/products", "", "HEAD /products", http.StatusOK, listed)
+	get("/checkout?cart=cart-2", "/checkout", http.StatusOK, shown+shown+placed)
 	return all
 }
 
@@ -91,15 +75,16 @@ type exchange struct {
 	sent time.Time
 	took time.Duration // until the whole answer had been read
 	// trace and parent are what its traceparent said, zero if it had none.
-	trace  [16]byte
-	parent [8]byte
+	trace  pcommon.TraceID
+	parent pcommon.SpanID
 }
 
-// make makes the call, and fails if the answer is another than it should be.
-// With traced, the request carries the context of a trace of its own.
-func (c call) make(ctx context.Context, client *http.Client, shop string, traced bool) (exchange, error) {
+// make makes the call, and fails if the answer is another than it should be. With traced, the
+// request carries the context of a trace of its own.
+func (c call) make(ctx context.Context, shop string, traced bool) (exchange, error) {
 	e := exchange{call: c}
-	request, err := http.NewRequestWithContext(ctx, c.method, shop+c.target, strings.NewReader(c.body))
+	body := strings.NewReader(c.body)
+	request, err := http.NewRequestWithContext(ctx, c.method, shop+c.target, body)
 	if err != nil {
 		return e, err
 	}
@@ -108,7 +93,7 @@ func (c call) make(ctx context.Context, client *http.Client, shop string, traced
 		// crypto/rand.Read never fails since Go 1.24.
 		rand.Read(e.trace[:])
 		rand.Read(e.parent[:])
-		request.Header.Set("traceparent", fmt.Sprintf("00-%x-%x-01", e.trace, e.parent))
+		request.Header.Set("traceparent", fmt.Sprintf("00-%s-%s-01", e.trace, e.parent))
 	}
 
 	e.sent = time.Now()
@@ -117,15 +102,14 @@ func (c call) make(ctx context.Context, client *http.Client, shop string, traced
 		return e, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	answer, err := io.ReadAll(response.Body)
 	e.took = time.Since(e.sent)
 	if err != nil {
 		return e, fmt.Errorf("%s %s: %w", c.method, c.target, err)
 	}
 	if response.StatusCode != c.status {
-		return e, fmt.Errorf("%s %s: %s where %d was due: %.200s", c.method, c.target, response.Status, c.status, body)
+		return e, fmt.Errorf("%s %s: %s where %d was due: %.200s",
+			c.method, c.target, response.Status, c.status, answer)
 	}
 	return e, nil
 }
-
-func (e exchange) traceID() string { return hex.EncodeToString(e.trace[:]) }

@@ -1,12 +1,24 @@
+// Command catalogue is the shop's HTTP service that knows the products. It asks the inventory
+// what is in stock, and knows nothing of tracing.
 package main
 
 import (
+	"context"
 	"log"
 	"net/http"
+	"slices"
 
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
 )
+
+func main() {
+	serve.Main("catalogue", func(ctx context.Context, address string) error {
+		inventory := shoppb.NewInventoryClient(serve.Dial("inventory"))
+		c := &catalogue{products: assortment(), inventory: inventory}
+		return serve.HTTP(ctx, address, c.routes())
+	})
+}
 
 type catalogue struct {
 	products  products
@@ -25,11 +37,13 @@ func (c *catalogue) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *catalogue) show(w http.ResponseWriter, r *http.Request) {
-	found, ok := c.products[r.PathValue("id")]
-	if !ok {
+	id := r.PathValue("id")
+	i := slices.IndexFunc(c.products, func(p product) bool { return p.ID == id })
+	if i < 0 {
 		serve.Refuse(w, http.StatusNotFound, "no such product")
 		return
 	}
+	found := c.products[i]
 	stock, err := c.inventory.GetStock(r.Context(), &shoppb.GetStockRequest{Product: found.ID})
 	if err != nil {
 		log.Printf("the stock of %q: %v", found.ID, err)

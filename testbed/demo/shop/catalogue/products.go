@@ -1,9 +1,6 @@
 package main
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 type product struct {
 	ID         string `json:"id"`
@@ -12,31 +9,22 @@ type product struct {
 	PriceCents int64  `json:"price_cents"`
 }
 
-// products are by id. They never change once they are made.
-type products map[string]product
+// products are sorted by id. They never change once they are made.
+type products []product
 
 func assortment() products {
-	all := products{}
-	for _, p := range []product{
-		{"kettle", "Stovetop kettle", "kitchen", 3900},
-		{"teapot", "Short and stout teapot", "kitchen", 2750},
-		{"mug", "Stoneware mug", "kitchen", 1200},
-		{"lamp", "Reading lamp", "living", 5400},
+	return products{
 		{"blanket", "Wool blanket", "living", 8900},
-	} {
-		all[p.ID] = p
+		{"kettle", "Stovetop kettle", "kitchen", 3900},
+		{"lamp", "Reading lamp", "living", 5400},
+		{"mug", "Stoneware mug", "kitchen", 1200},
+		{"teapot", "Short and stout teapot", "kitchen", 2750},
 	}
-	return all
 }
 
-// list returns the products of a category, or all for "", sorted by id.
-func (all products) list(category string) []product {
-	listed := []product{}
-	for _, p := range all {
-		if category == "" || p.Category == category {
-			listed = append(listed, p)
-		}
-	}
-	slices.SortFunc(listed, func(a, b product) int { return cmp.Compare(a.ID, b.ID) })
-	return listed
+// list returns the products of a category, or all for "".
+func (all products) list(category string) products {
+	return slices.DeleteFunc(slices.Clone(all), func(p product) bool {
+		return category != "" && p.Category != category
+	})
 }

@@ -1,3 +1,5 @@
+// Command checkout is the shop's gRPC service that turns carts into orders: it takes the goods
+// from the inventory, and charges for them through payments. It knows nothing of tracing.
 package main
 
 import (
@@ -7,11 +9,23 @@ import (
 	"log"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
 )
+
+func main() {
+	serve.Main("checkout", func(ctx context.Context, address string) error {
+		inventory := shoppb.NewInventoryClient(serve.Dial("inventory"))
+		c := &checkout{inventory: inventory, payments: newPayments(serve.URL("payments"))}
+		return serve.GRPC(ctx, address, func(s grpc.ServiceRegistrar) {
+			shoppb.RegisterCheckoutServer(s, c)
+		})
+	})
+}
 
 // releaseTimeout bounds how long goods may take on their way back.
 const releaseTimeout = 2 * time.Second
@@ -22,7 +36,9 @@ type checkout struct {
 	payments  payments
 }
 
-func (c *checkout) PlaceOrder(ctx context.Context, order *shoppb.PlaceOrderRequest) (*shoppb.Receipt, error) {
+func (c *checkout) PlaceOrder(
+	ctx context.Context, order *shoppb.PlaceOrderRequest,
+) (*shoppb.Receipt, error) {
 	if order.GetCart() == "" || len(order.GetLines()) == 0 {
 		return nil, status.Error(codes.InvalidArgument, "an order names a cart and what is in it")
 	}
@@ -36,30 +52,29 @@ func (c *checkout) PlaceOrder(ctx context.Context, order *shoppb.PlaceOrderReque
 	return &shoppb.Receipt{Cart: order.GetCart(), TotalCents: order.GetTotalCents()}, nil
 }
 
-// reserve returns when all lines are off the shelves, or all are back. The
-// inventory's status is the answer's.
+// reserve returns when all lines are off the shelves, or all are back. The inventory's status is
+// the answer's.
 func (c *checkout) reserve(ctx context.Context, lines []*shoppb.Line) error {
 	stream, err := c.inventory.Reserve(ctx, &shoppb.ReserveRequest{Lines: lines})
 	if err != nil {
 		return err
 	}
-	for {
-		_, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	for err == nil {
+		_, err = stream.Recv()
 	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
-// release gives the goods back of an order that was not paid, also when nobody
-// waits for the answer any more.
+// release gives the goods back of an order that was not paid, also when nobody waits for the
+// answer any more.
 func (c *checkout) release(ctx context.Context, order *shoppb.PlaceOrderRequest) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	if _, err := c.inventory.Release(ctx, &shoppb.ReleaseRequest{Lines: order.GetLines()}); err != nil {
+	_, err := c.inventory.Release(ctx, &shoppb.ReleaseRequest{Lines: order.GetLines()})
+	if err != nil {
 		log.Printf("the goods of cart %q stay reserved: %v", order.GetCart(), err)
 	}
 }

@@ -29,7 +29,8 @@ type payments struct {
 func newPayments(url string) payments {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
-	return payments{url: url, client: &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: 5 * time.Second}}
+	transport := &http.Transport{Protocols: protocols}
+	return payments{url: url, client: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
 }
 
 // charge fails with a status of gRPC.
@@ -38,7 +39,7 @@ func (p payments) charge(ctx context.Context, cart string, cents int64) error {
 	if err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/charges", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, "POST", p.url+"/charges", bytes.NewReader(body))
 	if err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
@@ -66,7 +67,8 @@ func unavailable(response *http.Response) error {
 	var answer struct {
 		Error string `json:"error"`
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&answer); err != nil {
+	body := io.LimitReader(response.Body, maxAnswer)
+	if err := json.NewDecoder(body).Decode(&answer); err != nil {
 		return status.Errorf(codes.Unavailable, "payments: %s", response.Status)
 	}
 	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
@@ -74,7 +76,8 @@ func unavailable(response *http.Response) error {
 		return status.Error(codes.Unavailable, answer.Error) // it does not say when
 	}
 	delay := durationpb.New(time.Duration(seconds) * time.Second)
-	detailed, err := status.New(codes.Unavailable, answer.Error).WithDetails(&errdetails.RetryInfo{RetryDelay: delay})
+	retry := &errdetails.RetryInfo{RetryDelay: delay}
+	detailed, err := status.New(codes.Unavailable, answer.Error).WithDetails(retry)
 	if err != nil {
 		return status.Error(codes.Internal, fmt.Sprintf("the details of a status: %v", err))
 	}

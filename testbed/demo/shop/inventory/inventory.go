@@ -1,3 +1,5 @@
+// Command inventory is the shop's gRPC service that knows what lies on the shelves. It knows
+// nothing of tracing.
 package main
 
 import (
@@ -8,8 +10,18 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
 )
+
+func main() {
+	serve.Main("inventory", func(ctx context.Context, address string) error {
+		i := &inventory{shelves: stock(), walk: time.Millisecond}
+		return serve.GRPC(ctx, address, func(s grpc.ServiceRegistrar) {
+			shoppb.RegisterInventoryServer(s, i)
+		})
+	})
+}
 
 type inventory struct {
 	shoppb.UnimplementedInventoryServer
@@ -17,15 +29,20 @@ type inventory struct {
 	walk    time.Duration // to a shelf
 }
 
-func (i *inventory) GetStock(_ context.Context, request *shoppb.GetStockRequest) (*shoppb.Stock, error) {
-	n, ok := i.shelves.count(request.GetProduct())
+func (i *inventory) GetStock(
+	_ context.Context, request *shoppb.GetStockRequest,
+) (*shoppb.Stock, error) {
+	n, ok := i.shelves.put(request.GetProduct(), 0)
 	if !ok {
 		return nil, status.Errorf(codes.NotFound, "there is no shelf for %q", request.GetProduct())
 	}
 	return &shoppb.Stock{Product: request.GetProduct(), Quantity: n}, nil
 }
 
-func (i *inventory) Reserve(request *shoppb.ReserveRequest, stream grpc.ServerStreamingServer[shoppb.Stock]) error {
+// reservation is the answer to a call of Reserve.
+type reservation = grpc.ServerStreamingServer[shoppb.Stock]
+
+func (i *inventory) Reserve(request *shoppb.ReserveRequest, stream reservation) error {
 	for n, line := range request.GetLines() {
 		if err := i.reserve(line, stream); err != nil {
 			i.release(request.GetLines()[:n])
@@ -36,26 +53,31 @@ func (i *inventory) Reserve(request *shoppb.ReserveRequest, stream grpc.ServerSt
 }
 
 // reserve takes one line and says what is left, or leaves all as it was.
-func (i *inventory) reserve(line *shoppb.Line, stream grpc.ServerStreamingServer[shoppb.Stock]) error {
-	if line.GetQuantity() < 1 {
-		return status.Errorf(codes.InvalidArgument, "%d of %q cannot be reserved", line.GetQuantity(), line.GetProduct())
+func (i *inventory) reserve(line *shoppb.Line, stream reservation) error {
+	product, quantity := line.GetProduct(), line.GetQuantity()
+	if quantity < 1 {
+		return status.Errorf(codes.InvalidArgument,
+			"%d of %q cannot be reserved", quantity, product)
 	}
 	time.Sleep(i.walk)
-	left, ok := i.shelves.take(line.GetProduct(), line.GetQuantity())
+	left, ok := i.shelves.put(product, -quantity)
 	if !ok {
-		return status.Errorf(codes.FailedPrecondition, "there are only %d of %q", left, line.GetProduct())
+		return status.Errorf(codes.FailedPrecondition, "there are only %d of %q", left, product)
 	}
-	err := stream.Send(&shoppb.Stock{Product: line.GetProduct(), Quantity: left})
+	err := stream.Send(&shoppb.Stock{Product: product, Quantity: left})
 	if err != nil {
-		i.shelves.put(line.GetProduct(), line.GetQuantity())
+		i.shelves.put(product, quantity)
 	}
 	return err
 }
 
-func (i *inventory) Release(_ context.Context, request *shoppb.ReleaseRequest) (*shoppb.ReleaseResponse, error) {
+func (i *inventory) Release(
+	_ context.Context, request *shoppb.ReleaseRequest,
+) (*shoppb.ReleaseResponse, error) {
 	for _, line := range request.GetLines() {
 		if line.GetQuantity() < 1 {
-			return nil, status.Errorf(codes.InvalidArgument, "%d of %q cannot be put back", line.GetQuantity(), line.GetProduct())
+			return nil, status.Errorf(codes.InvalidArgument,
+				"%d of %q cannot be put back", line.GetQuantity(), line.GetProduct())
 		}
 	}
 	i.release(request.GetLines())

@@ -16,29 +16,15 @@ func stock() *shelves {
 	}}
 }
 
-func (s *shelves) count(product string) (int64, bool) {
+// put adds to the shelf of a product, or takes from it, and returns how many are there then. It
+// changes nothing, and returns false, where there is no shelf or too little on it.
+func (s *shelves) put(product string, n int64) (count int64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, ok := s.goods[product]
-	return n, ok
-}
-
-// take returns what is left, and false, with nothing taken, if that is too little.
-func (s *shelves) take(product string, n int64) (left int64, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.goods[product] < n {
-		return s.goods[product], false
+	count, ok = s.goods[product]
+	if !ok || count+n < 0 {
+		return count, false
 	}
-	s.goods[product] -= n
+	s.goods[product] += n
 	return s.goods[product], true
-}
-
-// put puts goods on the shelf of a product that has one.
-func (s *shelves) put(product string, n int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.goods[product]; ok {
-		s.goods[product] += n
-	}
 }

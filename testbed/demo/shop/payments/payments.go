@@ -1,7 +1,9 @@
+// Command payments is the shop's way to money: an HTTP service that charges for carts. It speaks
+// HTTP/2 with clients that want it, and knows nothing of tracing.
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,11 +11,15 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 )
 
-// maxBody bounds what a request may carry, in bytes.
-const maxBody = 64 << 10
+func main() {
+	serve.Main("payments", func(ctx context.Context, address string) error {
+		p := payments{latency: 8 * time.Millisecond, retryAfter: 30 * time.Second}
+		return serve.HTTP(ctx, address, p.routes())
+	})
+}
 
-// declinedCart is the cart whose payment always finds the provider down, so
-// that a failure can be had when one is wanted.
+// declinedCart is the cart whose payment always finds the provider down, so that a failure can be
+// had when one is wanted.
 const declinedCart = "cart-503"
 
 // payments stands for a payment provider, which takes its time.
@@ -35,20 +41,18 @@ type charge struct {
 
 func (p payments) charge(w http.ResponseWriter, r *http.Request) {
 	var c charge
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&c); err != nil {
-		serve.Refuse(w, http.StatusBadRequest, "the body is no JSON charge: "+err.Error())
+	if !serve.Read(w, r, &c) {
 		return
 	}
-	timer := time.NewTimer(p.latency)
-	defer timer.Stop()
 	select {
 	case <-r.Context().Done():
 		return // nobody waits for the answer any more
-	case <-timer.C:
+	case <-time.After(p.latency):
 	}
 	if c.Cart == declinedCart {
 		w.Header().Set("Retry-After", strconv.Itoa(int(p.retryAfter.Seconds())))
-		serve.Refuse(w, http.StatusServiceUnavailable, "the payment provider does not answer, please try again later")
+		serve.Refuse(w, http.StatusServiceUnavailable,
+			"the payment provider does not answer, please try again later")
 		return
 	}
 	serve.Answer(w, http.StatusCreated, c)

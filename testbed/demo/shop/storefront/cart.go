@@ -28,17 +28,14 @@ type carts struct {
 	byID map[string]cart
 }
 
-func newCarts() *carts { return &carts{byID: map[string]cart{}} }
-
-// add puts a quantity of a product into a cart, which it makes if need be, and
-// returns the cart as it is then.
+// add puts a quantity of a product into a cart, which it makes if need be, and returns the cart as
+// it is then.
 func (c *carts) add(id string, p product, quantity int64) cart {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before := c.byID[id]
+	after := cart{map[string]int64{p.ID: quantity}, c.byID[id].TotalCents + quantity*p.PriceCents}
 	// A cart that was handed out is never written again: its items are copied.
-	after := cart{Items: map[string]int64{p.ID: quantity}, TotalCents: before.TotalCents + quantity*p.PriceCents}
-	for product, n := range before.Items {
+	for product, n := range c.byID[id].Items {
 		after.Items[product] += n
 	}
 	c.byID[id] = after

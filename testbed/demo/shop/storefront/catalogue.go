@@ -31,7 +31,8 @@ type catalogue struct {
 }
 
 func newCatalogue(url string) catalogue {
-	return catalogue{url: url, client: &http.Client{Transport: &http.Transport{}, Timeout: 5 * time.Second}}
+	client := &http.Client{Transport: &http.Transport{}, Timeout: 5 * time.Second}
+	return catalogue{url: url, client: client}
 }
 
 // list returns the products of a category, or all for "".
@@ -58,7 +59,8 @@ func (c catalogue) get(ctx context.Context, target string, answer any) error {
 		return err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // to its end, so that the connection is used again
+	// To its end, so that the connection is used again.
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	switch {
 	case err != nil:
 		return err

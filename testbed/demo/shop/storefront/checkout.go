@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log"
 	"net/http"
 	"strconv"
@@ -24,29 +23,22 @@ func (s *storefront) checkout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	order := &shoppb.PlaceOrderRequest{Cart: id, Lines: cart.lines()}
-	total, err := s.price(r.Context(), order.GetLines())
-	switch {
-	case errors.Is(err, errNoProduct):
-		serve.Refuse(w, http.StatusConflict, "the cart holds a product that is not sold any more")
-		return
-	case err != nil:
-		refuseWithoutCatalogue(w, err)
+	var err error
+	// A product of the cart may not be sold any more.
+	order.TotalCents, err = s.price(r.Context(), order.GetLines())
+	if !found(w, err, http.StatusConflict) {
 		return
 	}
-	order.TotalCents = total
 	receipt, err := s.checkouts.PlaceOrder(r.Context(), order)
 	if err != nil {
 		refuseOrder(w, id, err)
 		return
 	}
-	serve.Answer(w, http.StatusOK, struct {
-		Cart       string `json:"cart"`
-		TotalCents int64  `json:"total_cents"`
-	}{receipt.GetCart(), receipt.GetTotalCents()})
+	serve.Answer(w, http.StatusOK,
+		map[string]any{"cart": receipt.GetCart(), "total_cents": receipt.GetTotalCents()})
 }
 
-// price is what lines cost today, which may differ from when they were put into
-// a cart.
+// price is what lines cost today, which may differ from when they were put into a cart.
 func (s *storefront) price(ctx context.Context, lines []*shoppb.Line) (cents int64, err error) {
 	for _, line := range lines {
 		product, err := s.catalogue.product(ctx, line.GetProduct())
@@ -65,13 +57,14 @@ func refuseOrder(w http.ResponseWriter, cart string, err error) {
 	case codes.FailedPrecondition:
 		serve.Refuse(w, http.StatusConflict, refused.Message())
 	case codes.Unavailable:
+		reason := "the checkout does not answer"
 		if delay, ok := retryDelay(refused); ok {
 			w.Header().Set("Retry-After", strconv.Itoa(int(delay.Seconds())))
-			serve.Refuse(w, http.StatusServiceUnavailable, refused.Message())
-			return
+			reason = refused.Message()
+		} else {
+			log.Printf("checkout of cart %q: %v", cart, err)
 		}
-		log.Printf("checkout of cart %q: %v", cart, err)
-		serve.Refuse(w, http.StatusServiceUnavailable, "the checkout does not answer")
+		serve.Refuse(w, http.StatusServiceUnavailable, reason)
 	default:
 		log.Printf("checkout of cart %q: %v", cart, err)
 		serve.Refuse(w, http.StatusInternalServerError, "the order failed")

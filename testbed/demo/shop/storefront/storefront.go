@@ -1,7 +1,9 @@
+// Command storefront is the shop's entry, an HTTP service. It asks the catalogue for products,
+// keeps the carts, and hands orders to the checkout. It knows nothing of tracing.
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"log"
 	"net/http"
@@ -10,8 +12,13 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
 )
 
-// maxBody bounds what a request may carry, in bytes.
-const maxBody = 64 << 10
+func main() {
+	serve.Main("storefront", func(ctx context.Context, address string) error {
+		checkouts := shoppb.NewCheckoutClient(serve.Dial("checkout"))
+		s := newStorefront(newCatalogue(serve.URL("catalogue")), checkouts)
+		return serve.HTTP(ctx, address, s.routes())
+	})
+}
 
 type storefront struct {
 	catalogue catalogue
@@ -20,12 +27,14 @@ type storefront struct {
 }
 
 func newStorefront(catalogue catalogue, checkouts shoppb.CheckoutClient) *storefront {
-	return &storefront{catalogue: catalogue, carts: newCarts(), checkouts: checkouts}
+	return &storefront{catalogue, &carts{byID: map[string]cart{}}, checkouts}
 }
 
 func (s *storefront) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("GET /products", s.listProducts)
 	mux.HandleFunc("GET /products/{id}", s.showProduct)
 	mux.HandleFunc("POST /cart", s.addToCart)
@@ -34,27 +43,16 @@ func (s *storefront) routes() http.Handler {
 	return mux
 }
 
-func (s *storefront) health(w http.ResponseWriter, _ *http.Request) {
-	w.WriteHeader(http.StatusNoContent)
-}
-
 func (s *storefront) listProducts(w http.ResponseWriter, r *http.Request) {
 	products, err := s.catalogue.list(r.Context(), r.URL.Query().Get("category"))
-	if err != nil {
-		refuseWithoutCatalogue(w, err)
-		return
+	if found(w, err, http.StatusBadGateway) {
+		serve.Answer(w, http.StatusOK, products)
 	}
-	serve.Answer(w, http.StatusOK, products)
 }
 
 func (s *storefront) showProduct(w http.ResponseWriter, r *http.Request) {
 	product, err := s.catalogue.product(r.Context(), r.PathValue("id"))
-	switch {
-	case errors.Is(err, errNoProduct):
-		serve.Refuse(w, http.StatusNotFound, err.Error())
-	case err != nil:
-		refuseWithoutCatalogue(w, err)
-	default:
+	if found(w, err, http.StatusNotFound) {
 		serve.Answer(w, http.StatusOK, product)
 	}
 }
@@ -65,21 +63,16 @@ func (s *storefront) addToCart(w http.ResponseWriter, r *http.Request) {
 		Product  string `json:"product"`
 		Quantity int64  `json:"quantity"`
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&order); err != nil {
-		serve.Refuse(w, http.StatusBadRequest, "the body is no JSON order: "+err.Error())
+	if !serve.Read(w, r, &order) {
 		return
 	}
 	if order.Cart == "" || order.Product == "" || order.Quantity < 1 {
-		serve.Refuse(w, http.StatusUnprocessableEntity, "an order names a cart, a product and a quantity")
+		serve.Refuse(w, http.StatusUnprocessableEntity,
+			"an order names a cart, a product and a quantity")
 		return
 	}
 	product, err := s.catalogue.product(r.Context(), order.Product)
-	switch {
-	case errors.Is(err, errNoProduct):
-		serve.Refuse(w, http.StatusUnprocessableEntity, err.Error())
-	case err != nil:
-		refuseWithoutCatalogue(w, err)
-	default:
+	if found(w, err, http.StatusUnprocessableEntity) {
 		serve.Answer(w, http.StatusCreated, s.carts.add(order.Cart, product, order.Quantity))
 	}
 }
@@ -92,7 +85,15 @@ func (s *storefront) emptyCart(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func refuseWithoutCatalogue(w http.ResponseWriter, err error) {
-	log.Printf("the catalogue: %v", err)
-	serve.Refuse(w, http.StatusBadGateway, "the catalogue does not answer")
+// found refuses a request for which the catalogue has no product, with a status, or no answer. It
+// returns false then.
+func found(w http.ResponseWriter, err error, status int) bool {
+	switch {
+	case errors.Is(err, errNoProduct):
+		serve.Refuse(w, status, err.Error())
+	case err != nil:
+		log.Printf("the catalogue: %v", err)
+		serve.Refuse(w, http.StatusBadGateway, "the catalogue does not answer")
+	}
+	return err == nil
 }

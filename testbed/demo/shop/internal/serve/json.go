@@ -6,6 +6,18 @@ import (
 	"net/http"
 )
 
+// maxBody bounds what a request may carry, in bytes.
+const maxBody = 64 << 10
+
+// Read decodes a request whose body is JSON. It refuses what is none, and returns false.
+func Read(w http.ResponseWriter, r *http.Request, body any) bool {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(body)
+	if err != nil {
+		Refuse(w, http.StatusBadRequest, "the body is not the JSON that is due: "+err.Error())
+	}
+	return err == nil
+}
+
 // Answer writes a response whose body is JSON.
 func Answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
