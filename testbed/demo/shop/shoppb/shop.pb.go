@@ -439,7 +439,7 @@ const file_shop_proto_rawDesc = "" +
 	"\tInventory\x124\n" +
 	"\bGetStock\x12\x18.shop.v1.GetStockRequest\x1a\x0e.shop.v1.Stock\x124\n" +
 	"\aReserve\x12\x17.shop.v1.ReserveRequest\x1a\x0e.shop.v1.Stock0\x01\x12<\n" +
-	"\aRelease\x12\x17.shop.v1.ReleaseRequest\x1a\x18.shop.v1.ReleaseResponseB4Z2github.com/spanprobe/spanprobe/testbed/shop/shoppbb\x06proto3"
+	"\aRelease\x12\x17.shop.v1.ReleaseRequest\x1a\x18.shop.v1.ReleaseResponseB9Z7github.com/spanprobe/spanprobe/testbed/demo/shop/shoppbb\x06proto3"
 
 var (
 	file_shop_proto_rawDescOnce sync.Once
