@@ -100,7 +100,7 @@ type jaeger struct {
 	engine string // "docker" or "podman"; "" for the binary
 	binary string
 	dir    string // of its log and configuration
-	// Where it listens, as host:port of loopback. Query has the API and the page.
+	// Addresses on loopback, as host:port. Query has the API and the page.
 	Query, QueryGRPC, OTLP, OTLPHTTP string
 
 	container string // its name, when it is one

@@ -79,7 +79,7 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 		}
 	}
 
-	// One span too many is as wrong as one too few, and what is not due at all.
+	// A span too many is as wrong as one too few, and as a span that is not due at all.
 	unwanted := j.exchanges[0]
 	unwanted.hops = "payments inventory shop.v1.Inventory/Reserve OK\n"
 	export(t, jaeger, traced([]exchange{unwanted}))
@@ -145,7 +145,9 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 			t.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { last--; return last < 0 })
 		},
 		"a span that is there twice": func(t ptrace.Traces) { nth(t, 14).CopyTo(appended(t)) },
-		"a span of somebody else":    func(t ptrace.Traces) { appended(t).SetSpanID(pcommon.SpanID{9}) },
+		"a span of somebody else": func(t ptrace.Traces) {
+			appended(t).SetSpanID(pcommon.SpanID{9})
+		},
 	} {
 		trace := traced([]exchange{sent})
 		spoil(trace)

@@ -59,7 +59,9 @@ func TestAnEngineIsUsedOnlyIfItRuns(t *testing.T) {
 		"both":                  {"0", "0", "docker"},
 	} {
 		dir := t.TempDir()
-		for engine, status := range map[string]string{"docker": engines.docker, "podman": engines.podman} {
+		for engine, status := range map[string]string{
+			"docker": engines.docker, "podman": engines.podman,
+		} {
 			if status == "" {
 				continue
 			}
@@ -99,10 +101,12 @@ func TestStepsAreLinesWhereThereIsNoTerminal(t *testing.T) {
 	var out bytes.Buffer
 	terminal := &terminal{out: &out}
 	broken := errors.New("broken")
-	if err := terminal.step("shop", "building", func() (string, error) { return "built", nil }); err != nil {
+	err := terminal.step("shop", "building", func() (string, error) { return "built", nil })
+	if err != nil {
 		t.Error(err)
 	}
-	if err := terminal.step("jaeger", "building", func() (string, error) { return "", broken }); !errors.Is(err, broken) {
+	err = terminal.step("jaeger", "building", func() (string, error) { return "", broken })
+	if !errors.Is(err, broken) {
 		t.Errorf("error %v, want the one of the work", err)
 	}
 	if want := "✓ shop        built\n✗ jaeger      failed after 0s\n"; out.String() != want {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -77,13 +78,17 @@ func TestThePageSaysOfEachCombinationWhatCameOfIt(t *testing.T) {
 	page := pageOf(t, text)
 	for _, want := range []string{
 		"|  | plain | PIE, stripped | race detector |\n| --- | --- | --- | --- |\n",
-		"| v1.75.0, Go 1.9.1 | works (2) | – | skipped:  |\n| v1.75.0, Go 1.26.8 | – | works (1) | – |\n",
+		"| v1.75.0, Go 1.9.1 | works (2) | – | skipped:  |\n" +
+			"| v1.75.0, Go 1.26.8 | – | works (1) | – |\n",
 		"| in C with HTTP servers | skipped |  |\n",
 		"| packed by UPX | left out | unpack \\| it |\n",
 		"| with FIPS, latest | works |  |\n",
-		"| Go 1.9.4, gRPC v1.85.0, race detector | works (1) |\n| Go 1.22.12, gRPC v1.69.4, stripped | works (2) |\n| with ancestry | works (2) |\n",
+		"| Go 1.9.4, gRPC v1.85.0, race detector | works (1) |\n" +
+			"| Go 1.22.12, gRPC v1.69.4, stripped | works (2) |\n" +
+			"| with ancestry | works (2) |\n",
 		"| Go 1.27.4, gRPC v1.85.0, race detector → Go 1.20.14, gRPC v1.33.1 | works (2) |\n",
-		"## Programs of others\n\n|  |  | why |\n| --- | --- | --- |\n| caddy | works |  |\n| programs that nobody here wrote | works |  |\n",
+		"## Programs of others\n\n|  |  | why |\n| --- | --- | --- |\n" +
+			"| caddy | works |  |\n| programs that nobody here wrote | works |  |\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -110,32 +115,73 @@ func TestALaterRunOfATestCounts(t *testing.T) {
 
 // failing is the text with a failed test of gRPC's.
 func failing(name string) string {
-	return strings.Replace(text, "ok  \texample.com/testbed/suites/grpc", "--- FAIL: "+name+" (0.50s)\nFAIL\nFAIL\texample.com/testbed/suites/grpc", 1)
+	return strings.Replace(text, "ok  \texample.com/testbed/suites/grpc",
+		"--- FAIL: "+name+" (0.50s)\nFAIL\nFAIL\texample.com/testbed/suites/grpc", 1)
 }
 
 func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
 	event := func(action, test string) string {
-		return `{"Action":"` + action + `","Package":"example.com/testbed/suites/grpc","Test":"` + test + "\"}\n"
+		const pkg = "example.com/testbed/suites/grpc"
+		return fmt.Sprintf(`{"Action":%q,"Package":%q,"Test":%q}`+"\n", action, pkg, test)
 	}
 	for name, c := range map[string]struct {
 		inputs []string
 		says   string
 	}{
-		"a test that failed":         {[]string{failing("TestCalls/go1.26.8")}, "grpc.TestCalls/go1.26.8"},
-		"a test that failed at last": {[]string{text, event("start", "") + event("fail", "TestEverySpan") + event("fail", "")}, "1 tests have failed: grpc.TestEverySpan"},
-		"a test that did not end":    {[]string{text, event("start", "") + event("run", "TestEverySpan") + event("fail", "")}, "1 tests have failed: grpc.TestEverySpan"},
-		"tests that were cut short":  {[]string{text, event("start", "") + event("run", "TestOther") + event("pass", "TestEverySpan")}, "2 tests have failed: grpc, grpc.TestOther"},
-		"tests that were not built":  {[]string{text, event("start", "") + event("fail", "")}, "1 tests have failed: grpc"},
-		"tests that panic":           {[]string{strings.Replace(text, "ok  \texample.com/testbed/suites/grpc", "FAIL\texample.com/testbed/suites/grpc", 1)}, "1 tests have failed: grpc"},
-		"a section without tests":    {[]string{strings.ReplaceAll(text, "golang.org/x/net@v0.17.0", "-cover")}, `there are no tests of nethttp for the section "Servers and clients of golang.org/x/net/http2"`},
-		"a package without tests":    {[]string{strings.Replace(text, "example.com/testbed/suites/programs", "example.com/testbed/suites/binaries", 1)}, "there are no tests of programs for"},
-		"a sample":                   {[]string{strings.Replace(text, "TestHits/go1.26.8_-race", "TestHits/go1.26.8", 1)}, "the tests of shapes are those of a sample"},
-		"tests of something else":    {[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/testbed/suites/chain\t1.000s\n"}, "there are tests of chain, which are not those of"},
-		"tests of no testbed":        {[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/bpf/nethttp\t1.000s\n"}, "there are tests of example.com/bpf/nethttp, which are not those of"},
+		"a test that failed": {
+			[]string{failing("TestCalls/go1.26.8")},
+			"grpc.TestCalls/go1.26.8",
+		},
+		"a test that failed at last": {
+			[]string{text, event("start", "") + event("fail", "TestEverySpan") + event("fail", "")},
+			"1 tests have failed: grpc.TestEverySpan",
+		},
+		"a test that did not end": {
+			[]string{text, event("start", "") + event("run", "TestEverySpan") + event("fail", "")},
+			"1 tests have failed: grpc.TestEverySpan",
+		},
+		"tests that were cut short": {
+			[]string{text, event("start", "") + event("run", "TestOther") +
+				event("pass", "TestEverySpan")},
+			"2 tests have failed: grpc, grpc.TestOther",
+		},
+		"tests that were not built": {
+			[]string{text, event("start", "") + event("fail", "")},
+			"1 tests have failed: grpc",
+		},
+		"tests that panic": {
+			[]string{strings.Replace(text, "ok  \texample.com/testbed/suites/grpc",
+				"FAIL\texample.com/testbed/suites/grpc", 1)},
+			"1 tests have failed: grpc",
+		},
+		"a section without tests": {
+			[]string{strings.ReplaceAll(text, "golang.org/x/net@v0.17.0", "-cover")},
+			"there are no tests of nethttp for the section " +
+				`"Servers and clients of golang.org/x/net/http2"`,
+		},
+		"a package without tests": {
+			[]string{strings.Replace(text, "example.com/testbed/suites/programs",
+				"example.com/testbed/suites/binaries", 1)},
+			"there are no tests of programs for",
+		},
+		"a sample": {
+			[]string{strings.Replace(text, "TestHits/go1.26.8_-race", "TestHits/go1.26.8", 1)},
+			"the tests of shapes are those of a sample",
+		},
+		"tests of something else": {
+			[]string{text + "--- PASS: TestTrees (1.00s)\n" +
+				"ok  \texample.com/testbed/suites/chain\t1.000s\n"},
+			"there are tests of chain, which are not those of",
+		},
+		"tests of no testbed": {
+			[]string{text + "--- PASS: TestTrees (1.00s)\nok  \texample.com/bpf/nethttp\t1.000s\n"},
+			"there are tests of example.com/bpf/nethttp, which are not those of",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := filepath.Join(t.TempDir(), "support.md")
-			if err := run(page, written(t, c.inputs)); err == nil || !strings.Contains(err.Error(), c.says) {
+			err := run(page, written(t, c.inputs))
+			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error is %v", err)
 			}
 			if _, err := os.Stat(page); err == nil {
@@ -145,7 +191,7 @@ func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
 	}
 }
 
-// What tells a run of the matrix from a sample is in the sources of the one alone.
+// The text that tells a run of the matrix from a sample is in the sources of the matrix alone.
 func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
 	for pkg, only := range onlyMatrix() {
 		only = strings.ReplaceAll(only, "_", " ")
@@ -159,14 +205,16 @@ func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			constraint, _, _ := strings.Cut(string(content), "\n")
+			line, _, _ := strings.Cut(string(content), "\n")
+			constraint, constrained := strings.CutPrefix(line, "//go:build")
 			has := strings.Contains(string(content), only)
 			switch {
-			case strings.HasPrefix(constraint, "//go:build") && strings.HasSuffix(constraint, "!matrix"):
+			case !constrained:
+			case strings.HasSuffix(constraint, "!matrix"):
 				if has {
 					t.Errorf("%s has %q", source, only)
 				}
-			case strings.HasPrefix(constraint, "//go:build") && strings.HasSuffix(constraint, "matrix"):
+			case strings.HasSuffix(constraint, "matrix"):
 				inMatrix = inMatrix || has
 			}
 		}
@@ -202,7 +250,9 @@ func TestSuitesThatHaveAMatrixAreKnown(t *testing.T) {
 func TestOutputThatIsNotWholeIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "matrix")
 	for name, content := range map[string]string{
-		"text": strings.TrimSuffix(text, "ok  \texample.com/testbed/suites/programs\t2.000s\n"), "JSON": lines[:len(lines)-20], "nothing": "",
+		"text":    strings.TrimSuffix(text, "ok  \texample.com/testbed/suites/programs\t2.000s\n"),
+		"JSON":    lines[:len(lines)-20],
+		"nothing": "",
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -218,10 +268,12 @@ func TestBuildsAreReadFromTheNamesOfTests(t *testing.T) {
 		"TestX/go1.26.8":                    {goes: "1.26.8", shape: "plain"},
 		"TestX/go1.17.13_stripped/unary":    {goes: "1.17.13", shape: "stripped"},
 		"TestX/go1.26.8_-gcflags=all=-N_-l": {goes: "1.26.8", shape: "not optimized"},
-		"TestX/go1.26.8_-ldflags=-s_-w_-linkmode_external_-extldflags_-static-pie_-buildmode=pie_-tags=netgo,osusergo": {goes: "1.26.8", shape: "static PIE"},
+		"TestX/go1.26.8_-ldflags=-s_-w_-linkmode_external_-extldflags_-static-pie" +
+			"_-buildmode=pie_-tags=netgo,osusergo": {goes: "1.26.8", shape: "static PIE"},
 		"TestX/go1.26.8_-msan": {goes: "1.26.8", shape: "-msan"},
 		"TestX/go1.27.4_-tags=newclient_stripped_google.golang.org/grpc@v1.85.0/a_way": {
-			goes: "1.27.4", shape: "stripped", modules: map[string]string{"google.golang.org/grpc": "v1.85.0"},
+			goes: "1.27.4", shape: "stripped",
+			modules: map[string]string{"google.golang.org/grpc": "v1.85.0"},
 		},
 	} {
 		got, ok := parseBuild(name)

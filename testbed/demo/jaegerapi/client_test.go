@@ -25,7 +25,10 @@ func TestATraceIsDecodedFromARealAnswer(t *testing.T) {
 		asked = r.URL.String()
 		w.Write(recorded)
 	})
-	traceID := [16]byte{0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36}
+	traceID := [16]byte{
+		0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6,
+		0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36,
+	}
 	traces, err := client.Trace(t.Context(), traceID)
 	if err != nil {
 		t.Fatal(err)
@@ -48,18 +51,20 @@ func TestATraceIsDecodedFromARealAnswer(t *testing.T) {
 		Service, HTTPRoute any
 		HTTPStatus         any
 	}
+	attributes := span.Attributes().AsRaw()
 	got := summary{
 		span.TraceID(), span.SpanID(), span.ParentSpanID(), span.Name(), span.Kind(),
 		span.StartTimestamp().AsTime(), span.EndTimestamp().AsTime(), span.Status().Code(),
 		resource.Resource().Attributes().AsRaw()["service.name"],
-		span.Attributes().AsRaw()["http.route"], span.Attributes().AsRaw()["http.response.status_code"],
+		attributes["http.route"], attributes["http.response.status_code"],
 	}
 	start := time.Date(2025, 11, 24, 16, 0, 0, 0, time.UTC)
 	want := summary{
 		traceID,
 		[8]byte{0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb1},
 		[8]byte{0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7},
-		"GET /checkout", ptrace.SpanKindServer, start, start.Add(12400 * time.Microsecond), ptrace.StatusCodeError,
+		"GET /checkout", ptrace.SpanKindServer,
+		start, start.Add(12400 * time.Microsecond), ptrace.StatusCodeError,
 		"storefront", "/checkout", int64(503),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -70,25 +75,34 @@ func TestATraceIsDecodedFromARealAnswer(t *testing.T) {
 func TestWhatJaegerDoesNotHaveIsNotFound(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"as Jaeger 2.13.0 says it": func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, `{"error":{"httpCode":404,"message":"No traces found"}}`, http.StatusNotFound)
+			said := `{"error":{"httpCode":404,"message":"No traces found"}}`
+			http.Error(w, said, http.StatusNotFound)
 		},
 		"a result without spans": func(w http.ResponseWriter, _ *http.Request) {
 			w.Write([]byte(`{"result":{"resourceSpans":[]}}`))
 		},
 	} {
-		if _, err := serve(t, answer).Trace(t.Context(), [16]byte{1}); !errors.Is(err, ErrNotFound) {
+		_, err := serve(t, answer).Trace(t.Context(), [16]byte{1})
+		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: error %v, want ErrNotFound", name, err)
 		}
 	}
 }
 
 func TestAnAnswerThatIsNoTraceIsAnErrorOfItsOwn(t *testing.T) {
+	says := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(body)) }
+	}
 	for name, answer := range map[string]http.HandlerFunc{
-		"a broken query":   func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadRequest) },
-		"a web page":       func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) },
-		"no result":        func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("{}")) },
-		"something else":   func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"result":7}`)) },
-		"a cut connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"a broken query": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no", http.StatusBadRequest)
+		},
+		"a web page":     says("<html>"),
+		"no result":      says("{}"),
+		"something else": says(`{"result":7}`),
+		"a cut connection": func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		},
 	} {
 		_, err := serve(t, answer).Trace(t.Context(), [16]byte{1})
 		if err == nil || errors.Is(err, ErrNotFound) {
@@ -104,7 +118,9 @@ func TestAQueryAsksForRawTracesOfAServiceAndTime(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 	})
 	from := time.Date(2026, 2, 3, 4, 5, 6, 7, time.FixedZone("east", 3600))
-	if _, err := client.Find(t.Context(), Query{Service: "a b", From: from, To: from.Add(time.Second), Limit: 9}); !errors.Is(err, ErrNotFound) {
+	_, err := client.Find(t.Context(),
+		Query{Service: "a b", From: from, To: from.Add(time.Second), Limit: 9})
+	if !errors.Is(err, ErrNotFound) {
 		t.Errorf("error %v, want ErrNotFound", err)
 	}
 	want := map[string][]string{

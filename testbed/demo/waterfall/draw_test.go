@@ -51,7 +51,9 @@ func TestATraceIsDrawnAsInTheGoldenFiles(t *testing.T) {
 
 func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 	for width := MinWidth; width <= 130; width++ {
-		for line := range strings.Lines(draw(t, twoServices(), Options{Width: width}) + draw(t, rpcCalls(), Options{Width: width})) {
+		options := Options{Width: width}
+		drawn := draw(t, twoServices(), options) + draw(t, rpcCalls(), options)
+		for line := range strings.Lines(drawn) {
 			if got := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); got > width {
 				t.Errorf("%d columns in a terminal of %d: %s", got, width, line)
 			}
@@ -93,7 +95,8 @@ func TestSiblingsAreDrawnInTheOrderOfTheirStart(t *testing.T) {
 	resources.At(1).MoveTo(resources.AppendEmpty())
 	resources.At(0).MoveTo(resources.At(1))
 	resources.RemoveIf(func(rs ptrace.ResourceSpans) bool { return rs.ScopeSpans().Len() == 0 })
-	if diff := cmp.Diff(draw(t, twoServices(), Options{Width: 80}), draw(t, trace, Options{Width: 80})); diff != "" {
+	options := Options{Width: 80}
+	if diff := cmp.Diff(draw(t, twoServices(), options), draw(t, trace, options)); diff != "" {
 		t.Errorf("another order of the same spans draws another picture:\n%s", diff)
 	}
 }
@@ -128,9 +131,14 @@ func draw(t *testing.T, trace ptrace.Traces, options Options) string {
 func oneSpan() ptrace.Traces {
 	trace := ptrace.NewTraces()
 	spans := addService(trace, "storefront", 4711)
-	addSpan(spans, 1, 0xb7, "GET /products/{id}", ptrace.SpanKindServer, 0, 84*time.Microsecond, map[string]any{
-		"http.response.status_code": 200, "url.path": "/products/kettle", "server.address": "127.0.0.1",
-		"server.port": 41873, "client.address": "127.0.0.1", "network.protocol.version": "1.1", "user_agent.original": "spanprobe-demo",
+	addSpan(spans, 1, 0xb7, "GET /products/{id}", server, 0, 84, map[string]any{
+		"http.response.status_code": 200,
+		"url.path":                  "/products/kettle",
+		"server.address":            "127.0.0.1",
+		"server.port":               41873,
+		"client.address":            "127.0.0.1",
+		"network.protocol.version":  "1.1",
+		"user_agent.original":       "spanprobe-demo",
 	})
 	return trace
 }
@@ -138,43 +146,55 @@ func oneSpan() ptrace.Traces {
 func twoServices() ptrace.Traces {
 	trace := ptrace.NewTraces()
 	storefront := addService(trace, "storefront", 4711)
-	top := addSpan(storefront, 1, 0, "GET /checkout", ptrace.SpanKindServer, 0, 12400*time.Microsecond, map[string]any{
-		"http.response.status_code": 503, "error.type": "503", "url.path": "/checkout", "url.query": "cart=REDACTED",
-		"server.address": "127.0.0.1", "server.port": 41873, "client.address": "127.0.0.1",
+	top := addSpan(storefront, 1, 0, "GET /checkout", server, 0, 12400, map[string]any{
+		"http.response.status_code": 503,
+		"error.type":                "503",
+		"url.path":                  "/checkout",
+		"url.query":                 "cart=REDACTED",
+		"server.address":            "127.0.0.1",
+		"server.port":               41873,
+		"client.address":            "127.0.0.1",
 	})
 	top.Status().SetCode(ptrace.StatusCodeError)
-	addSpan(storefront, 2, 1, "GET", ptrace.SpanKindClient, 300*time.Microsecond, 1700*time.Microsecond, map[string]any{
+	addSpan(storefront, 2, 1, "GET", client, 300, 1700, map[string]any{
 		"http.response.status_code": 200, "server.address": "127.0.0.1", "server.port": 41874,
 	})
-	addSpan(storefront, 4, 1, "POST", ptrace.SpanKindClient, 1900*time.Microsecond, 12100*time.Microsecond, map[string]any{
+	addSpan(storefront, 4, 1, "POST", client, 1900, 12100, map[string]any{
 		"http.response.status_code": 502, "server.address": "127.0.0.1", "server.port": 41875,
 	})
 	backends := addService(trace, "payments-of-the-whole-world", 4712)
-	charge := addSpan(backends, 5, 4, "POST /charges/{id}/attempts/{attempt}", ptrace.SpanKindServer, 2100*time.Microsecond, 11950*time.Microsecond, map[string]any{
-		"http.response.status_code": 502, "url.path": "/charges/17/attempts/" + strings.Repeat("x", 150),
+	name := "POST /charges/{id}/attempts/{attempt}"
+	charge := addSpan(backends, 5, 4, name, server, 2100, 11950, map[string]any{
+		"http.response.status_code": 502,
+		"url.path":                  "/charges/17/attempts/" + strings.Repeat("x", 150),
 	})
 	charge.Status().SetCode(ptrace.StatusCodeError)
 	charge.Status().SetMessage("the bank hung up")
-	addSpan(backends, 6, 5, "SELECT accounts", ptrace.SpanKindClient, 11940*time.Microsecond, 11945*time.Microsecond, nil)
+	addSpan(backends, 6, 5, "SELECT accounts", client, 11940, 11945, nil)
 	return trace
 }
 
 func rpcCalls() ptrace.Traces {
 	trace := ptrace.NewTraces()
 	checkout := addService(trace, "checkout", 4711)
-	top := addSpan(checkout, 1, 0, "shop.v1.Checkout/PlaceOrder", ptrace.SpanKindServer, 0, 9*time.Millisecond, map[string]any{
-		"rpc.system.name": "grpc", "rpc.response.status_code": "UNAVAILABLE", "error.type": "UNAVAILABLE",
+	top := addSpan(checkout, 1, 0, "shop.v1.Checkout/PlaceOrder", server, 0, 9000, map[string]any{
+		"rpc.system.name":          "grpc",
+		"rpc.response.status_code": "UNAVAILABLE",
+		"error.type":               "UNAVAILABLE",
 	})
 	top.Status().SetCode(ptrace.StatusCodeError)
-	addSpan(checkout, 2, 1, "shop.v1.Inventory/Reserve", ptrace.SpanKindClient, time.Millisecond, 3*time.Millisecond, map[string]any{
+	reserve := "shop.v1.Inventory/Reserve"
+	addSpan(checkout, 2, 1, reserve, client, 1000, 3000, map[string]any{
 		"rpc.system.name": "grpc", "rpc.response.status_code": "FAILED_PRECONDITION",
 	}).Status().SetCode(ptrace.StatusCodeError)
 	inventory := addService(trace, "inventory", 4712)
-	addSpan(inventory, 3, 2, "shop.v1.Inventory/Reserve", ptrace.SpanKindServer, 1500*time.Microsecond, 2500*time.Microsecond, map[string]any{
+	addSpan(inventory, 3, 2, reserve, server, 1500, 2500, map[string]any{
 		"rpc.system.name": "grpc", "rpc.response.status_code": "OK",
 	})
 	return trace
 }
+
+const server, client = ptrace.SpanKindServer, ptrace.SpanKindClient
 
 func addService(trace ptrace.Traces, name string, pid int64) ptrace.SpanSlice {
 	resource := trace.ResourceSpans().AppendEmpty()
@@ -183,16 +203,23 @@ func addService(trace ptrace.Traces, name string, pid int64) ptrace.SpanSlice {
 	return resource.ScopeSpans().AppendEmpty().Spans()
 }
 
-func addSpan(spans ptrace.SpanSlice, id, parent byte, name string, kind ptrace.SpanKind, start, end time.Duration, attributes map[string]any) ptrace.Span {
+// addSpan adds a span that starts and ends so many microseconds after the others' epoch.
+func addSpan(
+	spans ptrace.SpanSlice, id, parent byte, name string, kind ptrace.SpanKind,
+	start, end time.Duration, attributes map[string]any,
+) ptrace.Span {
 	epoch := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	span := spans.AppendEmpty()
-	span.SetTraceID([16]byte{0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36})
+	span.SetTraceID([16]byte{
+		0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6,
+		0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36,
+	})
 	span.SetSpanID([8]byte{7: id})
 	span.SetParentSpanID([8]byte{7: parent})
 	span.SetName(name)
 	span.SetKind(kind)
-	span.SetStartTimestamp(pcommon.NewTimestampFromTime(epoch.Add(start)))
-	span.SetEndTimestamp(pcommon.NewTimestampFromTime(epoch.Add(end)))
+	span.SetStartTimestamp(pcommon.NewTimestampFromTime(epoch.Add(start * time.Microsecond)))
+	span.SetEndTimestamp(pcommon.NewTimestampFromTime(epoch.Add(end * time.Microsecond)))
 	if err := span.Attributes().FromRaw(attributes); err != nil {
 		panic(err)
 	}

@@ -32,8 +32,8 @@ const (
 	memory = "3072M"
 )
 
-// Boot runs the machine to its end, and returns what its runs printed. What the machine says goes
-// to the log as it comes.
+// Boot runs the machine to its end, and returns what its runs printed. The log gets the lines of
+// the machine as they come.
 func (m Machine) Boot(ctx context.Context) (*Report, error) {
 	// A kernel that oopses ends the machine instead of going on.
 	line := "console=" + m.Emulator.console + " quiet panic=-1 oops=panic rdinit=/guest " +

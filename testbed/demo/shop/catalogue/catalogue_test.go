@@ -29,21 +29,24 @@ func TestEachRouteAnswersWithItsStatus(t *testing.T) {
 
 func TestACategoryListsItsProductsAlone(t *testing.T) {
 	got := get(inventory{}, "/products?category=living").Body.String()
-	if !strings.Contains(got, "lamp") || !strings.Contains(got, "blanket") || strings.Contains(got, "mug") {
+	has := func(product string) bool { return strings.Contains(got, product) }
+	if !has("lamp") || !has("blanket") || has("mug") {
 		t.Errorf("the living room has %s", got)
 	}
 }
 
 func TestAProductIsShownWithItsStock(t *testing.T) {
 	got := get(inventory{stock: 7}, "/products/mug")
-	want := `{"id":"mug","name":"Stoneware mug","category":"kitchen","price_cents":1200,"in_stock":7}`
+	want := `{"id":"mug","name":"Stoneware mug","category":"kitchen",` +
+		`"price_cents":1200,"in_stock":7}`
 	if strings.TrimSpace(got.Body.String()) != want {
 		t.Errorf("body %s, want %s", got.Body, want)
 	}
 }
 
 func TestAProductIsNotShownWithoutTheInventory(t *testing.T) {
-	got := get(inventory{err: status.Error(codes.Unavailable, "connection refused")}, "/products/mug")
+	down := inventory{err: status.Error(codes.Unavailable, "connection refused")}
+	got := get(down, "/products/mug")
 	if got.Code != http.StatusBadGateway {
 		t.Errorf("status %d, want 502", got.Code)
 	}
@@ -56,7 +59,9 @@ type inventory struct {
 	err   error
 }
 
-func (i inventory) GetStock(_ context.Context, request *shoppb.GetStockRequest, _ ...grpc.CallOption) (*shoppb.Stock, error) {
+func (i inventory) GetStock(
+	_ context.Context, request *shoppb.GetStockRequest, _ ...grpc.CallOption,
+) (*shoppb.Stock, error) {
 	return &shoppb.Stock{Product: request.GetProduct(), Quantity: i.stock}, i.err
 }
 

@@ -18,12 +18,14 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
 )
 
-var order = &shoppb.PlaceOrderRequest{Cart: "a", TotalCents: 2400, Lines: []*shoppb.Line{{Product: "mug", Quantity: 2}}}
+var order = &shoppb.PlaceOrderRequest{
+	Cart: "a", TotalCents: 2400, Lines: []*shoppb.Line{{Product: "mug", Quantity: 2}},
+}
 
 func TestAnOrderIsReservedAndThenCharged(t *testing.T) {
 	goods := &inventory{}
 	var charged map[string]any
-	c := &checkout{inventory: goods, payments: answering(t, func(w http.ResponseWriter, r *http.Request) {
+	paid := func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.URL.Path != "/charges" || r.ProtoMajor != 2 {
 			t.Errorf("%s %s %s, want POST /charges over HTTP/2", r.Method, r.URL, r.Proto)
 		}
@@ -34,7 +36,8 @@ func TestAnOrderIsReservedAndThenCharged(t *testing.T) {
 			t.Error(err)
 		}
 		w.WriteHeader(http.StatusCreated)
-	})}
+	}
+	c := &checkout{inventory: goods, payments: answering(t, paid)}
 	receipt, err := c.PlaceOrder(t.Context(), order)
 	if err != nil {
 		t.Fatal(err)
@@ -61,14 +64,20 @@ func TestWhatPaymentsSaysBecomesAStatusAndTheGoodsGoBack(t *testing.T) {
 		"it is down and says no more": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}, codes.Unavailable, 0},
-		"it hangs up":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, codes.Unavailable, 0},
-		"it does not agree": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, codes.Internal, 0},
+		"it hangs up": {func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, codes.Unavailable, 0},
+		"it does not agree": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+		}, codes.Internal, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			goods := &inventory{}
-			_, err := (&checkout{inventory: goods, payments: answering(t, c.answer)}).PlaceOrder(t.Context(), order)
+			shop := &checkout{inventory: goods, payments: answering(t, c.answer)}
+			_, err := shop.PlaceOrder(t.Context(), order)
 			if status.Code(err) != c.code || retryDelay(err) != c.retry {
-				t.Errorf("error %v with the delay %v, want %v and %v", err, retryDelay(err), c.code, c.retry)
+				t.Errorf("error %v with the delay %v, want %v and %v",
+					err, retryDelay(err), c.code, c.retry)
 			}
 			if !goods.released {
 				t.Error("the goods stay reserved")
@@ -80,7 +89,9 @@ func TestWhatPaymentsSaysBecomesAStatusAndTheGoodsGoBack(t *testing.T) {
 func TestWhatIsShortIsNotChargedFor(t *testing.T) {
 	c := &checkout{
 		inventory: &inventory{err: status.Error(codes.FailedPrecondition, "there are only 1")},
-		payments:  answering(t, func(http.ResponseWriter, *http.Request) { t.Error("it was charged for") }),
+		payments: answering(t, func(http.ResponseWriter, *http.Request) {
+			t.Error("it was charged for")
+		}),
 	}
 	if _, err := c.PlaceOrder(t.Context(), order); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("error %v, want %v", err, codes.FailedPrecondition)
@@ -88,7 +99,8 @@ func TestWhatIsShortIsNotChargedFor(t *testing.T) {
 }
 
 func TestAnEmptyOrderIsRefused(t *testing.T) {
-	if _, err := new(checkout).PlaceOrder(t.Context(), &shoppb.PlaceOrderRequest{Cart: "a"}); status.Code(err) != codes.InvalidArgument {
+	_, err := new(checkout).PlaceOrder(t.Context(), &shoppb.PlaceOrderRequest{Cart: "a"})
+	if status.Code(err) != codes.InvalidArgument {
 		t.Errorf("error %v, want %v", err, codes.InvalidArgument)
 	}
 }
@@ -122,7 +134,9 @@ type inventory struct {
 	reserved, released bool
 }
 
-func (i *inventory) Reserve(context.Context, *shoppb.ReserveRequest, ...grpc.CallOption) (grpc.ServerStreamingClient[shoppb.Stock], error) {
+func (i *inventory) Reserve(
+	context.Context, *shoppb.ReserveRequest, ...grpc.CallOption,
+) (grpc.ServerStreamingClient[shoppb.Stock], error) {
 	i.reserved = true
 	end := i.err
 	if end == nil {
@@ -131,7 +145,9 @@ func (i *inventory) Reserve(context.Context, *shoppb.ReserveRequest, ...grpc.Cal
 	return &stream{left: []*shoppb.Stock{{Product: "mug"}}, end: end}, nil
 }
 
-func (i *inventory) Release(context.Context, *shoppb.ReleaseRequest, ...grpc.CallOption) (*shoppb.ReleaseResponse, error) {
+func (i *inventory) Release(
+	context.Context, *shoppb.ReleaseRequest, ...grpc.CallOption,
+) (*shoppb.ReleaseResponse, error) {
 	i.released = true
 	return &shoppb.ReleaseResponse{}, nil
 }

@@ -38,7 +38,8 @@ func TestAReservationThatFailsLeavesTheShelvesAsTheyWere(t *testing.T) {
 		"it is less than none": {line("lamp", -1), codes.InvalidArgument},
 	} {
 		client := dial(t, map[string]int64{"mug": 5, "lamp": 2})
-		if _, err := reserve(t.Context(), client, line("mug", 2), line("mug", 3), c.last); status.Code(err) != c.want {
+		_, err := reserve(t.Context(), client, line("mug", 2), line("mug", 3), c.last)
+		if status.Code(err) != c.want {
 			t.Errorf("%s: error %v, want %v", name, err, c.want)
 		}
 		for product, want := range map[string]int64{"mug": 5, "lamp": 2} {
@@ -54,7 +55,8 @@ func TestWhatIsReleasedCanBeReservedAgain(t *testing.T) {
 	if _, err := reserve(t.Context(), client, line("mug", 5)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Release(t.Context(), &shoppb.ReleaseRequest{Lines: []*shoppb.Line{line("mug", 4)}}); err != nil {
+	back := &shoppb.ReleaseRequest{Lines: []*shoppb.Line{line("mug", 4)}}
+	if _, err := client.Release(t.Context(), back); err != nil {
 		t.Fatal(err)
 	}
 	if got := count(t, client, "mug"); got != 4 {
@@ -65,7 +67,8 @@ func TestWhatIsReleasedCanBeReservedAgain(t *testing.T) {
 func TestNobodyCanPutBackLessThanNothing(t *testing.T) {
 	client := dial(t, map[string]int64{"mug": 5})
 	lines := []*shoppb.Line{line("mug", 1), line("mug", -3)}
-	if _, err := client.Release(t.Context(), &shoppb.ReleaseRequest{Lines: lines}); status.Code(err) != codes.InvalidArgument {
+	_, err := client.Release(t.Context(), &shoppb.ReleaseRequest{Lines: lines})
+	if status.Code(err) != codes.InvalidArgument {
 		t.Errorf("error %v, want %v", err, codes.InvalidArgument)
 	}
 	if got := count(t, client, "mug"); got != 5 {
@@ -75,7 +78,8 @@ func TestNobodyCanPutBackLessThanNothing(t *testing.T) {
 
 func TestAProductWithoutAShelfHasNoStock(t *testing.T) {
 	client := dial(t, nil)
-	if _, err := client.GetStock(t.Context(), &shoppb.GetStockRequest{Product: "sofa"}); status.Code(err) != codes.NotFound {
+	_, err := client.GetStock(t.Context(), &shoppb.GetStockRequest{Product: "sofa"})
+	if status.Code(err) != codes.NotFound {
 		t.Errorf("error %v, want %v", err, codes.NotFound)
 	}
 }
@@ -87,8 +91,11 @@ func dial(t *testing.T, goods map[string]int64) shoppb.InventoryClient {
 	shoppb.RegisterInventoryServer(server, &inventory{shelves: &shelves{goods: goods}})
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient("passthrough:///inventory", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	conn, err := grpc.NewClient("passthrough:///inventory",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return listener.DialContext(ctx)
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +108,9 @@ func line(product string, quantity int64) *shoppb.Line {
 }
 
 // reserve returns what was left of each line that was answered.
-func reserve(ctx context.Context, client shoppb.InventoryClient, lines ...*shoppb.Line) ([]int64, error) {
+func reserve(
+	ctx context.Context, client shoppb.InventoryClient, lines ...*shoppb.Line,
+) ([]int64, error) {
 	stream, err := client.Reserve(ctx, &shoppb.ReserveRequest{Lines: lines})
 	if err != nil {
 		return nil, err

@@ -10,16 +10,19 @@ import (
 
 func TestAChargeIsAnsweredWithWhatWasCharged(t *testing.T) {
 	got := post(payments{}, `{"cart":"a","total_cents":7800}`)
-	if want := `{"cart":"a","total_cents":7800}`; got.Code != http.StatusCreated || strings.TrimSpace(got.Body.String()) != want {
+	want := `{"cart":"a","total_cents":7800}`
+	if got.Code != http.StatusCreated || strings.TrimSpace(got.Body.String()) != want {
 		t.Errorf("status %d, body %s, want 201 and %s", got.Code, got.Body, want)
 	}
 }
 
 func TestTheDeclinedCartAlwaysFindsTheProviderDown(t *testing.T) {
 	for range 3 {
-		got := post(payments{retryAfter: 30 * time.Second}, `{"cart":"`+declinedCart+`","total_cents":1}`)
-		if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") != "30" {
-			t.Errorf("status %d, Retry-After %q, want 503 and 30", got.Code, got.Header().Get("Retry-After"))
+		got := post(payments{retryAfter: 30 * time.Second},
+			`{"cart":"`+declinedCart+`","total_cents":1}`)
+		retryAfter := got.Header().Get("Retry-After")
+		if got.Code != http.StatusServiceUnavailable || retryAfter != "30" {
+			t.Errorf("status %d, Retry-After %q, want 503 and 30", got.Code, retryAfter)
 		}
 	}
 }
@@ -32,6 +35,7 @@ func TestWhatIsNoChargeIsRefused(t *testing.T) {
 
 func post(p payments, body string) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
-	p.routes().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/charges", strings.NewReader(body)))
+	request := httptest.NewRequest(http.MethodPost, "/charges", strings.NewReader(body))
+	p.routes().ServeHTTP(recorder, request)
 	return recorder
 }

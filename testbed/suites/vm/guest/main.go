@@ -157,7 +157,7 @@ func kernelFault() (string, error) {
 
 // turnOff ends the machine when the serial line has taken everything.
 func turnOff() {
-	// With 1 it only waits: tty_ioctl(4). What cannot wait is turned off at once.
+	// With 1 it only waits: tty_ioctl(4). A machine that cannot wait is turned off at once.
 	_ = unix.IoctlSetInt(1, unix.TCSBRK, 1)
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
 		fmt.Fprintln(os.Stderr, "turn off:", err) // then the kernel panics, since its init ends

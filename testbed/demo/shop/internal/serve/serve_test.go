@@ -26,15 +26,14 @@ func TestAnHTTPServiceFinishesWhatIsInFlightWhenItIsToldToStop(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			address, ended := freeAddress(t), make(chan error, 1)
-			go func() {
-				ended <- HTTP(ctx, address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if r.URL.Path == "/last" {
-						stop()
-						<-ctx.Done()
-					}
-					Answer(w, http.StatusOK, r.ProtoMajor)
-				}))
-			}()
+			handler := func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/last" {
+					stop()
+					<-ctx.Done()
+				}
+				Answer(w, http.StatusOK, r.ProtoMajor)
+			}
+			go func() { ended <- HTTP(ctx, address, http.HandlerFunc(handler)) }()
 			listening(t, address, ended)
 			want := "1\n"
 			if http2 {
@@ -77,7 +76,8 @@ func TestAGRPCServiceEndsAlthoughAStreamStaysOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	watch, err := grpc_health_v1.NewHealthClient(conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	client, asked := grpc_health_v1.NewHealthClient(conn), &grpc_health_v1.HealthCheckRequest{}
+	watch, err := client.Watch(t.Context(), asked)
 	if err != nil {
 		t.Fatal(err)
 	}
