@@ -37,16 +37,16 @@ var (
 
 // Programs whose requests carry the context of their spans, where the kernel allows it.
 var (
-	newestSender = withGRPC("inject", "1.27.4", "1.85.0")
-	recentSender = withGRPC("inject", "1.26.8", "1.85.0")
-	middleSender = withGRPC("inject", "1.24.13", "1.75.0")
-	olderSender  = withGRPC("inject", "1.22.12", "1.69.4")
-	oldestSender = withGRPC("inject", "1.20.14", "1.58.0")
+	newestSender = withGRPC("peer", "1.27.4", "1.85.0")
+	recentSender = withGRPC("peer", "1.26.8", "1.85.0")
+	middleSender = withGRPC("peer", "1.24.13", "1.75.0")
+	olderSender  = withGRPC("peer", "1.22.12", "1.69.4")
+	oldestSender = withGRPC("peer", "1.20.14", "1.58.0")
 )
 
 // Programs of which requests pass from one to the other.
 var (
-	peer   = withGRPC("connections", "1.27.4", "1.85.0", target.Stripped)
+	peer   = withGRPC("peer", "1.27.4", "1.85.0", target.Stripped)
 	parent = withModule(withGRPC("parents", "1.27.4", "1.85.0", target.Stripped),
 		"golang.org/x/sync@v0.7.0")
 	chain = []target.Build{
