@@ -8,7 +8,7 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
-// README, "What it costs", says how often probes are hit.
+// docs/benchmarks.md, "How often probes are hit", says so.
 func TestEachCallHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 	const calls = 20
 	for _, p := range pairs() {

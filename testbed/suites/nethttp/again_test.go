@@ -153,7 +153,7 @@ func refuseTheStream(connection net.Conn, u *unreliable) error {
 	}
 }
 
-// README: what a Transport tries again by itself is not a request of its own.
+// docs/spans.md: a retry of the Transport has no span of its own.
 func TestARequestThatATransportSendsAgainIsOneSpan(t *testing.T) {
 	for _, build := range callers() {
 		t.Run(build.String(), func(t *testing.T) {

@@ -51,7 +51,7 @@ func startHolding(t *testing.T) *holding {
 	return h
 }
 
-// README: "from the call until the headers of the response were read".
+// docs/spans.md: a call ends "when the headers of the response were read".
 func TestASpanOfACallLastsFromTheCallToTheHeaders(t *testing.T) {
 	h := startHolding(t)
 	for _, build := range callers() {

@@ -11,7 +11,7 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
-// README, "What it costs", says how often probes are hit.
+// docs/benchmarks.md, "How often probes are hit", says so.
 func TestEachRequestHitsAsManyProbesAsItIsSaidToCost(t *testing.T) {
 	for _, build := range versions() {
 		t.Run(build.String(), func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
-// limits are how long attributes may be, in bytes: README, "Limits".
+// limits are how long attributes may be, in bytes: docs/spans.md, "Lengths".
 var limits = map[string]int{
 	"http.request.method": 32, "http.request.method_original": 32, "url.path": 640,
 	"url.query": 640, "server.address": 128,
