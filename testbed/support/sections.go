@@ -35,7 +35,7 @@ func sections() []section {
 		section{
 			"The parent of a request, from one program to another", "connections", grid(byProgram),
 		},
-		section{"One hit for each call of a function", "shapes", grid(byBuild(""))},
+		section{"Each call of a function is one hit", "shapes", grid(byBuild(""))},
 		section{"Binaries out of the ordinary", "binaries", list},
 		section{"Programs of others", "programs", list},
 		section{"Offsets compared with debug information", "offsets", list},
