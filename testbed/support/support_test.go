@@ -321,7 +321,7 @@ func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
 		`oldestARMCaller = program("httpcaller", "1.18.10", target.Stripped)`,
 		`oldestARMGRPCServer = withGRPC("grpc", "1.18.10", "1.40.0", target.Stripped)`,
 		`oldestARMGRPCCaller = withGRPC("grpccaller", "1.18.10", "1.40.0", target.Stripped)`,
-		`recentSender = withGRPC("inject", "1.26.8", "1.85.0")`,
+		`recentSender = withGRPC("peer", "1.26.8", "1.85.0")`,
 		`Kernel{"6.12", "arm64", "trixie"}, ` +
 			`suites: injection("allowed", recentSender, "http1", "http2", "unary"),`,
 	} {
