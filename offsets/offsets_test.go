@@ -93,11 +93,12 @@ func TestCommitsBeforeTheFirstReleaseAreKnownBetweenTwoThatAgree(t *testing.T) {
 		offset uint64
 		known  bool
 	}{
-		"v0.0.0-20210405180319-a5a99cb37ef4":       {80, true},
-		"v0.0.0-20211209124913-491a49abca63":       {80, true}, // between two that agree
-		"v0.0.0-20220401154927-543a649e0bdd":       {0, false}, // between two that do not
-		"v0.0.0-20220722155237-a158d28d115b":       {72, true}, // the last
-		"v0.0.0-20220722155237-ffffffffffff":       {0, false}, // another commit, and no examined one is after it
+		"v0.0.0-20210405180319-a5a99cb37ef4": {80, true},
+		"v0.0.0-20211209124913-491a49abca63": {80, true}, // between two that agree
+		"v0.0.0-20220401154927-543a649e0bdd": {0, false}, // between two that do not
+		"v0.0.0-20220722155237-a158d28d115b": {72, true}, // the last
+		// another commit, and no examined one is after it
+		"v0.0.0-20220722155237-ffffffffffff":       {0, false},
 		"v0.0.0-20221014081412-f15817d10f9b":       {0, false}, // before a release
 		"v0.0.0-20210226172049-e18ecbb05110":       {0, false}, // before the first
 		"v0.0.0":                                   {0, false}, // not among the commits

@@ -70,10 +70,18 @@ func containerOfSegment(segment string) string {
 	if len(name) == digits && hexadecimal(name) {
 		return name
 	}
-	if i := strings.LastIndexByte(name, ':'); i >= 0 && len(name)-i-1 == digits && hexadecimal(name[i+1:]) {
+	if i := strings.LastIndexByte(
+		name,
+		':',
+	); i >= 0 && len(name)-i-1 == digits &&
+		hexadecimal(name[i+1:]) {
 		return name[i+1:]
 	}
-	if task, number, ok := strings.Cut(name, "-"); ok && len(task) == digitsECS && hexadecimal(task) && decimal(number) {
+	if task, number, ok := strings.Cut(
+		name,
+		"-",
+	); ok && len(task) == digitsECS && hexadecimal(task) &&
+		decimal(number) {
 		return name
 	}
 	if name == segment || len(name) <= digits {

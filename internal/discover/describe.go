@@ -18,7 +18,11 @@ const (
 
 // describe reads what a matched process is called. Warnings are of what it has
 // to go without; an error means that there is nothing to trace.
-func (f *Finder) describe(pid int, now program, target Target) (process model.Process, warnings []error, err error) {
+func (f *Finder) describe(
+	pid int,
+	now program,
+	target Target,
+) (process model.Process, warnings []error, err error) {
 	process = model.Process{PID: pid, StartTicks: now.start, Exe: now.exe}
 	if process.ID, err = f.proc.exeID(pid); err != nil {
 		return process, nil, err
@@ -35,7 +39,14 @@ func (f *Finder) describe(pid int, now program, target Target) (process model.Pr
 	}
 	process.Resource, err = parseResource(env.resourceAttributes)
 	if err != nil {
-		warnings = append(warnings, fmt.Errorf("%s: OTEL_RESOURCE_ATTRIBUTES is ignored: %w", f.proc.path(pid, "environ"), err))
+		warnings = append(
+			warnings,
+			fmt.Errorf(
+				"%s: OTEL_RESOURCE_ATTRIBUTES is ignored: %w",
+				f.proc.path(pid, "environ"),
+				err,
+			),
+		)
 	}
 	process.ServiceName = serviceName(target, env, process)
 	delete(process.Resource, serviceNameKey)
@@ -66,7 +77,8 @@ var errExeced = errors.New("runs another program now")
 const serviceNameKey = "service.name"
 
 func serviceName(target Target, env environment, process model.Process) string {
-	for _, name := range []string{target.ServiceName, env.serviceName, process.Resource[serviceNameKey]} {
+	names := []string{target.ServiceName, env.serviceName, process.Resource[serviceNameKey]}
+	for _, name := range names {
 		if name != "" {
 			return name
 		}

@@ -112,7 +112,8 @@ func TestTheCommandLineIsBoundedAndNeverGarbled(t *testing.T) {
 func TestAnEnvironmentThatIsTooLongIsReadAsFarAsItGoes(t *testing.T) {
 	long := "PADDING=" + strings.Repeat("x", maxEnvironSize)
 	process, errs := appeared(t, Target{}, fakeProcess{env: []string{"OTEL_SERVICE_NAME=a", long}})
-	if process.ServiceName != "a" || len(errs) != 1 || !strings.Contains(errs[0].Error(), "longer than 1048576 bytes") {
+	if process.ServiceName != "a" || len(errs) != 1 ||
+		!strings.Contains(errs[0].Error(), "longer than 1048576 bytes") {
 		t.Errorf("service name %q, errors %v", process.ServiceName, errs)
 	}
 	// The variable that the limit goes through is left out, not cut.

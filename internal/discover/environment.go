@@ -20,7 +20,10 @@ type environment struct {
 }
 
 // errEnvironCut says that variables may have been missed.
-var errEnvironCut = fmt.Errorf("longer than %d bytes: what follows was not searched for OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES", maxEnvironSize)
+var errEnvironCut = fmt.Errorf(
+	"longer than %d bytes: what follows was not searched for OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES",
+	maxEnvironSize,
+)
 
 func (f *Finder) environment(pid int) (environment, error) {
 	var env environment

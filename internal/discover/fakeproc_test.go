@@ -17,10 +17,15 @@ type fakeProc struct {
 
 func newFakeProc(t testing.TB) fakeProc {
 	t.Helper()
-	f := fakeProc{t: t, root: filepath.Join(t.TempDir(), "proc"), bin: filepath.Join(t.TempDir(), "bin")}
+	f := fakeProc{
+		t:    t,
+		root: filepath.Join(t.TempDir(), "proc"),
+		bin:  filepath.Join(t.TempDir(), "bin"),
+	}
 	f.mkdir(f.root)
 	f.mkdir(f.bin)
-	f.write(filepath.Join(f.root, "version"), "no process") // as in a real /proc, not all names are pids
+	// as in a real /proc, not all names are pids
+	f.write(filepath.Join(f.root, "version"), "no process")
 	return f
 }
 
@@ -46,8 +51,11 @@ func (f fakeProc) set(pid int, p fakeProcess) {
 	if p.comm == "" {
 		p.comm = "test"
 	}
-	f.write(filepath.Join(dir, "stat"), fmt.Sprintf("%d (%s) S 1 1 1 0 -1 %d 0 0 0 0 0 0 0 0 20 0 1 0 %d 4096 1 0 1 1 %d 0 0\n",
-		pid, p.comm, p.flags, p.start, p.stack))
+	f.write(
+		filepath.Join(dir, "stat"),
+		fmt.Sprintf("%d (%s) S 1 1 1 0 -1 %d 0 0 0 0 0 0 0 0 20 0 1 0 %d 4096 1 0 1 1 %d 0 0\n",
+			pid, p.comm, p.flags, p.start, p.stack),
+	)
 	for name, strs := range map[string][]string{"cmdline": p.args, "environ": p.env} {
 		text := ""
 		for _, s := range strs {
@@ -90,11 +98,21 @@ func (f fakeProc) listen(netns string, tcp, tcp6 map[int]int) {
 	table := func(address string, sockets map[int]int) string {
 		text := heading
 		for inode, port := range sockets {
-			text += fmt.Sprintf("   0: %s:%04X %s:0000 0A 00000000:00000000 00:00000000 00000000     0        0 %d 1 0 100 0 0 10 0\n",
-				address, port, address, inode)
+			text += fmt.Sprintf(
+				"   0: %s:%04X %s:0000 0A 00000000:00000000 00:00000000 00000000     0        0 %d 1 0 100 0 0 10 0\n",
+				address,
+				port,
+				address,
+				inode,
+			)
 		}
-		return text + fmt.Sprintf("   9: %s:%04X %s:CF08 01 00000000:00000000 00:00000000 00000000     0        0 %d 1 0 20 4 1 10 -1\n",
-			address, connectedPort, address, connectedInode)
+		return text + fmt.Sprintf(
+			"   9: %s:%04X %s:CF08 01 00000000:00000000 00:00000000 00000000     0        0 %d 1 0 20 4 1 10 -1\n",
+			address,
+			connectedPort,
+			address,
+			connectedInode,
+		)
 	}
 	f.write(filepath.Join(dir, "tcp"), table("0100007F", tcp))
 	if tcp6 != nil {

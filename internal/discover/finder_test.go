@@ -60,9 +60,15 @@ func TestScanFindsProcessesOnceAndMissesThoseThatVanish(t *testing.T) {
 func TestAProcessIsDescribedWhole(t *testing.T) {
 	proc := newFakeProc(t)
 	proc.set(10, fakeProcess{
-		comm: "a (b) c) S 1", exe: "shop", start: 4711, stack: 99,
-		args: []string{"shop", "-listen", ""},
-		env:  []string{"PATH=/bin", "OTEL_RESOURCE_ATTRIBUTES=service.name=cart,deployment.environment.name=a%20b"},
+		comm:  "a (b) c) S 1",
+		exe:   "shop",
+		start: 4711,
+		stack: 99,
+		args:  []string{"shop", "-listen", ""},
+		env: []string{
+			"PATH=/bin",
+			"OTEL_RESOURCE_ATTRIBUTES=service.name=cart,deployment.environment.name=a%20b",
+		},
 	})
 	changes := proc.finder(Config{Targets: []Target{{PID: 10}}}).Scan()
 	if len(changes.Appeared) != 1 || len(changes.Errors) != 0 {

@@ -49,7 +49,8 @@ func (l *listeners) of(pid int, wanted []uint16) ([]uint16, error) {
 			if !ok {
 				continue
 			}
-			if port, ok := sockets[inode]; ok && slices.Contains(wanted, port) && !slices.Contains(found, port) {
+			if port, ok := sockets[inode]; ok && slices.Contains(wanted, port) &&
+				!slices.Contains(found, port) {
 				found = append(found, port)
 			}
 		}

@@ -38,7 +38,9 @@ func mountRole(args []string) error {
 	then := func(step func() error) { steps = append(steps, step) }
 	if layout != "chroot" {
 		then(func() error { return syscall.Unshare(syscall.CLONE_NEWNS) })
-		then(func() error { return syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") })
+		then(
+			func() error { return syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") },
+		)
 		then(func() error { return syscall.Mount("tmpfs", folder, "tmpfs", 0, "") })
 	}
 	then(func() error { return copyFile("/proc/self/exe", run) })
@@ -196,9 +198,14 @@ func TestAMissingRightIsNamedOnceForEachProcess(t *testing.T) {
 	// The link leads to the test binary even where its folder is closed to
 	// other users.
 	nobody := act(t, "/proc/self/exe", "scan", func(cmd *exec.Cmd) {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: 65534, Gid: 65534},
+		}
 	}, string(data))
-	want := fmt.Sprintf("!/proc/%d/exe: permission denied (needs CAP_SYS_PTRACE or root; who has that is refused by a security module, or by the process itself)", target.pid())
+	want := fmt.Sprintf(
+		"!/proc/%d/exe: permission denied (needs CAP_SYS_PTRACE or root; who has that is refused by a security module, or by the process itself)",
+		target.pid(),
+	)
 	if got := nobody.line(); got != want {
 		t.Errorf("first scan: got %q, want %q", got, want)
 	}

@@ -178,7 +178,8 @@ func TestARealProcessIsFollowedThroughItsLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Exe != shop || got.ID != id || got.PID != a.pid() || got.ServiceName != "from env" || got.StartTicks == 0 {
+	if got.Exe != shop || got.ID != id || got.PID != a.pid() || got.ServiceName != "from env" ||
+		got.StartTicks == 0 {
 		t.Errorf("got %+v", got)
 	}
 	if diff := cmp.Diff([]string{shop, cart, "-x"}, got.Args); diff != "" {
@@ -251,7 +252,8 @@ func TestTheDeletedFileOfARunningProcessIsIdentified(t *testing.T) {
 		t.Fatalf("got %q", summary(changes))
 	}
 	got := changes.Appeared[0].Process
-	if got.Exe != shop || got.ServiceName != "shop" || got.ID.Ino != id.Ino || got.ID.Dev != id.Dev {
+	if got.Exe != shop || got.ServiceName != "shop" || got.ID.Ino != id.Ino ||
+		got.ID.Dev != id.Dev {
 		t.Errorf("got %+v, want the identity %+v", got, id)
 	}
 }
@@ -273,7 +275,10 @@ func TestRealListenersAreFoundByPort(t *testing.T) {
 			expect(t, "scan", scanFor(f, a), fmt.Sprintf("+%d/0", a.pid()))
 			f = realFinder(t, Config{Targets: []Target{{Exe: shop, Port: port ^ 1}}})
 			expect(t, "scan for another port", scanFor(f, a), "")
-			f = realFinder(t, Config{Targets: []Target{{Exe: "/**"}}, Exclude: []Target{{Port: port}}})
+			f = realFinder(
+				t,
+				Config{Targets: []Target{{Exe: "/**"}}, Exclude: []Target{{Port: port}}},
+			)
 			for _, m := range scanFor(f, a).Appeared {
 				if m.Process.PID == a.pid() {
 					t.Error("it appears though its port is excluded")

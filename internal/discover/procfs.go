@@ -182,7 +182,8 @@ func (p procfs) head(pid int, name string, limit int) (data []byte, cut bool, er
 // anymore. Of a link it may also say that the process never had one: kernel
 // threads and zombies have no executable.
 func vanished(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, errExeced)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) ||
+		errors.Is(err, errExeced)
 }
 
 // The rights that a reader of another user's process needs. Links such as exe
@@ -202,5 +203,10 @@ func explain(path string, err error, needs string) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return fmt.Errorf("%s: %w (needs %s; who has that is refused by a security module, or by the process itself)", path, err, needs)
+	return fmt.Errorf(
+		"%s: %w (needs %s; who has that is refused by a security module, or by the process itself)",
+		path,
+		err,
+		needs,
+	)
 }

@@ -2,7 +2,8 @@ package discover
 
 // Target selects processes. All of its non-zero keys must match.
 type Target struct {
-	Exe         string // glob on the executable's path in the process's own mount namespace; ** crosses /
+	// glob on the executable's path in the process's own mount namespace; ** crosses /
+	Exe         string
 	Port        uint16 // a TCP port it listens on in its own network namespace
 	PID         int    // in the host's pid namespace
 	ServiceName string // given to what this entry matches; selects nothing

@@ -32,7 +32,13 @@ func ValidateTargets(targets, exclude []Target) error {
 			errs = append(errs, fmt.Errorf("exclude[%d]: %w", i, err))
 		}
 		if t.ServiceName != "" {
-			errs = append(errs, fmt.Errorf("exclude[%d]: service_name: what is excluded has no service name: remove the key", i))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"exclude[%d]: service_name: what is excluded has no service name: remove the key",
+					i,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)
@@ -63,20 +69,33 @@ func validateGlob(glob string) error {
 	case !doublestar.ValidatePattern(glob):
 		return fmt.Errorf("%q is no glob: a [, a { or a backslash is not closed", glob)
 	case strings.HasSuffix(glob, "/"):
-		return fmt.Errorf("%q matches no executable, since it ends with a slash: write %q for all in that folder", glob, glob+"*")
+		return fmt.Errorf(
+			"%q matches no executable, since it ends with a slash: write %q for all in that folder",
+			glob,
+			glob+"*",
+		)
 	case halfDoublestar(glob):
-		return fmt.Errorf("%q: ** crosses slashes only when it stands alone between two of them, as in %q", glob, "/opt/**/server")
+		return fmt.Errorf(
+			"%q: ** crosses slashes only when it stands alone between two of them, as in %q",
+			glob,
+			"/opt/**/server",
+		)
 	}
 	for _, alternative := range firstBrace(glob) {
-		if !strings.HasPrefix(alternative, "/") && !strings.HasPrefix(alternative, "**") && !strings.HasPrefix(alternative, "*/") {
-			return fmt.Errorf("%q matches no path, since each begins with a slash: write %q for any folder", alternative, "/**/"+strings.TrimPrefix(alternative, "./"))
+		if !strings.HasPrefix(alternative, "/") && !strings.HasPrefix(alternative, "**") &&
+			!strings.HasPrefix(alternative, "*/") {
+			return fmt.Errorf(
+				"%q matches no path, since each begins with a slash: write %q for any folder",
+				alternative,
+				"/**/"+strings.TrimPrefix(alternative, "./"),
+			)
 		}
 	}
 	return nil
 }
 
-// firstBrace lists what a valid glob stands for by the alternatives that it begins with; one that begins with none
-// stands for itself.
+// firstBrace lists what a valid glob stands for by the alternatives that it begins with; one that
+// begins with none stands for itself.
 func firstBrace(glob string) []string {
 	if !strings.HasPrefix(glob, "{") {
 		return []string{glob}

@@ -48,7 +48,9 @@ receivers:
 			if got != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
-			if _, err := New(Config{Targets: c.targets, Exclude: c.exclude}); (err != nil) != (c.want != "") {
+			if _, err := New(
+				Config{Targets: c.targets, Exclude: c.exclude},
+			); (err != nil) != (c.want != "") {
 				t.Errorf("New: %v", err)
 			}
 		})

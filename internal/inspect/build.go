@@ -23,7 +23,11 @@ func (f *File) build() (info *buildinfo.BuildInfo, recorded bool, err error) {
 	info, err = buildinfo.Read(&meter{reader: f.reader, left: maxBuildInfo, largest: maxString})
 	if err == nil {
 		if !isVersion(info.GoVersion) {
-			return nil, false, fmt.Errorf("%w: what its build information has is no version of Go: %.40q", ErrUnsupported, info.GoVersion)
+			return nil, false, fmt.Errorf(
+				"%w: what its build information has is no version of Go: %.40q",
+				ErrUnsupported,
+				info.GoVersion,
+			)
 		}
 		return info, true, nil
 	}
@@ -31,7 +35,12 @@ func (f *File) build() (info *buildinfo.BuildInfo, recorded bool, err error) {
 	// executable of Go 1.17, where it consists of pointers.
 	version, dwarfErr := f.compiledBy()
 	if dwarfErr != nil {
-		return nil, false, fmt.Errorf("%w: a Go executable whose build information cannot be read (%w), and whose debug information does not say which Go compiled it (%w); leave it one of the two to have it traced", ErrUnsupported, err, dwarfErr)
+		return nil, false, fmt.Errorf(
+			"%w: a Go executable whose build information cannot be read (%w), and whose debug information does not say which Go compiled it (%w); leave it one of the two to have it traced",
+			ErrUnsupported,
+			err,
+			dwarfErr,
+		)
 	}
 	return &buildinfo.BuildInfo{GoVersion: version}, false, nil
 }
@@ -48,7 +57,8 @@ func (f *File) compiledBy() (version string, err error) {
 		var flags string
 		version, flags, _ = strings.Cut(producer, ";")
 		switch {
-		case !isVersion(version) || !strings.HasPrefix(version, "go1.") && !strings.HasPrefix(version, "devel "):
+		case !isVersion(version) ||
+			!strings.HasPrefix(version, "go1.") && !strings.HasPrefix(version, "devel "):
 			return false, fmt.Errorf("%.40q is no version of Go", version)
 		case !strings.Contains(" "+flags+" ", " "+passesInRegisters+" "):
 			return false, fmt.Errorf("it says that %s passed arguments on the stack", version)
@@ -63,5 +73,6 @@ func (f *File) compiledBy() (version string, err error) {
 
 // isVersion tells whether a text may be a version of Go, with its experiments.
 func isVersion(s string) bool {
-	return len(s) <= maxVersion && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+	return len(s) <= maxVersion &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }

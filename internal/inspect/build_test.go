@@ -23,7 +23,10 @@ func TestWithoutBuildInformationTheDebugInformationSaysWhichGoCompiledIt(t *test
 		{Go: "1.26.8", Arch: model.ARM64, Form: testbinary.Plain},
 	}
 	for _, release := range testbinary.Releases() {
-		builds = append(builds, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain})
+		builds = append(
+			builds,
+			testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
+		)
 	}
 	for _, build := range builds {
 		t.Run(build.String(), func(t *testing.T) {
@@ -44,7 +47,10 @@ func TestWithoutBuildInformationTheDebugInformationSaysWhichGoCompiledIt(t *test
 
 func TestWhereNothingSaysWhichGoCompiledItIsRefused(t *testing.T) {
 	server := func(form testbinary.Form) []byte {
-		return unsaid(t, testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: form}))
+		return unsaid(
+			t,
+			testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: form}),
+		)
 	}
 	const is = "Go cmd/compile go1.26.8; regabi"
 	whole := server(testbinary.NoCompress)
@@ -68,7 +74,9 @@ func TestWhereNothingSaysWhichGoCompiledItIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := inspectBytes(test.data)
-			if !errors.Is(err, inspect.ErrUnsupported) || !strings.Contains(err.Error(), "build information cannot be read") || !strings.Contains(err.Error(), test.says) {
+			if !errors.Is(err, inspect.ErrUnsupported) ||
+				!strings.Contains(err.Error(), "build information cannot be read") ||
+				!strings.Contains(err.Error(), test.says) {
 				t.Errorf("the error is %v", err)
 			}
 		})

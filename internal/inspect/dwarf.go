@@ -38,11 +38,17 @@ type layouts struct {
 // FieldOffset looks a field up in the debug information. exists is false when
 // the struct is described and has no such field. wanted names all structs that
 // will be asked for, "package.Struct", so that one pass finds them.
-func (f *File) FieldOffset(field model.Field, wanted map[string]bool) (offset uint64, exists bool, err error) {
+func (f *File) FieldOffset(
+	field model.Field,
+	wanted map[string]bool,
+) (offset uint64, exists bool, err error) {
 	defer guard(&err)
 	if f.layouts == nil {
 		// Kept even if what follows panics: it would panic again.
-		f.layouts = &layouts{structs: map[string]map[string]uint64{}, err: errors.New("malformed debug information")}
+		f.layouts = &layouts{
+			structs: map[string]map[string]uint64{},
+			err:     errors.New("malformed debug information"),
+		}
 		f.layouts.err = f.readLayouts(f.layouts.structs, wanted)
 	}
 	name := field.Package + "." + field.Struct
@@ -62,7 +68,8 @@ func (f *File) FieldOffset(field model.Field, wanted map[string]bool) (offset ui
 func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[string]bool) error {
 	return f.eachUnit(unitWithTypes, func(d *debugInfo) (more bool, err error) {
 		err = d.findStructs(structs, wanted)
-		return len(structs) == 0, err // there is one such unit, and what follows need not be decompressed
+		// there is one such unit, and what follows need not be decompressed
+		return len(structs) == 0, err
 	})
 }
 
@@ -72,7 +79,10 @@ func (f *File) eachUnit(name string, visit func(*debugInfo) (more bool, err erro
 	if err != nil {
 		return err
 	}
-	d := &debugInfo{reader: bufio.NewReaderSize(io.LimitReader(info, maxDebugInfo), 64<<10), abbrevs: abbrev}
+	d := &debugInfo{
+		reader:  bufio.NewReaderSize(io.LimitReader(info, maxDebugInfo), 64<<10),
+		abbrevs: abbrev,
+	}
 	for range maxUnits {
 		more, err := d.nextUnit()
 		if more && err == nil && d.unitName == name {
@@ -115,7 +125,12 @@ func (f *File) debugSection(name string, most uint64) (io.Reader, error) {
 	}
 	contents := s.Open() // which makes Size that of what was compressed in the older way
 	if s.Size > most || s.Size > s.FileSize && s.Size/maxRatio > s.FileSize {
-		return nil, fmt.Errorf("%w: %d bytes of debug information in a section of %d", ErrUnsupported, s.Size, s.FileSize)
+		return nil, fmt.Errorf(
+			"%w: %d bytes of debug information in a section of %d",
+			ErrUnsupported,
+			s.Size,
+			s.FileSize,
+		)
 	}
 	return io.LimitReader(contents, int64(s.Size)), nil
 }
@@ -129,7 +144,10 @@ type reference struct {
 
 // findStructs walks the rest of the current unit and notes the wanted structs
 // and where their members are; those that are pointers also as "*name".
-func (d *debugInfo) findStructs(structs map[string]map[string]uint64, wanted map[string]bool) error {
+func (d *debugInfo) findStructs(
+	structs map[string]map[string]uint64,
+	wanted map[string]bool,
+) error {
 	depth := 1
 	var members map[string]uint64 // of the struct that is being read, if it is wanted
 	var references []reference
@@ -140,7 +158,12 @@ func (d *debugInfo) findStructs(structs map[string]map[string]uint64, wanted map
 			return err
 		}
 		if d.values > maxValues || len(pointers) > maxPointers {
-			return fmt.Errorf("%w: debug information of more than %d values, or %d types of pointers", ErrUnsupported, maxValues, maxPointers)
+			return fmt.Errorf(
+				"%w: debug information of more than %d values, or %d types of pointers",
+				ErrUnsupported,
+				maxValues,
+				maxPointers,
+			)
 		}
 		if e.tag == 0 { // the end of a list of children
 			depth--

@@ -32,7 +32,10 @@ func (f *File) functions(table *pclntab, text uint64, wanted []string) (found, e
 	if err != nil {
 		return found{}, err
 	}
-	all := found{functions: make(map[string]model.Function, len(wanted)), inlined: &inlining{table: table, names: names}}
+	all := found{
+		functions: make(map[string]model.Function, len(wanted)),
+		inlined:   &inlining{table: table, names: names},
+	}
 	reader := newFuncReader(table)
 	err = table.walk(func(entry, next, function uint64) error {
 		d, err := reader.read(function)
@@ -101,7 +104,8 @@ func (t *pclntab) findNames(wanted []string) (found, providers map[uint32]string
 				found[uint32(at)] = string(name[:n])
 			}
 		}
-		if err == nil && len(providers) < maxPlaces && bytes.HasSuffix(name, []byte(newTracerProvider+"\x00")) {
+		if err == nil && len(providers) < maxPlaces &&
+			bytes.HasSuffix(name, []byte(newTracerProvider+"\x00")) {
 			providers[uint32(at)] = string(name[:len(name)-1])
 		}
 		at += len(name)
@@ -148,7 +152,10 @@ type funcReader struct {
 func newFuncReader(t *pclntab) *funcReader {
 	// In order, each byte is read little more than once. A table that is all out of
 	// order was made by no linker, and reading it would take hours.
-	return &funcReader{table: t, window: window{reader: t.reader, moves: 64 + 16*int(t.reader.Size()/windowSize)}}
+	return &funcReader{
+		table:  t,
+		window: window{reader: t.reader, moves: 64 + 16*int(t.reader.Size()/windowSize)},
+	}
 }
 
 // Offsets in runtime._func (src/runtime/runtime2.go), in bytes. Its name comes

@@ -34,7 +34,9 @@ func FuzzInspect(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) })
+	f.Fuzz(
+		func(t *testing.T, data []byte) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) },
+	)
 }
 
 // FuzzDebugInfo changes debug information alone, which would else be behind all
@@ -43,11 +45,19 @@ func FuzzDebugInfo(f *testing.F) {
 	for _, version5 := range []bool{false, true} {
 		info, abbrev := tiny.Program{DWARF5: version5}.DebugInfo()
 		f.Add(info, abbrev)
-		f.Add(append(tiny.Words32(0xffffffff), append(tiny.Words64(uint64(len(info))), info...)...), abbrev)
+		f.Add(
+			append(tiny.Words32(0xffffffff), append(tiny.Words64(uint64(len(info))), info...)...),
+			abbrev,
+		)
 	}
 	// Units of a kind that is not read, and of a version that is not known, before the types.
 	info, abbrev := tiny.Program{DWARF5: true}.DebugInfo()
-	f.Add(append(append(tiny.Words32(12), "\x05\x00\x02\x08\x00\x00\x00\x00\x00\x00\x00\x00"...), info...), abbrev)
+	f.Add(
+		append(
+			append(tiny.Words32(12), "\x05\x00\x02\x08\x00\x00\x00\x00\x00\x00\x00\x00"...),
+			info...),
+		abbrev,
+	)
 	f.Add(append(append(tiny.Words32(2), 6, 0), info...), abbrev)
 	f.Fuzz(func(t *testing.T, info, abbrev []byte) {
 		for _, kind := range []tiny.Program{{}, {Unsaid: true}} {
@@ -89,14 +99,23 @@ func FuzzBuildInfo(f *testing.F) {
 	f.Add(fixed.BuildInfo(), false)
 	f.Add(tiny.Contents(old, ".go.buildinfo"), true)
 	mod := "\x30" + strings.Repeat("s", 16) + "path\ta.b/c\nmod\t" + strings.Repeat("e", 16)
-	f.Add(slices.Concat([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16), []byte("\x08go1.26.8"), []byte(mod)), false)
+	f.Add(
+		slices.Concat(
+			[]byte("\xff Go buildinf:\x08\x02"),
+			make([]byte, 16),
+			[]byte("\x08go1.26.8"),
+			[]byte(mod),
+		),
+		false,
+	)
 	f.Fuzz(func(t *testing.T, info []byte, pointers bool) {
 		data := fixed.With(map[string][]byte{".go.buildinfo": info})
 		if pointers {
 			data = tiny.Changed(old, ".go.buildinfo", func(b []byte) { copy(b, info) })
 		}
 		b, err := inspectBounded(t, bytes.NewReader(data), int64(len(data)))
-		if err == nil && (len(b.GoVersion) > 256 || !utf8.ValidString(b.GoVersion+b.Main.Path+b.Main.Version)) {
+		if err == nil &&
+			(len(b.GoVersion) > 256 || !utf8.ValidString(b.GoVersion+b.Main.Path+b.Main.Version)) {
 			t.Errorf("Go %q, main module %q", b.GoVersion, b.Main)
 		}
 	})

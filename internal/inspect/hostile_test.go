@@ -31,7 +31,9 @@ func TestTinyExecutablesAreUnderstood(t *testing.T) {
 				version = "1.17.13"
 			}
 			main := b.Functions["main.main"]
-			if b.GoVersion != version || main.Address != tiny.Main || main.FileOffset != tiny.Offset || !bytes.Equal(main.Code, []byte{0x55, 0xc3}) {
+			if b.GoVersion != version || main.Address != tiny.Main ||
+				main.FileOffset != tiny.Offset ||
+				!bytes.Equal(main.Code, []byte{0x55, 0xc3}) {
 				t.Errorf("Go %q, %+v", b.GoVersion, main)
 			}
 			if kind.Bare {
@@ -55,7 +57,10 @@ func TestWhateverAFileClaimsAnInspectionIsBounded(t *testing.T) {
 		files[name] = data
 	}
 	for name, data := range files {
-		t.Run(name, func(t *testing.T) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) })
+		t.Run(
+			name,
+			func(t *testing.T) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) },
+		)
 	}
 }
 
@@ -95,14 +100,21 @@ func TestDebugInformationThatIsABombIsRefused(t *testing.T) {
 		}
 		_, _, err = f.FieldOffset(status, map[string]bool{"net/http.response": true})
 		if !errors.Is(err, inspect.ErrUnsupported) {
-			t.Errorf("%d bytes in %d, compressed as %s: %v", len(bomb), len(compressed), compress, err)
+			t.Errorf(
+				"%d bytes in %d, compressed as %s: %v",
+				len(bomb),
+				len(compressed),
+				compress,
+				err,
+			)
 		}
 	}
 }
 
 func TestABombThatItsHeaderConcealsIsReadAsFarAsTheHeaderSays(t *testing.T) {
 	info, _ := tiny.Program{}.DebugInfo()
-	skeleton := append(tiny.Words32(12), "\x05\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00"...) // a unit that is not read
+	// a unit that is not read
+	skeleton := append(tiny.Words32(12), "\x05\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00"...)
 	bomb := slices.Concat(skeleton, info, make([]byte, 64<<20))
 	for _, compress := range []string{"zlib", "zstd", "zdebug"} {
 		compressed := tiny.Compress(bomb, compress)
@@ -111,7 +123,8 @@ func TestABombThatItsHeaderConcealsIsReadAsFarAsTheHeaderSays(t *testing.T) {
 			section = ".zdebug_info"
 			binary.BigEndian.PutUint64(compressed[len("ZLIB"):], uint64(len(skeleton)))
 		} else {
-			binary.LittleEndian.PutUint64(compressed[8:], uint64(len(skeleton))) // Elf64_Chdr.ch_size
+			// Elf64_Chdr.ch_size
+			binary.LittleEndian.PutUint64(compressed[8:], uint64(len(skeleton)))
 		}
 		data := (tiny.Program{Compress: compress}).With(map[string][]byte{section: compressed})
 		f, err := inspect.Open(bytes.NewReader(data), int64(len(data)), "bomb")
@@ -134,14 +147,25 @@ func TestWhatIsNoVersionOfGoIsRefused(t *testing.T) {
 	} {
 		info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
 		info = append(append(binary.AppendUvarint(info, uint64(len(version))), version...), 0)
-		if _, err := inspectBytes((tiny.Program{}).With(map[string][]byte{".go.buildinfo": info})); !errors.Is(err, inspect.ErrUnsupported) {
+		if _, err := inspectBytes(
+			(tiny.Program{}).With(map[string][]byte{".go.buildinfo": info}),
+		); !errors.Is(
+			err,
+			inspect.ErrUnsupported,
+		) {
 			t.Errorf("a version that is %s: %v", name, err)
 		}
 	}
 }
 
 func TestModulesThatAreNoTextBecomeOne(t *testing.T) {
-	mod := strings.Repeat("s", 16) + "path\texample.com/\xff\nmod\texample.com/\xff\tv1.0.0\xfe\t\n" + strings.Repeat("e", 16)
+	mod := strings.Repeat(
+		"s",
+		16,
+	) + "path\texample.com/\xff\nmod\texample.com/\xff\tv1.0.0\xfe\t\n" + strings.Repeat(
+		"e",
+		16,
+	)
 	info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
 	info = append(info, "\x08go1.26.8"...)
 	info = append(binary.AppendUvarint(info, uint64(len(mod))), mod...)
@@ -172,41 +196,106 @@ func TestDamagedExecutablesAreErrorsOrAnswersNeverPanics(t *testing.T) {
 
 // lies are tiny executables, one part of which lies.
 func lies() map[string][]byte {
-	whole, old, pie := tiny.Program{}.Bytes(), tiny.Program{Old: true}.Bytes(), tiny.Program{PIE: true}.Bytes()
+	whole, old, pie := tiny.Program{}.Bytes(), tiny.Program{
+		Old: true,
+	}.Bytes(), tiny.Program{
+		PIE: true,
+	}.Bytes()
 	word := binary.LittleEndian.PutUint64
-	many := append(tiny.Words32(0xfffffff1, 8<<24|1<<16), tiny.Words64(1<<17, 0, 0, 72, 72+16, 0, 72+16, 72+16)...)
+	many := append(
+		tiny.Words32(0xfffffff1, 8<<24|1<<16),
+		tiny.Words64(1<<17, 0, 0, 72, 72+16, 0, 72+16, 72+16)...)
 	many = append(many, "main.main\x00......"...)
 	for range 1 << 17 { // entry, _func
 		many = append(many, tiny.Words32(0, 8<<17+4)...)
 	}
 	many = append(many, tiny.Words32(2, 0, 0)...)
 	return map[string][]byte{
-		"a table of functions that all have one name": (tiny.Program{}).With(map[string][]byte{".gopclntab": many}),
-		"a table of magic numbers":                    (tiny.Program{Bare: true}).With(map[string][]byte{".gopclntab": bytes.Repeat(tiny.Words32(0xfffffff1, 8<<24|1<<16), 1<<17)}),
-		"more functions than the table holds":         tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[8:], 4<<20) }),
-		"no functions":                                tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[8:], 0) }),
-		"names beyond the table":                      tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[32:], 1<<63) }),
-		"entries that wrap around":                    tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[64:], 1<<64-8) }),
-		"a text in the middle of nowhere":             tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[24:], 1<<63-1) }),
-		"an entry outside of the text":                tiny.Changed(old, ".gopclntab", func(b []byte) { word(b[88:], 1<<63) }),
-		"a _func beyond the table":                    tiny.Changed(old, ".gopclntab", func(b []byte) { word(b[96:], 1<<63-89) }),
-		"moduledata of another text":                  tiny.Changed(whole, ".go.module", func(b []byte) { word(b[176:], 1<<63) }),
-		"relocations of nothing":                      tiny.Changed(pie, ".rela.dyn", func(b []byte) { word(b, 1<<64-1) }),
-		"a version of four gigabytes":                 tiny.Changed(whole, ".go.buildinfo", func(b []byte) { copy(b[32:], "\x80\x80\x80\x80\x10") }),
-		"a version at no address":                     tiny.Changed(old, ".go.buildinfo", func(b []byte) { word(b[16:], 1<<64-1) }),
-		"a version of 2^63 bytes":                     tiny.Changed(old, ".go.buildinfo", func(b []byte) { word(b[40:], 1<<63) }),
-		"a table of 2^63 bytes":                       enlarged(whole, ".gopclntab", 1<<63-1),
-		"debug information of 2^63 bytes":             enlarged(whole, ".debug_info", 1<<63-1),
-		"moduledata of 2^63 bytes":                    enlarged(whole, ".go.module", 1<<63-1),
-		"relocations of 2^63 bytes":                   enlarged(pie, ".rela.dyn", 1<<63-1),
-		"sections that all are the whole file":        overlapping(pie),
+		"a table of functions that all have one name": (tiny.Program{}).With(
+			map[string][]byte{".gopclntab": many},
+		),
+		"a table of magic numbers": (tiny.Program{Bare: true}).With(
+			map[string][]byte{
+				".gopclntab": bytes.Repeat(tiny.Words32(0xfffffff1, 8<<24|1<<16), 1<<17),
+			},
+		),
+		"more functions than the table holds": tiny.Changed(
+			whole,
+			".gopclntab",
+			func(b []byte) { word(b[8:], 4<<20) },
+		),
+		"no functions": tiny.Changed(
+			whole,
+			".gopclntab",
+			func(b []byte) { word(b[8:], 0) },
+		),
+		"names beyond the table": tiny.Changed(
+			whole,
+			".gopclntab",
+			func(b []byte) { word(b[32:], 1<<63) },
+		),
+		"entries that wrap around": tiny.Changed(
+			whole,
+			".gopclntab",
+			func(b []byte) { word(b[64:], 1<<64-8) },
+		),
+		"a text in the middle of nowhere": tiny.Changed(
+			whole,
+			".gopclntab",
+			func(b []byte) { word(b[24:], 1<<63-1) },
+		),
+		"an entry outside of the text": tiny.Changed(
+			old,
+			".gopclntab",
+			func(b []byte) { word(b[88:], 1<<63) },
+		),
+		"a _func beyond the table": tiny.Changed(
+			old,
+			".gopclntab",
+			func(b []byte) { word(b[96:], 1<<63-89) },
+		),
+		"moduledata of another text": tiny.Changed(
+			whole,
+			".go.module",
+			func(b []byte) { word(b[176:], 1<<63) },
+		),
+		"relocations of nothing": tiny.Changed(
+			pie,
+			".rela.dyn",
+			func(b []byte) { word(b, 1<<64-1) },
+		),
+		"a version of four gigabytes": tiny.Changed(
+			whole,
+			".go.buildinfo",
+			func(b []byte) { copy(b[32:], "\x80\x80\x80\x80\x10") },
+		),
+		"a version at no address": tiny.Changed(
+			old,
+			".go.buildinfo",
+			func(b []byte) { word(b[16:], 1<<64-1) },
+		),
+		"a version of 2^63 bytes": tiny.Changed(
+			old,
+			".go.buildinfo",
+			func(b []byte) { word(b[40:], 1<<63) },
+		),
+		"a table of 2^63 bytes":                enlarged(whole, ".gopclntab", 1<<63-1),
+		"debug information of 2^63 bytes":      enlarged(whole, ".debug_info", 1<<63-1),
+		"moduledata of 2^63 bytes":             enlarged(whole, ".go.module", 1<<63-1),
+		"relocations of 2^63 bytes":            enlarged(pie, ".rela.dyn", 1<<63-1),
+		"sections that all are the whole file": overlapping(pie),
 	}
 }
 
 // liesOfAServer are a whole executable and variants of it that lie.
 func liesOfAServer(t testing.TB) map[string][]byte {
 	t.Helper()
-	whole, err := os.ReadFile(testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain}))
+	whole, err := os.ReadFile(
+		testbinary.Server(
+			t,
+			testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain},
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,14 +308,26 @@ func liesOfAServer(t testing.TB) map[string][]byte {
 		return c
 	}
 	return map[string][]byte{
-		"whole":                           whole,
-		"half":                            whole[:len(whole)/2],
-		"page":                            whole[:4096],
-		"every section has 2^62 bytes":    sections(func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 1<<62) }),
-		"every section begins near 2^63":  sections(func(b []byte) { binary.LittleEndian.PutUint64(b[24:], 1<<63-8) }),
-		"every section has relocations":   sections(func(b []byte) { b[4] = byte(elf.SHT_RELA) }),
-		"a server of four million pieces": tiny.Changed(whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[8:], 4<<20) }),
-		"a server whose names are one":    tiny.Changed(whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 0) }),
+		"whole": whole,
+		"half":  whole[:len(whole)/2],
+		"page":  whole[:4096],
+		"every section has 2^62 bytes": sections(
+			func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 1<<62) },
+		),
+		"every section begins near 2^63": sections(
+			func(b []byte) { binary.LittleEndian.PutUint64(b[24:], 1<<63-8) },
+		),
+		"every section has relocations": sections(func(b []byte) { b[4] = byte(elf.SHT_RELA) }),
+		"a server of four million pieces": tiny.Changed(
+			whole,
+			".gopclntab",
+			func(b []byte) { binary.LittleEndian.PutUint64(b[8:], 4<<20) },
+		),
+		"a server whose names are one": tiny.Changed(
+			whole,
+			".gopclntab",
+			func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 0) },
+		),
 	}
 }
 

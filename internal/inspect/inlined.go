@@ -48,7 +48,8 @@ func (in *inlining) note(d *description, function uint64) {
 	}
 	tables := int(d.word(funcPCData))
 	at := funcTables + 4*(tables+inlineData)
-	if tables <= inlineIndex || tables > mostPCData || d.rest[funcData] <= inlineData || at+4 > d.n {
+	if tables <= inlineIndex || tables > mostPCData || d.rest[funcData] <= inlineData ||
+		at+4 > d.n {
 		return
 	}
 	if offset := d.word(at); offset != noData {
@@ -126,7 +127,11 @@ func (in *inlining) into(node int64) string {
 	}
 	var d description
 	at := int64(in.table.entries) + int64(nearest.function)
-	if n, err := in.table.reader.ReadAt(d.rest[:], at); err != nil && n < funcTables+4*(inlineIndex+1) {
+	if n, err := in.table.reader.ReadAt(
+		d.rest[:],
+		at,
+	); err != nil &&
+		n < funcTables+4*(inlineIndex+1) {
 		return ""
 	}
 	if index > in.table.highest(d.word(funcTables+4*inlineIndex)) {

@@ -14,7 +14,9 @@ import (
 // its instructions belong to as many nodes of its tree.
 func inlinedTable(nodes byte) []byte {
 	const names, pcTables, entries = 72, 104, 112
-	table := append(tiny.Words32(0xfffffff1, 8<<24|1<<16), tiny.Words64(1, 0, 0, names, pcTables, 0, pcTables, entries)...)
+	table := append(
+		tiny.Words32(0xfffffff1, 8<<24|1<<16),
+		tiny.Words64(1, 0, 0, names, pcTables, 0, pcTables, entries)...)
 	table = append(table, "main.main\x00main.small\x00..........."...)
 	table = append(table, 0, 2*nodes, 1, 0, 0, 0, 0, 0) // at 1: from -1 to nodes-1
 	table = append(table, tiny.Words32(0, 12, 2)...)    // entry, _func, end
@@ -30,7 +32,13 @@ func withInlined(table, trees []byte) []byte {
 	const gofunc = 40 // words into moduledata: Go 1.20 to 1.26
 	module := make([]byte, 48*8)
 	binary.LittleEndian.PutUint64(module[gofunc*8:], tiny.Main+2)
-	return (tiny.Program{}).With(map[string][]byte{".text": append([]byte{0x55, 0xc3}, trees...), ".gopclntab": table, ".go.module": module})
+	return (tiny.Program{}).With(
+		map[string][]byte{
+			".text":      append([]byte{0x55, 0xc3}, trees...),
+			".gopclntab": table,
+			".go.module": module,
+		},
+	)
 }
 
 func inlinedOf(t *testing.T, data []byte) (*model.Binary, error) {

@@ -77,14 +77,22 @@ func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
 		return nil, fmt.Errorf("read the ELF headers: %w", err)
 	}
 	headers.left, headers.largest = maxRead, maxRead // sections are read through it
-	f = &File{path: path, reader: &meter{reader: bounded, left: maxRead, largest: maxRead}, elf: parsed}
+	f = &File{
+		path:   path,
+		reader: &meter{reader: bounded, left: maxRead, largest: maxRead},
+		elf:    parsed,
+	}
 	switch parsed.Machine {
 	case elf.EM_X86_64:
 		f.arch = model.AMD64
 	case elf.EM_AARCH64:
 		f.arch = model.ARM64
 	default:
-		return nil, fmt.Errorf("%w: an executable for %s; spanprobe knows amd64 and arm64", ErrUnsupported, parsed.Machine)
+		return nil, fmt.Errorf(
+			"%w: an executable for %s; spanprobe knows amd64 and arm64",
+			ErrUnsupported,
+			parsed.Machine,
+		)
 	}
 	return f, nil
 }
@@ -94,13 +102,20 @@ func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
 func checkHeader(r io.ReaderAt) error {
 	var header [64]byte
 	n, err := r.ReadAt(header[:], 0)
-	if n > elf.EI_DATA && (header[elf.EI_CLASS] != byte(elf.ELFCLASS64) || header[elf.EI_DATA] != byte(elf.ELFDATA2LSB)) {
+	if n > elf.EI_DATA &&
+		(header[elf.EI_CLASS] != byte(elf.ELFCLASS64) ||
+			header[elf.EI_DATA] != byte(elf.ELFDATA2LSB)) {
 		return fmt.Errorf("%w: not a 64-bit little-endian executable", ErrUnsupported)
 	}
 	if n < len(header) {
 		return fmt.Errorf("read the ELF header: %w", err)
 	}
-	if kind := elf.Type(header[16]) | elf.Type(header[17])<<8; kind != elf.ET_EXEC && kind != elf.ET_DYN {
+	if kind := elf.Type(
+		header[16],
+	) | elf.Type(
+		header[17],
+	)<<8; kind != elf.ET_EXEC &&
+		kind != elf.ET_DYN {
 		return fmt.Errorf("%w: an ELF file of type %s", ErrNotGo, kind)
 	}
 	shnum := int(header[60]) | int(header[61])<<8
@@ -119,7 +134,10 @@ func checkHeader(r io.ReaderAt) error {
 func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	defer guard(&err)
 	if f.isUPX() {
-		return nil, fmt.Errorf("%w: packed with UPX; unpack it with `upx -d` to have it traced", ErrUnsupported)
+		return nil, fmt.Errorf(
+			"%w: packed with UPX; unpack it with `upx -d` to have it traced",
+			ErrUnsupported,
+		)
 	}
 	table, err := f.pclntab()
 	if err != nil {
@@ -148,8 +166,13 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	for _, setting := range info.Settings {
 		b.Settings[text(setting.Key)] = text(setting.Value)
 	}
-	if mode := b.Settings["-buildmode"]; mode == "plugin" || mode == "c-shared" || mode == "shared" {
-		return nil, fmt.Errorf("%w: a library (-buildmode=%s), which other programs load; what is in libraries is not traced", ErrUnsupported, mode)
+	if mode := b.Settings["-buildmode"]; mode == "plugin" || mode == "c-shared" ||
+		mode == "shared" {
+		return nil, fmt.Errorf(
+			"%w: a library (-buildmode=%s), which other programs load; what is in libraries is not traced",
+			ErrUnsupported,
+			mode,
+		)
 	}
 	for _, dep := range info.Deps {
 		m := model.Module{Path: text(dep.Path), Version: text(dep.Version)}
@@ -158,7 +181,10 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		}
 		b.Modules = append(b.Modules, m)
 	}
-	slices.SortFunc(b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) })
+	slices.SortFunc(
+		b.Modules,
+		func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) },
+	)
 	data, noData := f.moduledata(table)
 	base, err := f.textBase(table, data, noData)
 	var in found
@@ -206,7 +232,8 @@ func (f *File) section(names ...string) *elf.Section {
 // file.
 func (f *File) fileOffset(address uint64) (uint64, bool) {
 	for _, p := range f.elf.Progs {
-		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr &&
+			address-p.Vaddr < p.Filesz {
 			return address - p.Vaddr + p.Off, true
 		}
 	}
@@ -223,7 +250,10 @@ type meter struct {
 func (m *meter) ReadAt(p []byte, at int64) (int, error) {
 	size := int64(len(p))
 	if size > m.largest || size > m.left {
-		return 0, fmt.Errorf("%w: more of it would have to be read than is read of any executable", ErrUnsupported)
+		return 0, fmt.Errorf(
+			"%w: more of it would have to be read than is read of any executable",
+			ErrUnsupported,
+		)
 	}
 	m.left -= size
 	return m.reader.ReadAt(p, at)

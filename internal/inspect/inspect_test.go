@@ -33,15 +33,28 @@ func TestBinaryTellsWhatTheLinkerWasTold(t *testing.T) {
 			t.Run(build.String(), func(t *testing.T) {
 				b := inspectFile(t, testbinary.Server(t, build))
 				stripped := form == testbinary.Stripped
-				if b.GoVersion != release || b.Arch != model.AMD64 || b.Stripped != stripped || b.DWARF == stripped || b.PIE != (form == testbinary.PIE) {
-					t.Errorf("it says Go %s, %s, stripped %t, DWARF %t, PIE %t", b.GoVersion, b.Arch, b.Stripped, b.DWARF, b.PIE)
+				if b.GoVersion != release || b.Arch != model.AMD64 || b.Stripped != stripped ||
+					b.DWARF == stripped ||
+					b.PIE != (form == testbinary.PIE) {
+					t.Errorf(
+						"it says Go %s, %s, stripped %t, DWARF %t, PIE %t",
+						b.GoVersion,
+						b.Arch,
+						b.Stripped,
+						b.DWARF,
+						b.PIE,
+					)
 				}
 				cgo := "0"
 				if release == "1.17.13" {
 					cgo = "" // before Go 1.18 nobody wrote down settings
 				}
 				if b.Main.Path != "example.com/testserver" || b.Settings["CGO_ENABLED"] != cgo {
-					t.Errorf("it says main module %q and CGO_ENABLED %q", b.Main.Path, b.Settings["CGO_ENABLED"])
+					t.Errorf(
+						"it says main module %q and CGO_ENABLED %q",
+						b.Main.Path,
+						b.Settings["CGO_ENABLED"],
+					)
 				}
 			})
 		}
@@ -50,7 +63,8 @@ func TestBinaryTellsWhatTheLinkerWasTold(t *testing.T) {
 
 func TestFunctionsAreWhereTheSymbolTableHasThem(t *testing.T) {
 	builds := []testbinary.Build{
-		{Go: "1.22.12", Arch: model.AMD64, Form: testbinary.CgoPIE}, // the function table has no section of its own
+		// the function table has no section of its own
+		{Go: "1.22.12", Arch: model.AMD64, Form: testbinary.CgoPIE},
 		{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.CgoPIE},
 	}
 	for _, release := range testbinary.Releases() {
@@ -73,7 +87,10 @@ func TestFunctionsAreWhereTheSymbolTableHasThem(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(symbols(t, path), got); diff != "" {
-				t.Errorf("the function table disagrees with the symbols (-symbols +table):\n%s", diff)
+				t.Errorf(
+					"the function table disagrees with the symbols (-symbols +table):\n%s",
+					diff,
+				)
 			}
 		})
 	}
@@ -81,15 +98,36 @@ func TestFunctionsAreWhereTheSymbolTableHasThem(t *testing.T) {
 
 func TestWhatAProfileHadInlinedIsFound(t *testing.T) {
 	const end, loop = "net/http.(*response).finishRequest", "net/http.(*conn).serve"
-	b := inspectFile(t, testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Profiled}))
-	if b.InlinedUnknown || b.Inlined[end] != loop || len(b.Inlined) != 1 || !strings.HasSuffix(b.Settings["-pgo"], "server.pgo") {
-		t.Errorf("inlined %v (unknown: %t), profile %q", b.Inlined, b.InlinedUnknown, b.Settings["-pgo"])
+	b := inspectFile(
+		t,
+		testbinary.Server(
+			t,
+			testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Profiled},
+		),
+	)
+	if b.InlinedUnknown || b.Inlined[end] != loop || len(b.Inlined) != 1 ||
+		!strings.HasSuffix(b.Settings["-pgo"], "server.pgo") {
+		t.Errorf(
+			"inlined %v (unknown: %t), profile %q",
+			b.Inlined,
+			b.InlinedUnknown,
+			b.Settings["-pgo"],
+		)
 	}
 	for _, release := range testbinary.Releases() {
 		for _, form := range []testbinary.Form{testbinary.Stripped, testbinary.PIE} {
-			b := inspectFile(t, testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: form}))
+			b := inspectFile(
+				t,
+				testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: form}),
+			)
 			if len(b.Inlined) != 0 || b.InlinedUnknown {
-				t.Errorf("Go %s, %s: inlined %v (unknown: %t), without a profile", release, form, b.Inlined, b.InlinedUnknown)
+				t.Errorf(
+					"Go %s, %s: inlined %v (unknown: %t), without a profile",
+					release,
+					form,
+					b.Inlined,
+					b.InlinedUnknown,
+				)
 			}
 		}
 	}
@@ -99,7 +137,10 @@ func TestWhatIsSmallIsFoundInlinedInEveryLayout(t *testing.T) {
 	const small = "net.(*UnixAddr).Network"
 	for _, release := range testbinary.Releases() {
 		for _, form := range []testbinary.Form{testbinary.Stripped, testbinary.PIE} {
-			b, err := open(t, testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: form})).Binary([]string{small})
+			b, err := open(
+				t,
+				testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: form}),
+			).Binary([]string{small})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,11 +155,29 @@ func TestWhatIsSmallIsFoundInlinedInEveryLayout(t *testing.T) {
 func TestStrippingMovesNoFunction(t *testing.T) {
 	for _, release := range testbinary.Releases() {
 		t.Run(release, func(t *testing.T) {
-			plain := inspectFile(t, testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain}))
-			stripped := inspectFile(t, testbinary.Server(t, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Stripped}))
+			plain := inspectFile(
+				t,
+				testbinary.Server(
+					t,
+					testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
+				),
+			)
+			stripped := inspectFile(
+				t,
+				testbinary.Server(
+					t,
+					testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Stripped},
+				),
+			)
 			for name, want := range plain.Functions {
-				if got := stripped.Functions[name]; got.Address != want.Address || got.FileOffset != want.FileOffset {
-					t.Errorf("%s is at %#x, in the stripped binary at %#x", name, want.Address, got.Address)
+				if got := stripped.Functions[name]; got.Address != want.Address ||
+					got.FileOffset != want.FileOffset {
+					t.Errorf(
+						"%s is at %#x, in the stripped binary at %#x",
+						name,
+						want.Address,
+						got.Address,
+					)
 				}
 			}
 			if len(plain.Functions) != len(wanted)-1 {
@@ -129,7 +188,10 @@ func TestStrippingMovesNoFunction(t *testing.T) {
 }
 
 func TestFunctionsAreFoundWithoutSectionHeaders(t *testing.T) {
-	path := testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped})
+	path := testbinary.Server(
+		t,
+		testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped},
+	)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +214,10 @@ func TestFieldOffsetsAgreeWithDebugDwarf(t *testing.T) {
 		{Go: "1.26.8", Arch: model.ARM64, Form: testbinary.Plain},
 	}
 	for _, release := range testbinary.Releases() {
-		builds = append(builds, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain})
+		builds = append(
+			builds,
+			testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
+		)
 	}
 	structs := map[string]bool{
 		"net/http.Request": true, "net/http.response": true, "net/url.URL": true, "runtime.g": true,
@@ -165,12 +230,23 @@ func TestFieldOffsetsAgreeWithDebugDwarf(t *testing.T) {
 			for name, fields := range structsOf(t, path, structs) {
 				slash := strings.LastIndex(name, ".")
 				for field, want := range fields {
-					got, exists, err := f.FieldOffset(model.Field{Package: name[:slash], Struct: name[slash+1:], Field: field}, structs)
+					got, exists, err := f.FieldOffset(
+						model.Field{Package: name[:slash], Struct: name[slash+1:], Field: field},
+						structs,
+					)
 					if err != nil || !exists || got != want {
 						t.Errorf("%s.%s is at %d: %d, %t, %v", name, field, want, got, exists, err)
 					}
-					pointer := model.Field{Package: name[:slash], Struct: name[slash+1:], Field: "*" + field}
-					if _, exists, _ := f.FieldOffset(pointer, structs); !strings.HasPrefix(field, "*") && exists != has(fields, "*"+field) {
+					pointer := model.Field{
+						Package: name[:slash],
+						Struct:  name[slash+1:],
+						Field:   "*" + field,
+					}
+					if _, exists, _ := f.FieldOffset(
+						pointer,
+						structs,
+					); !strings.HasPrefix(field, "*") &&
+						exists != has(fields, "*"+field) {
 						t.Errorf("%s.%s is taken for a pointer: %t", name, field, exists)
 					}
 				}
@@ -188,7 +264,13 @@ func TestFieldOffsetsAgreeWithDebugDwarf(t *testing.T) {
 }
 
 func TestStrippedBinariesHaveNoFieldOffsets(t *testing.T) {
-	f := open(t, testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped}))
+	f := open(
+		t,
+		testbinary.Server(
+			t,
+			testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped},
+		),
+	)
 	_, _, err := f.FieldOffset(status, map[string]bool{"net/http.response": true})
 	if err == nil || !strings.Contains(err.Error(), "no debug information") {
 		t.Errorf("the error is %v", err)
@@ -196,7 +278,10 @@ func TestStrippedBinariesHaveNoFieldOffsets(t *testing.T) {
 }
 
 func TestWhatIsNoGoExecutableIsRefusedByName(t *testing.T) {
-	plain := testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain})
+	plain := testbinary.Server(
+		t,
+		testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain},
+	)
 	data, err := os.ReadFile(plain)
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +309,8 @@ func TestWhatIsNoGoExecutableIsRefusedByName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := inspectBytes(test.data)
-			if err == nil || test.kind != nil && !errors.Is(err, test.kind) || !strings.Contains(err.Error(), test.says) {
+			if err == nil || test.kind != nil && !errors.Is(err, test.kind) ||
+				!strings.Contains(err.Error(), test.says) {
 				t.Errorf("the error is %v", err)
 			}
 		})

@@ -53,7 +53,10 @@ type pclntab struct {
 // or all section headers are lost, by its magic number.
 func (f *File) pclntab() (*pclntab, error) {
 	if s := f.section(".gopclntab", ".data.rel.ro.gopclntab"); s != nil {
-		t, err := readTable(s.Addr, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)))
+		t, err := readTable(
+			s.Addr,
+			io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)),
+		)
 		if err != nil {
 			return nil, fmt.Errorf("read the function table: %w", err)
 		}
@@ -62,12 +65,18 @@ func (f *File) pclntab() (*pclntab, error) {
 	if s := f.section(".data.rel.ro"); s != nil && s.FileSize <= maxSearched {
 		// Up to Go 1.25 an external linker puts the table of a
 		// position-independent executable here.
-		if t := searchTable(s.Addr, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize))); t != nil {
+		if t := searchTable(
+			s.Addr,
+			io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)),
+		); t != nil {
 			return t, nil
 		}
 	}
 	if f.section(".go.buildinfo", ".note.go.buildid") != nil {
-		return nil, fmt.Errorf("%w: a Go executable without a function table (section .gopclntab), which says where its functions are", ErrUnsupported)
+		return nil, fmt.Errorf(
+			"%w: a Go executable without a function table (section .gopclntab), which says where its functions are",
+			ErrUnsupported,
+		)
 	}
 	if len(f.elf.Sections) > 0 {
 		return nil, fmt.Errorf("%w: it has no function table (section .gopclntab)", ErrNotGo)
@@ -78,7 +87,10 @@ func (f *File) pclntab() (*pclntab, error) {
 			continue
 		}
 		left -= p.Filesz
-		if t := searchTable(p.Vaddr, io.NewSectionReader(f.reader, int64(p.Off), int64(p.Filesz))); t != nil {
+		if t := searchTable(
+			p.Vaddr,
+			io.NewSectionReader(f.reader, int64(p.Off), int64(p.Filesz)),
+		); t != nil {
 			return t, nil
 		}
 	}
@@ -102,14 +114,38 @@ func readTable(address uint64, reader *io.SectionReader) (*pclntab, error) {
 		t.old, t.names, t.namesEnd, t.entries = true, word(2), word(3), word(6)
 		t.noInlining = true
 	case magic118, magic120:
-		t.textStart, t.names, t.namesEnd, t.pcTables, t.entries = word(2), word(3), word(4), word(6), word(7)
+		t.textStart, t.names, t.namesEnd, t.pcTables, t.entries = word(
+			2,
+		), word(
+			3,
+		), word(
+			4,
+		), word(
+			6,
+		), word(
+			7,
+		)
 		t.noInlining = magic == magic118
 	default:
-		return nil, fmt.Errorf("%w: a layout that is not known (magic number %#x)", ErrUnsupported, magic)
+		return nil, fmt.Errorf(
+			"%w: a layout that is not known (magic number %#x)",
+			ErrUnsupported,
+			magic,
+		)
 	}
 	size := uint64(reader.Size())
-	if t.functions == 0 || t.functions > maxFunctions || t.names >= t.namesEnd || t.namesEnd > size || t.pcTables > size || t.entries >= size {
-		return nil, fmt.Errorf("it claims %d functions, names from %#x to %#x and entries at %#x of %#x bytes", t.functions, t.names, t.namesEnd, t.entries, size)
+	if t.functions == 0 || t.functions > maxFunctions || t.names >= t.namesEnd ||
+		t.namesEnd > size ||
+		t.pcTables > size ||
+		t.entries >= size {
+		return nil, fmt.Errorf(
+			"it claims %d functions, names from %#x to %#x and entries at %#x of %#x bytes",
+			t.functions,
+			t.names,
+			t.namesEnd,
+			t.entries,
+			size,
+		)
 	}
 	return t, nil
 }
@@ -151,7 +187,10 @@ func (t *pclntab) walk(visit func(entry, next, function uint64) error) error {
 	if t.old {
 		width = 8
 	}
-	buffered := bufio.NewReaderSize(io.NewSectionReader(t.reader, int64(t.entries), t.reader.Size()-int64(t.entries)), 64<<10)
+	buffered := bufio.NewReaderSize(
+		io.NewSectionReader(t.reader, int64(t.entries), t.reader.Size()-int64(t.entries)),
+		64<<10,
+	)
 	number := make([]byte, width)
 	read := func() (uint64, error) {
 		if _, err := io.ReadFull(buffered, number); err != nil {

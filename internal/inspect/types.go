@@ -118,7 +118,11 @@ func findNames(area *io.SectionReader, name string) ([]nameAt, error) {
 				names = append(names, found)
 			}
 			if len(names) > maxNames {
-				return fmt.Errorf("%w: %d texts look like the name of a type", ErrUnsupported, len(names))
+				return fmt.Errorf(
+					"%w: %d texts look like the name of a type",
+					ErrUnsupported,
+					len(names),
+				)
 			}
 		}
 		return nil
@@ -135,7 +139,8 @@ func findDescriptions(area *io.SectionReader, names []nameAt) ([]int64, error) {
 		for at := first; at+typeLength <= len(window); at += typeAligned {
 			offset := binary.LittleEndian.Uint32(window[at+typeStr:])
 			for _, name := range names {
-				if name.offset == offset && describes(window[at:at+typeLength], name.star) && !slices.Contains(found, start+int64(at)) {
+				if name.offset == offset && describes(window[at:at+typeLength], name.star) &&
+					!slices.Contains(found, start+int64(at)) {
 					found = append(found, start+int64(at))
 				}
 			}
@@ -151,15 +156,25 @@ func findDescriptions(area *io.SectionReader, names []nameAt) ([]int64, error) {
 // describes tells whether bytes look like the description of a type with a name, that
 // is no pointer.
 func describes(d []byte, star bool) bool {
-	size, pointers := binary.LittleEndian.Uint64(d[typeSize:]), binary.LittleEndian.Uint64(d[typePointers:])
+	size, pointers := binary.LittleEndian.Uint64(
+		d[typeSize:],
+	), binary.LittleEndian.Uint64(
+		d[typePointers:],
+	)
 	kind, align := d[typeKind]&kindMask, d[typeAlign]
-	return d[typeTFlag]&named != 0 && d[typeTFlag]&extraStar != 0 == star && kind != 0 && kind != kindPointer &&
-		pointers <= size && align != 0 && align <= typeAligned && align&(align-1) == 0
+	return d[typeTFlag]&named != 0 && d[typeTFlag]&extraStar != 0 == star &&
+		kind != 0 && kind != kindPointer &&
+		pointers <= size && align != 0 && align <= typeAligned &&
+		align&(align-1) == 0
 }
 
 // eachWindow visits an area in windows, each of which begins with the last bytes of the
 // one before, so that no stretch of `size` bytes is missed.
-func eachWindow(area *io.SectionReader, size int, visit func(start int64, window []byte) error) error {
+func eachWindow(
+	area *io.SectionReader,
+	size int,
+	visit func(start int64, window []byte) error,
+) error {
 	buffer := make([]byte, 256<<10)
 	for start := int64(0); start < area.Size(); start += int64(len(buffer) - size + 1) {
 		n, err := area.ReadAt(buffer, start)

@@ -33,7 +33,13 @@ func TestTypesAreDescribedWhereTheDebugInformationSaysSo(t *testing.T) {
 					got, err := typeAddress(t, path, build, name)
 					// Some releases tell the address, others the distance from the first.
 					if !ok || err != nil || got != want && got-typesOf(t, path, build) != want {
-						t.Errorf("%s is at %#x (%v), the debug information says %#x", name, got, err, want)
+						t.Errorf(
+							"%s is at %#x (%v), the debug information says %#x",
+							name,
+							got,
+							err,
+							want,
+						)
 					}
 				}
 			})
@@ -49,7 +55,13 @@ func TestStrippingMovesNoType(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := typeAddress(t, testbinary.Server(t, stripped), stripped, "http.response"); err != nil || got != want {
+		if got, err := typeAddress(
+			t,
+			testbinary.Server(t, stripped),
+			stripped,
+			"http.response",
+		); err != nil ||
+			got != want {
 			t.Errorf("Go %s: at %#x, in the stripped binary at %#x (%v)", release, want, got, err)
 		}
 	}
@@ -63,7 +75,13 @@ func TestATypeThatIsNotThereIsAnError(t *testing.T) {
 		"":                        "length",
 		strings.Repeat("x", 2000): "length",
 	} {
-		if address, err := typeAddress(t, path, build, name); err == nil || !strings.Contains(err.Error(), says) {
+		if address, err := typeAddress(
+			t,
+			path,
+			build,
+			name,
+		); err == nil ||
+			!strings.Contains(err.Error(), says) {
 			t.Errorf("%.20q is at %#x, error %v", name, address, err)
 		}
 	}
@@ -82,7 +100,8 @@ func typeAddress(t *testing.T, path string, build testbinary.Build, name string)
 // typesOf is where the descriptions begin.
 func typesOf(t *testing.T, path string, build testbinary.Build) uint64 {
 	t.Helper()
-	at, exists, known := offsets.Default().Lookup(model.ModuleStd, build.Go, build.Arch, probe.ModuleTypes)
+	at, exists, known := offsets.Default().
+		Lookup(model.ModuleStd, build.Go, build.Arch, probe.ModuleTypes)
 	if !exists || !known {
 		t.Fatalf("the table does not know %s in Go %s", probe.ModuleTypes, build.Go)
 	}

@@ -34,22 +34,27 @@ const ModuleStd = "std"
 // Module is one module that was linked into a binary, from its build
 // information.
 type Module struct {
-	Path    string `json:"path"`
-	Version string `json:"version"`           // as in go.mod ("v1.2.3"); "(devel)" or "" when the build did not know it
-	Replace string `json:"replace,omitempty"` // "path@version" of what really was compiled, when a replace directive was in force
+	Path string `json:"path"`
+	// as in go.mod ("v1.2.3"); "(devel)" or "" when the build did not know it
+	Version string `json:"version"`
+	// "path@version" of what really was compiled, when a replace directive was in force
+	Replace string `json:"replace,omitempty"`
 }
 
 // Binary is what inspection finds out about one Go executable.
 type Binary struct {
-	Path      string            `json:"path"`
-	GoVersion string            `json:"go_version"` // "1.26.8", "1.27rc1", "devel …"; no leading "go"
-	Arch      Arch              `json:"arch"`
-	Main      Module            `json:"main"`
-	Modules   []Module          `json:"modules,omitempty"`  // sorted by path
-	Settings  map[string]string `json:"settings,omitempty"` // build settings: -buildmode, GOEXPERIMENT, CGO_ENABLED, …
-	Stripped  bool              `json:"stripped"`           // no symbol table (the pclntab is always there)
-	DWARF     bool              `json:"dwarf"`              // has .debug_info
-	PIE       bool              `json:"pie"`
+	Path string `json:"path"`
+	// "1.26.8", "1.27rc1", "devel …"; no leading "go"
+	GoVersion string   `json:"go_version"`
+	Arch      Arch     `json:"arch"`
+	Main      Module   `json:"main"`
+	Modules   []Module `json:"modules,omitempty"` // sorted by path
+	// build settings: -buildmode, GOEXPERIMENT, CGO_ENABLED, …
+	Settings map[string]string `json:"settings,omitempty"`
+	// no symbol table (the pclntab is always there)
+	Stripped bool `json:"stripped"`
+	DWARF    bool `json:"dwarf"` // has .debug_info
+	PIE      bool `json:"pie"`
 	// NoBuildInfo: it has no build information. GoVersion is what the debug information
 	// says, without experiments; Main, Modules and Settings are not known.
 	NoBuildInfo bool `json:"no_build_info,omitempty"`

@@ -2,8 +2,9 @@ package model
 
 // Process is one running process that may be traced.
 type Process struct {
-	PID        int      // in the host's pid namespace
-	StartTicks uint64   // field 22 of /proc/<pid>/stat: clock ticks since boot; tells a reused pid apart
+	PID int // in the host's pid namespace
+	// field 22 of /proc/<pid>/stat: clock ticks since boot; tells a reused pid apart
+	StartTicks uint64
 	Exe        string   // the executable's path as the process's own mount namespace names it
 	ID         ExeID    // of that executable
 	Args       []string // the command line

@@ -83,7 +83,10 @@ func (Span) End() {}
 // SDK, of a version ("v1.47.0") that the release of Go can compile.
 func Instrumented(t testing.TB, b Build, has SDK, version string) string {
 	t.Helper()
-	required := module + fmt.Sprintf("\nrequire (\n\tgo.opentelemetry.io/otel %[1]s\n\tgo.opentelemetry.io/otel/sdk %[1]s\n)\n", version)
+	required := module + fmt.Sprintf(
+		"\nrequire (\n\tgo.opentelemetry.io/otel %[1]s\n\tgo.opentelemetry.io/otel/sdk %[1]s\n)\n",
+		version,
+	)
 	switch has {
 	case Types:
 		return Program(t, b, []File{{"main.go", naming}, {"go.mod", required}})
@@ -94,5 +97,12 @@ func Instrumented(t testing.TB, b Build, has SDK, version string) string {
 			{"go.mod", module},
 		})
 	}
-	return Program(t, b, []File{{"main.go", fmt.Sprintf(providing, `"go.opentelemetry.io/otel/sdk/trace"`)}, {"go.mod", required}})
+	return Program(
+		t,
+		b,
+		[]File{
+			{"main.go", fmt.Sprintf(providing, `"go.opentelemetry.io/otel/sdk/trace"`)},
+			{"go.mod", required},
+		},
+	)
 }

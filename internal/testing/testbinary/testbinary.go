@@ -46,7 +46,16 @@ func (b Build) String() string { return fmt.Sprintf("go%s-%s-%s", b.Go, b.Arch, 
 // maps, 1.26 the function table, 1.27 the linker's data), the last before the
 // change of prologues, and none other.
 func Releases() []string {
-	return []string{"1.17.13", "1.18.10", "1.20.14", "1.21.13", "1.22.12", "1.24.13", "1.26.8", "1.27.4"}
+	return []string{
+		"1.17.13",
+		"1.18.10",
+		"1.20.14",
+		"1.21.13",
+		"1.22.12",
+		"1.24.13",
+		"1.26.8",
+		"1.27.4",
+	}
 }
 
 const server = `package main
@@ -104,7 +113,11 @@ func Program(t testing.TB, b Build, files []File) string {
 		parts = append(parts, file.Text)
 	}
 	sum := sha256.Sum256([]byte(strings.Join(append(parts, arguments...), "\x00")))
-	path := filepath.Join(cache, "spanprobe-test", fmt.Sprintf("%s-%s", b, hex.EncodeToString(sum[:8])))
+	path := filepath.Join(
+		cache,
+		"spanprobe-test",
+		fmt.Sprintf("%s-%s", b, hex.EncodeToString(sum[:8])),
+	)
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
@@ -135,8 +148,16 @@ func Program(t testing.TB, b Build, files []File) string {
 	command.Dir = dir
 	// An empty GOFLAGS would be looked up in the user's own settings, which may
 	// hold flags that old releases do not know.
-	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOOS=linux", "GOARCH="+string(b.Arch),
-		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE], "GOFLAGS=-trimpath -mod=mod", "GOWORK=off", "GOEXPERIMENT="+b.experiment())
+	command.Env = append(
+		os.Environ(),
+		"GOTOOLCHAIN=go"+b.Go,
+		"GOOS=linux",
+		"GOARCH="+string(b.Arch),
+		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE],
+		"GOFLAGS=-trimpath -mod=mod",
+		"GOWORK=off",
+		"GOEXPERIMENT="+b.experiment(),
+	)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("compile a test program as %s: %v\n%s", b, err, out)
 	}

@@ -33,9 +33,10 @@ type Program struct {
 	DWARF5   bool   // debug information as Go 1.25 and later make it
 	Compress string // debug information: "", "zlib", "zstd", or "zdebug", the older way of zlib
 
-	GoVersion string        // "go1.26.8" by default
-	Functions []Function    // main.main by default
-	Fields    []model.Field // by struct; the status of a response by default. A name that begins with * is a pointer's.
+	GoVersion string     // "go1.26.8" by default
+	Functions []Function // main.main by default
+	// by struct; the status of a response by default. A name that begins with * is a pointer's.
+	Fields []model.Field
 }
 
 // Function is one of a program.
@@ -112,7 +113,9 @@ func (p Program) FunctionTable() []byte {
 	for i, f := range p.functions() {
 		if p.Old {
 			pairs = append(pairs, Words64(Main+uint64(entry), uint64(16*count+8+16*uint32(i)))...)
-			descriptions = append(append(descriptions, Words64(Main+uint64(entry))...), Words32(at[i], 0)...)
+			descriptions = append(
+				append(descriptions, Words64(Main+uint64(entry))...),
+				Words32(at[i], 0)...)
 		} else {
 			pairs = append(pairs, Words32(entry, 8*count+4+8*uint32(i))...)
 			descriptions = append(descriptions, Words32(entry, at[i])...)
@@ -120,10 +123,14 @@ func (p Program) FunctionTable() []byte {
 		entry += uint32(len(f.Code))
 	}
 	if p.Old {
-		table := append(Words32(0xfffffffa, 8<<24|1<<16), Words64(uint64(count), 0, header, namesEnd, 0, namesEnd, namesEnd, 0)...)
+		table := append(
+			Words32(0xfffffffa, 8<<24|1<<16),
+			Words64(uint64(count), 0, header, namesEnd, 0, namesEnd, namesEnd, 0)...)
 		return slices.Concat(table, names, pairs, Words64(Main+uint64(entry)), descriptions)
 	}
-	table := append(Words32(0xfffffff1, 8<<24|1<<16), Words64(uint64(count), 0, 0, header, namesEnd, 0, namesEnd, namesEnd)...)
+	table := append(
+		Words32(0xfffffff1, 8<<24|1<<16),
+		Words64(uint64(count), 0, 0, header, namesEnd, 0, namesEnd, namesEnd)...)
 	return slices.Concat(table, names, pairs, Words32(entry), descriptions)
 }
 
@@ -142,7 +149,9 @@ func (p Program) BuildInfo() []byte {
 	}
 	if p.Old {
 		// Header, the two strings, the text of the first.
-		return append(append([]byte("\xff Go buildinf:\x08\x00"), make([]byte, 2*8+2*16)...), "go1.17.13"...)
+		return append(
+			append([]byte("\xff Go buildinf:\x08\x00"), make([]byte, 2*8+2*16)...),
+			"go1.17.13"...)
 	}
 	version := p.goVersion()
 	info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
@@ -161,9 +170,31 @@ func (p Program) DebugInfo() (info, abbrev []byte) {
 	unit := []byte{4, 0, 0, 0, 0, 0, 8} // version, abbreviations, address size
 	entries := "\x01runtime\x00Go cmd/compile " + p.goVersion() + "; regabi\x00"
 	if p.DWARF5 {
-		// With addresses by index, lists by index and a base of both: src/cmd/internal/dwarf/dwarf.go.
+		// With addresses by index, lists by index and a base of both:
+		// src/cmd/internal/dwarf/dwarf.go.
 		abbrev = append([]byte{
-			1, 0x11, 1, 0x03, 0x08, 0x13, 0x0b, 0x10, 0x17, 0x11, 0x1b, 0x55, 0x23, 0x25, 0x1a, 0x3e, 0x21, 0x01, 0x73, 0x17, 0, 0,
+			1,
+			0x11,
+			1,
+			0x03,
+			0x08,
+			0x13,
+			0x0b,
+			0x10,
+			0x17,
+			0x11,
+			0x1b,
+			0x55,
+			0x23,
+			0x25,
+			0x1a,
+			0x3e,
+			0x21,
+			0x01,
+			0x73,
+			0x17,
+			0,
+			0,
 		}, abbrev[9:]...)
 		unit = []byte{5, 0, 1, 8, 0, 0, 0, 0} // version, kind, address size, abbreviations
 		entries = "\x01runtime\x00\x16" + "\x00\x00\x00\x00" + "\x01" + "\x02" + "\x03" + "\x08\x00\x00\x00"
@@ -214,7 +245,10 @@ func Compress(contents []byte, as string) []byte {
 		header.Type = uint32(elf.COMPRESS_ZSTD)
 		return append(encode(header), zstd(contents)...)
 	case "zdebug":
-		return slices.Concat(binary.BigEndian.AppendUint64([]byte("ZLIB"), uint64(len(contents))), deflate(contents))
+		return slices.Concat(
+			binary.BigEndian.AppendUint64([]byte("ZLIB"), uint64(len(contents))),
+			deflate(contents),
+		)
 	}
 	return contents
 }
@@ -271,7 +305,13 @@ func (p Program) With(contents map[string][]byte) []byte {
 		header.Machine = uint16(elf.EM_AARCH64)
 	}
 	if !p.Bare {
-		header.Shoff, header.Shnum, header.Shstrndx = uint64(len(body)), uint16(len(parts)+1), uint16(len(parts))
+		header.Shoff, header.Shnum, header.Shstrndx = uint64(
+			len(body),
+		), uint16(
+			len(parts)+1,
+		), uint16(
+			len(parts),
+		)
 		body = append(body, headers...)
 	}
 	segment := elf.Prog64{
@@ -307,7 +347,10 @@ func (p Program) address(sections map[string]*part) {
 	}
 	if p.Old {
 		info := sections[".go.buildinfo"]
-		copy(info.data[16:], Words64(info.Addr+32, info.Addr+48, info.Addr+64, uint64(len("go1.17.13"))))
+		copy(
+			info.data[16:],
+			Words64(info.Addr+32, info.Addr+48, info.Addr+64, uint64(len("go1.17.13"))),
+		)
 	}
 }
 
