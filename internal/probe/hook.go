@@ -55,7 +55,7 @@ type Hook struct {
 	// Return only.
 	Deferred *Deferred
 	// OnDemand hooks are attached to a binary when a record of one of its processes says that they
-	// are missed (process.ContextMissesHooks). They are optional.
+	// are missed (CONTEXT_MISSES_HOOKS, bpf/include/span.h). They are optional.
 	OnDemand bool
 	// Slot is where the library's offsets struct says whether the hook has probes in a binary: a
 	// uint32 there, 1 or 0. Several hooks may share one slot, of which a binary has one hook at the
