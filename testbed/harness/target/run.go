@@ -25,15 +25,13 @@ type Server struct {
 // Start runs a target program. It ends with the test at the latest.
 func Start(t testing.TB, executable string, args ...string) *Server {
 	t.Helper()
-	return StartVia(t, nil, executable, args...)
+	return StartCommand(t, exec.Command(executable, args...), nil)
 }
 
-// StartVia is Start from another thread: see process.Options.
-func StartVia(
-	t testing.TB, via func(func() error) error, executable string, args ...string,
-) *Server {
+// StartCommand is Start for a command, via another thread if need be: see process.Options.
+func StartCommand(t testing.TB, command *exec.Cmd, via func(func() error) error) *Server {
 	t.Helper()
-	s, err := RunVia(via, executable, args...)
+	s, err := RunCommand(command, via)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,15 +45,10 @@ func StartVia(
 
 // Run runs a target program until it is stopped or killed.
 func Run(executable string, args ...string) (*Server, error) {
-	return RunVia(nil, executable, args...)
+	return RunCommand(exec.Command(executable, args...), nil)
 }
 
-// RunVia is Run from another thread: see process.Options.
-func RunVia(via func(func() error) error, executable string, args ...string) (*Server, error) {
-	return RunCommand(exec.Command(executable, args...), via)
-}
-
-// RunCommand is RunVia for a command.
+// RunCommand is Run for a command, via another thread if need be: see process.Options.
 func RunCommand(command *exec.Cmd, via func(func() error) error) (*Server, error) {
 	p, err := process.Start(command, process.Options{Lines: true, Via: via})
 	if err != nil {

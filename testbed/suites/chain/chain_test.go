@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -157,8 +158,8 @@ func (c *chain) in(service int, do func() error) error {
 func (c *chain) run(t *testing.T, service int) {
 	t.Helper()
 	var err error
-	c.running[service], err = target.RunVia(c.via(service), c.executables[service],
-		c.arguments[service]...)
+	command := exec.Command(c.executables[service], c.arguments[service]...)
+	c.running[service], err = target.RunCommand(command, c.via(service))
 	if err != nil {
 		t.Fatalf("start %s: %v", serviceName(service+1), err)
 	}

@@ -4,8 +4,8 @@
 package connections
 
 import (
-	"encoding/json"
 	"fmt"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -33,19 +33,16 @@ func startPeer(t *testing.T, build target.Build) *peer {
 func startIn(t *testing.T, do func(func() error) error, build target.Build, more ...string) *peer {
 	t.Helper()
 	arguments := append([]string{"-folder", t.TempDir()}, more...)
-	server := target.StartVia(t, do, target.MustCompile(t, build), arguments...)
+	command := exec.Command(target.MustCompile(t, build), arguments...)
+	server := target.StartCommand(t, command, do)
 	return &peer{server, server.Addresses(t)}
 }
 
 // send has requests made to a server.
 func (p *peer) send(t *testing.T, o order) {
 	t.Helper()
-	question, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var errs []string
-	if err := json.Unmarshal([]byte(p.Ask(t, string(question))), &errs); err != nil {
+	if err := p.Order(o, &errs); err != nil {
 		t.Fatal(err)
 	}
 	if len(errs) > 0 {

@@ -53,15 +53,7 @@ func start(t *testing.T, image, folder, group string, env ...string) *container 
 		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET,
 		UseCgroupFD: true, CgroupFD: int(joined.Fd()),
 	}
-	server, err := target.RunCommand(command, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Errorf("a container did not end well: %v", err)
-		}
-	})
+	server := target.StartCommand(t, command, nil)
 	if server.Address != address {
 		t.Fatalf("the container says %q", server.Address)
 	}

@@ -1,7 +1,6 @@
 package grpc
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"testing"
 	"time"
@@ -48,12 +47,8 @@ func (o outcome) window() window { return window{time.Unix(0, o.Start), time.Uni
 
 func place(t *testing.T, caller *target.Server, o order) []outcome {
 	t.Helper()
-	question, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var outcomes []outcome
-	if err := json.Unmarshal([]byte(caller.Ask(t, string(question))), &outcomes); err != nil {
+	if err := caller.Order(o, &outcomes); err != nil {
 		t.Fatal(err)
 	}
 	return outcomes

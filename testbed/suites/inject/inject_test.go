@@ -3,7 +3,6 @@
 package inject
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -136,12 +135,8 @@ func (o order) path(i int) string { return fmt.Sprintf("/%s/%d", o.Name, i) }
 
 func follow(t *testing.T, caller *target.Server, o order) {
 	t.Helper()
-	question, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var errs []string
-	if err := json.Unmarshal([]byte(caller.Ask(t, string(question))), &errs); err != nil {
+	if err := caller.Order(o, &errs); err != nil {
 		t.Fatal(err)
 	}
 	if len(errs) > 0 {

@@ -1,7 +1,6 @@
 package nethttp
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -58,16 +57,9 @@ func callers() []target.Build {
 
 // ask has a caller make the requests of an order, and returns what came of each.
 func ask(caller *target.Server, o order) ([]outcome, error) {
-	question, err := json.Marshal(o)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := caller.Say(string(question))
-	if err != nil {
-		return nil, err
-	}
 	var outcomes []outcome
-	return outcomes, json.Unmarshal([]byte(answer), &outcomes)
+	err := caller.Order(o, &outcomes)
+	return outcomes, err
 }
 
 func place(t *testing.T, caller *target.Server, o order) []outcome {
