@@ -181,8 +181,10 @@ func TestTheManifestIsOfTheVersionsThatAreBuilt(t *testing.T) {
 		manifests++
 		load(t, block)
 		for text := range strings.Lines(block) {
-			if _, module, ok := strings.Cut(text, "gomod: "); ok && !strings.Contains(string(built), module) {
-				t.Errorf("README.md has %s, and builder-config.yaml has not", strings.TrimSpace(module))
+			_, module, ok := strings.Cut(text, "gomod: ")
+			module, _, _ = strings.Cut(strings.TrimSpace(module), " #")
+			if ok && !strings.Contains(string(built), module+"\n") {
+				t.Errorf("README.md has %s, and builder-config.yaml has not", module)
 			}
 		}
 	}
