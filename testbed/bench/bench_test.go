@@ -2,16 +2,21 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/collector"
 )
 
 func TestFdinfoTellsMapsAndProgramsFromAllElse(t *testing.T) {
@@ -21,16 +26,23 @@ func TestFdinfoTellsMapsAndProgramsFromAllElse(t *testing.T) {
 		ok         bool
 	}{
 		{
-			"a map", "pos:\t0\nflags:\t02000002\nmap_type:\t1\nmax_entries:\t16384\nmemlock:\t2629376\nmap_id:\t7\nfrozen:\t0\n",
-			bpfObject{id: 7, memory: 2629376},
+			"a map", "pos:\t0\nflags:\t02000002\nmap_type:\t1\nmax_entries:\t16384\n" +
+				"memlock:\t2629376\nmap_id:\t7\nfrozen:\t0\n",
+			bpfObject{bpfID: bpfID{id: 7}, memory: 2629376},
 			true,
 		},
 		{
-			"a program", "pos:\t0\nprog_type:\t2\nprog_jited:\t1\nprog_tag:\tab01\nmemlock:\t8192\nprog_id:\t9\nrun_time_ns:\t1500\nrun_cnt:\t3\n",
-			bpfObject{program: true, id: 9, memory: 8192, hits: 3, time: 1500},
+			"a program", "pos:\t0\nprog_type:\t2\nprog_jited:\t1\nprog_tag:\tab01\n" +
+				"memlock:\t8192\nprog_id:\t9\nrun_time_ns:\t1500\nrun_cnt:\t3\n",
+			bpfObject{bpfID{true, 9}, 8192, 3, 1500},
 			true,
 		},
-		{"a link, which names its program", "pos:\t0\nlink_type:\tuprobe_multi\nlink_id:\t4\nprog_tag:\tab01\nprog_id:\t9\n", bpfObject{}, false},
+		{
+			"a link, which names its program",
+			"pos:\t0\nlink_type:\tuprobe_multi\nlink_id:\t4\nprog_tag:\tab01\nprog_id:\t9\n",
+			bpfObject{},
+			false,
+		},
 		{"a socket", "pos:\t0\nflags:\t02\nmnt_id:\t9\nino:\t1234\n", bpfObject{}, false},
 	} {
 		got, ok, err := parseFdinfo(test.text)
@@ -44,24 +56,44 @@ func TestFdinfoTellsMapsAndProgramsFromAllElse(t *testing.T) {
 }
 
 func TestWhatTheReceiverLostIsFoundByReason(t *testing.T) {
-	const metrics = `# HELP otelcol_receiver_spanprobe_spans_lost_total Operations that should have had a span and have none, by reason.
+	const metrics = `# HELP otelcol_receiver_spanprobe_spans_lost_total Operations without a span.
 # TYPE otelcol_receiver_spanprobe_spans_lost_total counter
 otelcol_receiver_spanprobe_spans_emitted_total{otel_scope_name="x",receiver="spanprobe"} 12
-otelcol_receiver_spanprobe_spans_lost_total{otel_scope_name="x",reason="ring_full",receiver="spanprobe"} 1.5e+06
-otelcol_receiver_spanprobe_spans_lost_total{otel_scope_name="x",reason="map_full",receiver="spanprobe"} 0
+otelcol_receiver_spanprobe_spans_lost_total{reason="ring_full",receiver="spanprobe"} 1.5e+06
+otelcol_receiver_spanprobe_spans_lost_total{reason="map_full",receiver="spanprobe"} 0
 `
-	got, err := parseLost(metrics)
+	got, err := lostAmong(metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]int{"ring_full": 1_500_000, "map_full": 0}, got); diff != "" {
 		t.Error(diff)
 	}
-	for _, line := range []string{lostMetric + " 3", lostMetric + `{reason="ring_full"} many`} {
-		if got, err := parseLost(line); err == nil {
+	for _, line := range []string{
+		lostMetric + " 3\n", lostMetric + `{reason="ring_full"} many` + "\n",
+	} {
+		if got, err := lostAmong(line); err == nil {
 			t.Errorf("%q, which is not understood: %v", line, got)
 		}
 	}
+}
+
+func lostAmong(metrics string) (map[string]int, error) {
+	families, err := parse(metrics)
+	if err != nil {
+		return nil, err
+	}
+	found, err := samples(families, lostMetric)
+	if err != nil {
+		return nil, err
+	}
+	return byReason(found)
+}
+
+// parse reads metrics as the collector's are read.
+func parse(metrics string) (map[string]*dto.MetricFamily, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	return parser.TextToMetricFamilies(strings.NewReader(metrics))
 }
 
 func TestAMetricIsFoundWithAndWithoutLabels(t *testing.T) {
@@ -71,22 +103,33 @@ otelcol_receiver_spanprobe_processes{receiver="spanprobe/a b"} 1e+02
 otelcol_receiver_spanprobe_executables 20
 other{about="receiver_spanprobe_processes"} 1
 `
-	got, err := parseSamples(metrics, processesMetric)
-	want := []sample{{"", 3}, {`receiver="spanprobe/a b"`, 100}}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v, %v, want %v", got, err, want)
+	families, err := parse(metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := samples(families, processesMetric)
+	if err != nil || len(got) != 2 || got[0].Value != 3 || got[1].Value != 100 ||
+		got[1].Metric["receiver"] != "spanprobe/a b" {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 
 func TestProcessorTimeIsBusyStolenOrIdle(t *testing.T) {
-	//                                user nice system idle iowait irq softirq steal guest guest_nice
-	got, err := parseProcessorUse("cpu  100  1    20     300  40     5   6       70    100   0\n")
-	want := processorUse{busy: 132 * 10 * time.Millisecond, stolen: 700 * time.Millisecond, total: 542 * 10 * time.Millisecond}
+	read := func(line string) (processorUse, error) {
+		proc := t.TempDir()
+		if err := os.WriteFile(filepath.Join(proc, "stat"), []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return readProcessorUse(proc)
+	}
+	//                     user nice system idle iowait irq softirq steal guest guest_nice
+	got, err := read("cpu  100  1    20     300  40     5   6       70    100   0\n")
+	want := processorUse{busy: 132 * 10 * time.Millisecond, stolen: 700 * time.Millisecond}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for _, line := range []string{"", "cpu 1 2 3", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 3 4 5 6 7 x"} {
-		if got, err := parseProcessorUse(line); err == nil {
+		if got, err := read(line); err == nil {
 			t.Errorf("%q: %+v", line, got)
 		}
 	}
@@ -103,20 +146,35 @@ func TestWorkShowsInTheProcessorTimeOfItsProcess(t *testing.T) {
 	}
 	after, err := cpuTime(os.Getpid())
 	if err != nil || after-before < time.Millisecond {
-		t.Errorf("%d looks at the clock, for 50 ms: %v of processor time, %v", rounds, after-before, err)
+		t.Errorf(
+			"%d looks at the clock, for 50 ms: %v of processor time, %v",
+			rounds,
+			after-before,
+			err,
+		)
 	}
 }
 
 func TestCPUsAreCountedFromTheKernelsList(t *testing.T) {
-	for list, want := range map[string]int{"0": 1, "0-1": 2, "0-3,8,10-11": 7} {
-		if got, err := countCPUs(list); err != nil || got != want {
-			t.Errorf("%q: %d, %v, want %d", list, got, err, want)
-		}
+	list, err := os.ReadFile("/sys/devices/system/cpu/possible")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, list := range []string{"", "a", "3-1", "0-"} {
-		if got, err := countCPUs(list); err == nil {
-			t.Errorf("%q: %d", list, got)
-		}
+	machine, err := describeMachine("go1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("0-%d", machine.PossibleCPUs-1)
+	if machine.PossibleCPUs == 1 {
+		want = "0"
+	}
+	if got := strings.TrimSpace(string(list)); got != want || machine.CPUs > machine.PossibleCPUs {
+		t.Errorf(
+			"%d CPUs of %d that are possible, where the list is %q",
+			machine.CPUs,
+			machine.PossibleCPUs,
+			got,
+		)
 	}
 }
 
@@ -128,16 +186,36 @@ func TestTheSitesOfAPlanAreGroupedByProgram(t *testing.T) {
 			{"symbol":"f","program":"f_return","class":"single-stepped"},
 			{"symbol":"h","program":"h_enter","class":"emulated","on_demand":true}]},
 		{"library":"other","sites":[{"symbol":"k","program":"f_enter","class":"single-stepped"}]},
-		{"library":"two","left_out":"for a reason","sites":[{"symbol":"g","program":"g_enter","class":"emulated"}]},
+		{"library":"two","left_out":"for a reason","sites":[
+			{"symbol":"g","program":"g_enter","class":"emulated"}]},
 		{"library":"three","unused":true}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []report.Probe{
 		{Library: "one", Program: "f_enter", Symbols: []string{"f"}, Sites: 1, Class: "emulated"},
-		{Library: "one", Program: "f_return", Symbols: []string{"f"}, Sites: 2, Class: "of several classes"},
-		{Library: "one", Program: "h_enter", Symbols: []string{"h"}, Sites: 1, Class: "emulated", OnDemand: true},
-		{Library: "other", Program: "f_enter", Symbols: []string{"k"}, Sites: 1, Class: "single-stepped"},
+		{
+			Library: "one",
+			Program: "f_return",
+			Symbols: []string{"f"},
+			Sites:   2,
+			Class:   "of several classes",
+		},
+		{
+			Library:  "one",
+			Program:  "h_enter",
+			Symbols:  []string{"h"},
+			Sites:    1,
+			Class:    "emulated",
+			OnDemand: true,
+		},
+		{
+			Library: "other",
+			Program: "f_enter",
+			Symbols: []string{"k"},
+			Sites:   1,
+			Class:   "single-stepped",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -152,14 +230,53 @@ func TestHitsStandBesideTheirProbesByProtocol(t *testing.T) {
 	}}
 	ms := time.Millisecond
 	of := func(library, program string) programID { return programID{library, program} }
-	addHits(hits, "HTTP/1.1", map[programID]runs{of("one", "serve_http"): {100, ms, true}, of("two", "of_another"): {uprobe: true}, of("", "process_exit"): {}}, 100)
-	addHits(hits, "HTTP/2", map[programID]runs{of("one", "a_name_that_is_"): {50, ms, true}, of("two", "serve_http"): {50, ms, true}, of("", "process_exit"): {1, ms, false}, of("one", "unexpected"): {100, ms, true}}, 100)
+	addHits(
+		hits,
+		"HTTP/1.1",
+		map[programID]runs{
+			of("one", "serve_http"): {100, ms, true},
+			of("two", "of_another"): {uprobe: true},
+			of("", "process_exit"):  {},
+		},
+		100,
+	)
+	addHits(
+		hits,
+		"HTTP/2",
+		map[programID]runs{
+			of("one", "a_name_that_is_"): {50, ms, true},
+			of("two", "serve_http"):      {50, ms, true},
+			of("", "process_exit"):       {1, ms, false},
+			of("one", "unexpected"):      {100, ms, true},
+		},
+		100,
+	)
 	want := &report.Hits{Protocols: []string{"HTTP/1.1", "HTTP/2"}, Probes: []report.Probe{
-		{Library: "one", Program: "serve_http", Class: "emulated", Counts: []report.Count{{Hits: 1, Time: ms / 100}, {}}},
-		{Library: "one", Program: "a_name_that_is_too_long", Class: "emulated", Counts: []report.Count{{}, {Hits: 0.5, Time: ms / 50}}},
-		{Library: "two", Program: "serve_http", Class: "single-stepped", Counts: []report.Count{{}, {Hits: 0.5, Time: ms / 50}}},
+		{
+			Library: "one",
+			Program: "serve_http",
+			Class:   "emulated",
+			Counts:  []report.Count{{Hits: 1, Time: ms / 100}, {}},
+		},
+		{
+			Library: "one",
+			Program: "a_name_that_is_too_long",
+			Class:   "emulated",
+			Counts:  []report.Count{{}, {Hits: 0.5, Time: ms / 50}},
+		},
+		{
+			Library: "two",
+			Program: "serve_http",
+			Class:   "single-stepped",
+			Counts:  []report.Count{{}, {Hits: 0.5, Time: ms / 50}},
+		},
 		{Program: "process_exit", Counts: []report.Count{{}, {Hits: 0.01, Time: ms}}},
-		{Library: "one", Program: "unexpected", Class: "not planned", Counts: []report.Count{{}, {Hits: 1, Time: ms / 100}}},
+		{
+			Library: "one",
+			Program: "unexpected",
+			Class:   "not planned",
+			Counts:  []report.Count{{}, {Hits: 1, Time: ms / 100}},
+		},
 	}}
 	if diff := cmp.Diff(want, hits); diff != "" {
 		t.Error(diff)
@@ -175,18 +292,32 @@ func TestNoTwoLibrariesHaveTheSamePrograms(t *testing.T) {
 }
 
 func TestTheCollectorsDifferInTheirReceiverOnly(t *testing.T) {
-	probed := collectorConfig(spanprobeReceiver("/srv/*", literal("/tmp/it's [1]/bare")), "127.0.0.1:1", "127.0.0.1:2", 3)
-	for _, want := range []string{"- exe: '/srv/*'\n", `- exe: '/tmp/it''s \[1\]/bare'`} {
+	text := func(receiver string, settings any) string {
+		config, err := pipeline(receiver, settings, "127.0.0.1:2", 3).YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(config)
+	}
+	probed := text(
+		"spanprobe",
+		collector.Targets("/srv/*", collector.Literal("/tmp/it's [1]/bare")),
+	)
+	for _, want := range []string{
+		"- exe: /srv/*\n", `- exe: /tmp/it's \[1\]/bare`, "compression: none\n", "port: 3\n",
+	} {
 		if !strings.Contains(probed, want) {
-			t.Errorf("a target is not named as it should be, %s:\n%s", want, probed)
+			t.Errorf("the configuration lacks %s:\n%s", want, probed)
 		}
 	}
-	behind := func(config string) string {
-		_, rest, _ := strings.Cut(config, "processors:\n  batch:")
-		return rest
+	without := func(config string) string {
+		before, rest, _ := strings.Cut(config, "receivers:\n")
+		_, behind, _ := strings.Cut(rest, "\nservice:")
+		return before + behind
 	}
-	byHand := collectorConfig(otlpReceiver, "127.0.0.1:1", "127.0.0.1:2", 3)
-	if diff := cmp.Diff(behind(byHand), strings.Replace(behind(probed), "[spanprobe]", "[otlp]", 1)); diff != "" {
+	byHand := text("otlp", otlp("127.0.0.1:1"))
+	renamed := strings.Replace(without(probed), "- spanprobe\n", "- otlp\n", 1)
+	if diff := cmp.Diff(without(byHand), renamed); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -2,106 +2,105 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/collector"
 )
 
 // binaries are the programs of a run.
 type binaries struct {
-	collector string // that `make build` makes
-	bare      string
-	copies    copies // of bare
-	byHand    string
-
-	bareCalls   string
-	byHandCalls string
-	peer        string // a copy of bareCalls, which nobody traces
-
-	inspector string // cmd/spanprobe
-	large     string // which is only inspected
-	ofNoGo    string // the same, as if built by a release of Go that no table has
-	goVersion string // that built the servers
+	dir       string   // of all but the collector
+	otelcol   string   // the collector that `make build` makes
+	copied    []string // copies of the bare server
+	goVersion string   // that built the servers
 }
 
-// findRoot finds the repository's root: the working directory or one above it.
-func findRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "builder-config.yaml")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("run the benchmark inside the repository: `make bench`")
-		}
-		dir = parent
-	}
-}
+// Names of programs that are only inspected: one that is made for that, and the same as if built
+// by a release of Go that no table has.
+const (
+	largeProgram = "large"
+	ofNoGo       = "large, by an unknown Go"
+)
+
+// path is that of a program: "bare" and "byhand" serve HTTP, "barecalls" and "byhandcalls" make
+// calls or serve them, "peer" is a copy of barecalls which nobody traces, and "spanprobe" inspects.
+func (b binaries) path(name string) string { return filepath.Join(b.dir, name) }
 
 // build builds into dir what the run needs and `make build` does not.
-func build(ctx context.Context, root, dir string, o *options) (binaries, error) {
-	b := binaries{
-		collector: o.collector,
-		bare:      filepath.Join(dir, "bare"),
-		byHand:    filepath.Join(dir, "byhand"),
-		bareCalls: filepath.Join(dir, "barecalls"), byHandCalls: filepath.Join(dir, "byhandcalls"), peer: filepath.Join(dir, "peer"),
-		inspector: filepath.Join(dir, "spanprobe"),
-		large:     filepath.Join(dir, "large"), ofNoGo: filepath.Join(dir, "large, by an unknown Go"),
+func build(ctx context.Context, root, dir, otelcol string) (b binaries, err error) {
+	b = binaries{dir: dir, otelcol: otelcol}
+	if otelcol == "" {
+		b.otelcol = collector.Binary(root)
 	}
-	if b.collector == "" {
-		b.collector = filepath.Join(root, "dist", "otelcol-spanprobe")
-	}
-	if _, err := os.Stat(b.collector); err != nil {
+	if _, err := os.Stat(b.otelcol); err != nil {
 		return b, fmt.Errorf("there is no collector: `make build` makes it: %w", err)
 	}
-	servers := filepath.Join(root, "testbed", "bench", "server")
-	for _, step := range []struct{ module, source, output string }{
-		{servers, "./bare", b.bare},
-		{servers, "./byhand", b.byHand},
-		{servers, "./barecalls", b.bareCalls},
-		{servers, "./byhandcalls", b.byHandCalls},
-		{root, "./cmd/spanprobe", b.inspector},
-	} {
-		if _, err := goCommand(ctx, step.module, "build", "-trimpath", "-o", step.output, step.source); err != nil {
+	inspector := b.path("spanprobe")
+	_, err = goCommand(ctx, root, "build", "-trimpath", "-o", inspector, "./cmd/spanprobe")
+	if err != nil {
+		return b, err
+	}
+	for _, name := range serverPrograms {
+		if err := b.buildServer(ctx, root, name); err != nil {
 			return b, err
 		}
 	}
-	if err := copyFile(b.bareCalls, b.peer); err != nil {
+	if err := copyFile(b.path("barecalls"), b.path("peer")); err != nil {
 		return b, err
 	}
-	var err error
-	if b.copies, err = makeCopies(b.bare, filepath.Join(dir, "copies"), copiesMade); err != nil {
+	if b.copied, err = makeCopies(b.path("bare"), b.path("copies"), report.Copies); err != nil {
 		return b, err
 	}
-	version, err := goCommand(ctx, servers, "env", "GOVERSION")
-	if err != nil {
+	if b.goVersion, err = goCommand(ctx, serverModule(root), "env", "GOVERSION"); err != nil {
 		return b, err
 	}
-	b.goVersion = strings.TrimSpace(version)
-	sources := filepath.Join(dir, "sources")
-	if err := asLargeAsTheyCome.build(ctx, sources, b.large); err != nil {
+	sources := b.path("sources")
+	if err := asLargeAsTheyCome.build(ctx, sources, b.path(largeProgram)); err != nil {
 		return b, err
 	}
-	return b, errors.Join(ofNoRelease(b.large, b.ofNoGo, b.goVersion), os.RemoveAll(sources))
+	if err := os.RemoveAll(sources); err != nil {
+		return b, err
+	}
+	return b, ofNoRelease(b.path(largeProgram), b.path(ofNoGo), b.goVersion)
+}
+
+// serverPrograms are made of the module in server.
+var serverPrograms = []string{"bare", "byhand", "barecalls", "byhandcalls"}
+
+func serverModule(root string) string { return filepath.Join(root, "testbed", "bench", "server") }
+
+// buildServer builds one of them: bare, or instrumented by hand.
+func (b binaries) buildServer(ctx context.Context, root, name string) error {
+	how, calls := strings.CutSuffix(name, "calls")
+	source := "./hello"
+	if calls {
+		source = "./calls"
+	}
+	_, err := goCommand(ctx, serverModule(root),
+		"build", "-trimpath", "-tags="+how, "-o", b.path(name), source)
+	return err
 }
 
 func goCommand(ctx context.Context, dir string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", arguments...)
-	command.Dir = dir
+	command.Dir, command.Stderr = dir, os.Stderr
 	output, err := command.Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			err = fmt.Errorf("%w\n%s", err, exit.Stderr)
-		}
-		return "", fmt.Errorf("go %s: %w", strings.Join(arguments, " "), err)
+		err = fmt.Errorf("go %s: %w", strings.Join(arguments, " "), err)
 	}
-	return string(output), nil
+	return strings.TrimSpace(string(output)), err
+}
+
+// copyFile makes a copy that can be executed.
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o755)
 }

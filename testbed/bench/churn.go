@@ -4,199 +4,202 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 const (
-	// churnRounds is how often what comes and goes is measured at most.
-	churnRounds = 3
-	// churnFactor is how much longer a load lasts beside which processes come and go.
-	churnFactor = 2
 	// startedAtOnce is how many processes start together.
 	startedAtOnce = 100
-	// atOnceDeadline is how long it may take until they are traced.
-	atOnceDeadline = 30 * time.Second
 	// processesPause is the time between two looks at how many are traced.
 	processesPause = 20 * time.Millisecond
 )
 
-// measureComeAndGo measures what becomes of a server, and of short-lived
-// processes, when these come and go beside it.
-func measureComeAndGo(ctx context.Context, b binaries, run *report.Run, progress io.Writer) error {
-	for round := range run.Settings.ChurnRounds {
-		for i := range run.Cases {
-			c := &run.Cases[(round+i)%len(run.Cases)]
-			if !report.Measures(c.Key, report.Churn) {
-				continue
-			}
-			fmt.Fprintf(progress, "processes that come and go, round %d of %d: %s\n", round+1, run.Settings.ChurnRounds, c.Title)
-			if err := measureChurn(ctx, b, c, run, progress); err != nil {
-				return fmt.Errorf("processes that come and go, %s, round %d: %w", c.Title, round+1, err)
-			}
-			if c.Key == report.Probed {
-				if err := measureAtOnce(ctx, b, run, progress); err != nil {
-					return fmt.Errorf("processes that start at once, round %d: %w", round+1, err)
-				}
-			}
+// makeCopies makes copies of an executable in a new folder, each a file of its own.
+func makeCopies(executable, folder string, n int) (copies []string, err error) {
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return nil, err
+	}
+	for i := range n {
+		copies = append(copies, filepath.Join(folder, fmt.Sprintf("short-%02d", i)))
+		if err := copyFile(executable, copies[i]); err != nil {
+			return nil, err
 		}
+	}
+	return copies, nil
+}
+
+// runShort starts so many processes, one every interval, each of another copy. It returns when
+// the last one has ended.
+func (s *stage) runShort(n int) (report.ShortLived, error) {
+	group, ctx := errgroup.WithContext(s.ctx)
+	ticker := time.NewTicker(report.ChurnInterval)
+	defer ticker.Stop()
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		s.launched++
+		name := fmt.Sprintf("short-lived process %d", s.launched)
+		path := s.copies[s.launched%len(s.copies)]
+		group.Go(func() error { return s.liveShortly(ctx, name, path) })
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
+	short := report.ShortLived{Processes: n, Requests: n * report.RequestsOfShort}
+	return short, errors.Join(group.Wait(), s.ctx.Err())
+}
+
+// liveShortly runs one process, which must answer each request and end well: to
+// crash is the last thing that tracing may do to it.
+func (b binaries) liveShortly(ctx context.Context, name, path string) (err error) {
+	p, err := b.start(name, exec.Command(path))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Stop()) }()
+	address, err := p.Line(answerDeadline)
+	if err != nil {
+		return err
+	}
+	if err := ask(ctx, address, report.RequestsOfShort); err != nil {
+		return p.Explain(err)
 	}
 	return nil
 }
 
-// measureChurn sends the fixed load, without and with processes that come and go.
-func measureChurn(ctx context.Context, b binaries, c *report.Case, run *report.Run, progress io.Writer) (err error) {
-	s, err := startStage(ctx, b, setup{key: c.Key, connections: run.Settings.Connections, copies: b.copies})
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if err != nil {
+// ask sends requests to a server, at the address that it has said.
+func ask(ctx context.Context, address string, requests int) error {
+	o := load.Options{URL: "http://" + address + requestPath, Connections: 1, Requests: requests}
+	_, err := request(ctx, o)
+	return err
+}
+
+// measureChurn sends the fixed load, without and with processes that come and go, and starts
+// many at once if they are traced.
+func (b *bench) measureChurn(c *report.Case) error {
+	with := setup{subject: server, key: c.Key, copies: b.binaries.copied}
+	err := b.onStage(with, func(s *stage) error { return b.comeAndGo(s, c) })
+	if err != nil || c.Key != report.Probed {
 		return err
 	}
-	o := http1Load(run.Settings.Connections)
-	o.Rate, o.Duration = run.Settings.Rate, churnFactor*run.Settings.Duration
-	calm, err := s.measure(ctx, o)
+	return b.onStage(with, func(s *stage) error {
+		r, err := s.startAtOnce()
+		b.run.AtOnce = append(b.run.AtOnce, r)
+		b.say("  %d at once: all serve after %v, traced after %v", r.Processes, r.Serving, r.Traced)
+		return err
+	})
+}
+
+func (b *bench) comeAndGo(s *stage, c *report.Case) error {
+	o := order{Rate: b.rates[report.Fixed], Duration: b.run.Settings.ChurnDuration()}
+	calm, err := s.measure(report.Fixed, o)
 	if err != nil {
 		return err
 	}
 	if c.Traced {
-		unseen, err := s.firstOfEach(ctx)
+		unseen, err := s.observe(func() (m report.Measurement, err error) {
+			m.Short, err = s.runShort(len(s.copies))
+			return m, err
+		})
 		if err != nil {
 			return err
 		}
-		run.Unseen = append(run.Unseen, unseen)
-		fmt.Fprintf(progress, "  the first of each binary: %d requests, %d spans\n", unseen.Requests, unseen.Spans)
+		b.run.Unseen = append(b.run.Unseen, unseen.Short)
+		b.say("  the first of each binary: %+v", unseen.Short)
 	}
-	churn, err := s.measureBeside(ctx, o, func(ctx context.Context) (report.ShortLived, error) { return s.churn(ctx, o.Duration) })
-	if err != nil {
-		return err
-	}
+	churn, err := s.observe(func() (m report.Measurement, err error) {
+		var short report.ShortLived
+		var group errgroup.Group
+		group.Go(func() (err error) {
+			short, err = s.runShort(int(o.Duration / report.ChurnInterval))
+			return err
+		})
+		m, err = s.send(report.Fixed, o)
+		err = errors.Join(err, group.Wait())
+		m.Short = short
+		return m, err
+	})
 	c.Rounds[report.Calm] = append(c.Rounds[report.Calm], calm)
 	c.Rounds[report.Churn] = append(c.Rounds[report.Churn], churn)
-	fmt.Fprintf(progress, "  short-lived: %d requests, %d spans\n", churn.Short.Requests, churn.Short.Spans)
-	return nil
+	b.say("  short-lived: %+v", churn.Short)
+	return err
 }
 
-// firstOfEach runs one process of each copy, which nobody has run before.
-func (s *stage) firstOfEach(ctx context.Context) (report.ShortLived, error) {
-	before, err := s.spans()
-	if err != nil {
-		return report.ShortLived{}, err
-	}
-	first, err := s.runShort(ctx, len(s.copies))
-	if err != nil {
-		return first, err
-	}
-	if err := s.settle(ctx, before.all()+first.Requests); err != nil {
-		return first, err
-	}
-	after, err := s.spans()
-	first.Spans = after.copies - before.copies
-	return first, err
-}
-
-// measureAtOnce starts many processes of binaries that were not seen before.
-func measureAtOnce(ctx context.Context, b binaries, run *report.Run, progress io.Writer) (err error) {
-	s, err := startStage(ctx, b, setup{key: report.Probed, connections: run.Settings.Connections, copies: b.copies})
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if err != nil {
-		return err
-	}
-	result, err := s.startAtOnce(ctx)
-	if err != nil {
-		return err
-	}
-	run.AtOnce = append(run.AtOnce, result)
-	fmt.Fprintf(progress, "  %d at once: all serve after %v, all traced after %v\n", result.Processes, result.Serving.Round(time.Millisecond), result.Traced.Round(time.Millisecond))
-	return nil
-}
-
-func (s *stage) startAtOnce(ctx context.Context) (result report.AtOnce, err error) {
-	already, err := s.collector.processes(ctx)
+// startAtOnce starts many processes of binaries that were not seen before. They end with the stage.
+func (s *stage) startAtOnce() (result report.AtOnce, err error) {
+	already, err := s.tracedProcesses(s.ctx)
 	if err != nil {
 		return result, err
 	}
-	before, err := s.spans()
-	if err != nil {
-		return result, err
-	}
-	began := time.Now()
-	traced, cancel := s.awaitProcesses(ctx, began, already+startedAtOnce)
-	defer cancel()
-	servers, err := s.launchCopies(startedAtOnce)
-	defer func() {
-		for _, p := range servers {
-			err = errors.Join(err, p.stop())
+	m, err := s.observe(func() (m report.Measurement, err error) {
+		var addresses []string
+		began := time.Now()
+		group, ctx := errgroup.WithContext(s.ctx)
+		group.Go(func() (err error) {
+			addresses, err = s.startCopies()
+			result.Serving = time.Since(began)
+			return err
+		})
+		group.Go(func() error {
+			err := s.awaitProcesses(ctx, already+startedAtOnce)
+			result.Traced = time.Since(began)
+			return err
+		})
+		err = group.Wait()
+		for _, address := range addresses {
+			if err == nil {
+				err = ask(s.ctx, address, 1)
+			}
 		}
-	}()
-	if err != nil {
-		return result, err
-	}
-	addresses := make([]string, len(servers))
-	for i, p := range servers {
-		if addresses[i], err = p.ask(""); err != nil {
-			return result, err
-		}
-	}
-	result.Serving = time.Since(began)
-	all := <-traced
-	if all.err != nil {
-		return result, all.err
-	}
-	result.Traced = all.after
-	for i, address := range addresses {
-		if _, err := s.send(ctx, load.Options{URL: "http://" + address + requestPath, Connections: 1, Requests: 1}); err != nil {
-			return result, servers[i].explain(err)
-		}
-	}
-	result.Processes, result.Requests = len(servers), len(servers)
-	if err := s.settle(ctx, before.all()+result.Requests); err != nil {
-		return result, err
-	}
-	after, err := s.spans()
-	result.Spans = after.copies - before.copies
+		m.Short = report.ShortLived{Processes: len(addresses), Requests: len(addresses)}
+		return m, err
+	})
+	result.ShortLived = m.Short
 	return result, err
 }
 
-// launchCopies starts processes of all copies. Those it returns must be stopped,
-// with an error, too.
-func (s *stage) launchCopies(n int) (servers []*process, err error) {
-	for i := range n {
-		p, err := launch(s.dir, fmt.Sprintf("process %d of %d", i+1, n), exec.Command(s.copies[i%len(s.copies)]))
+// startCopies starts processes of all copies, and returns their addresses.
+func (s *stage) startCopies() (addresses []string, err error) {
+	first := len(s.processes)
+	for i := range startedAtOnce {
+		name := fmt.Sprintf("process %d of %d", i+1, startedAtOnce)
+		p, err := s.start(name, exec.Command(s.copies[i%len(s.copies)]))
 		if err != nil {
-			return servers, err
+			return nil, err
 		}
-		servers = append(servers, p)
+		s.processes = append(s.processes, p)
 	}
-	return servers, nil
-}
-
-// elapsed is how long something took, or why it did not come about.
-type elapsed struct {
-	after time.Duration
-	err   error
-}
-
-// awaitProcesses tells when so many processes are traced, by the receiver's count.
-func (s *stage) awaitProcesses(ctx context.Context, began time.Time, want int) (<-chan elapsed, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, atOnceDeadline)
-	told := make(chan elapsed, 1)
-	go func() {
-		for {
-			n, err := s.collector.processes(ctx)
-			if err != nil || n >= want {
-				told <- elapsed{time.Since(began), err}
-				return
-			}
-			select {
-			case <-ctx.Done():
-				told <- elapsed{time.Since(began), s.collector.explain(fmt.Errorf("%d of %d processes are traced: %w", n, want, ctx.Err()))}
-				return
-			case <-time.After(processesPause):
-			}
+	for _, p := range s.processes[first:] {
+		address, err := p.Line(answerDeadline)
+		if err != nil {
+			return nil, err
 		}
-	}()
-	return told, cancel
+		addresses = append(addresses, address)
+	}
+	return addresses, nil
+}
+
+// awaitProcesses waits until so many are traced, by the receiver's count.
+func (s *stage) awaitProcesses(ctx context.Context, want int) error {
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	for {
+		n, err := s.tracedProcesses(ctx)
+		if err != nil || n >= want {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			err := fmt.Errorf("%d of %d processes are traced: %w", n, want, ctx.Err())
+			return s.collector.Explain(err)
+		case <-time.After(processesPause):
+		}
+	}
 }

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -23,53 +22,59 @@ import (
 // inspections is how often each binary is inspected.
 const inspections = 5
 
-// inspectBinaries has the inspector look at the programs of this run, one of which is
-// made as large as they come for that, at those that
-// other targets of make have left in dist, at Go's own, and at Debian's as far as the
-// tests have fetched them: the largest first.
-func inspectBinaries(ctx context.Context, b binaries, root string) ([]report.Inspected, error) {
-	goroot, err := goCommand(ctx, root, "env", "GOROOT")
+// inspectBinaries has the inspector look at the programs of this run, one of which is made as
+// large as they come for that, at those that other targets of make have left in dist, at Go's
+// own, and at Debian's as far as the tests have fetched them: the largest first.
+func (b *bench) inspectBinaries() error {
+	b.say("inspecting binaries")
+	paths := []string{b.binaries.otelcol}
+	for _, name := range append(slices.Clone(serverPrograms), "spanprobe", largeProgram, ofNoGo) {
+		paths = append(paths, b.binaries.path(name))
+	}
+	for _, name := range []string{largeProgram, ofNoGo} {
+		// A program that is not planned whole takes no time.
+		probes, err := b.plannedProbes(name)
+		if err != nil || len(probes) == 0 {
+			return errors.Join(err, fmt.Errorf("%s: nothing of it would be traced", name))
+		}
+	}
+	goroot, err := goCommand(b.ctx, b.root, "env", "GOROOT")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, path := range []string{b.large, b.ofNoGo} {
-		// What is not planned whole takes no time.
-		if probes, err := plannedProbes(ctx, b.inspector, path); err != nil || len(probes) == 0 {
-			return nil, errors.Join(err, fmt.Errorf("%s: nothing of it would be traced", filepath.Base(path)))
-		}
-	}
-	paths := []string{b.collector, b.bare, b.byHand, b.bareCalls, b.byHandCalls, b.inspector, b.large, b.ofNoGo}
 	for _, pattern := range []string{
-		filepath.Join(root, "dist", "*"), filepath.Join(root, "dist", "tools", "*"), filepath.Join(root, "dist", "programs", "*"),
-		filepath.Join(strings.TrimSpace(goroot), "bin", "go*"),
+		filepath.Join(b.root, "dist", "*"), filepath.Join(b.root, "dist", "tools", "*"),
+		filepath.Join(b.root, "dist", "programs", "*"),
+		filepath.Join(goroot, "bin", "go*"),
 		filepath.Join(cache, "spanprobe-packages", "*", "usr", "bin", "*"),
 	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		paths = append(paths, found...)
 	}
 	slices.Sort(paths)
-	var all []report.Inspected
 	for _, path := range slices.Compact(paths) {
 		functions := countFunctions(path)
 		if functions == 0 {
 			continue // a folder, a script
 		}
-		one, err := inspectBinary(ctx, b.inspector, path)
+		one, err := inspectBinary(b.ctx, b.binaries.path("spanprobe"), path)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		one.Functions = functions
-		all = append(all, one)
+		b.run.Inspected = append(b.run.Inspected, one)
 	}
-	slices.SortStableFunc(all, func(x, y report.Inspected) int { return cmp.Compare(y.Size, x.Size) })
-	return all, nil
+	slices.SortStableFunc(b.run.Inspected, func(x, y report.Inspected) int {
+		return cmp.Compare(y.Size, x.Size)
+	})
+	return nil
 }
 
 // inspection is what it took to inspect a binary.
@@ -83,14 +88,11 @@ func inspectBinary(ctx context.Context, inspector, path string) (report.Inspecte
 	if err != nil {
 		return report.Inspected{}, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return report.Inspected{}, err
-	}
 	one := report.Inspected{Name: filepath.Base(path), Size: info.Size()}
 	for range inspections + 1 {
 		var once inspection
-		output, err := exec.CommandContext(ctx, self, inspectCommand, inspector, path).Output()
+		self := exec.CommandContext(ctx, "/proc/self/exe", inspectCommand, inspector, path)
+		output, err := self.Output()
 		if err == nil {
 			err = json.Unmarshal(output, &once)
 		}
@@ -116,7 +118,8 @@ func inspectOnce(inspector, path string, w io.Writer) error {
 		return fmt.Errorf("%w\n%s", err, output)
 	}
 	took := time.Since(start)
-	return json.NewEncoder(w).Encode(inspection{took, command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10})
+	memory := command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return json.NewEncoder(w).Encode(inspection{took, memory})
 }
 
 // countFunctions reads how many functions a Go executable has: src/runtime/symtab.go,

@@ -13,11 +13,11 @@ import (
 func TestALargeProgramHasAllOfItsFunctionsAndItsCopyIsOfNoRelease(t *testing.T) {
 	dir := t.TempDir()
 	program, copied := filepath.Join(dir, "large"), filepath.Join(dir, "copied")
-	small := large{packages: 3, functions: 20, types: 2, data: 1 << 20}
+	small := large{Packages: 3, Functions: 20, Types: 2, data: 1 << 20}
 	if err := small.build(t.Context(), filepath.Join(dir, "sources"), program); err != nil {
 		t.Fatal(err)
 	}
-	if n := functionsOf(t, program, "example.com/large/p"); n < small.packages*small.functions {
+	if n := functionsOf(t, program, "example.com/large/p"); n < small.Packages*small.Functions {
 		t.Errorf("it has %d functions", n)
 	}
 	info, err := buildinfo.ReadFile(program)
@@ -28,7 +28,8 @@ func TestALargeProgramHasAllOfItsFunctionsAndItsCopyIsOfNoRelease(t *testing.T) 
 		t.Fatal(err)
 	}
 	got, err := buildinfo.ReadFile(copied)
-	if err != nil || !strings.HasPrefix(got.GoVersion, "go1.999") || len(got.GoVersion) != len(info.GoVersion) {
+	if err != nil || !strings.HasPrefix(got.GoVersion, "go1.999") ||
+		len(got.GoVersion) != len(info.GoVersion) {
 		t.Errorf("it is of %q, %v", got, err)
 	}
 	if err := os.Remove(copied); err != nil {
@@ -59,7 +60,7 @@ func functionsOf(t *testing.T, path, prefix string) (n int) {
 	return n
 }
 
-// What this process has in memory does not count as the inspector's.
+// The memory of this process does not count as the inspector's.
 func TestTheMemoryOfAnInspectionIsItsOwn(t *testing.T) {
 	const mine = 256 << 20
 	much := make([]byte, mine)

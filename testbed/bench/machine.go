@@ -1,66 +1,50 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 
+	"github.com/cilium/ebpf"
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 )
 
 // describeMachine says what the figures depend on, and nothing that names the machine.
-func describeMachine(goVersion string) (report.Machine, error) {
+func describeMachine(goVersion string) (m report.Machine, err error) {
+	m = report.Machine{Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: goVersion}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		return report.Machine{}, fmt.Errorf("uname: %w", err)
+		return m, fmt.Errorf("uname: %w", err)
 	}
-	cpuinfo, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return report.Machine{}, err
-	}
-	possible, err := os.ReadFile("/sys/devices/system/cpu/possible")
-	if err != nil {
-		return report.Machine{}, err
-	}
-	m := report.Machine{
-		Kernel: unix.ByteSliceToString(name.Release[:]),
-		Arch:   runtime.GOARCH,
-		CPUs:   runtime.NumCPU(),
-		Go:     goVersion,
-	}
-	m.CPU, m.Virtualization = parseCPU(string(cpuinfo))
-	if m.Virtualization != "" {
-		m.Virtualization += hypervisor()
-	}
-	if m.PossibleCPUs, err = countCPUs(strings.TrimSpace(string(possible))); err != nil {
+	m.Kernel = unix.ByteSliceToString(name.Release[:])
+	if m.PossibleCPUs, err = ebpf.PossibleCPU(); err != nil {
 		return m, err
 	}
-	m.Memory, err = kilobytes("/proc/meminfo", "MemTotal:")
-	return m, err
-}
-
-// parseCPU finds the model in /proc/cpuinfo, and whether there is a hypervisor
-// (X86_FEATURE_HYPERVISOR).
-func parseCPU(cpuinfo string) (model, virtualization string) {
-	model = "unknown model"
-	for line := range strings.Lines(cpuinfo) {
-		key, value, _ := strings.Cut(line, ":")
-		switch strings.TrimSpace(key) {
-		case "model name":
-			model = strings.TrimSpace(value)
-		case "flags":
-			for flag := range strings.FieldsSeq(value) {
-				if flag == "hypervisor" {
-					virtualization = "virtual machine"
-				}
-			}
-		}
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return m, err
 	}
-	return model, virtualization
+	cpus, err := proc.CPUInfo()
+	if err != nil {
+		return m, err
+	}
+	memory, err := proc.Meminfo()
+	if err != nil || len(cpus) == 0 || memory.MemTotalBytes == nil {
+		return m, errors.Join(err, errors.New("/proc describes no processors or no memory"))
+	}
+	m.Memory = int64(*memory.MemTotalBytes)
+	m.CPU = cmp.Or(cpus[0].ModelName, "unknown model")
+	if slices.Contains(cpus[0].Flags, "hypervisor") { // X86_FEATURE_HYPERVISOR
+		m.Virtualization = "virtual machine" + hypervisor()
+	}
+	return m, nil
 }
 
 // hypervisor names what runs the virtual machine, as far as the firmware does.
@@ -70,25 +54,4 @@ func hypervisor() string {
 		return "" // not every virtual machine has such a table
 	}
 	return " (" + strings.TrimSpace(string(vendor)) + ")"
-}
-
-// countCPUs counts a list such as "0-3,8".
-func countCPUs(list string) (int, error) {
-	n := 0
-	for part := range strings.SplitSeq(list, ",") {
-		first, last, isRange := strings.Cut(part, "-")
-		if !isRange {
-			last = first
-		}
-		from, err := strconv.Atoi(first)
-		if err != nil {
-			return 0, fmt.Errorf("the list of CPUs %q: %w", list, err)
-		}
-		to, err := strconv.Atoi(last)
-		if err != nil || to < from {
-			return 0, fmt.Errorf("the list of CPUs %q is not understood", list)
-		}
-		n += to - from + 1
-	}
-	return n, nil
 }

@@ -1,7 +1,7 @@
-// Command bench measures what tracing costs: one small HTTP server is run bare,
-// instrumented by hand, traced by spanprobe, and beside a traced process of the same file, in alternating rounds on one
-// machine, and so are clients of HTTP and gRPC, and a server of gRPC. It writes its report into a page, and needs root, to attach probes
-// and to count their hits.
+// Command bench measures what tracing costs: one small HTTP server is run bare, instrumented by
+// hand, traced by spanprobe, and beside a traced process of the same file, in alternating rounds
+// on one machine, and so are clients of HTTP and gRPC, and a server of gRPC. It writes its report
+// into a page, and needs root, to attach probes and to count their hits.
 package main
 
 import (
@@ -41,6 +41,28 @@ type options struct {
 	inspect     bool // and nothing else
 }
 
+func (o *options) define(f *flag.FlagSet) {
+	f.IntVar(&o.rounds, "rounds", 5, "how often each case is measured")
+	f.DurationVar(&o.duration, "duration", 5*time.Second, "how long each load lasts")
+	f.Float64Var(&o.rate, "rate", 0, "requests a second of the fixed load "+
+		"(default: one that the server instrumented by hand keeps up with)")
+	f.Float64Var(&o.http2Rate, "http2-rate", 0,
+		"requests a second of the load over HTTP/2 (default: found in the same way)")
+	f.Float64Var(&o.callRate, "call-rate", 0,
+		"calls a second of each kind of call (default: found in the same way, for each)")
+	f.Float64Var(&o.arrival, "arrival-rate", 20_000,
+		"requests a second at which every span must arrive")
+	f.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
+	f.StringVar(&o.cases, "case", "abcd", "what is measured: a (bare), b (by hand), c (traced), "+
+		"d (not traced, of a traced executable)")
+	f.StringVar(&o.collector, "collector", "",
+		"the collector's `path` (default: dist/otelcol-spanprobe)")
+	f.StringVar(&o.page, "out", "", "the `path` of the page that the report is written into, "+
+		"- for none (default: docs/benchmarks.md)")
+	f.BoolVar(&o.check, "check", false, "exit with 1 if a target is missed")
+	f.BoolVar(&o.inspect, "inspect", false, "only inspect binaries, and print what that takes")
+}
+
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == sinkCommand {
 		exit(runSink(os.Stdin, os.Stdout))
@@ -49,25 +71,15 @@ func main() {
 		exit(inspectOnce(os.Args[2], os.Args[3], os.Stdout))
 	}
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 5, "how often each case is measured")
-	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long each load lasts")
-	flag.Float64Var(&o.rate, "rate", 0, "requests a second of the fixed load (default: one that the server instrumented by hand keeps up with)")
-	flag.Float64Var(&o.http2Rate, "http2-rate", 0, "requests a second of the load over HTTP/2 (default: found in the same way)")
-	flag.Float64Var(&o.callRate, "call-rate", 0, "calls a second of each kind of call (default: found in the same way, for each)")
-	flag.Float64Var(&o.arrival, "arrival-rate", 20_000, "requests a second at which every span must arrive")
-	flag.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
-	flag.StringVar(&o.cases, "case", "abcd", "what is measured: a (bare), b (by hand), c (traced), d (not traced, of a traced executable)")
-	flag.StringVar(&o.collector, "collector", "", "the collector's `path` (default: dist/otelcol-spanprobe)")
-	flag.StringVar(&o.page, "out", "", "the `path` of the page that the report is written into, - for none (default: docs/benchmarks.md)")
-	flag.BoolVar(&o.check, "check", false, "exit with 1 if a target is missed")
-	flag.BoolVar(&o.inspect, "inspect", false, "only inspect binaries, and print what that takes")
+	o.define(flag.CommandLine)
 	flag.Parse()
 	if err := o.validate(flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(exitUsage)
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(),
+		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	run, err := measure(ctx, &o, os.Stderr)
 	interrupted := ctx.Err() != nil
 	stop()
@@ -93,7 +105,8 @@ func (o *options) validate(arguments []string) error {
 	switch {
 	case len(arguments) > 0:
 		return fmt.Errorf("unexpected argument %q", arguments[0])
-	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0 || o.http2Rate < 0 || o.callRate < 0:
+	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0,
+		min(o.rate, o.http2Rate, o.callRate) < 0:
 		return errors.New("rounds, durations, connections and rates are positive")
 	case o.cases == "" || strings.Trim(o.cases, "abcd") != "":
 		return fmt.Errorf("-case %q: choose among a, b, c and d", o.cases)

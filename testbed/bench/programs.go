@@ -3,11 +3,14 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
@@ -35,15 +38,36 @@ type runs struct {
 	uprobe bool // else it is on a tracepoint
 }
 
-func (r runs) minus(other runs) runs { return runs{r.n - other.n, r.time - other.time, r.uprobe} }
+// runsDuration is how long runs are counted.
+const runsDuration = 2 * time.Second
 
-// offsetsMap is the name of the map that the programs of a library share, and
-// no others do.
-const offsetsMap = "offsets"
+// measureRuns is measure, for a moment, and finds the runs of the programs that a process has
+// open. The kernel counts only while it is asked to (BPF_ENABLE_STATS, since 5.8), and each run
+// then costs more.
+func (s *stage) measureRuns(
+	pid int, mode report.Mode, rate float64,
+) (m report.Measurement, ran map[programID]runs, err error) {
+	counting, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
+	if err != nil {
+		return m, nil, fmt.Errorf("count the runs of BPF programs: %w", err)
+	}
+	defer counting.Close()
+	before, err := programRuns(pid)
+	if err != nil {
+		return m, nil, err
+	}
+	if m, err = s.measure(mode, order{Rate: rate, Duration: runsDuration}); err != nil {
+		return m, nil, err
+	}
+	ran, err = programRuns(pid)
+	for id, r := range ran {
+		ran[id] = runs{r.n - before[id].n, r.time - before[id].time, r.uprobe}
+	}
+	return m, ran, err
+}
 
-// programRuns finds the runs of the programs that a process has open. Libraries may
-// have programs of one name: which library a program is of is told by the names
-// of all that share its map of offsets.
+// programRuns finds the runs up to now. Libraries may have programs of one name: which library
+// a program is of is told by the names of all that share its map of offsets.
 func programRuns(pid int) (map[programID]runs, error) {
 	libraries, err := librariesByPrograms()
 	if err != nil {
@@ -58,27 +82,22 @@ func programRuns(pid int) (map[programID]runs, error) {
 		if !object.program {
 			continue
 		}
-		name, kind, offsets, err := describeProgram(object.id)
+		info, offsets, err := describeProgram(ebpf.ProgramID(object.id))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("BPF program %d: %w", object.id, err)
 		}
 		if byMap[offsets] == nil {
 			byMap[offsets] = map[string]runs{}
 		}
-		byMap[offsets][kernelName(name)] = runs{object.hits, object.time, kind == ebpf.Kprobe}
+		r := runs{object.hits, object.time, info.Type == ebpf.Kprobe}
+		byMap[offsets][kernelName(info.Name)] = r
 	}
 	all := map[programID]runs{}
 	for offsets, programs := range byMap {
-		library := ""
-		if offsets != 0 {
-			var names []string
-			for name := range programs {
-				names = append(names, name)
-			}
-			var known bool
-			if library, known = libraries[joined(names)]; !known {
-				return nil, fmt.Errorf("the collector has a library that is not known, of the programs %v: `make build` makes the collector anew", names)
-			}
+		library, known := libraries[joined(maps.Keys(programs))]
+		if offsets != 0 && !known {
+			return nil, fmt.Errorf("the collector has programs of no known library, %s: "+
+				"`make build` makes the collector anew", joined(maps.Keys(programs)))
 		}
 		for name, r := range programs {
 			all[programID{library, name}] = r
@@ -95,57 +114,47 @@ func librariesByPrograms() (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the programs of %s: %w", library.Name, err)
 		}
-		var names []string
-		for name := range spec.Programs {
-			names = append(names, kernelName(name))
-		}
-		libraries[joined(names)] = string(library.Name)
+		libraries[joined(maps.Keys(spec.Programs))] = string(library.Name)
 	}
 	return libraries, nil
 }
 
-func joined(names []string) string {
+// joined are the names of programs, as the kernel keeps them, in one text.
+func joined(programs iter.Seq[string]) string {
+	var names []string
+	for name := range programs {
+		names = append(names, kernelName(name))
+	}
 	slices.Sort(names)
 	return strings.Join(names, " ")
 }
 
-// describeProgram asks the kernel for a program's name and type (uprobes are of the
-// type of kprobes), and for the map of offsets that it uses, 0 if there is none.
-func describeProgram(id uint32) (name string, kind ebpf.ProgramType, offsets ebpf.MapID, err error) {
-	fail := func(err error) (string, ebpf.ProgramType, ebpf.MapID, error) {
-		return "", 0, 0, fmt.Errorf("BPF program %d: %w", id, err)
-	}
-	program, err := ebpf.NewProgramFromID(ebpf.ProgramID(id))
+// describeProgram asks the kernel for a program's name and type (uprobes are of the type of
+// kprobes), and for the map of offsets that it uses, 0 if there is none: the programs of a
+// library share one, and no others do.
+func describeProgram(id ebpf.ProgramID) (info *ebpf.ProgramInfo, offsets ebpf.MapID, err error) {
+	program, err := ebpf.NewProgramFromID(id)
 	if err != nil {
-		return fail(err)
+		return nil, 0, err
 	}
 	defer program.Close()
-	info, err := program.Info()
-	if err != nil {
-		return fail(err)
+	if info, err = program.Info(); err != nil {
+		return nil, 0, err
 	}
-	maps, _ := info.MapIDs()
-	for _, m := range maps {
-		name, err := mapName(m)
+	ids, _ := info.MapIDs()
+	for _, id := range ids {
+		m, err := ebpf.NewMapFromID(id)
 		if err != nil {
-			return fail(err)
+			return nil, 0, err
 		}
-		if name == offsetsMap {
-			offsets = m
+		described, err := m.Info()
+		m.Close()
+		if err != nil {
+			return nil, 0, err
+		}
+		if described.Name == "offsets" {
+			offsets = id
 		}
 	}
-	return strings.TrimSpace(info.Name), info.Type, offsets, nil
-}
-
-func mapName(id ebpf.MapID) (string, error) {
-	m, err := ebpf.NewMapFromID(id)
-	if err != nil {
-		return "", err
-	}
-	defer m.Close()
-	info, err := m.Info()
-	if err != nil {
-		return "", err
-	}
-	return info.Name, nil
+	return info, offsets, nil
 }

@@ -7,20 +7,37 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
-	"github.com/spanprobe/spanprobe/testbed/harness/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
-// measure is the benchmark from its first check to the end. What it starts and
-// writes is gone when it returns, whatever it returns.
+// bench is the benchmark while it runs.
+type bench struct {
+	ctx context.Context
+	*options
+	root     string // of the repository
+	binaries binaries
+	rates    map[report.Mode]float64 // of the loads that have one
+	run      *report.Run
+	progress io.Writer
+}
+
+// say tells who waits how far the benchmark is.
+func (b *bench) say(format string, values ...any) {
+	fmt.Fprintf(b.progress, format+"\n", values...)
+}
+
+// measure is the benchmark from its first check to the end. All that it starts and writes, but the
+// run, is gone when it returns, also with an error.
 func measure(ctx context.Context, o *options, progress io.Writer) (run *report.Run, err error) {
 	if os.Geteuid() != 0 && !o.inspect {
 		return nil, errors.New("attaching probes, and counting their hits, needs root")
 	}
-	root, err := findRoot()
+	root, err := target.Root()
 	if err != nil {
 		return nil, err
 	}
@@ -32,116 +49,112 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-
-	fmt.Fprintln(progress, "building the programs")
-	b, err := build(ctx, root, dir, o)
-	if err != nil {
+	b := &bench{ctx: ctx, options: o, root: root, run: &report.Run{}, progress: progress}
+	b.say("building the programs")
+	if b.binaries, err = build(ctx, root, dir, o.collector); err != nil {
 		return nil, err
 	}
-	if o.inspect {
-		fmt.Fprintln(progress, "inspecting binaries")
-		inspected, err := inspectBinaries(ctx, b, root)
-		return &report.Run{Inspected: inspected}, err
-	}
-	run = &report.Run{Settings: report.Settings{
-		Date: time.Now(), Rounds: o.rounds, Duration: o.duration,
-		Rate: o.rate, HTTP2Rate: o.http2Rate, ArrivalRate: o.arrival,
-		Connections: o.connections, HTTP2Connections: http2Load(o.connections).Connections, Streams: streams,
-		CallRounds:  min(o.rounds, callRounds),
-		ChurnRounds: min(o.rounds, churnRounds), ChurnDuration: churnFactor * o.duration,
-		Copies: copiesMade, ChurnInterval: churnInterval, RequestsOfShort: requestsOfShort,
-	}}
-	if run.Machine, err = describeMachine(b.goVersion); err != nil {
-		return nil, err
-	}
-	if err := findRates(ctx, b, &run.Settings, progress); err != nil {
-		return nil, err
-	}
-	if err := findCallRates(ctx, b, &run.Settings, o.callRate, progress); err != nil {
-		return nil, err
-	}
-	run.Cases = cases(o.cases)
-	for round := range o.rounds {
-		for i := range run.Cases {
-			// Each round begins with another case, so that none has the best place.
-			c := &run.Cases[(round+i)%len(run.Cases)]
-			fmt.Fprintf(progress, "round %d of %d: %s\n", round+1, o.rounds, c.Title)
-			if err := measureCase(ctx, b, c, &run.Settings, progress); err != nil {
-				return nil, fmt.Errorf("%s, round %d: %w", c.Title, round+1, err)
-			}
-		}
-	}
-	if err := measureComeAndGo(ctx, b, run, progress); err != nil {
-		return nil, err
-	}
-	if err := measureCalls(ctx, b, run, progress); err != nil {
-		return nil, err
-	}
-	fmt.Fprintln(progress, "inspecting binaries")
-	if run.Inspected, err = inspectBinaries(ctx, b, root); err != nil {
-		return nil, err
+	steps := []func() error{
+		b.describe, b.findRates, b.measureRequests, b.measureComeAndGo, b.measureCalls,
+		b.inspectBinaries,
 	}
 	if strings.Contains(o.cases, report.Probed) {
-		fmt.Fprintln(progress, "counting the hits of probes")
-		if run.Hits, err = countHits(ctx, b, &run.Settings); err != nil {
-			return nil, err
-		}
-		if run.CallHits, err = countCallHits(ctx, b, &run.Settings); err != nil {
-			return nil, err
-		}
-		if run.Context, err = measureContext(ctx, b, &run.Settings, progress); err != nil {
+		steps = append(steps, b.countHits, b.measureContext)
+	}
+	if o.inspect {
+		steps = []func() error{b.inspectBinaries}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
 			return nil, err
 		}
 	}
-	return run, nil
+	return b.run, nil
 }
 
-// cases are those that keys names, in their own order.
-func cases(keys string) []report.Case {
-	var chosen []report.Case
+// describe notes how the run is made, and on what.
+func (b *bench) describe() (err error) {
+	b.rates = map[report.Mode]float64{
+		report.Fixed: b.rate, report.HTTP2: b.http2Rate, report.Arrival: b.arrival,
+	}
+	for kind := range callKinds {
+		b.rates[kind] = b.callRate
+	}
+	b.run.Settings = report.Settings{
+		Date: time.Now(), Rounds: b.rounds, Duration: b.duration, Connections: b.connections,
+		Rates: b.rates, Found: map[report.Mode]bool{},
+	}
 	for _, c := range []report.Case{
 		{Key: report.Bare, Title: "bare"},
 		{Key: report.ByHand, Title: "instrumented by hand", Traced: true},
 		{Key: report.Probed, Title: "traced by spanprobe", Traced: true},
 		{Key: report.Bystander, Title: "not traced, of a traced executable"},
 	} {
-		if strings.Contains(keys, c.Key) {
+		if strings.Contains(b.cases, c.Key) {
 			c.Rounds = map[report.Mode][]report.Measurement{}
-			chosen = append(chosen, c)
+			b.run.Cases = append(b.run.Cases, c)
 		}
 	}
-	return chosen
+	b.run.Machine, err = describeMachine(b.binaries.goVersion)
+	return err
 }
 
-// measureCase sends a case each kind of load that it is measured in.
-func measureCase(ctx context.Context, b binaries, c *report.Case, settings *report.Settings, progress io.Writer) (err error) {
-	s, err := startStage(ctx, b, setup{key: c.Key, connections: settings.Connections})
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if err != nil {
-		return err
-	}
-	http1, http2 := http1Load(settings.Connections), http2Load(settings.Connections)
-	for _, mode := range []struct {
-		report.Mode
-		load.Options
-		rate float64
-	}{
-		{report.Fixed, http1, settings.Rate},
-		{report.HTTP2, http2, settings.HTTP2Rate},
-		{report.Saturated, http1, 0},
-		{report.Arrival, http1, settings.ArrivalRate},
-	} {
-		if !report.Measures(c.Key, mode.Mode) {
-			continue
+func (b *bench) measureRequests() error {
+	return b.inRounds("requests", b.rounds, report.Fixed, func(c *report.Case) error {
+		return b.measureCase(c, server, report.Saturated, report.Arrival)
+	})
+}
+
+func (b *bench) measureComeAndGo() error {
+	rounds := b.run.Settings.FewRounds()
+	return b.inRounds("processes that come and go", rounds, report.Churn, b.measureChurn)
+}
+
+func (b *bench) measureCalls() error {
+	rounds := b.run.Settings.FewRounds()
+	return b.inRounds("calls", rounds, report.HTTPClient, func(c *report.Case) error {
+		if err := b.measureCase(c, clients); err != nil {
+			return err
 		}
-		o := mode.Options
-		o.Rate, o.Duration = mode.rate, settings.Duration
-		m, err := s.measure(ctx, o)
-		if err != nil {
-			return fmt.Errorf("%s load: %w", mode.Mode, err)
+		return b.measureCase(c, servers)
+	})
+}
+
+// inRounds measures the cases that are measured in a mode, so often. Each round begins with
+// another case, so that none has the best place.
+func (b *bench) inRounds(
+	what string, rounds int, mode report.Mode, one func(*report.Case) error,
+) error {
+	for round := range rounds {
+		for i := range b.run.Cases {
+			c := &b.run.Cases[(round+i)%len(b.run.Cases)]
+			if !report.Measures(c.Key, mode) {
+				continue
+			}
+			title := fmt.Sprintf("%s, round %d of %d: %s", what, round+1, rounds, c.Title)
+			b.say("%s", title)
+			if err := one(c); err != nil {
+				return fmt.Errorf("%s: %w", title, err)
+			}
 		}
-		c.Rounds[mode.Mode] = append(c.Rounds[mode.Mode], m)
-		fmt.Fprintf(progress, "  %-9s  %d requests, %d spans\n", mode.Mode, m.Answered, m.Spans)
 	}
 	return nil
+}
+
+// measureCase has programs get or make each kind of load that the case is measured in.
+func (b *bench) measureCase(c *report.Case, what subject, more ...report.Mode) error {
+	return b.onStage(setup{subject: what, key: c.Key}, func(s *stage) error {
+		for _, mode := range slices.Concat(what.kinds, more) {
+			if !report.Measures(c.Key, mode) {
+				continue
+			}
+			m, err := s.measure(mode, order{Rate: b.rates[mode], Duration: b.duration})
+			if err != nil {
+				return err
+			}
+			c.Rounds[mode] = append(c.Rounds[mode], m)
+			b.say("  %-19s  %d %ss, %d spans", mode, m.Answered, what.load, m.Spans)
+		}
+		return nil
+	})
 }

@@ -25,28 +25,59 @@ type Check struct {
 
 // The targets.
 const (
-	maxAppOverhead   = 0.25 // of the bare handler's CPU
-	maxShareOfByHand = 0.25 // of what instrumentation by hand adds to app and collector
+	maxAppOverhead   = 25 // % of the bare handler's CPU
+	maxShareOfByHand = 25 // % of what instrumentation by hand adds to app and collector
 	maxBPFMegabytes  = 40
 	minHeldPercent   = 99 // of a rate, else it was not that rate
 	maxAtOnce        = 2 * time.Second
+
+	// An inspection may take this, of a binary of largeBinary bytes or less.
+	maxInspection  = 300 * time.Millisecond
+	maxInspectedMB = 50
+	largeBinary    = 130e6
+	inspectedLarge = 100e6 // the largest of those that count has at least so many
+	manyFunctions  = 200_000
 )
+
+// ratio is a target for what tracing costs, in percent.
+type ratio struct {
+	target string // with places for the limit and for the load
+	limit  float64
+	of     func(in []Measurement) float64 // of the cases of the keys
+	keys   []string
+}
+
+var ratios = []ratio{
+	{
+		"tracing adds at most %.0f %% to the app's CPU a request, %s", maxAppOverhead,
+		func(in []Measurement) float64 { return 100 * addedShare(in[0], in[1]) },
+		[]string{Bare, Probed},
+	},
+	{
+		"app and collector together: at most %.0f %% of what instrumenting by hand adds, %s",
+		maxShareOfByHand,
+		func(in []Measurement) float64 {
+			bare := appMicros(in[0])
+			return 100 * (bothMicros(in[2]) - bare) / (bothMicros(in[1]) - bare)
+		},
+		[]string{Bare, ByHand, Probed},
+	},
+}
 
 // Checks compares the run with the targets. Ratios are made within each round,
 // of cases that ran one after the other; their median decides.
-func (r *Run) Checks() []Check {
-	checks := []Check{}
-	for _, mode := range []struct {
-		Mode
-		words string
-	}{
-		{Fixed, fmt.Sprintf("at %s requests/s", thousands(r.Settings.Rate))},
-		{Arrival, fmt.Sprintf("at %s requests/s", thousands(r.Settings.ArrivalRate))},
-		{Saturated, "saturated"},
-	} {
-		checks = append(checks, r.checkAppOverhead(mode.Mode, mode.words), r.checkAgainstByHand(mode.Mode, mode.words))
+func (r *Run) Checks() (checks []Check) {
+	for _, mode := range []Mode{Fixed, Arrival, Saturated} {
+		words := "saturated"
+		if mode != Saturated {
+			words = fmt.Sprintf("at %s requests/s", thousands(r.Settings.Rates[mode]))
+		}
+		for _, ratio := range ratios {
+			checks = append(checks, r.checkRatio(mode, words, ratio))
+		}
 	}
-	return append(checks, r.checkMemory(), r.checkArrival(), r.checkShortLived(), r.checkAtOnce(), r.checkInspection())
+	return append(checks, r.checkMemory(), r.checkArrival(), r.checkShortLived(), r.checkAtOnce(),
+		r.checkInspection())
 }
 
 // AllPass tells whether every target was met.
@@ -54,152 +85,119 @@ func AllPass(checks []Check) bool {
 	return !slices.ContainsFunc(checks, func(c Check) bool { return c.Outcome != Pass })
 }
 
-func (r *Run) checkAppOverhead(mode Mode, words string) Check {
-	c := Check{Target: fmt.Sprintf("tracing adds at most %.0f %% to the app's CPU a request, %s", maxAppOverhead*100, words)}
-	ratio := r.perRound(mode, func(in map[string]Measurement) float64 {
-		return appMicros(in[Probed])/appMicros(in[Bare]) - 1
-	}, Bare, Probed)
-	return r.ifHeld(mode, c.atMost(ratio, maxAppOverhead), Bare, Probed)
+// unmet is a check of a target until something was measured for it.
+func unmet(target string, values ...any) Check {
+	return Check{fmt.Sprintf(target, values...), "what it needs was not measured", Unmet}
 }
 
-func (r *Run) checkAgainstByHand(mode Mode, words string) Check {
-	c := Check{Target: fmt.Sprintf("app and collector together: at most %.0f %% of what instrumenting by hand adds, %s", maxShareOfByHand*100, words)}
-	ratio := r.perRound(mode, func(in map[string]Measurement) float64 {
-		bare := appMicros(in[Bare])
-		return (bothMicros(in[Probed]) - bare) / (bothMicros(in[ByHand]) - bare)
-	}, Bare, ByHand, Probed)
-	return r.ifHeld(mode, c.atMost(ratio, maxShareOfByHand), Bare, ByHand, Probed)
-}
-
-func (c Check) atMost(ratio Spread, limit float64) Check {
-	if ratio.N == 0 {
-		c.Measured, c.Outcome = "what it needs was not measured", Unmet
-		return c
-	}
-	percent := Spread{Median: 100 * ratio.Median, Min: 100 * ratio.Min, Max: 100 * ratio.Max, N: ratio.N}
-	c.Measured, c.Outcome = percent.format("%.1f", " %"), Fail
-	if ratio.Median <= limit {
+// judge notes what was measured under the target's conditions.
+func (c *Check) judge(ok bool, measured string, values ...any) {
+	c.Measured, c.Outcome = fmt.Sprintf(measured, values...), Fail
+	if ok {
 		c.Outcome = Pass
 	}
-	return c
 }
 
-// ifHeld takes a verdict back if some case could not hold a fixed rate: the
-// others then served more.
-func (r *Run) ifHeld(mode Mode, c Check, keys ...string) Check {
-	if mode == Saturated || c.Outcome == Unmet {
+// checkRatio gives no verdict if some case could not hold a fixed rate: the others then served
+// more.
+func (r *Run) checkRatio(mode Mode, words string, wanted ratio) Check {
+	c := unmet(wanted.target, wanted.limit, words)
+	percent := r.perRound(mode, wanted.of, wanted.keys...)
+	if percent.N == 0 {
 		return c
 	}
-	for _, key := range keys {
-		if held := r.find(key).over(mode, heldPercent); held.Min < minHeldPercent {
+	c.judge(percent.Median <= wanted.limit, "%s", percent.format("%.1f", " %"))
+	for _, key := range wanted.keys {
+		held := over(r.rounds(key, mode), heldPercent).Min
+		if held < minHeldPercent && mode != Saturated {
 			c.Outcome = Unmet
-			c.Measured += fmt.Sprintf("; but %s held only %.1f %% of the rate", r.title(key), held.Min)
+			c.Measured += fmt.Sprintf("; but %s held only %.1f %% of the rate",
+				r.find(key).Title, held)
 		}
 	}
 	return c
 }
 
 func (r *Run) checkMemory() Check {
-	c := Check{Target: fmt.Sprintf("at most %d MB of BPF memory on 2 CPUs", maxBPFMegabytes)}
-	probed := r.find(Probed)
-	if probed == nil {
-		return c.atMost(Spread{}, 0)
-	}
-	memory := probed.over(Fixed, bpfMegabytes)
-	c.Measured = fmt.Sprintf("%s, with %d possible CPUs", memory.format("%.1f", " MB"), r.Machine.PossibleCPUs)
+	c := unmet("at most %d MB of BPF memory on 2 CPUs", maxBPFMegabytes)
+	memory := over(r.rounds(Probed, Fixed), bpfMegabytes)
 	switch {
-	case memory.N == 0 || memory.Max == 0:
-		c.Measured, c.Outcome = "no BPF object was found in the collector", Unmet
-	case memory.Max <= maxBPFMegabytes:
-		c.Outcome = Pass // with more CPUs the more so
-	case r.Machine.PossibleCPUs > 2:
-		c.Outcome = Unmet
+	case r.find(Probed) == nil:
+	case memory.N == 0:
+		c.Measured = "no BPF object was found in the collector"
 	default:
-		c.Outcome = Fail
+		c.judge(memory.Max <= maxBPFMegabytes, // with more CPUs the more so
+			"%s, with %d possible CPUs", memory.format("%.1f", " MB"), r.Machine.PossibleCPUs)
+		if c.Outcome == Fail && r.Machine.PossibleCPUs > 2 {
+			c.Outcome = Unmet
+		}
 	}
 	return c
 }
 
 // checkArrival wants every round without loss: a median hides a lost span.
 func (r *Run) checkArrival() Check {
-	c := Check{Target: fmt.Sprintf("every span arrives at %s requests/s", thousands(r.Settings.ArrivalRate))}
-	probed := r.find(Probed)
-	if probed == nil || len(probed.Rounds[Arrival]) == 0 {
-		return c.atMost(Spread{}, 0)
+	c := unmet("every span arrives at %s requests/s", thousands(r.Settings.Rates[Arrival]))
+	rounds := r.rounds(Probed, Arrival)
+	if len(rounds) == 0 {
+		return c
 	}
-	var sent, spans, due int
-	c.Outcome = Pass
-	for _, m := range probed.Rounds[Arrival] {
-		sent, spans, due = sent+m.Sent, spans+m.Spans, due+m.Due
-		switch {
-		case m.Spans != m.Sent:
-			c.Outcome = Fail
-		case heldPercent(m) < minHeldPercent && c.Outcome == Pass:
-			c.Outcome = Unmet
-		}
+	all := total(rounds)
+	c.judge(!slices.ContainsFunc(rounds, func(m Measurement) bool { return m.Spans != m.Sent }),
+		"%s spans of %s requests", thousands(all.Spans), thousands(all.Sent))
+	if c.Outcome == Pass && over(rounds, heldPercent).Min < minHeldPercent {
+		c.Outcome = Unmet
 	}
-	c.Measured = fmt.Sprintf("%s spans of %s requests", thousands(float64(spans)), thousands(float64(sent)))
-	if due > 0 && 100*float64(sent)/float64(due) < minHeldPercent {
-		c.Measured += fmt.Sprintf("; only %.1f %% of the rate could be sent", 100*float64(sent)/float64(due))
+	if held := heldPercent(all); held < minHeldPercent {
+		c.Measured += fmt.Sprintf("; only %.1f %% of the rate could be sent", held)
 	}
 	return c
 }
 
 // checkShortLived wants every request, like checkArrival.
 func (r *Run) checkShortLived() Check {
-	c := Check{Target: "every request to a short-lived process has its span, if its binary was seen before"}
-	probed := r.find(Probed)
-	if probed == nil || len(probed.Rounds[Churn]) == 0 {
-		return c.atMost(Spread{}, 0)
+	c := unmet("every request to a short-lived process has its span, if its binary was seen before")
+	if rounds := r.rounds(Probed, Churn); len(rounds) > 0 {
+		short := total(rounds).Short
+		incomplete := func(m Measurement) bool { return m.Short.Missing() != 0 }
+		c.judge(!slices.ContainsFunc(rounds, incomplete),
+			"%s spans of %s requests to %s processes",
+			thousands(short.Spans), thousands(short.Requests), thousands(short.Processes))
 	}
-	c.Outcome = Pass
-	for _, m := range probed.Rounds[Churn] {
-		if m.Short.Spans != m.Short.Requests {
-			c.Outcome = Fail
-		}
-	}
-	short := probed.short()
-	c.Measured = fmt.Sprintf("%s spans of %s requests to %s processes", thousands(float64(short.Spans)), thousands(float64(short.Requests)), thousands(float64(short.Processes)))
 	return c
 }
 
 // checkAtOnce wants no round to take longer.
 func (r *Run) checkAtOnce() Check {
-	c := Check{Target: fmt.Sprintf("processes that start at once are all traced within %.0f s", maxAtOnce.Seconds())}
-	took := r.overAtOnce(func(a AtOnce) time.Duration { return a.Traced })
-	if took.N == 0 {
-		return c.atMost(Spread{}, 0)
-	}
-	c.Measured, c.Outcome = fmt.Sprintf("%s, of %d processes", took.format("%.2f", " s"), r.AtOnce[0].Processes), Pass
-	complete := !slices.ContainsFunc(r.AtOnce, func(a AtOnce) bool { return a.Spans != a.Requests })
-	if took.Max > maxAtOnce.Seconds() || !complete {
-		c.Outcome = Fail
+	c := unmet("processes that start at once are all traced within %.0f s", maxAtOnce.Seconds())
+	if len(r.AtOnce) > 0 {
+		took := over(r.AtOnce, func(a AtOnce) float64 { return a.Traced.Seconds() })
+		complete := !slices.ContainsFunc(r.AtOnce, func(a AtOnce) bool { return a.Missing() != 0 })
+		c.judge(complete && took.Max <= maxAtOnce.Seconds(),
+			"%s, of %d processes", took.format("%.2f", " s"), r.AtOnce[0].Processes)
 	}
 	return c
 }
 
-// perRound makes one number of each round in which all of the cases ran.
-func (r *Run) perRound(mode Mode, ratio func(map[string]Measurement) float64, keys ...string) Spread {
-	var values []float64
-	for round := range r.Settings.Rounds {
-		in := map[string]Measurement{}
-		for _, key := range keys {
-			if c := r.find(key); c != nil && round < len(c.Rounds[mode]) {
-				in[key] = c.Rounds[mode][round]
-			}
-		}
-		if len(in) == len(keys) {
-			values = append(values, ratio(in))
-		}
+// checkInspection wants it of every binary: the median over the rounds decides.
+func (r *Run) checkInspection() Check {
+	c := unmet("a binary of 100 MB and %s functions is inspected and planned "+
+		"within %d ms and %d MB",
+		thousands(manyFunctions), maxInspection.Milliseconds(), maxInspectedMB)
+	if len(r.Inspected) == 0 {
+		return c
 	}
-	return SpreadOf(values)
-}
-
-func (r *Run) find(key string) *Case {
-	for i := range r.Cases {
-		if r.Cases[i].Key == key {
-			return &r.Cases[i]
-		}
+	tooLarge := func(i Inspected) bool { return i.Size > largeBinary }
+	small := slices.DeleteFunc(slices.Clone(r.Inspected), tooLarge)
+	slowest := over(small, func(i Inspected) float64 { return i.took().Median }).Max
+	memory := over(small, func(i Inspected) float64 { return float64(i.Memory) / 1e6 }).Max
+	size := over(small, func(i Inspected) float64 { return float64(i.Size) }).Max
+	functions := over(small, func(i Inspected) float64 { return float64(i.Functions) }).Max
+	c.judge(slowest <= milliseconds(maxInspection) && memory <= maxInspectedMB,
+		"at most %.0f ms and %.1f MB, of binaries of up to %.0f MB and %s functions",
+		slowest, memory, size/1e6, thousands(functions))
+	if c.Outcome == Pass && (size < inspectedLarge || functions < manyFunctions) {
+		c.Outcome = Unmet
 	}
-	return nil
+	return c
 }

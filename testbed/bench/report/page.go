@@ -1,12 +1,16 @@
 package report
 
 import (
+	_ "embed"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
+	"text/template"
+	"time"
 )
 
-// What a run writes stands between these two lines; the rest of the page is
-// written by hand.
+// A run writes between these two lines; the rest of the page is written by hand.
 const (
 	beginMark = "<!-- bench:begin, written by `make bench` -->"
 	endMark   = "<!-- bench:end -->"
@@ -20,4 +24,51 @@ func Replace(page, section string) (string, error) {
 		return "", errors.New("the page lacks the line " + beginMark + " or, behind it, " + endMark)
 	}
 	return before + beginMark + "\n\n" + strings.TrimSpace(section) + "\n\n" + endMark + after, nil
+}
+
+//go:embed page.md.tmpl
+var layout string
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"thousands":        thousands[int],
+	"trim":             strings.TrimPrefix,
+	"cell":             func(text string) string { return strings.ReplaceAll(text, "|", `\|`) },
+	"in":               in,
+	"http2Connections": HTTP2Connections,
+	"streams":          func() int { return Streams },
+	"copies":           func() int { return Copies },
+	"churnInterval":    func() time.Duration { return ChurnInterval },
+	"startsAMinute":    func() int { return int(time.Minute / ChurnInterval) },
+	"requestsOfShort":  func() int { return RequestsOfShort },
+}).Parse(layout))
+
+// Markdown writes the run as a section of a page.
+func (r *Run) Markdown() string { return r.fill("page") }
+
+// Inspections is what a run that did nothing else has shown.
+func (r *Run) Inspections() (section string, checks []Check) {
+	return r.fill("inspected"), []Check{r.checkInspection()}
+}
+
+// fill fills a template in. That can fail for no run: a template is part of the program.
+func (r *Run) fill(name string) string {
+	var b strings.Builder
+	if err := templates.ExecuteTemplate(&b, name, page{r}); err != nil {
+		panic(err)
+	}
+	return b.String()
+}
+
+// in writes a number of bytes in another unit.
+func in(unit float64, verb string, bytes int64) string {
+	return fmt.Sprintf(verb, float64(bytes)/unit)
+}
+
+// thousands writes a whole number in groups of three digits.
+func thousands[T int | float64](v T) string {
+	digits := strconv.FormatFloat(float64(v), 'f', 0, 64)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }

@@ -36,7 +36,14 @@ func passing() *Run {
 		return m
 	}
 	every := func(m ...Measurement) map[Mode][]Measurement {
-		return map[Mode][]Measurement{Fixed: m, HTTP2: m, Saturated: m, Arrival: m, HTTPClient: m, StreamServer: m}
+		return map[Mode][]Measurement{
+			Fixed:        m,
+			HTTP2:        m,
+			Saturated:    m,
+			Arrival:      m,
+			HTTPClient:   m,
+			StreamServer: m,
+		}
 	}
 	beside := []Measurement{bare(21), bare(43), bare(22)}
 	comingAndGoing := func(spans int) (all []Measurement) {
@@ -49,51 +56,138 @@ func passing() *Run {
 		return all
 	}
 	run := &Run{
-		Machine: Machine{Kernel: "6.18.1", CPU: "A CPU", Arch: "amd64", CPUs: 2, PossibleCPUs: 2, Memory: 8e9, Go: "go1.26.8", Virtualization: "virtual machine"},
+		Machine: Machine{
+			Kernel:         "6.18.1",
+			CPU:            "A CPU",
+			Arch:           "amd64",
+			CPUs:           2,
+			PossibleCPUs:   2,
+			Memory:         8e9,
+			Go:             "go1.26.8",
+			Virtualization: "virtual machine",
+		},
 		Settings: Settings{
 			Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 3, Duration: 8 * time.Second,
-			Rate: 8000, RateFound: true, ArrivalRate: 20_000, Connections: 16,
-			HTTP2Rate: 4000, HTTP2Connections: 4, Streams: 4,
-			CallRounds: 3, CallRates: map[Mode]float64{HTTPClient: 3000, StreamServer: 1500}, CallRateFound: true,
-			ChurnRounds: 3, ChurnDuration: 16 * time.Second, ChurnInterval: 300 * time.Millisecond, Copies: 20, RequestsOfShort: 5,
+			Rates: map[Mode]float64{
+				Fixed:        8000,
+				HTTP2:        4000,
+				Arrival:      20_000,
+				HTTPClient:   3000,
+				StreamServer: 1500,
+			},
+			Found:       map[Mode]bool{Fixed: true, HTTPClient: true, StreamServer: true},
+			Connections: 16,
 		},
 		Cases: []Case{
 			{Key: Bare, Title: "bare", Rounds: every(bare(20), bare(40), bare(21))},
-			{Key: ByHand, Title: "instrumented by hand", Traced: true, Rounds: every(micros(50, 10), micros(90, 20), micros(51, 10))},
-			{Key: Probed, Title: "traced by spanprobe", Traced: true, Rounds: every(probed(22, 3), probed(48, 4), probed(23, 3))},
-			{Key: Bystander, Title: "not traced, of a traced executable", Rounds: map[Mode][]Measurement{Fixed: beside, Saturated: beside}},
+			{
+				Key:    ByHand,
+				Title:  "instrumented by hand",
+				Traced: true,
+				Rounds: every(micros(50, 10), micros(90, 20), micros(51, 10)),
+			},
+			{
+				Key:    Probed,
+				Title:  "traced by spanprobe",
+				Traced: true,
+				Rounds: every(probed(22, 3), probed(48, 4), probed(23, 3)),
+			},
+			{
+				Key:    Bystander,
+				Title:  "not traced, of a traced executable",
+				Rounds: map[Mode][]Measurement{Fixed: beside, Saturated: beside},
+			},
 		},
-		Hits: &Hits{
+		Hits: []*Hits{{
+			Each:      "request",
 			Protocols: []string{"HTTP/1.1", "HTTP/2"},
 			Probes: []Probe{
-				{Program: "serve_http", Symbols: []string{"net/http.serverHandler.ServeHTTP"}, Sites: 1, Class: "emulated", Counts: []Count{{1, 800}, {1, 900}}},
-				{Program: "finish_request", Symbols: []string{"net/http.(*response).finishRequest"}, Sites: 1, Class: "emulated", Counts: []Count{{1, 400}, {}}},
-				{Program: "note_copy", Symbols: []string{"net/http.(*ServeMux).ServeHTTP"}, Sites: 1, Class: "emulated", OnDemand: true, Counts: []Count{{}, {}}},
+				{
+					Program: "serve_http",
+					Symbols: []string{"net/http.serverHandler.ServeHTTP"},
+					Sites:   1,
+					Class:   "emulated",
+					Counts:  []Count{{1, 800}, {1, 900}},
+				},
+				{
+					Program: "finish_request",
+					Symbols: []string{"net/http.(*response).finishRequest"},
+					Sites:   1,
+					Class:   "emulated",
+					Counts:  []Count{{1, 400}, {}},
+				},
+				{
+					Program:  "note_copy",
+					Symbols:  []string{"net/http.(*ServeMux).ServeHTTP"},
+					Sites:    1,
+					Class:    "emulated",
+					OnDemand: true,
+					Counts:   []Count{{}, {}},
+				},
 				{Program: "process_exit", Counts: []Count{{0.001, 400}, {}}},
 			},
-		},
-		CallHits: &Hits{
+		}, {
+			Each:      "call",
 			Protocols: []string{"HTTP/1.1 client", "gRPC client, unary"},
 			Probes: []Probe{
-				{Library: "net/http client", Program: "end_call", Symbols: []string{"net/http.(*Transport).roundTrip"}, Sites: 3, Class: "single-stepped", Counts: []Count{{1, 900}, {}}},
-				{Library: "gRPC client", Program: "end_call", Symbols: []string{"google.golang.org/grpc.(*clientStream).finish"}, Sites: 1, Class: "emulated", Counts: []Count{{}, {2, 700}}},
+				{
+					Library: "net/http client",
+					Program: "end_call",
+					Symbols: []string{"net/http.(*Transport).roundTrip"},
+					Sites:   3,
+					Class:   "single-stepped",
+					Counts:  []Count{{1, 900}, {}},
+				},
+				{
+					Library: "gRPC client",
+					Program: "end_call",
+					Symbols: []string{"google.golang.org/grpc.(*clientStream).finish"},
+					Sites:   1,
+					Class:   "emulated",
+					Counts:  []Count{{}, {2, 700}},
+				},
 			},
-		},
+		}},
 		Context: &ContextCost{
 			Calls: map[Mode]map[Context]Count{
-				HTTPClient:  {Isolated: {4, 8 * time.Microsecond}, Joined: {4, 9500}, Ancestry: {7, 10200}},
-				UnaryClient: {Isolated: {5, 9 * time.Microsecond}, Joined: {6, 12400}, Ancestry: {6, 12500}},
+				HTTPClient: {
+					Isolated: {4, 8 * time.Microsecond},
+					Joined:   {4, 9500},
+					Ancestry: {7, 10200},
+				},
+				UnaryClient: {
+					Isolated: {5, 9 * time.Microsecond},
+					Joined:   {6, 12400},
+					Ancestry: {6, 12500},
+				},
 			},
-			Starts: map[Context][]time.Duration{Untraced: {300, 310}, Isolated: {300, 320}, Joined: {310, 300}, Ancestry: {1500, 1700}},
+			Starts: map[Context][]time.Duration{
+				Untraced: {300, 310},
+				Isolated: {300, 320},
+				Joined:   {310, 300},
+				Ancestry: {1500, 1700},
+			},
 		},
 		Unseen: []ShortLived{{20, 100, 0}, {20, 100, 10}, {20, 100, 5}},
 		AtOnce: []AtOnce{
-			{Processes: 100, Serving: 500 * time.Millisecond, Traced: 600 * time.Millisecond, Requests: 100, Spans: 100},
-			{Processes: 100, Serving: 700 * time.Millisecond, Traced: 800 * time.Millisecond, Requests: 100, Spans: 100},
+			{ShortLived{100, 100, 100}, 500 * time.Millisecond, 600 * time.Millisecond},
+			{ShortLived{100, 100, 100}, 700 * time.Millisecond, 800 * time.Millisecond},
 		},
 		Inspected: []Inspected{
-			{Name: "jaeger", Size: 121e6, Functions: 209_185, Took: []time.Duration{240 * time.Millisecond, 260 * time.Millisecond}, Memory: 16e6},
-			{Name: "bare", Size: 8e6, Functions: 9000, Took: []time.Duration{20 * time.Millisecond, 20 * time.Millisecond}, Memory: 12e6},
+			{
+				Name:      "jaeger",
+				Size:      121e6,
+				Functions: 209_185,
+				Took:      []time.Duration{240 * time.Millisecond, 260 * time.Millisecond},
+				Memory:    16e6,
+			},
+			{
+				Name:      "bare",
+				Size:      8e6,
+				Functions: 9000,
+				Took:      []time.Duration{20 * time.Millisecond, 20 * time.Millisecond},
+				Memory:    12e6,
+			},
 		},
 	}
 	for key, spans := range map[string]int{Bare: 0, Probed: 250} {
@@ -141,7 +235,10 @@ func TestEachTargetIsCheckedByItself(t *testing.T) {
 	}{
 		{"all is well", func(*Run) {}, nil},
 		{"the app's overhead is too high under saturation", func(r *Run) {
-			change(r, Probed, Saturated, func(m *Measurement) { m.App += 4 * time.Millisecond; m.Collector = 0 })
+			change(r, Probed, Saturated, func(m *Measurement) {
+				m.App += 4 * time.Millisecond
+				m.Collector = 0
+			})
 		}, map[int]Outcome{appSaturated: Fail}},
 		{"the collector takes too much", func(r *Run) {
 			change(r, Probed, Fixed, func(m *Measurement) { m.Collector += 10 * time.Millisecond })
@@ -157,7 +254,9 @@ func TestEachTargetIsCheckedByItself(t *testing.T) {
 			r.Machine.PossibleCPUs = 64
 		}, map[int]Outcome{memory: Unmet}},
 		{"one span of all rounds is missing", func(r *Run) {
-			r.find(Probed).Rounds[Arrival] = []Measurement{micros(1, 1), func() Measurement { m := micros(1, 1); m.Spans--; return m }()}
+			incomplete := micros(1, 1)
+			incomplete.Spans--
+			r.find(Probed).Rounds[Arrival] = []Measurement{micros(1, 1), incomplete}
 		}, map[int]Outcome{arrival: Fail}},
 		{"one span too many", func(r *Run) {
 			change(r, Probed, Arrival, func(m *Measurement) { m.Spans++ })
@@ -165,20 +264,53 @@ func TestEachTargetIsCheckedByItself(t *testing.T) {
 		{"the rate at which spans must arrive could not be sent", func(r *Run) {
 			change(r, Probed, Arrival, func(m *Measurement) { m.Due = 1100 })
 		}, map[int]Outcome{appArrival: Unmet, togetherArrival: Unmet, arrival: Unmet}},
-		{"by hand was not measured", func(r *Run) { r.Cases = slices.Delete(r.Cases, 1, 2) }, map[int]Outcome{togetherFixed: Unmet, togetherArrival: Unmet, togetherSaturated: Unmet}},
+		{
+			"by hand was not measured",
+			func(r *Run) { r.Cases = slices.Delete(r.Cases, 1, 2) },
+			map[int]Outcome{togetherFixed: Unmet, togetherArrival: Unmet, togetherSaturated: Unmet},
+		},
 		{"a span of a short-lived process is missing", func(r *Run) {
 			change(r, Probed, Churn, func(m *Measurement) { m.Short.Spans-- })
 		}, map[int]Outcome{shortLived: Fail}},
-		{"one round of processes was traced late", func(r *Run) { r.AtOnce[1].Traced = 2100 * time.Millisecond }, map[int]Outcome{atOnce: Fail}},
-		{"one of those that are traced has no span", func(r *Run) { r.AtOnce[1].Spans = 99 }, map[int]Outcome{atOnce: Fail}},
-		{"a binary takes too long", func(r *Run) { r.Inspected[1].Took = []time.Duration{time.Second} }, map[int]Outcome{inspection: Fail}},
-		{"a binary takes too much memory", func(r *Run) { r.Inspected[1].Memory = 51e6 }, map[int]Outcome{inspection: Fail}},
+		{
+			"one round of processes was traced late",
+			func(r *Run) { r.AtOnce[1].Traced = 2100 * time.Millisecond },
+			map[int]Outcome{atOnce: Fail},
+		},
+		{
+			"one of those that are traced has no span",
+			func(r *Run) { r.AtOnce[1].Spans = 99 },
+			map[int]Outcome{atOnce: Fail},
+		},
+		{
+			"a binary takes too long",
+			func(r *Run) { r.Inspected[1].Took = []time.Duration{time.Second} },
+			map[int]Outcome{inspection: Fail},
+		},
+		{
+			"a binary takes too much memory",
+			func(r *Run) { r.Inspected[1].Memory = 51e6 },
+			map[int]Outcome{inspection: Fail},
+		},
 		{"one of them is larger than what counts", func(r *Run) {
-			r.Inspected = append(r.Inspected, Inspected{Name: "huge", Size: 700e6, Took: []time.Duration{time.Second}})
+			huge := Inspected{Name: "huge", Size: 700e6, Took: []time.Duration{time.Second}}
+			r.Inspected = append(r.Inspected, huge)
 		}, nil},
-		{"no binary of many functions was there", func(r *Run) { r.Inspected[0].Functions = 100_000 }, map[int]Outcome{inspection: Unmet}},
-		{"no large binary was there", func(r *Run) { r.Inspected = r.Inspected[1:] }, map[int]Outcome{inspection: Unmet}},
-		{"only bare was measured", func(r *Run) { r.Cases, r.AtOnce, r.Inspected = r.Cases[:1], nil, nil }, all},
+		{
+			"no binary of many functions was there",
+			func(r *Run) { r.Inspected[0].Functions = 100_000 },
+			map[int]Outcome{inspection: Unmet},
+		},
+		{
+			"no large binary was there",
+			func(r *Run) { r.Inspected = r.Inspected[1:] },
+			map[int]Outcome{inspection: Unmet},
+		},
+		{
+			"only bare was measured",
+			func(r *Run) { r.Cases, r.AtOnce, r.Inspected = r.Cases[:1], nil, nil },
+			all,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			run := passing()
@@ -222,7 +354,14 @@ func TestASpreadIsTheMedianWithTheLowestAndTheHighest(t *testing.T) {
 	} {
 		got := SpreadOf(test.values)
 		if got != test.want || got.format("%.1f", " µs") != test.text {
-			t.Errorf("%v: %+v, %s; want %+v, %s", test.values, got, got.format("%.1f", " µs"), test.want, test.text)
+			t.Errorf(
+				"%v: %+v, %s; want %+v, %s",
+				test.values,
+				got,
+				got.format("%.1f", " µs"),
+				test.want,
+				test.text,
+			)
 		}
 	}
 }
@@ -246,7 +385,9 @@ func TestTheReportIsTheGoldenOne(t *testing.T) {
 
 func TestALossIsNotRoundedAway(t *testing.T) {
 	run := passing()
-	run.Cases[2].Rounds[Fixed] = []Measurement{{Due: 160_000, Sent: 160_000, Answered: 160_000, Spans: 159_999, Elapsed: time.Second}}
+	run.Cases[2].Rounds[Fixed] = []Measurement{
+		{Due: 160_000, Sent: 160_000, Answered: 160_000, Spans: 159_999, Elapsed: time.Second},
+	}
 	if text := run.Markdown(); !strings.Contains(text, "99.999 %") {
 		t.Errorf("159,999 spans of 160,000 requests are not told:\n%s", text)
 	}
@@ -259,7 +400,10 @@ func TestARateThatACaseDidNotHoldIsTold(t *testing.T) {
 	}
 	for told, mode := range []Mode{HTTP2, Fixed, Arrival} {
 		change(run, ByHand, mode, func(m *Measurement) { m.Due = 1100 })
-		if text := run.Markdown(); strings.Count(text, "Not comparable: instrumented by hand held only 90.9 %") != told+1 {
+		if text := run.Markdown(); strings.Count(
+			text,
+			"Not comparable: instrumented by hand held only 90.9 %",
+		) != told+1 {
 			t.Errorf("%s: it is not told:\n%s", mode, text)
 		}
 	}
@@ -267,11 +411,15 @@ func TestARateThatACaseDidNotHoldIsTold(t *testing.T) {
 
 func TestWhatWasNotMeasuredHasNoSection(t *testing.T) {
 	run := passing()
-	run.Cases, run.Hits, run.CallHits, run.Unseen, run.AtOnce, run.Inspected, run.Context = run.Cases[1:2], nil, nil, nil, nil, nil, nil
+	run.Cases, run.Hits, run.Context = run.Cases[1:2], nil, nil
+	run.Unseen, run.AtOnce, run.Inspected = nil, nil, nil
 	delete(run.Cases[0].Rounds, HTTPClient)
 	delete(run.Cases[0].Rounds, StreamServer)
 	text := run.Markdown()
-	for _, heading := range []string{"### While processes come and go", "### 100 processes", "### Calls", "of calls", "### Probe hits", "### What it takes"} {
+	for _, heading := range []string{
+		"### While processes come and go", "### 100 processes", "### Calls", "of calls",
+		"### Probe hits", "### What it takes",
+	} {
 		if strings.Contains(text, heading) {
 			t.Errorf("%s:\n%s", heading, text)
 		}
@@ -280,7 +428,10 @@ func TestWhatWasNotMeasuredHasNoSection(t *testing.T) {
 
 func TestInspectionsAreReportedAlone(t *testing.T) {
 	section, checks := (&Run{Inspected: passing().Inspected}).Inspections()
-	if len(checks) != 1 || checks[0].Outcome != Pass || !strings.HasPrefix(section, "### Inspecting a binary") || strings.Count(section, "###") != 1 || !strings.Contains(section, "jaeger") {
+	if len(checks) != 1 || checks[0].Outcome != Pass ||
+		!strings.HasPrefix(section, "### Inspecting a binary") ||
+		strings.Count(section, "###") != 1 ||
+		!strings.Contains(section, "jaeger") {
 		t.Errorf("%+v\n%s", checks, section)
 	}
 }
@@ -305,7 +456,9 @@ func TestOnlyWhatStandsBetweenTheMarksIsReplaced(t *testing.T) {
 }
 
 func TestThousandsAreGrouped(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", 20_000: "20,000", 1_234_567: "1,234,567"} {
+	for v, want := range map[float64]string{
+		0: "0", 999: "999", 1000: "1,000", 20_000: "20,000", 1_234_567: "1,234,567",
+	} {
 		if got := thousands(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}

@@ -1,4 +1,4 @@
-// Package report says what a benchmark's run has shown: it sums measurements up,
+// Package report says what a run of the benchmark has shown: it sums measurements up,
 // checks them against the targets, and writes the page. It is pure.
 package report
 
@@ -9,17 +9,13 @@ type Run struct {
 	Machine  Machine
 	Settings Settings
 	Cases    []Case
-	// Hits are of short loads of their own; nil if there were none.
-	Hits *Hits
-	// CallHits are the same of the kinds of calls.
-	CallHits *Hits
+	Hits     []*Hits // of short loads of their own
 	Context  *ContextCost
 	// Unseen are the first processes of binaries that nobody has run before, of
 	// each round; AtOnce are those that were started together.
-	Unseen []ShortLived
-	AtOnce []AtOnce
-	// Inspected are binaries, the largest first.
-	Inspected []Inspected
+	Unseen    []ShortLived
+	AtOnce    []AtOnce
+	Inspected []Inspected // the largest first
 }
 
 // Machine is what the figures depend on.
@@ -39,28 +35,28 @@ type Settings struct {
 	Date        time.Time
 	Rounds      int
 	Duration    time.Duration // of each load
-	Rate        float64       // requests a second, of the fixed load
-	RateFound   bool          // the run determined the rate
-	ArrivalRate float64       // requests a second, of the load that every span must survive
 	Connections int
-
-	HTTP2Rate        float64 // requests a second, of the load over HTTP/2
-	HTTP2RateFound   bool
-	HTTP2Connections int
-	Streams          int // at a time on each of them
-
-	CallRounds    int
-	CallRates     map[Mode]float64 // calls a second, by kind
-	CallRateFound bool
-
-	// What comes and goes beside a load: a process of one of so many copies of
-	// the bare server every interval, which answers so many requests.
-	ChurnRounds     int
-	ChurnDuration   time.Duration // of each load
-	ChurnInterval   time.Duration
-	Copies          int
-	RequestsOfShort int
+	Rates       map[Mode]float64 // requests or calls a second, of the open loops
+	Found       map[Mode]bool    // the run determined the rate
 }
+
+// Some settings are those of every run. Processes that come and go beside a load are each of one
+// of so many copies of the bare server; one starts every interval, and answers so many requests.
+const (
+	Streams         = 4 // requests under way on a connection of HTTP/2
+	Copies          = 20
+	ChurnInterval   = 300 * time.Millisecond
+	RequestsOfShort = 5
+)
+
+// HTTP2Connections have as many requests under way as so many of HTTP/1.1.
+func HTTP2Connections(http1 int) int { return max(http1/Streams, 1) }
+
+// FewRounds are those of calls, and of processes that come and go.
+func (s Settings) FewRounds() int { return min(s.Rounds, 3) }
+
+// ChurnDuration is how long a load lasts beside which processes come and go.
+func (s Settings) ChurnDuration() time.Duration { return 2 * s.Duration }
 
 // Mode is a kind of load.
 type Mode string
@@ -92,8 +88,9 @@ const (
 	Bare   = "a"
 	ByHand = "b"
 	Probed = "c"
-	// Bystander is a process that is not traced, of an executable of which another process is:
-	// its probes are hit, and the programs return at once. However little they did, a traced process would cost no less.
+	// Bystander is a process that is not traced, of an executable of which another process
+	// is: its probes are hit, and the programs return at once. However little they did, a
+	// traced process would cost no less.
 	Bystander = "d"
 )
 
@@ -120,16 +117,15 @@ type Case struct {
 type Measurement struct {
 	Due, Sent, Answered int           // requests
 	Elapsed             time.Duration // of the load
-	P50, P99            time.Duration // latency; in an open loop from the time at which a request was due
+	P50, P99            time.Duration // latency; in an open loop from when a request was due
 	LagP99              time.Duration // in an open loop: from then until it was sent
 
 	// Processor time until the last span has arrived.
 	App, Collector time.Duration
 
-	Spans int        // of the load's requests, that arrived in the sink
-	Short ShortLived // that came and went beside the load
-	// Lost is what the collector has counted as lost, by reason.
-	Lost map[string]int
+	Spans int            // of the load's requests, that arrived in the sink
+	Short ShortLived     // that came and went beside the load
+	Lost  map[string]int // by reason, as the collector has counted
 
 	CollectorRSS int64 // bytes
 	BPFMemory    int64 // bytes; 0 without BPF
@@ -142,15 +138,15 @@ type Measurement struct {
 // ShortLived are processes that answered a few requests each and ended.
 type ShortLived struct{ Processes, Requests, Spans int }
 
-// AtOnce are processes that were started together.
+// AtOnce are processes that were started together. Then each got one request.
 type AtOnce struct {
-	Processes       int
+	ShortLived
 	Serving, Traced time.Duration // from the first one's start until all did, and were
-	Requests, Spans int           // then, one request to each
 }
 
 // Hits are how often BPF programs ran, by protocol or kind of call.
 type Hits struct {
+	Each      string // of what they are counted: "request" or "call"
 	Protocols []string
 	Probes    []Probe
 }
@@ -170,4 +166,35 @@ type Probe struct {
 type Count struct {
 	Hits float64       // a request
 	Time time.Duration // a hit, inside the program
+}
+
+// Context is a way in which spans find their parents.
+type Context string
+
+// The ways.
+const (
+	Untraced Context = "not traced"
+	Isolated Context = "traced, without parents"           // none but those that a header names
+	Joined   Context = "traced, with parents"              // as by default
+	Ancestry Context = "traced, with `goroutine_ancestry`" // that, too
+)
+
+// ContextCost is what it takes that spans find their parents.
+type ContextCost struct {
+	// Calls are the runs of all programs for a call, at both of its ends: hits, and
+	// the time of all of these together.
+	Calls map[Mode]map[Context]Count
+	// Starts are the processor times of a goroutine that is started and does nothing,
+	// one for each round.
+	Starts map[Context][]time.Duration
+}
+
+// Inspected is one binary that was inspected and planned, several times, each by a
+// process of its own.
+type Inspected struct {
+	Name      string
+	Size      int64 // bytes
+	Functions int
+	Took      []time.Duration // of the whole process
+	Memory    int64           // bytes that the process had resident, at the most
 }

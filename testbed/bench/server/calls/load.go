@@ -1,4 +1,4 @@
-package calls
+package main
 
 import (
 	"context"
@@ -21,17 +21,15 @@ type result struct {
 
 // worker makes calls, one after the other.
 type worker struct {
-	sent          int
 	latency, lags []time.Duration
 	err           error
 	end           time.Time
 }
 
-// load makes calls from as many goroutines as there are connections. At a rate,
-// each has a fixed share of the times at which calls are due: one that is late does
-// not move those that follow.
-func (p Program) load(o order, call func(context.Context) error) result {
-	number := p.connections
+// load makes calls from as many goroutines as there are connections. At a rate, each has a fixed
+// share of the times at which calls are due: one that is late does not move those that follow.
+func load(o order, call func(context.Context) error) result {
+	number := *connections
 	if o.Calls > 0 {
 		number = min(number, o.Calls)
 	}
@@ -45,15 +43,13 @@ func (p Program) load(o order, call func(context.Context) error) result {
 	var r result
 	var latency, lags []time.Duration
 	for _, w := range workers {
-		r.Sent += w.sent
-		r.Answered += len(w.latency)
 		latency, lags = append(latency, w.latency...), append(lags, w.lags...)
 		r.Elapsed = max(r.Elapsed, w.end.Sub(start))
 		if w.err != nil && r.Error == "" {
 			r.Error = w.err.Error()
 		}
 	}
-	r.Due = r.Sent
+	r.Due, r.Sent, r.Answered = len(lags), len(lags), len(latency)
 	if o.Rate > 0 {
 		r.Due = int(math.Ceil(o.Rate * o.Duration.Seconds()))
 		r.LagP99 = quantile(lags, 0.99)
@@ -81,7 +77,6 @@ func (w *worker) work(o order, i, of int, start time.Time, call func(context.Con
 		err := call(ctx)
 		cancel()
 		w.end = time.Now()
-		w.sent++
 		w.lags = append(w.lags, sent.Sub(due))
 		if err != nil {
 			w.err = err

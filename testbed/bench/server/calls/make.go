@@ -1,4 +1,4 @@
-package calls
+package main
 
 import (
 	"bufio"
@@ -23,7 +23,7 @@ const answerTimeout = 10 * time.Second
 // order is a load, one JSON object a line.
 type order struct {
 	Kind     string        // "http", "unary", "stream" or "goroutines"
-	Rate     float64       // calls a second that are due; 0: each as soon as the last one was answered
+	Rate     float64       // a second; 0: each as soon as the last one was answered
 	Duration time.Duration // nanoseconds; or
 	Calls    int           // how many, if not 0
 	// Goroutines are how many are started for each "call" of goroutines.
@@ -32,8 +32,11 @@ type order struct {
 
 // follow follows the orders on standard input, and answers each with what came of
 // it: a result, in JSON.
-func (p Program) follow(i Instrumentation) error {
-	kinds, err := p.kinds(i)
+func follow(i instrumentation) error {
+	transport := &http.Transport{MaxIdleConnsPerHost: *connections}
+	client := &http.Client{Transport: i.transport(transport)}
+	conn, err := grpc.NewClient(*rpc, append(i.dial,
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())...)
 	if err != nil {
 		return err
 	}
@@ -44,36 +47,21 @@ func (p Program) follow(i Instrumentation) error {
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			return err
 		}
-		call := kinds[o.Kind]
-		if o.Kind == "goroutines" { // no call, but what calls are made in
-			call = func(context.Context) error { startGoroutines(o.Goroutines); return nil }
+		calls := map[string]func(context.Context) error{
+			"http":   func(ctx context.Context) error { return get(ctx, client, *web) },
+			"unary":  func(ctx context.Context) error { return greetOnce(ctx, conn) },
+			"stream": func(ctx context.Context) error { return greetOften(ctx, conn) },
+			// This is no call, but calls are made in it.
+			"goroutines": func(context.Context) error { startGoroutines(o.Goroutines); return nil },
 		}
-		if call == nil {
+		if calls[o.Kind] == nil {
 			return fmt.Errorf("no kind of call: %q", o.Kind)
 		}
-		if err := answers.Encode(p.load(o, call)); err != nil {
+		if err := answers.Encode(load(o, calls[o.Kind])); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// kinds are the calls that can be made.
-func (p Program) kinds(i Instrumentation) (map[string]func(context.Context) error, error) {
-	var transport http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: p.connections}
-	if i.Transport != nil {
-		transport = i.Transport(transport)
-	}
-	client := &http.Client{Transport: transport}
-	conn, err := grpc.NewClient(p.rpc, append(i.Dial, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())...)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]func(context.Context) error{
-		"http":   func(ctx context.Context) error { return get(ctx, client, p.web) },
-		"unary":  func(ctx context.Context) error { return greetOnce(ctx, conn) },
-		"stream": func(ctx context.Context) error { return greetOften(ctx, conn) },
-	}, nil
 }
 
 // startGoroutines starts so many, which do nothing.

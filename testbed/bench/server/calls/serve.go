@@ -1,14 +1,12 @@
-package calls
+package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net"
-	"os"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
 )
 
 const (
@@ -26,16 +24,17 @@ var greeter = grpc.ServiceDesc{
 	Streams:     []grpc.StreamDesc{{StreamName: "Hellos", Handler: hellos, ServerStreams: true}},
 }
 
-func hello(service any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc.MethodDesc wants the context second
+// hello answers a unary call. No server here has an interceptor.
+//
+//nolint:revive // grpc.MethodDesc wants the context second
+func hello(
+	_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor,
+) (any, error) {
 	name := new(wrapperspb.StringValue)
 	if err := decode(name); err != nil {
 		return nil, err
 	}
-	handle := func(context.Context, any) (any, error) { return greet(name), nil }
-	if interceptor == nil {
-		return handle(ctx, name)
-	}
-	return interceptor(ctx, name, &grpc.UnaryServerInfo{Server: service, FullMethod: unaryMethod}, handle)
+	return greet(name), nil
 }
 
 func hellos(_ any, stream grpc.ServerStream) error {
@@ -55,21 +54,8 @@ func greet(name *wrapperspb.StringValue) *wrapperspb.StringValue {
 	return wrapperspb.String("hello " + name.GetValue())
 }
 
-// serve serves gRPC on a free port of loopback. It prints the address, and returns
-// when standard input is closed.
-func serve(i Instrumentation) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := grpc.NewServer(i.Serve...)
+func serve(i instrumentation) error {
+	server := grpc.NewServer(i.serve...)
 	server.RegisterService(&greeter, nil)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	go func() {
-		_, err := io.Copy(io.Discard, os.Stdin)
-		failed <- err
-	}()
-	fmt.Println(listener.Addr())
-	return <-failed
+	return program.Serve(server.Serve)
 }
