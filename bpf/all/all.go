@@ -1,13 +1,17 @@
-// Package all is the registry of the instrumented libraries.
+// Package all is the registry of what is loaded into the kernel: the instrumented
+// libraries, and the tracepoints.
 package all
 
 import (
 	"slices"
 
+	"github.com/cilium/ebpf"
+
 	"github.com/spanprobe/spanprobe/bpf/golang"
 	"github.com/spanprobe/spanprobe/bpf/goroutine"
 	"github.com/spanprobe/spanprobe/bpf/grpc"
 	"github.com/spanprobe/spanprobe/bpf/nethttp"
+	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
@@ -43,3 +47,6 @@ func Rules() (map[string]probe.Rule, error) {
 	}
 	return probe.Rules(rules)
 }
+
+// Tracepoints returns a fresh specification of the programs that report on processes.
+func Tracepoints() (*ebpf.CollectionSpec, error) { return process.Load() }

@@ -8,7 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // endContexts says of spans, by the words of their ids, that their operations have ended: those that did
@@ -18,7 +18,7 @@ func endContexts(contexts *ebpf.Map, ended map[uint64]bool) error {
 	if len(ended) == 0 {
 		return nil
 	}
-	const size = int(unsafe.Sizeof(process.SpanSet{}))
+	const size = int(unsafe.Sizeof(wire.SpanSet{}))
 	memory, err := unix.Mmap(contexts.FD(), 0, int(contexts.MaxEntries())*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("map the contexts of spans: %w", err)
@@ -28,12 +28,12 @@ func endContexts(contexts *ebpf.Map, ended map[uint64]bool) error {
 		ids[id&^wayStates] = true
 	}
 	for at := 0; at < len(memory); at += size {
-		set := (*process.SpanSet)(unsafe.Pointer(&memory[at]))
+		set := (*wire.SpanSet)(unsafe.Pointer(&memory[at]))
 		for n := range set.Ways {
 			word := &set.Ways[n].State
 			state := atomic.LoadUint64(word)
-			if state&wayStates == uint64(process.WayActive) && ids[state&^wayStates] {
-				atomic.CompareAndSwapUint64(word, state, state&^wayStates|uint64(process.WayEnded))
+			if state&wayStates == uint64(wire.WayActive) && ids[state&^wayStates] {
+				atomic.CompareAndSwapUint64(word, state, state&^wayStates|uint64(wire.WayEnded))
 			}
 		}
 	}
@@ -44,4 +44,4 @@ func endContexts(contexts *ebpf.Map, ended map[uint64]bool) error {
 }
 
 // wayStates are the bits of a place's state that are not of its span's id.
-const wayStates = uint64(process.WayStates) - 1
+const wayStates = uint64(wire.WayStates) - 1

@@ -17,8 +17,8 @@ import (
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 
-	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // Names of the maps that the objects share or are given a size by, in
@@ -83,8 +83,9 @@ type loadedLibrary struct {
 }
 
 // Load loads everything and starts the reports on processes. What it began is
-// undone when it fails.
-func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
+// undone when it fails. tracepoints returns the specification of the programs that
+// report, with all maps that the libraries share.
+func Load(tracepoints func() (*ebpf.CollectionSpec, error), libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	k := &Kernel{}
 	defer func() {
 		if err != nil {
@@ -93,9 +94,9 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 	}()
 	k.multi = features.HaveBPFLinkUprobeMulti() == nil
 
-	spec, err := process.Load()
+	spec, err := tracepoints()
 	if err != nil {
-		return nil, fmt.Errorf("read the object of bpf/process: %w", err)
+		return nil, fmt.Errorf("read the object of the tracepoints: %w", err)
 	}
 	spec.Maps[mapSpans].MaxEntries = uint32(options.RingBufferSize)
 	// A set has eight places, of which an operation takes three at the most. With one set for each
@@ -109,10 +110,10 @@ func Load(libraries []probe.Library, options Options) (_ *Kernel, err error) {
 		return nil, err
 	}
 	if !options.Listen {
-		delete(spec.Programs, process.ProgramListen)
+		delete(spec.Programs, wire.ProgramListen)
 	}
 	if k.process, err = ebpf.NewCollection(spec); err != nil {
-		return nil, fmt.Errorf("load bpf/process: %w", err)
+		return nil, fmt.Errorf("load the tracepoints: %w", err)
 	}
 	for i, library := range libraries {
 		objects, err := k.loadLibrary(i, library, options)
@@ -219,14 +220,14 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 // Spans is the ring buffer of finished spans.
 func (k *Kernel) Spans() *ebpf.Map { return k.process.Maps[mapSpans] }
 
-// Events is the ring buffer of what happens to processes: process.Event.
+// Events is the ring buffer of what happens to processes: wire.Event.
 func (k *Kernel) Events() *ebpf.Map { return k.process.Maps[mapEvents] }
 
 // Counters adds each counter up over all processors, indexed by
-// process.Counter.
-func (k *Kernel) Counters() ([process.Counters]uint64, error) {
-	var sums [process.Counters]uint64
-	var processors [][process.Counters]uint64
+// wire.Counter.
+func (k *Kernel) Counters() ([wire.Counters]uint64, error) {
+	var sums [wire.Counters]uint64
+	var processors [][wire.Counters]uint64
 	if err := k.process.Maps[mapCounters].Lookup(uint32(0), &processors); err != nil {
 		return sums, fmt.Errorf("read the counters: %w", err)
 	}

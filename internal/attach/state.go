@@ -7,17 +7,17 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // Trace makes a process traced. It keeps the entry that the kernel made itself
 // when it saw the process start, and returns the one that holds.
-func (k *Kernel) Trace(pid int, p process.Process) (process.Process, error) {
+func (k *Kernel) Trace(pid int, p wire.Process) (wire.Process, error) {
 	m := k.process.Maps[mapProcesses]
 	err := m.Update(uint32(pid), p, ebpf.UpdateNoExist)
 	if errors.Is(err, ebpf.ErrKeyExist) {
-		var there process.Process
+		var there wire.Process
 		if err := m.Lookup(uint32(pid), &there); err != nil {
 			return p, fmt.Errorf("look process %d up: %w", pid, err)
 		}
@@ -36,7 +36,7 @@ func (k *Kernel) Trace(pid int, p process.Process) (process.Process, error) {
 // by now.
 func (k *Kernel) Forget(pid int, generation uint32) error {
 	m := k.process.Maps[mapProcesses]
-	var there process.Process
+	var there wire.Process
 	err := m.Lookup(uint32(pid), &there)
 	if err == nil && there.Generation == generation {
 		err = m.Delete(uint32(pid))
@@ -49,7 +49,7 @@ func (k *Kernel) Forget(pid int, generation uint32) error {
 
 // Traces tells whether exactly this program is traced.
 func (k *Kernel) Traces(pid int, generation uint32) bool {
-	var there process.Process
+	var there wire.Process
 	err := k.process.Maps[mapProcesses].Lookup(uint32(pid), &there)
 	return err == nil && there.Generation == generation
 }
@@ -80,6 +80,6 @@ func (k *Kernel) Disown(id model.ExeID, binaryIndex uint32) error {
 // (include/linux/kdev_t.h, MKDEV: 12 bits of major, 20 of minor). A file system
 // that shows another device than its super block's (btrfs) finds no match, and
 // its processes are then traced from when user space has seen them.
-func fileKey(id model.ExeID) process.FileKey {
-	return process.FileKey{Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)), Ino: id.Ino}
+func fileKey(id model.ExeID) wire.FileKey {
+	return wire.FileKey{Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)), Ino: id.Ino}
 }

@@ -4,11 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"github.com/cilium/ebpf"
 
-	"github.com/spanprobe/spanprobe/bpf/process"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // Operation is an operation in flight.
@@ -31,29 +30,29 @@ type Swept struct {
 // and whether it saw all: a map that changes much under a walk makes it
 // start over.
 func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed Swept, whole bool, err error) {
-	return k.sweep(func(_ *ebpf.Map, key process.OperationKey) (bool, error) {
+	return k.sweep(func(_ *ebpf.Map, key wire.OperationKey) (bool, error) {
 		return gone(int(key.Tgid), key.Generation), nil
 	})
 }
 
 // SweepOperations does the same, and looks at each operation, which takes longer.
 func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed Swept, whole bool, err error) {
-	return k.sweep(func(m *ebpf.Map, key process.OperationKey) (bool, error) {
+	return k.sweep(func(m *ebpf.Map, key wire.OperationKey) (bool, error) {
 		value, err := m.LookupBytes(&key)
-		if err != nil || len(value) < int(unsafe.Sizeof(process.SpanHead{})) {
+		if err != nil || value == nil {
 			return false, err // nil: it has ended
 		}
-		var head process.SpanHead
+		head, err := wire.ParseHead(value)
+		if err != nil {
+			return false, err
+		}
 		return gone(Operation{
-			PID: int(key.Tgid), Generation: key.Generation,
-			Start:     binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Start):]),
-			Goroutine: binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.Goid):]),
-			G:         binary.LittleEndian.Uint64(value[unsafe.Offsetof(head.G):]),
+			PID: int(key.Tgid), Generation: key.Generation, Start: head.Start, Goroutine: head.Goid, G: head.G,
 		}), nil
 	})
 }
 
-func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed Swept, whole bool, err error) {
+func (k *Kernel) sweep(gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (removed Swept, whole bool, err error) {
 	whole = true
 	var errs []error
 	ended := map[uint64]bool{}
@@ -63,10 +62,10 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error))
 		}
 		operations, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)
 		for _, head := range operations {
-			if head.Flags&process.FlagSampled == 0 {
-				removed.NotSampled++
-			} else {
+			if head.Sampled() {
 				removed.Unfinished++
+			} else {
+				removed.NotSampled++
 			}
 			ended[binary.NativeEndian.Uint64(head.SpanId[:])] = true
 		}
@@ -77,9 +76,9 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, process.OperationKey) (bool, error))
 	return removed, whole, errors.Join(errs...)
 }
 
-func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (bool, error)) (removed []process.SpanHead, whole bool, err error) {
-	var stale []process.OperationKey
-	var key, previous process.OperationKey
+func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (removed []wire.SpanHead, whole bool, err error) {
+	var stale []wire.OperationKey
+	var key, previous wire.OperationKey
 	from := any(nil)
 	for range 2 * m.MaxEntries() { // a walk that starts over is bounded
 		err := m.NextKey(from, &key)
@@ -106,28 +105,25 @@ func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, process.OperationKey) (boo
 
 // removeAll removes entries, and returns the heads of those that were of operations, and
 // how many were kept or to be kept.
-func removeAll(m *ebpf.Map, stale []process.OperationKey) (operations []process.SpanHead, kept uint64, err error) {
+func removeAll(m *ebpf.Map, stale []wire.OperationKey) (operations []wire.SpanHead, kept uint64, err error) {
 	value := make([]byte, m.ValueSize())
 	for _, key := range stale {
-		err := m.Lookup(&key, value)
-		if err == nil {
-			err = m.Delete(&key)
-		}
+		err := m.LookupAndDelete(&key, value)
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
 			continue
 		}
 		if err != nil {
 			return operations, kept, fmt.Errorf("remove an operation: %w", err)
 		}
-		var head process.SpanHead
-		if _, err := binary.Decode(value, binary.NativeEndian, &head); err != nil {
+		head, err := wire.ParseHead(value)
+		if err != nil {
 			return operations, kept, fmt.Errorf("read an operation: %w", err)
 		}
-		keeping := process.Keeping(head.Keeping)
-		if keeping != process.KeepingIdle {
+		keeping := wire.Keeping(head.Keeping)
+		if keeping != wire.KeepingIdle {
 			operations = append(operations, head)
 		}
-		if keeping != process.KeepingNot {
+		if keeping != wire.KeepingNot {
 			kept++
 		}
 	}
@@ -140,10 +136,10 @@ func noteSwept(kept *ebpf.Map, n uint64) error {
 		return nil
 	}
 	var swept uint64
-	if err := kept.Lookup(process.KeptAndSwept, &swept); err != nil {
+	if err := kept.Lookup(wire.KeptAndSwept, &swept); err != nil {
 		return fmt.Errorf("count the entries that were kept: %w", err)
 	}
-	if err := kept.Update(process.KeptAndSwept, swept+n, ebpf.UpdateExist); err != nil {
+	if err := kept.Update(wire.KeptAndSwept, swept+n, ebpf.UpdateExist); err != nil {
 		return fmt.Errorf("count the entries that were kept: %w", err)
 	}
 	return nil

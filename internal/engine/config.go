@@ -7,10 +7,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
 
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/sampling"
 	"github.com/spanprobe/spanprobe/internal/traces"
@@ -87,6 +89,11 @@ type Config struct {
 type Settings struct {
 	Logger    *zap.Logger
 	Libraries []probe.Library
+	// Tracepoints returns a fresh specification of the programs that report on processes, and of
+	// the maps that they share with those of the libraries.
+	Tracepoints func() (*ebpf.CollectionSpec, error)
+	// Offsets knows where the fields of structs are in released versions.
+	Offsets plan.Table
 	// Version of spanprobe: the version of the scopes.
 	Version string
 	// Consume hands spans on. It is called from one goroutine at a time.

@@ -3,22 +3,20 @@
 package engine
 
 import (
-	"encoding/binary"
 	"os"
 	"os/signal"
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
-	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/traces"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 const (
@@ -40,7 +38,7 @@ type controller struct {
 	counts   *counts
 	host     string
 
-	events   chan process.Event
+	events   chan wire.Event
 	demands  chan demand
 	prepared chan prepared
 	detached chan *traced
@@ -81,7 +79,7 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 	return &controller{
 		config: config, settings: settings, kernel: kernel, finder: finder,
 		registry: registry, counts: counts, stats: stats, host: host,
-		events:    make(chan process.Event, 256),
+		events:    make(chan wire.Event, 256),
 		demands:   make(chan demand, 16),
 		prepared:  make(chan prepared),
 		detached:  make(chan *traced),
@@ -100,15 +98,11 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 // event takes one record of the ring buffer of events. It is called from the
 // goroutine that reads it.
 func (c *controller) event(record []byte, stop <-chan struct{}) {
-	var event process.Event
-	if len(record) < int(unsafe.Sizeof(event)) {
-		c.settings.Logger.Error("An event is too short", zap.Int("bytes", len(record)))
+	event, err := wire.ParseEvent(record)
+	if err != nil {
+		c.settings.Logger.Error("An event cannot be read", zap.Error(err))
 		return
 	}
-	event.Kind = process.EventKind(binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Kind):]))
-	event.Tgid = binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Tgid):])
-	event.Generation = binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Generation):])
-	event.Port = binary.LittleEndian.Uint32(record[unsafe.Offsetof(event.Port):])
 	select {
 	case c.events <- event:
 	case <-stop:
@@ -163,10 +157,10 @@ func (c *controller) run(stop <-chan struct{}) {
 }
 
 // heed acts on what the kernel told.
-func (c *controller) heed(event process.Event) {
+func (c *controller) heed(event wire.Event) {
 	pid := int(event.Tgid)
 	switch event.Kind {
-	case process.EventExec:
+	case wire.EventExec:
 		// Exec empties the kernel's entry: one that is still there was made
 		// after it, by a scan that was faster than the event.
 		if r := c.processes[pid]; r != nil && r.program != (program{}) && c.kernel.Traces(pid, r.program.generation) {
@@ -181,9 +175,9 @@ func (c *controller) heed(event process.Event) {
 		if r := c.processes[pid]; r == nil || r.program.generation != event.Generation {
 			c.revoke(program{event.Tgid, event.Generation})
 		}
-	case process.EventExit:
+	case wire.EventExit:
 		c.apply(c.finder.Exit(pid))
-	case process.EventListen:
+	case wire.EventListen:
 		c.apply(c.finder.Listen(pid, uint16(event.Port)))
 	}
 }
@@ -266,7 +260,7 @@ func (c *controller) gone(p model.Process) {
 
 // trace begins to trace a process of an attached binary.
 func (c *controller) trace(r *running) {
-	entry, err := c.kernel.Trace(r.process.PID, process.Process{Generation: newGeneration(), Binary: r.binary.index})
+	entry, err := c.kernel.Trace(r.process.PID, wire.Process{Generation: newGeneration(), Binary: r.binary.index})
 	if err != nil {
 		c.settings.Logger.Error("A target cannot be traced", zap.Int("pid", r.process.PID), zap.String("exe", r.process.Exe), zap.Error(err))
 		return

@@ -14,12 +14,12 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/ring"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 const (
@@ -91,7 +91,7 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	if e.settings.Libraries, err = e.libraries(); err != nil {
 		return err
 	}
-	e.kernel, err = attach.Load(e.settings.Libraries, attach.Options{
+	e.kernel, err = attach.Load(e.settings.Tracepoints, e.settings.Libraries, attach.Options{
 		RingBufferSize:    e.config.RingBufferSize,
 		MaxActive:         e.config.MaxActiveSpans,
 		MaxBinaries:       maxBinaries,
@@ -244,30 +244,30 @@ func (e *Engine) snapshot() (Stats, error) {
 		return Stats{}, err
 	}
 	stats := e.counts.stats()
-	stats.Operations = kernel[process.CounterOperations]
-	stats.NotSampled += kernel[process.CounterNotSampled]
-	stats.SelfTraced = kernel[process.CounterSelfTraced]
-	stats.Discarded = kernel[process.CounterDiscarded] + stats.SelfTraced
-	stats.Injected, stats.NotInjected = kernel[process.CounterInjected], kernel[process.CounterNotInjected]
-	stats.StateNotInjected = kernel[process.CounterStateNotInjected]
-	stats.ProbeHits = kernel[process.CounterHits]
-	ended := kernel[process.CounterSubmitted] + stats.NotSampled + stats.Discarded + stats.Lost[LostUnfinished] + stats.Lost[LostShutdown]
-	for reason, counter := range map[LostReason]process.Counter{
-		LostRingFull:    process.CounterLostRingFull,
-		LostMapFull:     process.CounterLostMapFull,
-		LostUnreadable:  process.CounterLostUnreadable,
-		LostUnsupported: process.CounterLostUnsupported,
-		LostUnfinished:  process.CounterLostUnfinished,
+	stats.Operations = kernel[wire.CounterOperations]
+	stats.NotSampled += kernel[wire.CounterNotSampled]
+	stats.SelfTraced = kernel[wire.CounterSelfTraced]
+	stats.Discarded = kernel[wire.CounterDiscarded] + stats.SelfTraced
+	stats.Injected, stats.NotInjected = kernel[wire.CounterInjected], kernel[wire.CounterNotInjected]
+	stats.StateNotInjected = kernel[wire.CounterStateNotInjected]
+	stats.ProbeHits = kernel[wire.CounterHits]
+	ended := kernel[wire.CounterSubmitted] + stats.NotSampled + stats.Discarded + stats.Lost[LostUnfinished] + stats.Lost[LostShutdown]
+	for reason, counter := range map[LostReason]wire.Counter{
+		LostRingFull:    wire.CounterLostRingFull,
+		LostMapFull:     wire.CounterLostMapFull,
+		LostUnreadable:  wire.CounterLostUnreadable,
+		LostUnsupported: wire.CounterLostUnsupported,
+		LostUnfinished:  wire.CounterLostUnfinished,
 	} {
 		stats.Lost[reason] += kernel[counter]
 		ended += kernel[counter]
 	}
-	stats.Degraded[DegradedUnreadable] = kernel[process.CounterPartialUnreadable]
-	stats.Degraded[DegradedHeaders] = kernel[process.CounterPartialHeaders]
-	stats.Degraded[DegradedAmbiguousParent] = kernel[process.CounterParentAmbiguous]
-	stats.Degraded[DegradedEvictedParent] = kernel[process.CounterParentEvicted]
-	stats.Degraded[DegradedUnknownConnection] = kernel[process.CounterConnectionUnknown]
-	stats.EventsLost = kernel[process.CounterEventsLost]
+	stats.Degraded[DegradedUnreadable] = kernel[wire.CounterPartialUnreadable]
+	stats.Degraded[DegradedHeaders] = kernel[wire.CounterPartialHeaders]
+	stats.Degraded[DegradedAmbiguousParent] = kernel[wire.CounterParentAmbiguous]
+	stats.Degraded[DegradedEvictedParent] = kernel[wire.CounterParentEvicted]
+	stats.Degraded[DegradedUnknownConnection] = kernel[wire.CounterConnectionUnknown]
+	stats.EventsLost = kernel[wire.CounterEventsLost]
 	// The counters are read one after the other while they move.
 	stats.Active = int(max(int64(stats.Operations)-int64(ended), 0))
 	return stats, nil

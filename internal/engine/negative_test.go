@@ -19,10 +19,11 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
-	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/testing/tiny"
+	"github.com/spanprobe/spanprobe/internal/wire"
+	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // waits is the code of a program that waits for a signal: pause, or ppoll of nothing.
@@ -116,7 +117,7 @@ func controllerFor(t *testing.T, path string) refusing {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	settings := Settings{Logger: zap.New(core), Libraries: all.Libraries(), Status: func(error) {}}
+	settings := Settings{Logger: zap.New(core), Libraries: all.Libraries(), Offsets: offsets.Default(), Status: func(error) {}}
 	c := newController(config, settings, nil, finder, newRegistry(), newCounts(), nil)
 	return refusing{c, t, logs}
 }
@@ -135,7 +136,7 @@ func (c refusing) start(path string) *exec.Cmd {
 	c.t.Cleanup(func() { _ = command.Process.Kill() })
 	pid := command.Process.Pid
 	awaitSleep(c.t, pid)
-	c.heed(process.Event{Kind: process.EventExec, Tgid: uint32(pid)})
+	c.heed(wire.Event{Kind: wire.EventExec, Tgid: uint32(pid)})
 	r := c.processes[pid]
 	if r == nil {
 		c.t.Fatalf("the process is no target: %+v", c.logs.All())
@@ -176,5 +177,5 @@ func (c refusing) end(command *exec.Cmd) {
 	if err := command.Wait(); command.ProcessState.Exited() {
 		c.t.Fatalf("it ended by itself: %v", err)
 	}
-	c.heed(process.Event{Kind: process.EventExit, Tgid: uint32(command.Process.Pid)})
+	c.heed(wire.Event{Kind: wire.EventExit, Tgid: uint32(command.Process.Pid)})
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
-	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // prepared is what became of a binary that was inspected and attached.
@@ -98,7 +97,7 @@ func (c *controller) attachFile(pid int, exe string, id model.ExeID, index uint3
 		return p
 	}
 	contents := &readable{file: file}
-	binary, planned, err := PlanFile(contents, id.Size, exe, c.settings.Libraries, offsets.Default())
+	binary, planned, err := PlanFile(contents, id.Size, exe, c.settings.Libraries, c.settings.Offsets)
 	if err != nil {
 		p.err, p.settled = err, contents.whole()
 		return p

@@ -11,6 +11,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/testing/testbinary"
+	"github.com/spanprobe/spanprobe/offsets"
 )
 
 // There is no kernel to attach anything by.
@@ -25,7 +26,7 @@ func TestAFileThatContainsTheSDKGetsNoProbes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &controller{settings: Settings{Logger: zap.NewNop(), Libraries: all.Libraries()}}
+		c := &controller{settings: Settings{Logger: zap.NewNop(), Libraries: all.Libraries(), Offsets: offsets.Default()}}
 		const ended = 1 << 30 // no process has this id
 		p := c.attachFile(ended, path, id, 0)
 		if p.leftAlone != want || p.attachment != nil || p.err != nil || p.vanished {

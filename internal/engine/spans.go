@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/traces"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 const (
@@ -59,12 +60,12 @@ func newSpanReader(ctx context.Context, settings Settings, assembler *assemble.A
 }
 
 func (s *spanReader) handle(record []byte) {
-	pid, generation, ok := assemble.Process(record)
-	if !ok {
+	head, err := wire.ParseHead(record)
+	if err != nil {
 		s.counts.lose(LostMalformed, 1)
 		return
 	}
-	p := program{pid, generation}
+	p := program{head.Tgid, head.Generation}
 	entry, known := s.registry.get(p)
 	if known {
 		s.add(record, entry)

@@ -12,10 +12,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
-	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/traces"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // BenchmarkARecordOnItsWayToTheConsumer measures what one span costs the
@@ -49,7 +49,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 // exampleRecord is what the programs send for an ordinary request. The texts'
 // lengths lie behind the fixed fields; see bpf/nethttp/request.h.
 func exampleRecord() []byte {
-	var head process.SpanHead
+	var head wire.SpanHead
 	texts := []string{"", "GET", "/hello/world", "127.0.0.1:8080", "127.0.0.1:45678", "Go-http-client/1.1", "GET /hello/{name}"}
 	const fixed = int(unsafe.Sizeof(head)) + 4*8 // addresses; then status, protocol, flags, used, whose trace
 	record := make([]byte, fixed+12, 1024)

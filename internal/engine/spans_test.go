@@ -11,10 +11,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
-	"github.com/spanprobe/spanprobe/bpf/process"
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/traces"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // A program whose binary has no hooks on demand goes on to miss them.
@@ -33,7 +33,7 @@ func TestADemandIsPassedOnOnceAWhile(t *testing.T) {
 	if len(passed) != 0 {
 		t.Fatalf("%d demands for records that miss nothing", len(passed))
 	}
-	record[unsafe.Offsetof(process.SpanHead{}.Context)] |= process.ContextMissesHooks
+	record[unsafe.Offsetof(wire.SpanHead{}.Context)] |= wire.ContextMissesHooks
 	for range 1000 {
 		reader.handle(record)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/offsets"
 	"github.com/spanprobe/spanprobe/receiver/spanprobereceiver/internal/metadata"
 )
 
@@ -61,11 +62,13 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 		RingBufferSize:    c.RingBufferSize,
 		MaxActiveSpans:    c.MaxActiveSpans,
 	}, engine.Settings{
-		Logger:    settings.Logger,
-		Libraries: all.Libraries(),
-		Version:   moduleVersion(),
-		Consume:   out.consume,
-		Status:    r.report,
+		Logger:      settings.Logger,
+		Libraries:   all.Libraries(),
+		Tracepoints: all.Tracepoints,
+		Offsets:     offsets.Default(),
+		Version:     moduleVersion(),
+		Consume:     out.consume,
+		Status:      r.report,
 	})
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/offsets"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/harness/await"
 	"github.com/spanprobe/spanprobe/testbed/harness/collector"
@@ -111,7 +112,7 @@ func traceHere(
 	}
 	config.URLQuery, config.RingBufferSize, config.MaxActiveSpans = engine.QueryRedact, 4<<20, 16384
 	tracer, err := engine.New(config, engine.Settings{
-		Logger: zap.NewNop(), Libraries: all.Libraries(), Version: "bench",
+		Logger: zap.NewNop(), Libraries: all.Libraries(), Tracepoints: all.Tracepoints, Offsets: offsets.Default(), Version: "bench",
 		Consume: func(context.Context, ptrace.Traces) error { return nil },
 		Status:  func(error) {},
 	})

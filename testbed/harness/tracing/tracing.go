@@ -18,6 +18,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/offsets"
 	"github.com/spanprobe/spanprobe/testbed/harness/await"
 	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
@@ -79,11 +80,13 @@ func (tr *Tracer) start(
 	config.ReadInterval = readInterval
 	var err error
 	tr.Engine, err = engine.New(config, engine.Settings{
-		Logger:    logger,
-		Libraries: all.Libraries(),
-		Version:   "test",
-		Consume:   consume,
-		Status:    func(err error) { t.Logf("status: %v", err) },
+		Logger:      logger,
+		Libraries:   all.Libraries(),
+		Tracepoints: all.Tracepoints,
+		Offsets:     offsets.Default(),
+		Version:     "test",
+		Consume:     consume,
+		Status:      func(err error) { t.Logf("status: %v", err) },
 	})
 	if err != nil {
 		t.Fatal(err)

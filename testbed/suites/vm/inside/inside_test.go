@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/offsets"
 )
 
 func TestAKernelThatIsTooOldIsRefusedWithTheReason(t *testing.T) {
@@ -36,11 +37,13 @@ func TestAKernelThatIsLockedDownForConfidentialityIsRefusedWithTheReason(t *test
 func refused(t *testing.T, reason string) {
 	t.Helper()
 	e, err := engine.New(engine.Config{Targets: []engine.Target{{Exe: "/**"}}}, engine.Settings{
-		Logger:    zaptest.NewLogger(t),
-		Libraries: all.Libraries(),
-		Version:   "test",
-		Consume:   func(context.Context, ptrace.Traces) error { return nil },
-		Status:    func(err error) { t.Errorf("status: %v", err) },
+		Logger:      zaptest.NewLogger(t),
+		Libraries:   all.Libraries(),
+		Tracepoints: all.Tracepoints,
+		Offsets:     offsets.Default(),
+		Version:     "test",
+		Consume:     func(context.Context, ptrace.Traces) error { return nil },
+		Status:      func(err error) { t.Errorf("status: %v", err) },
 	})
 	if err != nil {
 		t.Fatal(err)
