@@ -8,6 +8,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
@@ -41,25 +42,26 @@ func parseCall(raw []byte) (call, error) {
 
 // decodeCall makes a CLIENT span of a record, by the conventions for gRPC:
 // https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
-func decodeCall(raw []byte, span *model.Span) error {
+func decodeCall(raw []byte, span *model.Span, _ probe.DecodeOptions) error {
 	c, err := parseCall(raw)
 	if err != nil {
 		return err
 	}
 	span.Kind = model.KindClient
-	a := attributes(span.Attributes)
-	span.Name = a.addMethod(c.method, true)
+	a := record.Attributes(span.Attributes)
+	span.Name = addMethod(&a, c.method, true)
 	if known(c.code) {
-		a.add(semconv.RPCResponseStatusCodeKey, statusName(c.code))
+		a.Add(semconv.RPCResponseStatusCodeKey, statusName(c.code))
 	}
 	if failure := callFailure(&c); failure != "" {
 		span.Status = model.StatusError
-		a.add(semconv.ErrorTypeKey, failure)
+		a.Add(semconv.ErrorTypeKey, failure)
 	}
 	if !c.target.Cut {
-		a.addServer(serverOf(c.target.Valid(targetLimit)))
+		a.AddServer(serverOf(c.target.Valid(targetLimit)))
 	}
-	span.Attributes = record.AppendPeer(a, c.peer, c.socket)
+	a.AddPeer(c.peer, c.socket)
+	span.Attributes = a
 	return nil
 }
 

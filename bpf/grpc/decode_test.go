@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
@@ -77,7 +78,7 @@ func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 		"whose status was not read": {laid(codeUnknown, 0, "", "/shop.Cart/Add"), model.StatusUnset, nil},
 	} {
 		var got model.Span
-		if err := decodeStream(c.record, &got); err != nil {
+		if err := decodeStream(c.record, &got, probe.DecodeOptions{Query: model.QueryKeep}); err != nil {
 			t.Fatal(err)
 		}
 		want := model.Span{Kind: model.KindServer, Name: "shop.Cart/Add", Status: c.status, Attributes: append(called[:2:2], c.attributes...)}
@@ -120,7 +121,7 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		}},
 	} {
 		var got model.Span
-		if err := decodeCall(c.record, &got); err != nil {
+		if err := decodeCall(c.record, &got, probe.DecodeOptions{Query: model.QueryKeep}); err != nil {
 			t.Fatal(err)
 		}
 		want := model.Span{Kind: model.KindClient, Name: "shop.Cart/Add", Status: c.status, Attributes: []model.Attribute{
@@ -182,9 +183,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(laidOut(streamTextsAt, unsafe.Offsetof(serverStreamSpan{}.Tracestate), func([]byte) {}, "a=1", "/s/M", "h:1", "1.2.3.4:5", "/s", "ua"))
 	f.Add(laidOut(callTextsAt, unsafe.Offsetof(clientCallSpan{}.Method), func([]byte) {}, "/s/M", "dns:///h", "/s", "*e"))
 	f.Fuzz(func(t *testing.T, record []byte) {
-		for _, decode := range []func([]byte, *model.Span) error{decodeStream, decodeCall} {
+		for _, decode := range []func([]byte, *model.Span, probe.DecodeOptions) error{decodeStream, decodeCall} {
 			var span model.Span
-			if decode(record, &span) != nil {
+			if decode(record, &span, probe.DecodeOptions{}) != nil {
 				continue
 			}
 			for _, a := range append(span.Attributes, model.String("name", span.Name)) {

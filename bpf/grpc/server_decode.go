@@ -3,12 +3,12 @@ package grpc
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"unsafe"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
@@ -53,47 +53,47 @@ func parseStream(raw []byte) (stream, error) {
 
 // decodeStream makes a SERVER span of a record, by the conventions for gRPC:
 // https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
-func decodeStream(raw []byte, span *model.Span) error {
+func decodeStream(raw []byte, span *model.Span, _ probe.DecodeOptions) error {
 	s, err := parseStream(raw)
 	if err != nil {
 		return err
 	}
 	span.Kind = model.KindServer
 	span.TraceState = s.tracestate.TraceState()
-	a := attributes(span.Attributes)
-	span.Name = a.addMethod(s.method, s.code != codeUnimplemented)
+	a := record.Attributes(span.Attributes)
+	span.Name = addMethod(&a, s.method, s.code != codeUnimplemented)
 	if known(s.code) {
-		a.add(semconv.RPCResponseStatusCodeKey, statusName(s.code))
+		a.Add(semconv.RPCResponseStatusCodeKey, statusName(s.code))
 	}
 	if known(s.code) && failsServer(s.code) {
 		span.Status = model.StatusError
-		a.add(semconv.ErrorTypeKey, statusName(s.code))
+		a.Add(semconv.ErrorTypeKey, statusName(s.code))
 	}
 	if !s.authority.Cut {
-		a.addServer(splitHostPort(s.authority.Valid(authorityLimit)))
+		a.AddServer(record.SplitHostPort(s.authority.Valid(authorityLimit)))
 	}
-	a.addClient(&s)
-	a.add(semconv.UserAgentOriginalKey, s.userAgent.Valid(userAgentLimit))
+	addClient(&a, &s)
+	a.Add(semconv.UserAgentOriginalKey, s.userAgent.Valid(userAgentLimit))
 	span.Attributes = a
 	return nil
 }
 
 // addClient says who called: gRPC's own transport knows the address, of one that
 // came through net/http there is a text.
-func (a *attributes) addClient(s *stream) {
+func addClient(a *record.Attributes, s *stream) {
 	before := len(*a)
-	if peer, err := netip.ParseAddrPort(s.remote.Raw); err == nil && !s.remote.Cut {
-		a.add(semconv.NetworkPeerAddressKey, peer.Addr().Unmap().String())
-		a.addPort(semconv.NetworkPeerPortKey, peer.Port())
+	if address, port, ok := s.remote.SplitAddrPort(); ok {
+		a.Add(semconv.NetworkPeerAddressKey, address)
+		a.AddPort(semconv.NetworkPeerPortKey, port)
 	} else {
-		*a = record.AppendPeer(*a, s.peer, s.socket)
+		a.AddPeer(s.peer, s.socket)
 	}
 	for _, attribute := range (*a)[before:] {
 		switch attribute.Key {
 		case string(semconv.NetworkPeerAddressKey):
-			a.add(semconv.ClientAddressKey, attribute.Str)
+			a.Add(semconv.ClientAddressKey, attribute.Str)
 		case string(semconv.NetworkPeerPortKey):
-			a.addPort(semconv.ClientPortKey, uint16(attribute.Int))
+			a.AddPort(semconv.ClientPortKey, uint16(attribute.Int))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
@@ -66,48 +67,36 @@ func parseCall(raw []byte) (call, error) {
 
 // decodeCall makes a CLIENT span of a record, by the stable HTTP conventions:
 // https://opentelemetry.io/docs/specs/semconv/http/http-spans/
-func decodeCall(raw []byte, span *model.Span) error {
+func decodeCall(raw []byte, span *model.Span, options probe.DecodeOptions) error {
 	c, err := parseCall(raw)
 	if err != nil {
 		return err
 	}
 	span.Kind = model.KindClient
-	attributes := span.Attributes
-	add := func(key, value string) {
-		if value != "" {
-			attributes = append(attributes, model.String(key, value))
-		}
-	}
+	a := record.Attributes(span.Attributes)
 	if c.method == (text{}) {
 		c.method.Raw = "GET" // what an empty method means: net/http.Request
 	}
 	method, original := conventionalMethod(c.method)
-	add(string(semconv.HTTPRequestMethodKey), method)
-	add(string(semconv.HTTPRequestMethodOriginalKey), original)
+	a.Add(semconv.HTTPRequestMethodKey, method)
+	a.Add(semconv.HTTPRequestMethodOriginalKey, original)
 	span.Name = spanName(method, "")
 
-	add(string(semconv.URLFullKey), fullURL(&c))
-	if address, port := splitHost(c.host); address != "" {
-		if port == 0 {
-			port = defaultPort(c.scheme.Raw)
-		}
-		add(string(semconv.ServerAddressKey), address)
-		if port != 0 {
-			attributes = append(attributes, model.Int(string(semconv.ServerPortKey), int64(port)))
-		}
-	}
+	a.Add(semconv.URLFullKey, redactURL(fullURL(&c), options.Query))
+	addServer(&a, c.host, defaultPort(c.scheme.Raw))
 	if c.status != 0 && c.status != statusUnreadable {
-		attributes = append(attributes, model.Int(string(semconv.HTTPResponseStatusCodeKey), int64(c.status)))
-		add(string(semconv.NetworkProtocolVersionKey), protocolVersion(c.protoMajor, c.protoMinor))
+		a.AddInt(semconv.HTTPResponseStatusCodeKey, int64(c.status))
+		a.Add(semconv.NetworkProtocolVersionKey, protocolVersion(c.protoMajor, c.protoMinor))
 	}
 	if c.resends > 0 {
-		attributes = append(attributes, model.Int(string(semconv.HTTPRequestResendCountKey), int64(c.resends)))
+		a.AddInt(semconv.HTTPRequestResendCountKey, int64(c.resends))
 	}
 	if failure := callFailure(&c); failure != "" {
 		span.Status = model.StatusError
-		add(string(semconv.ErrorTypeKey), failure)
+		a.Add(semconv.ErrorTypeKey, failure)
 	}
-	span.Attributes = record.AppendPeer(attributes, c.peer, c.socket)
+	a.AddPeer(c.peer, c.socket)
+	span.Attributes = a
 	return nil
 }
 

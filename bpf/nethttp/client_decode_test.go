@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
@@ -74,7 +75,7 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		}},
 	} {
 		var got model.Span
-		if err := decodeCall(c.record, &got); err != nil {
+		if err := decodeCall(c.record, &got, probe.DecodeOptions{Query: model.QueryKeep}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
@@ -95,7 +96,7 @@ func TestWhatCouldNotBeReadOfACallIsNotMadeUp(t *testing.T) {
 		n := (at - unsafe.Offsetof(layout.Method)) / (unsafe.Offsetof(layout.Scheme) - unsafe.Offsetof(layout.Method))
 		texts[n] = ""
 		var span model.Span
-		err := decodeCall(laidOutCall(func(fixed []byte) { binary.LittleEndian.PutUint16(fixed[at+2:], 0xffff) }, texts...), &span)
+		err := decodeCall(laidOutCall(func(fixed []byte) { binary.LittleEndian.PutUint16(fixed[at+2:], 0xffff) }, texts...), &span, probe.DecodeOptions{Query: model.QueryKeep})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,13 +138,15 @@ func FuzzDecodeCall(f *testing.F) {
 	f.Add(laidOutCall(func([]byte) {}, "GET", "http", "shop.example:80", "/a", "b=c", "", ""))
 	f.Add(laidOutCall(func([]byte) {}, "\xff", "x", "\xe2\x82", "%zz", "\xff"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var span model.Span
-		if decodeCall(raw, &span) != nil {
-			return
-		}
-		for _, attribute := range span.Attributes {
-			if !utf8.ValidString(attribute.Str) {
-				t.Errorf("%s is not valid UTF-8: %q", attribute.Key, attribute.Str)
+		for _, mode := range []model.QueryMode{model.QueryRedact, model.QueryKeep, model.QueryDrop} {
+			var span model.Span
+			if decodeCall(raw, &span, probe.DecodeOptions{Query: mode}) != nil {
+				return
+			}
+			for _, attribute := range span.Attributes {
+				if !utf8.ValidString(attribute.Str) {
+					t.Errorf("%s is not valid UTF-8: %q", attribute.Key, attribute.Str)
+				}
 			}
 		}
 	})

@@ -1,8 +1,10 @@
 package nethttp
 
 import (
+	"cmp"
 	"strconv"
-	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/record"
 )
 
 // conventionalMethod gives http.request.method, and http.request.method_original
@@ -29,30 +31,14 @@ func spanName(method, route string) string {
 	return method + " " + route
 }
 
-// splitHost splits a Host header. Port 0: it names none.
-func splitHost(t text) (address string, port uint16) {
-	host := t.Valid(hostLimit)
-	if t.Cut {
-		return "", 0
+// addServer adds the server that a Host header or a URL names, and the port; if it names none, the
+// one that is meant then, 0 for none.
+func addServer(a *record.Attributes, host text, meant uint16) {
+	if host.Cut {
+		return
 	}
-	if strings.HasPrefix(host, "[") {
-		inside, rest, ok := strings.Cut(host[1:], "]")
-		if !ok {
-			return "", 0
-		}
-		address, host = inside, rest
-	} else if i := strings.LastIndexByte(host, ':'); i >= 0 {
-		address, host = host[:i], host[i:]
-	} else {
-		return host, 0
-	}
-	if digits, ok := strings.CutPrefix(host, ":"); ok {
-		n, err := strconv.ParseUint(digits, 10, 16)
-		if err == nil {
-			port = uint16(n)
-		}
-	}
-	return address, port
+	address, port := record.SplitHostPort(host.Valid(hostLimit))
+	a.AddServer(address, cmp.Or(port, meant))
 }
 
 func protocolVersion(major, minor uint8) string {

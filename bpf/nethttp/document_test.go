@@ -18,7 +18,7 @@ func attributesOf(t *testing.T, library probe.Library, records ...[]byte) []stri
 	keys := map[string]bool{}
 	for _, record := range records {
 		var span model.Span
-		if err := library.Decode(record, &span); err != nil {
+		if err := library.Decode(record, &span, probe.DecodeOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, attribute := range span.Attributes {

@@ -1,71 +1,67 @@
 package nethttp
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/record"
 )
 
 // decodeRequest makes a SERVER span of a record, by the stable HTTP conventions:
 // https://opentelemetry.io/docs/specs/semconv/http/http-spans/
-func decodeRequest(record []byte, span *model.Span) error {
-	r, err := parse(record)
+func decodeRequest(raw []byte, span *model.Span, options probe.DecodeOptions) error {
+	r, err := parse(raw)
 	if err != nil {
 		return err
 	}
 	span.Kind = model.KindServer
 	span.TraceState = r.tracestate.TraceState()
-	attributes := span.Attributes
-	add := func(key, value string) {
-		if value != "" {
-			attributes = append(attributes, model.String(key, value))
-		}
-	}
-
+	a := record.Attributes(span.Attributes)
 	method, original := conventionalMethod(r.method)
-	add(string(semconv.HTTPRequestMethodKey), method)
-	add(string(semconv.HTTPRequestMethodOriginalKey), original)
+	a.Add(semconv.HTTPRequestMethodKey, method)
+	a.Add(semconv.HTTPRequestMethodOriginalKey, original)
 
 	scheme := "http"
 	if r.tls {
 		scheme = "https"
 	}
-	add(string(semconv.URLSchemeKey), scheme)
+	a.Add(semconv.URLSchemeKey, scheme)
 	path, query := splitTarget(r.target.Valid(targetLimit))
-	add(string(semconv.URLPathKey), path)
-	add(string(semconv.URLQueryKey), query)
+	a.Add(semconv.URLPathKey, path)
+	switch {
+	case query == "" || options.Query == model.QueryDrop:
+	case options.Query == model.QueryKeep:
+		a.Add(semconv.URLQueryKey, query)
+	default: // if it is empty, there was something else
+		a = append(a, model.String(string(semconv.URLQueryKey), redactQuery(query)))
+	}
 
 	route := routeOfPattern(r.route.Valid(routeLimit))
-	add(string(semconv.HTTPRouteKey), route)
+	a.Add(semconv.HTTPRouteKey, route)
 	span.Name = spanName(method, route)
 
 	status := responseStatus(&r)
 	if status != 0 {
-		attributes = append(attributes, model.Int(string(semconv.HTTPResponseStatusCodeKey), status))
+		a.AddInt(semconv.HTTPResponseStatusCodeKey, status)
 	}
 	if failure := errorType(&r, status); failure != "" {
 		span.Status = model.StatusError
-		add(string(semconv.ErrorTypeKey), failure)
+		a.Add(semconv.ErrorTypeKey, failure)
 	}
 
-	if address, port := splitHost(r.host); address != "" {
-		add(string(semconv.ServerAddressKey), address)
-		if port != 0 {
-			attributes = append(attributes, model.Int(string(semconv.ServerPortKey), int64(port)))
-		}
+	addServer(&a, r.host, 0)
+	if address, port, ok := r.remote.SplitAddrPort(); ok {
+		a.Add(semconv.ClientAddressKey, address)
+		a.Add(semconv.NetworkPeerAddressKey, address)
+		a.AddInt(semconv.NetworkPeerPortKey, int64(port))
 	}
-	if address, port, ok := splitRemote(r.remote); ok {
-		add(string(semconv.ClientAddressKey), address)
-		add(string(semconv.NetworkPeerAddressKey), address)
-		attributes = append(attributes, model.Int(string(semconv.NetworkPeerPortKey), int64(port)))
-	}
-	add(string(semconv.NetworkProtocolVersionKey), protocolVersion(r.protoMajor, r.protoMinor))
-	add(string(semconv.UserAgentOriginalKey), r.userAgent.Valid(userAgentLimit))
-	span.Attributes = attributes
+	a.Add(semconv.NetworkProtocolVersionKey, protocolVersion(r.protoMajor, r.protoMinor))
+	a.Add(semconv.UserAgentOriginalKey, r.userAgent.Valid(userAgentLimit))
+	span.Attributes = a
 	return nil
 }
 
@@ -95,19 +91,6 @@ func errorType(r *request, status int64) string {
 		return strconv.FormatInt(status, 10)
 	}
 	return ""
-}
-
-// splitRemote splits Request.RemoteAddr, which is what the connection says: that
-// of a unix socket has no port.
-func splitRemote(remote text) (address string, port uint16, ok bool) {
-	peer, err := netip.ParseAddrPort(remote.Raw)
-	if err != nil || remote.Cut {
-		return "", 0, false
-	}
-	if peer.Addr().Is4() { // has one way to be written
-		return remote.Raw[:strings.LastIndexByte(remote.Raw, ':')], peer.Port(), true
-	}
-	return peer.Addr().Unmap().String(), peer.Port(), true
 }
 
 // splitTarget splits a request target (RFC 9112, section 3.2) as it came over

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/record"
 )
 
 func TestATargetIsSplitAsItCame(t *testing.T) {
@@ -33,30 +35,23 @@ func TestATargetIsSplitAsItCame(t *testing.T) {
 }
 
 func TestAHostGivesAnAddressAndThePortItNames(t *testing.T) {
-	type host struct {
-		address string
-		port    uint16
-	}
-	for header, want := range map[string]host{
-		"":                   {},
-		"shop.example":       {"shop.example", 0},
-		"shop.example:8080":  {"shop.example", 8080},
-		"127.0.0.1:80":       {"127.0.0.1", 80},
-		"[::1]":              {"::1", 0},
-		"[::1]:80":           {"::1", 80},
-		"[::1":               {},
-		"shop.example:":      {"shop.example", 0},
-		"shop.example:http":  {"shop.example", 0},
-		"shop.example:0":     {"shop.example", 0},
-		"shop.example:99999": {"shop.example", 0},
+	for _, c := range []struct {
+		host  text
+		meant uint16
+		want  record.Attributes
+	}{
+		{text{Raw: "shop.example:8080"}, 80, record.Attributes{model.String("server.address", "shop.example"), model.Int("server.port", 8080)}},
+		{text{Raw: "shop.example"}, 80, record.Attributes{model.String("server.address", "shop.example"), model.Int("server.port", 80)}},
+		{text{Raw: "[::1]"}, 0, record.Attributes{model.String("server.address", "::1")}},
+		{text{Raw: "[::1"}, 80, nil},
+		{text{Raw: ""}, 80, nil},
+		{text{Raw: "a.very.long.name", Cut: true}, 80, nil},
 	} {
-		address, port := splitHost(text{Raw: header, Cut: false})
-		if got := (host{address, port}); got != want {
-			t.Errorf("%q: %v, want %v", header, got, want)
+		var got record.Attributes
+		addServer(&got, c.host, c.meant)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", c.host, diff)
 		}
-	}
-	if address, _ := splitHost(text{Raw: "a.very.long.name", Cut: true}); address != "" {
-		t.Errorf("a host that was cut is none, and not %q", address)
 	}
 }
 
@@ -116,7 +111,7 @@ func TestARecordBecomesASpan(t *testing.T) {
 		fixed[protoMajorAt], fixed[protoMinorAt], fixed[tlsAt] = 1, 1, 1
 	}, "a=1", "PUT", "/items/1?a=b", "shop.example", "[::ffff:192.0.2.7]:5000", "agent/1", "PUT /items/{id}")
 	var got model.Span
-	if err := decodeRequest(raw, &got); err != nil {
+	if err := decodeRequest(raw, &got, probe.DecodeOptions{Query: model.QueryKeep}); err != nil {
 		t.Fatal(err)
 	}
 	want := model.Span{
@@ -146,7 +141,7 @@ func TestARecordThatIsTooShortIsAnError(t *testing.T) {
 	whole := laidOut(func([]byte) {}, "", "GET", "/")
 	for n := range whole {
 		var span model.Span
-		if err := decodeRequest(whole[:n], &span); err == nil {
+		if err := decodeRequest(whole[:n], &span, probe.DecodeOptions{Query: model.QueryKeep}); err == nil {
 			t.Errorf("%d of %d bytes were enough", n, len(whole))
 		}
 	}
@@ -156,13 +151,15 @@ func FuzzDecodeRequest(f *testing.F) {
 	f.Add(laidOut(func([]byte) {}, "a=1", "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent", "GET /a"))
 	f.Add(laidOut(func(fixed []byte) { fixed[joinedAt] = 1 }, "", "\xff\xc3", "\xe2\x82"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var span model.Span
-		if decodeRequest(raw, &span) != nil {
-			return
-		}
-		for _, attribute := range span.Attributes {
-			if !utf8.ValidString(attribute.Str) {
-				t.Errorf("%s is not valid UTF-8: %q", attribute.Key, attribute.Str)
+		for _, mode := range []model.QueryMode{model.QueryRedact, model.QueryKeep, model.QueryDrop} {
+			var span model.Span
+			if decodeRequest(raw, &span, probe.DecodeOptions{Query: mode}) != nil {
+				return
+			}
+			for _, attribute := range span.Attributes {
+				if !utf8.ValidString(attribute.Str) {
+					t.Errorf("%s is not valid UTF-8: %q", attribute.Key, attribute.Str)
+				}
 			}
 		}
 	})

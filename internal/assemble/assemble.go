@@ -14,15 +14,15 @@ import (
 // Assembler turns records into spans. It is not safe for concurrent use.
 type Assembler struct {
 	libraries []probe.Library
-	query     model.QueryMode
+	options   probe.DecodeOptions
 	sampler   sampling.Sampler
 	span      model.Span // the last one: its memory is used again
 }
 
 // New makes an assembler. Records name a library by its index in libraries; the
 // sampler is that of the programs that send them.
-func New(libraries []probe.Library, query model.QueryMode, sampler sampling.Sampler) *Assembler {
-	return &Assembler{libraries: libraries, query: query, sampler: sampler}
+func New(libraries []probe.Library, options probe.DecodeOptions, sampler sampling.Sampler) *Assembler {
+	return &Assembler{libraries: libraries, options: options, sampler: sampler}
 }
 
 var errBackwards = errors.New("record ends before it starts")
@@ -58,10 +58,9 @@ func (a *Assembler) Span(record []byte, wallOffset int64) (*model.Span, error) {
 		MissesHooks:  head.MissesHooks(),
 		Attributes:   span.Attributes[:0],
 	}
-	if err := library.Decode(record, span); err != nil {
+	if err := library.Decode(record, span, a.options); err != nil {
 		return nil, fmt.Errorf("record of %s: %w", library.Name, err)
 	}
-	redactQuery(span, a.query)
 	if a.sampler.Decides(span.ParentID == [8]byte{}, span.RemoteParent) {
 		span.TraceState = a.sampler.TraceState(span.TraceID, span.TraceState)
 	}

@@ -26,7 +26,7 @@ func raw(t *testing.T, head wire.SpanHead) []byte {
 }
 
 func named(name probe.Name) probe.Library {
-	return probe.Library{Name: name, Decode: func(_ []byte, span *model.Span) error {
+	return probe.Library{Name: name, Decode: func(_ []byte, span *model.Span, _ probe.DecodeOptions) error {
 		span.Name = string(name)
 		return nil
 	}}
@@ -38,7 +38,7 @@ func TestAHeadBecomesASpan(t *testing.T) {
 		TraceId: [16]byte{1}, SpanId: [8]byte{2}, ParentId: [8]byte{3},
 		Flags: 1, Context: wire.ContextRemoteParent, Library: 1,
 	}
-	got, err := New([]probe.Library{named("one"), named("two")}, model.QueryRedact, sampling.Sampler{}).Span(raw(t, head), 1000)
+	got, err := New([]probe.Library{named("one"), named("two")}, probe.DecodeOptions{}, sampling.Sampler{}).Span(raw(t, head), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,9 +51,24 @@ func TestAHeadBecomesASpan(t *testing.T) {
 	}
 }
 
+func TestALibraryIsToldWhatMayBecomeAttributes(t *testing.T) {
+	want := probe.DecodeOptions{Query: model.QueryKeep}
+	var got probe.DecodeOptions
+	library := probe.Library{Decode: func(_ []byte, _ *model.Span, options probe.DecodeOptions) error {
+		got = options
+		return nil
+	}}
+	if _, err := New([]probe.Library{library}, want, sampling.Sampler{}).Span(raw(t, wire.SpanHead{}), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestAMalformedRecordIsAnError(t *testing.T) {
-	failing := probe.Library{Name: "failing", Decode: func([]byte, *model.Span) error { return errors.New("no") }}
-	a := New([]probe.Library{failing}, model.QueryRedact, sampling.Sampler{})
+	failing := probe.Library{Name: "failing", Decode: func([]byte, *model.Span, probe.DecodeOptions) error { return errors.New("no") }}
+	a := New([]probe.Library{failing}, probe.DecodeOptions{}, sampling.Sampler{})
 	for name, record := range map[string][]byte{
 		"empty":                 nil,
 		"short":                 raw(t, wire.SpanHead{})[:wire.HeadSize-1],
@@ -68,7 +83,7 @@ func TestAMalformedRecordIsAnError(t *testing.T) {
 }
 
 func TestASpanSaysAtWhatThresholdItWasSampled(t *testing.T) {
-	library := probe.Library{Decode: func(_ []byte, span *model.Span) error {
+	library := probe.Library{Decode: func(_ []byte, span *model.Span, _ probe.DecodeOptions) error {
 		if span.RemoteParent {
 			span.TraceState = "a=1,ot=th:8"
 		}
@@ -91,38 +106,13 @@ func TestASpanSaysAtWhatThresholdItWasSampled(t *testing.T) {
 		"one that does not where all are sampled": {sampling.Sampler{IgnoreParent: true}, remote, "ot=th:0,a=1"},
 		"one with a parent in its process":        {sampling.Sampler{Threshold: 0xe6660000000000}, local, ""},
 	} {
-		span, err := New([]probe.Library{library}, model.QueryRedact, c.sampler).Span(raw(t, c.head), 0)
+		span, err := New([]probe.Library{library}, probe.DecodeOptions{}, c.sampler).Span(raw(t, c.head), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if span.TraceState != c.want {
 			t.Errorf("%s: %q, want %q", name, span.TraceState, c.want)
 		}
-	}
-}
-
-func TestAQueryIsRedactedKeptOrDropped(t *testing.T) {
-	for _, c := range []struct {
-		mode        model.QueryMode
-		query, want string
-	}{
-		{model.QueryRedact, "a=1&b=2", "a=REDACTED&b=REDACTED"},
-		{model.QueryRedact, "a=1;b=", "a=REDACTED&b=REDACTED"},
-		{model.QueryRedact, "sometoken", "REDACTED"},
-		{model.QueryRedact, "&&a=b=c&", "a=REDACTED"},
-		{model.QueryKeep, "a=1", "a=1"},
-	} {
-		span := model.Span{Attributes: []model.Attribute{model.String("url.query", c.query)}}
-		redactQuery(&span, c.mode)
-		if got := span.Attributes[0].Str; got != c.want {
-			t.Errorf("%s %q: %q, want %q", c.mode, c.query, got, c.want)
-		}
-	}
-	span := model.Span{Attributes: []model.Attribute{model.String("url.path", "/"), model.String("url.query", "a=1"), model.Int("n", 1)}}
-	redactQuery(&span, model.QueryDrop)
-	want := []model.Attribute{model.String("url.path", "/"), model.Int("n", 1)}
-	if diff := cmp.Diff(want, span.Attributes); diff != "" {
-		t.Errorf("dropped: -want +got:\n%s", diff)
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	text "github.com/spanprobe/spanprobe/internal/record"
 )
 
 // Limits of what is read of a process.
@@ -91,28 +91,15 @@ func (f *Finder) args(pid int) ([]string, error) {
 	if err != nil || len(data) == 0 {
 		return nil, err
 	}
+	line := string(data)
 	if cut {
-		data = trimPartialRune(data)
+		line = text.WholeCharacters(line)
 	}
 	// Programs that write over their command line may end it without a NUL, or
 	// with many.
-	args := strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")
+	args := strings.Split(strings.TrimRight(line, "\x00"), "\x00")
 	for i := range args {
 		args[i] = strings.ToValidUTF8(args[i], "\uFFFD")
 	}
 	return args[:min(len(args), maxArgs)], nil
-}
-
-// trimPartialRune drops a rune that was cut in two at the end of data.
-func trimPartialRune(data []byte) []byte {
-	for i := 1; i < utf8.UTFMax && i <= len(data); i++ {
-		tail := data[len(data)-i:]
-		if utf8.RuneStart(tail[0]) {
-			if !utf8.FullRune(tail) {
-				return data[:len(data)-i]
-			}
-			break
-		}
-	}
-	return data
 }

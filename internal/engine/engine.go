@@ -128,7 +128,7 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	consuming, abandon := context.WithCancel(context.Background())
 	e.abandon = abandon
 	e.control = newController(e.config, e.settings, e.kernel, finder, e.registry, e.counts, e.snapshot)
-	e.spans = newSpanReader(consuming, e.settings, assemble.New(e.settings.Libraries, e.config.URLQuery, e.config.Sampler), e.registry, e.counts, e.control.demand, wallOffset)
+	e.spans = newSpanReader(consuming, e.settings, assemble.New(e.settings.Libraries, probe.DecodeOptions{Query: e.config.URLQuery}, e.config.Sampler), e.registry, e.counts, e.control.demand, wallOffset)
 	e.run("spans", func() error {
 		defer e.spans.finish()
 		return spans.Run(cmp.Or(e.config.ReadInterval, defaultReadInterval), e.spans.handle, e.spans.drained)

@@ -14,6 +14,7 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/traces"
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
@@ -31,7 +32,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 			name = t.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Name()
 			return nil
 		},
-	}, assemble.New(all.Libraries(), QueryRedact, Sampler{}), known, newCounts(), func(demand) {}, time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), probe.DecodeOptions{Query: QueryRedact}, Sampler{}), known, newCounts(), func(demand) {}, time.Now().UnixNano())
 	record := exampleRecord()
 	b.ReportAllocs()
 	for b.Loop() {

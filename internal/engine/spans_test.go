@@ -13,6 +13,7 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/assemble"
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/traces"
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
@@ -25,7 +26,7 @@ func TestADemandIsPassedOnOnceAWhile(t *testing.T) {
 	reader := newSpanReader(t.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
 		Consume: func(context.Context, traces.Traces) error { return nil },
-	}, assemble.New(all.Libraries(), QueryRedact, Sampler{}), known, newCounts(), func(d demand) { passed = append(passed, d) }, time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), probe.DecodeOptions{Query: QueryRedact}, Sampler{}), known, newCounts(), func(d demand) { passed = append(passed, d) }, time.Now().UnixNano())
 	record := exampleRecord()
 	for range 1000 {
 		reader.handle(record)

@@ -22,7 +22,7 @@ func object(programs ...string) func() (*ebpf.CollectionSpec, error) {
 	}
 }
 
-func decode([]byte, *model.Span) error { return nil }
+func decode([]byte, *model.Span, probe.DecodeOptions) error { return nil }
 
 // fitting are libraries without a mistake: a server, a client of it, and programs that work for
 // clients.

@@ -96,7 +96,7 @@ type Library struct {
 	// Decode completes span from one whole record that the library's programs sent. The common
 	// head of the record (bpf/include/span.h) is decoded already. Decode must survive any bytes. It
 	// does not keep record, and appends to span.Attributes, which comes empty.
-	Decode func(record []byte, span *model.Span) error
+	Decode func(record []byte, span *model.Span, options DecodeOptions) error
 	// Attributes documents what Decode may append.
 	Attributes []Attribute
 	// Support are the library's sections of the page of what is supported.
@@ -105,3 +105,8 @@ type Library struct {
 
 // Auxiliary tells whether the library has no spans, but works for others.
 func (l *Library) Auxiliary() bool { return len(l.WorksFor) > 0 }
+
+// DecodeOptions says what of a record may become attributes.
+type DecodeOptions struct {
+	Query model.QueryMode // of the query of a URL
+}

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-
-	"github.com/spanprobe/spanprobe/internal/model"
 )
 
 // The kinds of peers: enum peer_kind, bpf/include/netconn.h.
@@ -27,11 +25,11 @@ const (
 // src/syscall/syscall_linux.go, anyToSockaddr.
 const unnamed = "@"
 
-// AppendPeer adds what a struct peer says; socket is the path of a unix socket.
+// AddPeer adds what a struct peer says; socket is the path of a unix socket.
 // It adds nothing for a peer that is not known.
-func AppendPeer(attributes []model.Attribute, peer []byte, socket Text) []model.Attribute {
+func (a *Attributes) AddPeer(peer []byte, socket Text) {
 	if len(peer) < PeerSize {
-		return attributes
+		return
 	}
 	var address netip.Addr
 	switch peer[PeerKind] {
@@ -40,15 +38,14 @@ func AppendPeer(attributes []model.Attribute, peer []byte, socket Text) []model.
 	case PeerIPv6:
 		address = netip.AddrFrom16([16]byte(peer)).Unmap()
 	case PeerUnix:
-		attributes = append(attributes, model.String(string(semconv.NetworkTransportKey), semconv.NetworkTransportUnix.Value.AsString()))
-		if socket.Raw != "" && socket.Raw != unnamed && !socket.Cut {
-			attributes = append(attributes, model.String(string(semconv.NetworkPeerAddressKey), socket.Valid(len(socket.Raw))))
+		a.Add(semconv.NetworkTransportKey, semconv.NetworkTransportUnix.Value.AsString())
+		if socket.Raw != unnamed && !socket.Cut {
+			a.Add(semconv.NetworkPeerAddressKey, socket.Valid(len(socket.Raw)))
 		}
-		return attributes
+		return
 	default:
-		return attributes
+		return
 	}
-	return append(attributes,
-		model.String(string(semconv.NetworkPeerAddressKey), address.String()),
-		model.Int(string(semconv.NetworkPeerPortKey), int64(binary.LittleEndian.Uint16(peer[PeerPort:]))))
+	a.Add(semconv.NetworkPeerAddressKey, address.String())
+	a.AddInt(semconv.NetworkPeerPortKey, int64(binary.LittleEndian.Uint16(peer[PeerPort:])))
 }

@@ -53,11 +53,11 @@ func Texts(record []byte, begin uintptr, texts []Placed) error {
 func (t Text) Valid(limit int) string {
 	s := t.Raw
 	if t.Cut {
-		s = wholeCharacters(s)
+		s = WholeCharacters(s)
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) > limit {
-		s = wholeCharacters(s[:limit])
+		s = WholeCharacters(s[:limit])
 	}
 	return s
 }
@@ -71,8 +71,8 @@ func (t Text) TraceState() string {
 	return strings.ToValidUTF8(entries, "")
 }
 
-// wholeCharacters drops the beginning of a character at the end of s.
-func wholeCharacters(s string) string {
+// WholeCharacters drops the beginning of a character at the end of s.
+func WholeCharacters(s string) string {
 	for i := 1; i < utf8.UTFMax && i <= len(s); i++ {
 		if first := s[len(s)-i]; utf8.RuneStart(first) {
 			if first >= utf8.RuneSelf && !utf8.FullRuneInString(s[len(s)-i:]) {
