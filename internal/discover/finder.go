@@ -65,7 +65,7 @@ func New(config Config) (*Finder, error) {
 	var ports []uint16
 	for _, t := range slices.Concat(config.Targets, config.Exclude) {
 		if t.Port != 0 {
-			ports = append(ports, t.Port)
+			ports = append(ports, t.port())
 		}
 	}
 	return &Finder{

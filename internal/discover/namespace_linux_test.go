@@ -165,9 +165,9 @@ func TestPortsOfRealNetworkNamespacesAreKeptApart(t *testing.T) {
 	other := act(t, shop, "listen", newNet, "tcp4", fmt.Sprintf("0.0.0.0:%d", port^1), "")
 	other.line()
 
-	f := realFinder(t, Config{Targets: []Target{{Exe: shop, Port: port}}})
+	f := realFinder(t, Config{Targets: []Target{{Exe: shop, Port: int(port)}}})
 	expect(t, "scan", scanFor(f, outside), fmt.Sprintf("+%d/0 +%d/0", outside.pid(), same.pid()))
-	f = realFinder(t, Config{Targets: []Target{{Exe: shop, Port: port ^ 1}}})
+	f = realFinder(t, Config{Targets: []Target{{Exe: shop, Port: int(port ^ 1)}}})
 	expect(t, "scan for the other port", scanFor(f, other), fmt.Sprintf("+%d/0", other.pid()))
 }
 

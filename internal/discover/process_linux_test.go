@@ -271,13 +271,13 @@ func TestRealListenersAreFoundByPort(t *testing.T) {
 			if _, err := fmt.Sscan(a.line(), &port); err != nil {
 				t.Fatal(err)
 			}
-			f := realFinder(t, Config{Targets: []Target{{Exe: shop, Port: port}}})
+			f := realFinder(t, Config{Targets: []Target{{Exe: shop, Port: int(port)}}})
 			expect(t, "scan", scanFor(f, a), fmt.Sprintf("+%d/0", a.pid()))
-			f = realFinder(t, Config{Targets: []Target{{Exe: shop, Port: port ^ 1}}})
+			f = realFinder(t, Config{Targets: []Target{{Exe: shop, Port: int(port ^ 1)}}})
 			expect(t, "scan for another port", scanFor(f, a), "")
 			f = realFinder(
 				t,
-				Config{Targets: []Target{{Exe: "/**"}}, Exclude: []Target{{Port: port}}},
+				Config{Targets: []Target{{Exe: "/**"}}, Exclude: []Target{{Port: int(port)}}},
 			)
 			for _, m := range scanFor(f, a).Appeared {
 				if m.Process.PID == a.pid() {

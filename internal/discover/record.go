@@ -81,12 +81,12 @@ func (f *Finder) newRecord(pid int, now program) *record {
 // unmatched.
 func (f *Finder) verdict(r *record) int {
 	for _, i := range r.exclude {
-		if slices.Contains(r.ports, f.exclude[i].Port) {
+		if slices.Contains(r.ports, f.exclude[i].port()) {
 			return unmatched
 		}
 	}
 	for _, i := range r.targets {
-		if port := f.targets[i].Port; port == 0 || slices.Contains(r.ports, port) {
+		if port := f.targets[i].port(); port == 0 || slices.Contains(r.ports, port) {
 			return i
 		}
 	}
@@ -103,14 +103,14 @@ func (f *Finder) openPorts(r *record) []uint16 {
 		}
 	}
 	for _, i := range r.exclude {
-		port := f.exclude[i].Port
+		port := f.exclude[i].port()
 		if slices.Contains(r.ports, port) {
 			return nil // excluded for good
 		}
 		add(port)
 	}
 	for _, i := range r.targets {
-		port := f.targets[i].Port
+		port := f.targets[i].port()
 		if slices.Contains(r.ports, port) {
 			break
 		}
@@ -141,6 +141,9 @@ func (f *Finder) Rejects(pid int) bool {
 func (t Target) matchesExe(path string) bool {
 	return t.Exe == "" || doublestar.MatchUnvalidated(t.Exe, path)
 }
+
+// port is the key's value, which was validated; 0: the entry has none.
+func (t Target) port() uint16 { return uint16(t.Port) }
 
 func (r *record) addPort(port uint16) {
 	if !slices.Contains(r.ports, port) {

@@ -15,49 +15,44 @@ receivers:
     targets:
       - exe: /usr/local/bin/*`)
 
-// ValidateTargets checks the entries of a configuration. The error names each
-// key that is wrong.
+// maxPort is the highest number of a TCP port.
+const maxPort = 1<<16 - 1
+
+// ValidateTargets joins all that is wrong with the entries of a configuration, each with its key.
 func ValidateTargets(targets, exclude []Target) error {
-	if len(targets) == 0 {
-		return errNoTargets
-	}
 	var errs []error
+	if len(targets) == 0 {
+		errs = append(errs, errNoTargets)
+	}
 	for i, t := range targets {
-		for _, err := range t.mistakes() {
-			errs = append(errs, fmt.Errorf("targets[%d]: %w", i, err))
-		}
+		errs = append(errs, t.validate(fmt.Sprintf("targets[%d]", i))...)
 	}
 	for i, t := range exclude {
-		for _, err := range t.mistakes() {
-			errs = append(errs, fmt.Errorf("exclude[%d]: %w", i, err))
-		}
+		key := fmt.Sprintf("exclude[%d]", i)
+		errs = append(errs, t.validate(key)...)
 		if t.ServiceName != "" {
-			errs = append(
-				errs,
-				fmt.Errorf(
-					"exclude[%d]: service_name: what is excluded has no service name: remove the key",
-					i,
-				),
-			)
+			errs = append(errs, fmt.Errorf(
+				"%s.service_name: what is excluded has no service name: remove the key", key))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Validate checks one entry. It must have a key that selects, and the keys it
-// has must be able to match.
-func (t Target) Validate() error { return errors.Join(t.mistakes()...) }
-
-func (t Target) mistakes() []error {
+// validate lists what is wrong with the entry under a key. An entry must have a key that selects,
+// and the keys that it has must be able to match.
+func (t Target) validate(key string) []error {
 	var errs []error
 	if t.Exe == "" && t.Port == 0 && t.PID == 0 {
-		errs = append(errs, errors.New("selects nothing: give exe, port or pid"))
+		errs = append(errs, fmt.Errorf("%s: selects nothing: give exe, port or pid", key))
 	}
-	if t.PID < 0 {
-		errs = append(errs, fmt.Errorf("pid: %d is no process id: it must be positive", t.PID))
+	if t.Port < 0 || t.Port > maxPort {
+		errs = append(errs, fmt.Errorf("%s.port: %d is no TCP port: it must be from 1 to %d", key, t.Port, maxPort))
 	}
 	if err := validateGlob(t.Exe); err != nil {
-		errs = append(errs, fmt.Errorf("exe: %w", err))
+		errs = append(errs, fmt.Errorf("%s.exe: %w", key, err))
+	}
+	if t.PID < 0 {
+		errs = append(errs, fmt.Errorf("%s.pid: %d is no process id: it must be positive", key, t.PID))
 	}
 	return errs
 }

@@ -5,6 +5,10 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -41,17 +45,25 @@ const (
 	InstrumentedTrace InstrumentedMode = "trace" // they are traced as all others
 )
 
+// InjectMode says whether requests of clients carry the context of their span.
+type InjectMode string
+
+// The modes of injection.
+const (
+	InjectAuto InjectMode = "auto" // they do where the kernel allows it
+	InjectOff  InjectMode = "off"
+)
+
 // Sampler says which operations are sampled; see sampling.Sampler.
 type Sampler = sampling.Sampler
 
 // NewSampler makes one; see sampling.New.
 func NewSampler(ratio float64, parentBased bool) (Sampler, error) {
-	return sampling.New(ratio, parentBased)
-}
-
-// ValidateTargets joins all that is wrong with the entries.
-func ValidateTargets(targets, exclude []Target) error {
-	return discover.ValidateTargets(targets, exclude)
+	sampler, err := sampling.New(ratio, parentBased)
+	if err != nil {
+		return sampler, fmt.Errorf("sampling.ratio: %w", err)
+	}
+	return sampler, nil
 }
 
 // Config is what a user decides.
@@ -66,9 +78,8 @@ type Config struct {
 	// Sampler says which operations are sampled: all that come without a trace
 	// context, and of the others those whose caller samples, if it is the zero value.
 	Sampler Sampler
-	// Inject has requests of clients carry the context of their span, where the kernel
-	// allows it.
-	Inject bool
+	// Inject says whether requests of clients carry the context of their span.
+	Inject InjectMode
 	// GoroutineAncestry has a call find the request that it is for also where goroutines
 	// started it through others, with nothing passed along.
 	GoroutineAncestry bool
@@ -83,6 +94,49 @@ type Config struct {
 	// ReadInterval is how often the ring buffer is looked at, unless much is
 	// waiting; 0 for the default.
 	ReadInterval time.Duration
+}
+
+const (
+	// The page size of amd64, and the smallest of arm64. A machine with larger
+	// pages needs more, which Start says.
+	minRingBufferSize = 4 << 10
+	maxRingBufferSize = 1 << 30
+	maxMaxActiveSpans = 1 << 20
+)
+
+// Validate joins all that is wrong with the configuration, each with its key in the receiver's. It
+// looks at nothing but the configuration: what the machine lacks is Start's to say.
+func (c *Config) Validate() error {
+	errs := []error{
+		discover.ValidateTargets(c.Targets, c.Exclude),
+		oneOf("url_query", c.URLQuery, QueryRedact, QueryKeep, QueryDrop),
+		oneOf("propagation.inject", c.Inject, InjectAuto, InjectOff),
+		oneOf("instrumented", c.Instrumented, InstrumentedSkip, InstrumentedTrace),
+	}
+	if n := c.RingBufferSize; n < minRingBufferSize || n > maxRingBufferSize || bits.OnesCount(uint(n)) != 1 {
+		errs = append(errs, fmt.Errorf("ring_buffer_size: %d is no power of two from %d to %d",
+			n, minRingBufferSize, maxRingBufferSize))
+	}
+	if n := c.MaxActiveSpans; n < 1 || n > maxMaxActiveSpans {
+		errs = append(errs, fmt.Errorf("max_active_spans: %d is not from 1 to %d", n, maxMaxActiveSpans))
+	}
+	return errors.Join(errs...)
+}
+
+// oneOf checks the value of a key that has a few.
+func oneOf[T ~string](key string, value T, values ...T) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is none of %q", key, value, values)
+}
+
+// checkPage says what is wrong with the size of the ring buffer on a machine with pages of a size.
+func (c *Config) checkPage(page int) error {
+	if c.RingBufferSize >= page {
+		return nil
+	}
+	return fmt.Errorf("ring_buffer_size: %d is less than a page of this machine, which has %d bytes", c.RingBufferSize, page)
 }
 
 // Settings is what the engine stands on.

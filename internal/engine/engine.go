@@ -67,7 +67,7 @@ const (
 
 // New makes an engine that does nothing yet.
 func New(config Config, settings Settings) (*Engine, error) {
-	if err := discover.ValidateTargets(config.Targets, config.Exclude); err != nil {
+	if err := config.Validate(); err != nil {
 		return nil, err
 	}
 	return &Engine{config: config, settings: settings}, nil
@@ -77,6 +77,9 @@ func New(config Config, settings Settings) (*Engine, error) {
 // in the background. What it began is undone when it fails. The context bounds
 // Start alone.
 func (e *Engine) Start(ctx context.Context) (err error) {
+	if err := e.config.checkPage(os.Getpagesize()); err != nil {
+		return err
+	}
 	if err := attach.CheckRequirements(); err != nil {
 		return fmt.Errorf("spanprobe cannot run here: %w", err)
 	}
@@ -155,7 +158,7 @@ func (e *Engine) libraries() ([]probe.Library, error) {
 }
 
 func (e *Engine) mayInject() (bool, error) {
-	if !e.config.Inject {
+	if e.config.Inject != InjectAuto {
 		return false, nil
 	}
 	refusal, err := attach.CheckWrites()

@@ -99,7 +99,7 @@ func (c *controller) tellUnmatched() {
 			}
 		}
 		if target.Port != 0 {
-			fields = append(fields, zap.Uint16("port", target.Port))
+			fields = append(fields, zap.Uint16("port", uint16(target.Port)))
 		}
 		if target.PID != 0 {
 			fields = append(fields, zap.Int("pid", target.PID))

@@ -86,7 +86,7 @@ var invalid = map[string][]string{
 	"max_active_spans_zero.yaml":            {"max_active_spans: 0 is not from 1"},
 	"everything_wrong.yaml": {
 		"targets[0].port: 70000", `targets[0].exe: "server"`, "targets[0].pid: -7",
-		"url_query:", "propagation.inject:", "instrumented:", "sampling.ratio: 2", "ring_buffer_size: 0", "max_active_spans: -1",
+		"url_query:", "propagation.inject:", "instrumented:", "ring_buffer_size: 0", "max_active_spans: -1", "sampling.ratio: 2",
 	},
 }
 

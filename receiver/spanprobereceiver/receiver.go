@@ -5,7 +5,6 @@ package spanprobereceiver
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"strings"
 
@@ -26,7 +25,6 @@ const modulePath = "github.com/spanprobe/spanprobe"
 
 type tracesReceiver struct {
 	id        component.ID
-	config    *Config
 	logger    *zap.Logger
 	engine    *engine.Engine
 	telemetry *metadata.TelemetryBuilder
@@ -46,22 +44,12 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 	if err != nil {
 		return nil, err
 	}
-	sampler, err := engine.NewSampler(c.Sampling.Ratio, c.Sampling.ParentBased)
+	engineConfig, err := c.engine()
 	if err != nil {
-		return nil, fmt.Errorf("sampling.ratio: %w", err)
+		return nil, err
 	}
-	r := &tracesReceiver{id: settings.ID, config: c, logger: settings.Logger, telemetry: telemetry}
-	r.engine, err = engine.New(engine.Config{
-		Targets:           engineTargets(c.Targets),
-		Exclude:           engineTargets(c.Exclude),
-		URLQuery:          engine.QueryMode(c.URLQuery),
-		Instrumented:      engine.InstrumentedMode(c.Instrumented),
-		Sampler:           sampler,
-		Inject:            c.Propagation.Inject == injectAuto,
-		GoroutineAncestry: c.Propagation.GoroutineAncestry,
-		RingBufferSize:    c.RingBufferSize,
-		MaxActiveSpans:    c.MaxActiveSpans,
-	}, engine.Settings{
+	r := &tracesReceiver{id: settings.ID, logger: settings.Logger, telemetry: telemetry}
+	r.engine, err = engine.New(engineConfig, engine.Settings{
 		Logger:      settings.Logger,
 		Libraries:   all.Libraries(),
 		Tracepoints: all.Tracepoints,
@@ -76,22 +64,10 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 	return r, nil
 }
 
-// engineTargets converts entries that were validated.
-func engineTargets(entries []Target) []engine.Target {
-	converted := make([]engine.Target, 0, len(entries))
-	for _, t := range entries {
-		converted = append(converted, engine.Target{Exe: t.Exe, Port: uint16(t.Port), PID: t.PID, ServiceName: t.ServiceName})
-	}
-	return converted
-}
-
 // Start loads the probes and goes on in the background. It fails, and leaves
 // nothing behind, when the machine or the rights of the collector do not
 // suffice.
 func (r *tracesReceiver) Start(ctx context.Context, host component.Host) error {
-	if page := os.Getpagesize(); r.config.RingBufferSize < page {
-		return fmt.Errorf("ring_buffer_size: %d is less than a page of this machine, which has %d bytes", r.config.RingBufferSize, page)
-	}
 	r.host = host
 	err := observe(r.telemetry, r.id, r.engine.Stats, r.logger)
 	if err == nil {

@@ -55,14 +55,6 @@ func TestStartWithoutPrivilegesSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestRingBufferSmallerThanAPageIsRefusedAtStart(t *testing.T) {
-	r := newReceiver(t, func(c *Config) { c.RingBufferSize = os.Getpagesize() / 2 })
-	err := r.Start(context.Background(), componenttest.NewNopHost())
-	if err == nil || !strings.HasPrefix(err.Error(), "ring_buffer_size: ") {
-		t.Errorf("the error is %v, want one that names ring_buffer_size", err)
-	}
-}
-
 func TestTwoReceiversStartSideBySide(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to load BPF programs")

@@ -110,7 +110,8 @@ func traceHere(
 	for _, executable := range executables {
 		config.Targets = append(config.Targets, engine.Target{Exe: collector.Literal(executable)})
 	}
-	config.URLQuery, config.RingBufferSize, config.MaxActiveSpans = engine.QueryRedact, 4<<20, 16384
+	config.URLQuery, config.Inject, config.Instrumented = engine.QueryRedact, engine.InjectOff, engine.InstrumentedSkip
+	config.RingBufferSize, config.MaxActiveSpans = 4<<20, 16384
 	tracer, err := engine.New(config, engine.Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(), Tracepoints: all.Tracepoints, Offsets: offsets.Default(), Version: "bench",
 		Consume: func(context.Context, ptrace.Traces) error { return nil },

@@ -77,6 +77,8 @@ func (tr *Tracer) start(
 	config.RingBufferSize = cmp.Or(config.RingBufferSize, 4<<20)
 	config.MaxActiveSpans = cmp.Or(config.MaxActiveSpans, 16384)
 	config.URLQuery = cmp.Or(config.URLQuery, engine.QueryRedact)
+	config.Inject = cmp.Or(config.Inject, engine.InjectOff)
+	config.Instrumented = cmp.Or(config.Instrumented, engine.InstrumentedSkip)
 	config.ReadInterval = readInterval
 	var err error
 	tr.Engine, err = engine.New(config, engine.Settings{

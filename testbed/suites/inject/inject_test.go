@@ -99,7 +99,7 @@ func start(t *testing.T, caller *target.Server, refused bool) *tracing.Tracer {
 		})))
 	tracer := tracing.StartLogging(t, engine.Config{
 		Targets: []engine.Target{{PID: caller.PID}},
-		Inject:  true,
+		Inject:  engine.InjectAuto,
 	}, logger)
 	tracer.AwaitTracing(t, 1)
 	lines := logs.FilterMessageSnippet("carry no trace context").All()

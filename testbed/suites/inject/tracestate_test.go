@@ -95,8 +95,8 @@ func TestRequestsCarryTheTracestateOfTheirTrace(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					tracer := tracing.Start(t,
 						engine.Config{
-							Targets: []engine.Target{{PID: caller.PID}}, Inject: true,
-							Sampler: sampler,
+							Targets: []engine.Target{{PID: caller.PID}},
+							Inject:  engine.InjectAuto, Sampler: sampler,
 						})
 					tracer.AwaitTracing(t, 1)
 					for _, served := range []string{"http", "grpc"} {

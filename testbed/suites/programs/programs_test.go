@@ -158,7 +158,7 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 
 			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
 				Exe:  executable,
-				Port: port(t, address),
+				Port: int(port(t, address)),
 			}}})
 			tracer.AwaitTracing(t, 1)
 			version := "1.1"

@@ -72,7 +72,7 @@ func TestEveryScrapeOfPrometheusIsASpan(t *testing.T) {
 	}, "prometheus to be up")
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{
 		Exe:  executable,
-		Port: port(t, address),
+		Port: int(port(t, address)),
 	}}})
 	tracer.AwaitTracing(t, 1)
 	targets, whole := filepath.Join(folder, "targets.json"), filepath.Join(folder, "targets.new")

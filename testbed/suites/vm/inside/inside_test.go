@@ -36,7 +36,10 @@ func TestAKernelThatIsLockedDownForConfidentialityIsRefusedWithTheReason(t *test
 // refused expects that nothing starts, with this reason.
 func refused(t *testing.T, reason string) {
 	t.Helper()
-	e, err := engine.New(engine.Config{Targets: []engine.Target{{Exe: "/**"}}}, engine.Settings{
+	e, err := engine.New(engine.Config{
+		Targets: []engine.Target{{Exe: "/**"}}, URLQuery: engine.QueryRedact,
+		Inject: engine.InjectOff, Instrumented: engine.InstrumentedSkip, RingBufferSize: 4 << 20, MaxActiveSpans: 16384,
+	}, engine.Settings{
 		Logger:      zaptest.NewLogger(t),
 		Libraries:   all.Libraries(),
 		Tracepoints: all.Tracepoints,
