@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -67,19 +66,19 @@ func refusalOfWrites(attempt error, held uint64) (refusal string, err error) {
 }
 
 func checkKernel() error {
+	version, err := features.LinuxVersionCode()
+	if err != nil {
+		return fmt.Errorf("ask for the version of the kernel: %w", err)
+	}
+	if version >= oldestMajor<<16|oldestMinor<<8 {
+		return nil
+	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return fmt.Errorf("uname: %w", err)
 	}
-	release := unix.ByteSliceToString(name.Release[:])
-	var major, minor int
-	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
-		return fmt.Errorf("kernel release %q: %w", release, err)
-	}
-	if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
-		return fmt.Errorf("kernel %s is too old: spanprobe needs Linux %d.%d or newer", release, oldestMajor, oldestMinor)
-	}
-	return nil
+	return fmt.Errorf("kernel %s is too old: spanprobe needs Linux %d.%d or newer",
+		unix.ByteSliceToString(name.Release[:]), oldestMajor, oldestMinor)
 }
 
 // checkLockdown refuses a kernel that keeps its memory to itself. Programs could not tell which connection a request is on
@@ -104,12 +103,14 @@ func confidential(attempt error) error {
 	return fmt.Errorf("ask whether programs may read the kernel's memory: %w", attempt)
 }
 
+// ownCapabilities are the effective ones of this process, one bit each.
 func ownCapabilities() (uint64, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, fmt.Errorf("read the capabilities of this process: %w", err)
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData // of the lower 32 capabilities, and of the upper ones
+	if err := unix.Capget(&header, &sets[0]); err != nil {
+		return 0, fmt.Errorf("ask for the capabilities of this process: %w", err)
 	}
-	return effectiveCapabilities(string(status))
+	return uint64(sets[1].Effective)<<32 | uint64(sets[0].Effective), nil
 }
 
 func checkCapabilities() error {
@@ -130,19 +131,6 @@ func checkCapabilities() error {
 	return fmt.Errorf("missing capabilities: %s; run the collector as root, or give them to it with "+
 		"AmbientCapabilities= in its systemd unit, securityContext.capabilities.add in Kubernetes, or --cap-add in a container engine",
 		strings.Join(reasons, ", "))
-}
-
-func effectiveCapabilities(status string) (uint64, error) {
-	for line := range strings.Lines(status) {
-		if digits, ok := strings.CutPrefix(line, "CapEff:"); ok {
-			set, err := strconv.ParseUint(strings.TrimSpace(digits), 16, 64)
-			if err != nil {
-				return 0, fmt.Errorf("/proc/self/status: CapEff: %w", err)
-			}
-			return set, nil
-		}
-	}
-	return 0, errors.New("/proc/self/status has no CapEff line")
 }
 
 // checkPIDNamespace refuses a pid namespace of the collector's own: the kernel
