@@ -223,17 +223,15 @@ func (k *Kernel) Spans() *ebpf.Map { return k.process.Maps[mapSpans] }
 // Events is the ring buffer of what happens to processes: wire.Event.
 func (k *Kernel) Events() *ebpf.Map { return k.process.Maps[mapEvents] }
 
-// Counters adds each counter up over all processors, indexed by
-// wire.Counter.
-func (k *Kernel) Counters() ([wire.Counters]uint64, error) {
-	var sums [wire.Counters]uint64
-	var processors [][wire.Counters]uint64
+// Counters adds each counter up over all processors.
+func (k *Kernel) Counters() (sums wire.Counts, err error) {
+	var processors []wire.Counts
 	if err := k.process.Maps[mapCounters].Lookup(uint32(0), &processors); err != nil {
 		return sums, fmt.Errorf("read the counters: %w", err)
 	}
-	for _, counts := range processors {
-		for i, n := range counts {
-			sums[i] += n
+	for i := range processors {
+		for counter, n := range processors[i].N {
+			sums.N[counter] += n
 		}
 	}
 	return sums, nil

@@ -19,7 +19,6 @@ import (
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/ring"
-	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 const (
@@ -247,32 +246,7 @@ func (e *Engine) snapshot() (Stats, error) {
 		return Stats{}, err
 	}
 	stats := e.counts.stats()
-	stats.Operations = kernel[wire.CounterOperations]
-	stats.NotSampled += kernel[wire.CounterNotSampled]
-	stats.SelfTraced = kernel[wire.CounterSelfTraced]
-	stats.Discarded = kernel[wire.CounterDiscarded] + stats.SelfTraced
-	stats.Injected, stats.NotInjected = kernel[wire.CounterInjected], kernel[wire.CounterNotInjected]
-	stats.StateNotInjected = kernel[wire.CounterStateNotInjected]
-	stats.ProbeHits = kernel[wire.CounterHits]
-	ended := kernel[wire.CounterSubmitted] + stats.NotSampled + stats.Discarded + stats.Lost[LostUnfinished] + stats.Lost[LostShutdown]
-	for reason, counter := range map[LostReason]wire.Counter{
-		LostRingFull:    wire.CounterLostRingFull,
-		LostMapFull:     wire.CounterLostMapFull,
-		LostUnreadable:  wire.CounterLostUnreadable,
-		LostUnsupported: wire.CounterLostUnsupported,
-		LostUnfinished:  wire.CounterLostUnfinished,
-	} {
-		stats.Lost[reason] += kernel[counter]
-		ended += kernel[counter]
-	}
-	stats.Degraded[DegradedUnreadable] = kernel[wire.CounterPartialUnreadable]
-	stats.Degraded[DegradedHeaders] = kernel[wire.CounterPartialHeaders]
-	stats.Degraded[DegradedAmbiguousParent] = kernel[wire.CounterParentAmbiguous]
-	stats.Degraded[DegradedEvictedParent] = kernel[wire.CounterParentEvicted]
-	stats.Degraded[DegradedUnknownConnection] = kernel[wire.CounterConnectionUnknown]
-	stats.EventsLost = kernel[wire.CounterEventsLost]
-	// The counters are read one after the other while they move.
-	stats.Active = int(max(int64(stats.Operations)-int64(ended), 0))
+	stats.AddKernel(&kernel)
 	return stats, nil
 }
 

@@ -34,7 +34,7 @@ func (c *controller) noteLosses(now time.Time) {
 		}
 		c.unlogged[reason] += n - c.lost[reason]
 		c.lost[reason] = n
-		if reason == LostRingFull || reason == LostMapFull {
+		if reason == LostRingBufferFull || reason == LostActiveSpansFull {
 			c.overrun = now
 		}
 	}

@@ -3,27 +3,182 @@ package wire
 // Counter is the index of one of the kernel's "counters": bpf/include/counters.h.
 type Counter = wireCounter
 
-// The kernel's counters.
-const (
-	CounterOperations        = wireCounterCOUNTER_OPERATIONS
-	CounterSubmitted         = wireCounterCOUNTER_SUBMITTED
-	CounterNotSampled        = wireCounterCOUNTER_NOT_SAMPLED
-	CounterDiscarded         = wireCounterCOUNTER_DISCARDED
-	CounterSelfTraced        = wireCounterCOUNTER_SELF_TRACED
-	CounterLostRingFull      = wireCounterCOUNTER_LOST_RING_FULL
-	CounterLostMapFull       = wireCounterCOUNTER_LOST_MAP_FULL
-	CounterLostUnreadable    = wireCounterCOUNTER_LOST_UNREADABLE
-	CounterLostUnsupported   = wireCounterCOUNTER_LOST_UNSUPPORTED
-	CounterLostUnfinished    = wireCounterCOUNTER_LOST_UNFINISHED
-	CounterPartialUnreadable = wireCounterCOUNTER_PARTIAL_UNREADABLE
-	CounterPartialHeaders    = wireCounterCOUNTER_PARTIAL_HEADERS
-	CounterParentAmbiguous   = wireCounterCOUNTER_PARENT_AMBIGUOUS
-	CounterParentEvicted     = wireCounterCOUNTER_PARENT_EVICTED
-	CounterConnectionUnknown = wireCounterCOUNTER_CONNECTION_UNKNOWN
-	CounterInjected          = wireCounterCOUNTER_INJECTED
-	CounterNotInjected       = wireCounterCOUNTER_NOT_INJECTED
-	CounterStateNotInjected  = wireCounterCOUNTER_STATE_NOT_INJECTED
-	CounterEventsLost        = wireCounterCOUNTER_EVENTS_LOST
-	CounterHits              = wireCounterCOUNTER_HITS
-	Counters                 = wireCounterCOUNTERS
-)
+// Counts are the kernel's counters, by Counter.
+type Counts = wireCounts
+
+// Metric is one of the receiver's own metrics: what is counted, here or in the kernel.
+type Metric struct {
+	Name        string // without the prefix that the names of all of them have
+	Unit        string
+	Description string
+	// Gauge says that the value may fall; all other metrics only ever rise.
+	Gauge bool
+	// Reasons are the values of the attribute "reason", each of which is counted apart. None: the
+	// metric has no such attribute.
+	Reasons []Reason
+
+	counted // of a metric without reasons
+	field   func(*Stats) *uint64
+	gauge   func(*Stats) *int
+	reasons func(*Stats) map[ReasonName]uint64
+}
+
+// Reason is one value of the attribute "reason" of a metric.
+type Reason struct {
+	Name ReasonName
+	counted
+}
+
+// counted says where the numbers come from.
+type counted struct {
+	// kernel are the kernel's counters that are added up. Nil: user space counts alone.
+	kernel []Counter
+	// ends says that an operation which is counted here is in flight no more.
+	ends bool
+}
+
+// Metrics is the one list of what is counted. The names of the kernel's counters and of the fields
+// of Stats are those of the metrics, without "spans_", and with the reason behind them.
+var Metrics = []Metric{
+	{
+		Name: "operations", Unit: "{operation}",
+		Description: "Requests of traced processes that reached a probe.",
+		counted:     counted{kernel: []Counter{wireCounterCOUNTER_OPERATIONS}},
+		field:       func(s *Stats) *uint64 { return &s.Operations },
+	},
+	{
+		Name: "spans_emitted", Unit: "{span}",
+		Description: "Spans that the next consumer accepted.",
+		field:       func(s *Stats) *uint64 { return &s.Emitted },
+	},
+	{
+		Name: "not_sampled", Unit: "{operation}",
+		Description: "Operations without a span since their trace is not sampled.",
+		counted:     counted{kernel: []Counter{wireCounterCOUNTER_NOT_SAMPLED}, ends: true},
+		field:       func(s *Stats) *uint64 { return &s.NotSampled },
+	},
+	{
+		Name: "discarded", Unit: "{operation}",
+		Description: "Operations that turned out to be none, or are counted as another: " +
+			"upgrades to HTTP/2 without TLS, requests that become calls of gRPC, " +
+			"what a server answers without its handler, and calls that are self_traced.",
+		counted: counted{kernel: []Counter{wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED}, ends: true},
+		field:   func(s *Stats) *uint64 { return &s.Discarded },
+	},
+	{
+		Name: "self_traced", Unit: "{operation}",
+		Description: "Calls that carry a traceparent which the program itself gave them, " +
+			"and so spans of its own; they are among the discarded ones.",
+		counted: counted{kernel: []Counter{wireCounterCOUNTER_SELF_TRACED}},
+		field:   func(s *Stats) *uint64 { return &s.SelfTraced },
+	},
+	{
+		Name: "injected", Unit: "{request}",
+		Description: "Requests that carry a traceparent header which the receiver has written.",
+		counted:     counted{kernel: []Counter{wireCounterCOUNTER_INJECTED}},
+		field:       func(s *Stats) *uint64 { return &s.Injected },
+	},
+	{
+		Name: "not_injected", Unit: "{request}",
+		Description: "Requests that should carry a traceparent header and do not, " +
+			"since there was no room for it or its place was not found.",
+		counted: counted{kernel: []Counter{wireCounterCOUNTER_NOT_INJECTED}},
+		field:   func(s *Stats) *uint64 { return &s.NotInjected },
+	},
+	{
+		Name: "tracestates_not_injected", Unit: "{request}",
+		Description: "Requests that carry a traceparent header which the receiver has written, " +
+			"and not the tracestate of their trace, and requests that came with one that cannot be passed on.",
+		counted: counted{kernel: []Counter{wireCounterCOUNTER_STATE_NOT_INJECTED}},
+		field:   func(s *Stats) *uint64 { return &s.TracestatesNotInjected },
+	},
+	{
+		Name: "spans_lost", Unit: "{span}",
+		Description: "Operations that should have had a span and have none, by reason.",
+		Reasons: []Reason{
+			{LostRingBufferFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_RING_FULL}, ends: true}},
+			{LostActiveSpansFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_MAP_FULL}, ends: true}},
+			{LostUnreadable, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNREADABLE}, ends: true}},
+			{LostUnsupported, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNSUPPORTED}, ends: true}},
+			{LostUnfinished, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNFINISHED}, ends: true}},
+			{LostShutdown, counted{ends: true}},
+			// Of what the kernel has sent.
+			{LostProcessUnknown, counted{}},
+			{LostNotTarget, counted{}},
+			{LostMalformed, counted{}},
+			{LostRefused, counted{}},
+		},
+		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Lost },
+	},
+	{
+		Name: "spans_degraded", Unit: "{span}",
+		Description: "Spans that lack something that was there, by reason.",
+		Reasons: []Reason{
+			{DegradedUnreadable, counted{kernel: []Counter{wireCounterCOUNTER_PARTIAL_UNREADABLE}}},
+			{DegradedHeaders, counted{kernel: []Counter{wireCounterCOUNTER_PARTIAL_HEADERS}}},
+			{DegradedUnknownConnection, counted{kernel: []Counter{wireCounterCOUNTER_CONNECTION_UNKNOWN}}},
+			{DegradedAmbiguousParent, counted{kernel: []Counter{wireCounterCOUNTER_PARENT_AMBIGUOUS}}},
+			{DegradedEvictedParent, counted{kernel: []Counter{wireCounterCOUNTER_PARENT_EVICTED}}},
+		},
+		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Degraded },
+	},
+	{
+		Name: "attach_failures", Unit: "{executable}",
+		Description: "Executables of targets that could not be traced, wholly or in part.",
+		field:       func(s *Stats) *uint64 { return &s.AttachFailures },
+	},
+	{
+		Name: "executables_left_alone", Unit: "{executable}",
+		Description: "Executables of targets that are not traced since they contain OpenTelemetry's SDK.",
+		field:       func(s *Stats) *uint64 { return &s.ExecutablesLeftAlone },
+	},
+	{
+		Name: "events_lost", Unit: "{event}",
+		Description: "Events on processes that found no room; the next scan finds what they told.",
+		counted:     counted{kernel: []Counter{wireCounterCOUNTER_EVENTS_LOST}},
+		field:       func(s *Stats) *uint64 { return &s.EventsLost },
+	},
+	{
+		Name: "probe_hits", Unit: "{hit}",
+		Description: "Times that a probe ran for a traced process.",
+		counted:     counted{kernel: []Counter{wireCounterCOUNTER_HITS}},
+		field:       func(s *Stats) *uint64 { return &s.ProbeHits },
+	},
+	{
+		Name: "processes", Unit: "{process}", Gauge: true,
+		Description: "Processes being traced.",
+		gauge:       func(s *Stats) *int { return &s.Processes },
+	},
+	{
+		Name: "executables", Unit: "{executable}", Gauge: true,
+		Description: "Executable files with probes in them.",
+		gauge:       func(s *Stats) *int { return &s.Executables },
+	},
+	{
+		Name: "active", Unit: "{operation}", Gauge: true,
+		Description: "Operations in flight.",
+		gauge:       func(s *Stats) *int { return &s.Active },
+	},
+}
+
+// Observe hands on what the metric says, for each reason that it has; "" stands for none.
+func (m *Metric) Observe(s *Stats, value func(n int64, reason ReasonName)) {
+	switch {
+	case m.gauge != nil:
+		value(int64(*m.gauge(s)), "")
+	case m.field != nil:
+		value(int64(*m.field(s)), "")
+	default:
+		for reason, n := range m.reasons(s) {
+			value(int64(n), reason)
+		}
+	}
+}
+
+// sum adds up the kernel's counters.
+func (c *counted) sum(kernel *Counts) (n uint64) {
+	for _, counter := range c.kernel {
+		n += kernel.N[counter]
+	}
+	return n
+}

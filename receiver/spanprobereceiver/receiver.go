@@ -4,6 +4,7 @@ package spanprobereceiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -12,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
-	"go.uber.org/zap"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
@@ -25,10 +26,11 @@ const modulePath = "github.com/spanprobe/spanprobe"
 
 type tracesReceiver struct {
 	id        component.ID
-	logger    *zap.Logger
+	settings  component.TelemetrySettings
 	engine    *engine.Engine
 	telemetry *metadata.TelemetryBuilder
-	host      component.Host // set by Start
+	metrics   metric.Registration // nil while the engine does not run
+	host      component.Host      // set by Start
 }
 
 func createTraces(_ context.Context, settings receiver.Settings, config component.Config, next consumer.Traces) (receiver.Traces, error) {
@@ -48,7 +50,7 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 	if err != nil {
 		return nil, err
 	}
-	r := &tracesReceiver{id: settings.ID, logger: settings.Logger, telemetry: telemetry}
+	r := &tracesReceiver{id: settings.ID, settings: settings.TelemetrySettings, telemetry: telemetry}
 	r.engine, err = engine.New(engineConfig, engine.Settings{
 		Logger:      settings.Logger,
 		Libraries:   all.Libraries(),
@@ -69,21 +71,27 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 // suffice.
 func (r *tracesReceiver) Start(ctx context.Context, host component.Host) error {
 	r.host = host
-	err := observe(r.telemetry, r.id, r.engine.Stats, r.logger)
-	if err == nil {
-		err = r.engine.Start(ctx)
-	}
+	metrics, err := observe(r.settings, r.id, r.engine.Stats)
 	if err != nil {
-		r.telemetry.Shutdown()
+		return err
 	}
-	return err
+	if err := r.engine.Start(ctx); err != nil {
+		return errors.Join(err, metrics.Unregister())
+	}
+	r.metrics = metrics
+	return nil
 }
 
 // Shutdown takes every probe out and hands on what is left. It is safe before
 // Start and twice.
 func (r *tracesReceiver) Shutdown(ctx context.Context) error {
-	defer r.telemetry.Shutdown()
-	return r.engine.Shutdown(ctx)
+	err := r.engine.Shutdown(ctx)
+	r.telemetry.Shutdown()
+	if r.metrics != nil {
+		err = errors.Join(err, r.metrics.Unregister())
+		r.metrics = nil
+	}
+	return err
 }
 
 // report turns the engine's state into the component's status.

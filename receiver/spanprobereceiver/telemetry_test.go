@@ -37,14 +37,17 @@ func observed(t *testing.T, read func() (engine.Stats, error)) (*componenttest.T
 // observeMore feeds telemetry with what a receiver has counted.
 func observeMore(t *testing.T, tel *componenttest.Telemetry, id component.ID, read func() (engine.Stats, error), logger *zap.Logger) {
 	t.Helper()
-	builder, err := metadata.NewTelemetryBuilder(tel.NewTelemetrySettings())
+	settings := tel.NewTelemetrySettings()
+	settings.Logger = logger
+	metrics, err := observe(settings, id, read)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(builder.Shutdown)
-	if err := observe(builder, id, read, logger); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() {
+		if err := metrics.Unregister(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func of(receiver string, others ...attribute.KeyValue) attribute.Set {
@@ -56,10 +59,12 @@ func reason(value string) attribute.Set { return of("spanprobe", attribute.Strin
 func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	tel, _ := observed(t, func() (engine.Stats, error) {
 		return engine.Stats{
-			Operations: 100, Emitted: 80, NotSampled: 10, Discarded: 4, SelfTraced: 1, Injected: 11, NotInjected: 12, StateNotInjected: 13, AttachFailures: 2, LeftAlone: 8, EventsLost: 3, ProbeHits: 200,
-			Lost:      map[engine.LostReason]uint64{engine.LostRingFull: 6, engine.LostUnfinished: 1},
+			Operations: 100, Emitted: 80, NotSampled: 10, Discarded: 4, SelfTraced: 1,
+			Injected: 11, NotInjected: 12, TracestatesNotInjected: 13,
+			AttachFailures: 2, ExecutablesLeftAlone: 8, EventsLost: 3, ProbeHits: 200,
+			Lost:      map[engine.LostReason]uint64{engine.LostRingBufferFull: 6, engine.LostUnfinished: 1},
 			Degraded:  map[engine.DegradedReason]uint64{engine.DegradedHeaders: 4},
-			Processes: 5, Binaries: 7, Active: 9,
+			Processes: 5, Executables: 7, Active: 9,
 		}, nil
 	})
 	one := func(value int64) []metricdata.DataPoint[int64] {
@@ -92,10 +97,10 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 
 func TestReceiversOfOneCollectorAreCountedApart(t *testing.T) {
 	tel, _ := observed(t, func() (engine.Stats, error) {
-		return engine.Stats{Operations: 5, Processes: 1, Lost: map[engine.LostReason]uint64{engine.LostRingFull: 2}}, nil
+		return engine.Stats{Operations: 5, Processes: 1, Lost: map[engine.LostReason]uint64{engine.LostRingBufferFull: 2}}, nil
 	})
 	observeMore(t, tel, component.NewIDWithName(metadata.Type, "second"), func() (engine.Stats, error) {
-		return engine.Stats{Operations: 11, Processes: 3, Lost: map[engine.LostReason]uint64{engine.LostRingFull: 4}}, nil
+		return engine.Stats{Operations: 11, Processes: 3, Lost: map[engine.LostReason]uint64{engine.LostRingBufferFull: 4}}, nil
 	}, zap.NewNop())
 	both := func(first, second int64, others ...attribute.KeyValue) []metricdata.DataPoint[int64] {
 		return []metricdata.DataPoint[int64]{

@@ -113,7 +113,7 @@ func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 	noMore()
 	const requests = 5
 	tracing.Eventually(t, func() bool {
-		return tracer.MustStats(t).Binaries == len(paths)
+		return tracer.MustStats(t).Executables == len(paths)
 	}, "all binaries being attached")
 	for _, path := range paths {
 		server, err := target.Run(path)

@@ -113,7 +113,7 @@ func TestAFileReplacedByRenameIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	tracing.Eventually(t, func() bool {
-		return tracer.MustStats(t).Binaries == 0
+		return tracer.MustStats(t).Executables == 0
 	}, "the removed file to be detached")
 }
 
@@ -233,6 +233,6 @@ func TestAFileWithANewTimeStampDoesNotStayAttachedTwice(t *testing.T) {
 		tracer.AwaitTracing(t, 0)
 	}
 	tracing.Eventually(t, func() bool {
-		return tracer.MustStats(t).Binaries <= 1
+		return tracer.MustStats(t).Executables <= 1
 	}, "one attachment of one file")
 }

@@ -35,7 +35,7 @@ func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 		server.Load(t, 8, "/hello/load", stop)
 	}()
 	tracing.Eventually(t, func() bool {
-		return tracer.MustStats(t).Lost[engine.LostRingFull] > 0
+		return tracer.MustStats(t).Lost[engine.LostRingBufferFull] > 0
 	}, "a ring buffer of 4096 bytes to lose something")
 	close(stop)
 	<-loaded
@@ -47,7 +47,7 @@ func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 		t.Errorf("%d spans came out, %d were counted", len(tracer.Spans()), stats.Emitted)
 	}
 	t.Logf("%d requests, %d spans, %d lost to the full ring buffer", stats.Operations,
-		stats.Emitted, stats.Lost[engine.LostRingFull])
+		stats.Emitted, stats.Lost[engine.LostRingBufferFull])
 }
 
 func TestWhatTooManyInFlightLoseIsCounted(t *testing.T) {
@@ -71,8 +71,8 @@ func TestWhatTooManyInFlightLoseIsCounted(t *testing.T) {
 		}
 	}
 	stats := tracer.Settle(t)
-	if stats.Operations != requests || stats.Lost[engine.LostMapFull] == 0 ||
-		stats.Emitted+stats.Lost[engine.LostMapFull] != requests {
+	if stats.Operations != requests || stats.Lost[engine.LostActiveSpansFull] == 0 ||
+		stats.Emitted+stats.Lost[engine.LostActiveSpansFull] != requests {
 		t.Errorf("%d requests at once, with room for 10: %+v", requests, stats)
 	}
 }

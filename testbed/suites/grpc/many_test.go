@@ -86,7 +86,7 @@ func TestACallThatWaitsForItsTurnIsNotTakenForTheOneThatGoes(t *testing.T) {
 					children++
 				}
 			}
-			if lost := stats.Lost[engine.LostMapFull]; children == 0 || lost == 0 ||
+			if lost := stats.Lost[engine.LostActiveSpansFull]; children == 0 || lost == 0 ||
 				children+others != waiting*each {
 				t.Errorf("%d calls have a parent, %d have none, there was no room for %d: the test shows nothing", children, others, lost)
 			}

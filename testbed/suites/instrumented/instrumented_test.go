@@ -138,7 +138,7 @@ func TestAProgramThatContainsTheSDKIsLeftAlone(t *testing.T) {
 	plain := s.start(t, bare)
 	s.tracer.AwaitTracing(t, 1)
 	tracing.Eventually(t, func() bool {
-		return s.tracer.MustStats(t).LeftAlone == 1
+		return s.tracer.MustStats(t).ExecutablesLeftAlone == 1
 	}, "a program being left alone")
 	for _, server := range []*target.Server{one, two, plain} {
 		ask(t, server)
@@ -160,7 +160,7 @@ func TestAProgramThatContainsTheSDKIsLeftAlone(t *testing.T) {
 	}
 	s.want(t, map[string]int{bare: requests})
 	stats := s.tracer.MustStats(t)
-	if stats.LeftAlone != 1 || stats.AttachFailures != 0 || stats.Binaries != 1 ||
+	if stats.ExecutablesLeftAlone != 1 || stats.AttachFailures != 0 || stats.Executables != 1 ||
 		stats.Processes != 1 || stats.Operations != requests {
 		t.Errorf("one program is left alone, and one is traced: %+v", stats)
 	}
@@ -188,8 +188,8 @@ func TestAProgramThatContainsTheSDKIsTracedWhereThatIsAskedFor(t *testing.T) {
 	tracing.Eventually(t, func() bool {
 		return s.spans.counts()[bare] == requests && s.spans.counts()[byHand] >= requests
 	}, "spans of both")
-	if stats := s.tracer.MustStats(t); stats.LeftAlone != 0 || stats.AttachFailures != 0 ||
-		stats.Binaries != 2 {
+	if stats := s.tracer.MustStats(t); stats.ExecutablesLeftAlone != 0 || stats.AttachFailures != 0 ||
+		stats.Executables != 2 {
 		t.Errorf("both are traced: %+v", stats)
 	}
 }
