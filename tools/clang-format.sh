@@ -29,5 +29,5 @@ case ${1:-} in
     ;;
 esac
 
-git ls-files -z --cached --others --exclude-standard -- 'bpf/*.c' 'bpf/*.h' |
+git ls-files -z --cached --others --exclude-standard -- 'bpf/*.c' 'bpf/*.h' 'internal/*.c' |
   xargs -0 "clang-format-$major" "${arguments[@]}"

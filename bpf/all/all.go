@@ -48,5 +48,6 @@ func Rules() (map[string]probe.Rule, error) {
 	return probe.Rules(rules)
 }
 
-// Tracepoints returns a fresh specification of the programs that report on processes.
-func Tracepoints() (*ebpf.CollectionSpec, error) { return process.Load() }
+// Tracepoints returns a fresh specification of the programs that report on processes; listen says
+// whether they report listen(2), too.
+func Tracepoints(listen bool) (*ebpf.CollectionSpec, error) { return process.Load(listen) }

@@ -11,7 +11,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package golang -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type conn_offsets -type context_offsets -type map_offsets -type parent_offsets -type type_offsets -type peer -type peer_kind layouts layouts.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package golang -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type conn_offsets -type context_offsets -type map_offsets -type parent_offsets -type type_offsets layouts layouts.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // Field is one of the standard library that the programs cannot do without.
 func Field(pkg, structName, name string, slot uintptr) probe.Field {

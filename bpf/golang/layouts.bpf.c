@@ -2,7 +2,7 @@
 
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
 /* No program. This object tells the Go side the structs of offsets that the headers of bpf/include
- * read by, and the kinds of peers and maps. */
+ * read by. */
 #include "context.h"
 #include "maplayout.h"
 #include "gotype.h"
@@ -11,11 +11,8 @@
 
 EXPORT_TYPE(struct, conn_offsets);
 EXPORT_TYPE(struct, context_offsets);
-EXPORT_TYPE(enum, map_layout);
 EXPORT_TYPE(struct, map_offsets);
 EXPORT_TYPE(struct, parent_offsets);
 EXPORT_TYPE(struct, type_offsets);
-EXPORT_TYPE(struct, peer);
-EXPORT_TYPE(enum, peer_kind);
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

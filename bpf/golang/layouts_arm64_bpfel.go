@@ -78,24 +78,6 @@ type layoutsParentOffsets struct {
 	Children       uint32
 }
 
-type layoutsPeer struct {
-	_         structs.HostLayout
-	Address   [16]uint8
-	Port      uint16
-	Kind      uint8
-	Reserved  uint8
-	Reserved2 uint32
-}
-
-type layoutsPeerKind uint32
-
-const (
-	layoutsPeerKindPEER_UNKNOWN layoutsPeerKind = 0
-	layoutsPeerKindPEER_IPV4    layoutsPeerKind = 1
-	layoutsPeerKindPEER_IPV6    layoutsPeerKind = 2
-	layoutsPeerKindPEER_UNIX    layoutsPeerKind = 3
-)
-
 type layoutsProcess struct {
 	_          structs.HostLayout
 	Generation uint32
@@ -142,13 +124,10 @@ const (
 	layoutsVarIsolated             = "isolated"
 	layoutsVarLastSet              = "last_set"
 	layoutsVarLibrary              = "library"
-	layoutsVarMapLayoutLayout      = "map_layout_layout"
 	layoutsVarMapOffsetsLayout     = "map_offsets_layout"
 	layoutsVarNever                = "never"
 	layoutsVarParentBased          = "parent_based"
 	layoutsVarParentOffsetsLayout  = "parent_offsets_layout"
-	layoutsVarPeerKindLayout       = "peer_kind_layout"
-	layoutsVarPeerLayout           = "peer_layout"
 	layoutsVarSamplingThreshold    = "sampling_threshold"
 	layoutsVarTypeOffsetsLayout    = "type_offsets_layout"
 	layoutsVarWakeupBytes          = "wakeup_bytes"
@@ -219,13 +198,10 @@ type layoutsVariableSpecs struct {
 	Isolated             *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
 	Library              *ebpf.VariableSpec `ebpf:"library"`
-	MapLayoutLayout      *ebpf.VariableSpec `ebpf:"map_layout_layout"`
 	MapOffsetsLayout     *ebpf.VariableSpec `ebpf:"map_offsets_layout"`
 	Never                *ebpf.VariableSpec `ebpf:"never"`
 	ParentBased          *ebpf.VariableSpec `ebpf:"parent_based"`
 	ParentOffsetsLayout  *ebpf.VariableSpec `ebpf:"parent_offsets_layout"`
-	PeerKindLayout       *ebpf.VariableSpec `ebpf:"peer_kind_layout"`
-	PeerLayout           *ebpf.VariableSpec `ebpf:"peer_layout"`
 	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.VariableSpec `ebpf:"type_offsets_layout"`
 	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -278,13 +254,10 @@ type layoutsVariables struct {
 	Isolated             *ebpf.Variable `ebpf:"isolated"`
 	LastSet              *ebpf.Variable `ebpf:"last_set"`
 	Library              *ebpf.Variable `ebpf:"library"`
-	MapLayoutLayout      *ebpf.Variable `ebpf:"map_layout_layout"`
 	MapOffsetsLayout     *ebpf.Variable `ebpf:"map_offsets_layout"`
 	Never                *ebpf.Variable `ebpf:"never"`
 	ParentBased          *ebpf.Variable `ebpf:"parent_based"`
 	ParentOffsetsLayout  *ebpf.Variable `ebpf:"parent_offsets_layout"`
-	PeerKindLayout       *ebpf.Variable `ebpf:"peer_kind_layout"`
-	PeerLayout           *ebpf.Variable `ebpf:"peer_layout"`
 	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.Variable `ebpf:"type_offsets_layout"`
 	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`

@@ -43,7 +43,7 @@ int start_call(struct pt_regs *ctx)
 		/* The earlier call panicked, or has this call made within. */
 		lose_unfinished(&key);
 		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
-			lose_without_entry(COUNTER_LOST_MAP_FULL);
+			lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
 			return 0;
 		}
 	}
@@ -102,7 +102,7 @@ int announce_call(struct pt_regs *ctx)
 	}
 	if (!found.fd || go_read(&id, found.transport, o->transport_next_id)) {
 		if (span && !isolated)
-			count(COUNTER_CONNECTION_UNKNOWN);
+			count(COUNTER_DEGRADED_UNKNOWN_CONNECTION);
 		if (span && injects)
 			count(COUNTER_NOT_INJECTED);
 		return 0;

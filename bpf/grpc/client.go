@@ -9,7 +9,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package grpc -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type call_offsets -type call_span client client.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package grpc -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type call_offsets -type call_span -type status_code -type text_limit client client.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // ClientName is the name of Client.
 const ClientName probe.Name = module + "/client"

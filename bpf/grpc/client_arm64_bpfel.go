@@ -228,6 +228,24 @@ type clientSpanSet struct {
 	}
 }
 
+type clientStatusCode uint32
+
+const (
+	clientStatusCodeCODE_OK         clientStatusCode = 0
+	clientStatusCodeCODE_UNKNOWN    clientStatusCode = 4294967293
+	clientStatusCodeCODE_UNREADABLE clientStatusCode = 4294967294
+	clientStatusCodeCODE_NONE       clientStatusCode = 4294967295
+)
+
+type clientTextLimit uint32
+
+const (
+	clientTextLimitMETHOD_LIMIT clientTextLimit = 256
+	clientTextLimitTARGET_LIMIT clientTextLimit = 256
+	clientTextLimitSOCKET_LIMIT clientTextLimit = 108
+	clientTextLimitERROR_LIMIT  clientTextLimit = 128
+)
+
 type clientTracestateKey struct {
 	_       structs.HostLayout
 	TraceId [16]uint8

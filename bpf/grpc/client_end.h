@@ -22,7 +22,7 @@ static __always_inline int finish_call(const struct operation_key *key, struct c
 	     !COPY(span, error, &name, ERROR_LIMIT)))
 		span->partial = 1;
 	if (span->partial)
-		count(COUNTER_PARTIAL_UNREADABLE);
+		count(COUNTER_DEGRADED_UNREADABLE);
 	/* An answered request was found by its server; a failed one may yet arrive. */
 	if (span->announced.key && span->code == CODE_OK)
 		move_span(&span->announced, way_state(span->head.span_id, WAY_ANNOUNCED),
@@ -61,7 +61,7 @@ BPF_SUBPROGRAM int bind_stream(struct operation_key *key, struct call_span *span
 	if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
 		lose_unfinished(&by_stream);
 		if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
-			lose_operation(key, COUNTER_LOST_MAP_FULL);
+			lose_operation(key, COUNTER_LOST_ACTIVE_SPANS_FULL);
 			return 0;
 		}
 	}

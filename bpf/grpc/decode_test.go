@@ -11,11 +11,8 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
-	"github.com/spanprobe/spanprobe/internal/record"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
-
-// sizeOfText is that of a struct text: bpf/include/span.h.
-const sizeOfText = 4
 
 // laidOut lays out a record as the programs do: the fixed part, whose first struct
 // text lies at `first`, and the texts.
@@ -24,7 +21,7 @@ func laidOut(size, first uintptr, change func(fixed []byte), texts ...string) []
 	for _, s := range texts {
 		binary.LittleEndian.PutUint16(fixed[first:], uint16(len(s)))
 		binary.LittleEndian.PutUint16(fixed[first+2:], uint16(len(s)))
-		first += sizeOfText
+		first += unsafe.Sizeof(wire.Text{})
 	}
 	change(fixed)
 	return append(fixed, strings.Join(texts, "")...)
@@ -32,9 +29,17 @@ func laidOut(size, first uintptr, change func(fixed []byte), texts ...string) []
 
 // putPeer fills in a struct peer.
 func putPeer(at []byte, kind uint8, port uint16, address ...byte) {
+	var peer wire.Peer
 	copy(at, address)
-	binary.LittleEndian.PutUint16(at[16:], port)
-	at[18] = kind
+	binary.LittleEndian.PutUint16(at[unsafe.Offsetof(peer.Port):], port)
+	at[unsafe.Offsetof(peer.Kind)] = kind
+}
+
+func TestACallAndAStreamAreDecodedByTheSameLimits(t *testing.T) {
+	if serverTextLimitMETHOD_LIMIT != serverTextLimit(clientTextLimitMETHOD_LIMIT) ||
+		codeUnknown != uint32(clientStatusCodeCODE_UNKNOWN) {
+		t.Error("the limits of a call are not those of a stream")
+	}
 }
 
 func TestARecordOfAStreamBecomesASpan(t *testing.T) {
@@ -53,7 +58,7 @@ func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 		status     model.StatusCode
 		attributes []model.Attribute
 	}{
-		"over TCP": {laid(0, record.PeerIPv4, "", "/shop.Cart/Add", "shop.example:8080", "", "", "grpc-go/1.85.0"), model.StatusUnset, []model.Attribute{
+		"over TCP": {laid(0, wire.PeerIPv4, "", "/shop.Cart/Add", "shop.example:8080", "", "", "grpc-go/1.85.0"), model.StatusUnset, []model.Attribute{
 			model.String("rpc.response.status_code", "OK"),
 			model.String("server.address", "shop.example"), model.Int("server.port", 8080),
 			model.String("network.peer.address", "192.0.2.7"), model.Int("network.peer.port", 4711),
@@ -66,7 +71,7 @@ func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 			model.String("network.peer.address", "::1"), model.Int("network.peer.port", 80),
 			model.String("client.address", "::1"), model.Int("client.port", 80),
 		}},
-		"over a unix socket, refused for its argument": {laid(3, record.PeerUnix, "", "/shop.Cart/Add", "", "", "/run/shop"), model.StatusUnset, []model.Attribute{
+		"over a unix socket, refused for its argument": {laid(3, wire.PeerUnix, "", "/shop.Cart/Add", "", "", "/run/shop"), model.StatusUnset, []model.Attribute{
 			model.String("rpc.response.status_code", "INVALID_ARGUMENT"),
 			model.String("network.transport", "unix"), model.String("network.peer.address", "/run/shop"),
 			model.String("client.address", "/run/shop"),

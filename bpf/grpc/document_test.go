@@ -9,7 +9,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
-	"github.com/spanprobe/spanprobe/internal/record"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // attributesOf lists the keys of attributes that some records of a library have, sorted.
@@ -46,7 +46,7 @@ func TestTheAttributesOfServersAreThoseThatAreDocumented(t *testing.T) {
 		}, "a=1", "/no/such/Method", "shop.example:8080", "", "/run/shop", "grpc-go/1.85.0")
 	}
 	server := Server()
-	got := attributesOf(t, server, from(record.PeerIPv4), from(record.PeerUnix))
+	got := attributesOf(t, server, from(wire.PeerIPv4), from(wire.PeerUnix))
 	if want := documented(server); !slices.Equal(got, want) {
 		t.Errorf("spans have\n%q, documented are\n%q", got, want)
 	}
@@ -61,7 +61,7 @@ func TestTheAttributesOfClientsAreThoseThatAreDocumented(t *testing.T) {
 		}, "/shop.Cart/Add", "dns:///shop.example", "/run/shop")
 	}
 	client := Client()
-	got := attributesOf(t, client, to(record.PeerIPv4), to(record.PeerUnix))
+	got := attributesOf(t, client, to(wire.PeerIPv4), to(wire.PeerUnix))
 	if want := documented(client); !slices.Equal(got, want) {
 		t.Errorf("spans have\n%q, documented are\n%q", got, want)
 	}

@@ -56,7 +56,7 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	key.goid = GO_ARG3(ctx);
 	if (!make_entry(&key)) {
-		lose_without_entry(COUNTER_LOST_MAP_FULL);
+		lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
 		return 0;
 	}
 	span = bpf_map_lookup_elem(&operations, &key);
@@ -96,7 +96,7 @@ int end_stream(struct pt_regs *ctx)
 		if (span->code == CODE_UNREADABLE)
 			span->partial = 1;
 		if (span->partial)
-			count(COUNTER_PARTIAL_UNREADABLE);
+			count(COUNTER_DEGRADED_UNREADABLE);
 	}
 	end_served(&span->served, &span->head);
 	span->head.end = now;

@@ -9,7 +9,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package grpc -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type stream_offsets -type stream_span server server.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package grpc -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type stream_offsets -type stream_span -type status_code -type text_limit server server.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // ServerName is the name of Server.
 const ServerName probe.Name = module

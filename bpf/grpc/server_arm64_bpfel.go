@@ -54,6 +54,15 @@ type serverSpanSet struct {
 	}
 }
 
+type serverStatusCode uint32
+
+const (
+	serverStatusCodeCODE_OK         serverStatusCode = 0
+	serverStatusCodeCODE_UNKNOWN    serverStatusCode = 4294967293
+	serverStatusCodeCODE_UNREADABLE serverStatusCode = 4294967294
+	serverStatusCodeCODE_NONE       serverStatusCode = 4294967295
+)
+
 type serverStreamOffsets struct {
 	_              structs.HostLayout
 	G_goid         uint32
@@ -223,6 +232,16 @@ type serverStreamSpan struct {
 		}
 	}
 }
+
+type serverTextLimit uint32
+
+const (
+	serverTextLimitMETHOD_LIMIT     serverTextLimit = 256
+	serverTextLimitAUTHORITY_LIMIT  serverTextLimit = 128
+	serverTextLimitREMOTE_LIMIT     serverTextLimit = 64
+	serverTextLimitSOCKET_LIMIT     serverTextLimit = 108
+	serverTextLimitUSER_AGENT_LIMIT serverTextLimit = 192
+)
 
 type serverTracestateKey struct {
 	_       structs.HostLayout

@@ -12,13 +12,13 @@ import (
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
-// How many bytes are kept of each text: stream.h and call.h.
+// How many bytes are kept of each text, of a stream and of a call.
 const (
-	methodLimit    = 256
-	authorityLimit = 128
-	userAgentLimit = 192
-	targetLimit    = 256
-	errorLimit     = 128
+	methodLimit    = int(serverTextLimitMETHOD_LIMIT)
+	authorityLimit = int(serverTextLimitAUTHORITY_LIMIT)
+	userAgentLimit = int(serverTextLimitUSER_AGENT_LIMIT)
+	targetLimit    = int(clientTextLimitTARGET_LIMIT)
+	errorLimit     = int(clientTextLimitERROR_LIMIT)
 )
 
 type text = record.Text

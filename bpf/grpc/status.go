@@ -34,10 +34,10 @@ var statusNames = [...]string{
 }
 
 const (
-	codeOK            = 0
-	codeUnimplemented = 12
-	// From here on a code is none: CODE_UNKNOWN of status.h, CODE_UNREADABLE, CODE_NONE.
-	codeUnknown = 0xfffffffd
+	codeOK            = uint32(serverStatusCodeCODE_OK)
+	codeUnimplemented = uint32(12)
+	// codeUnknown is the lowest of the values that stand in place of a code.
+	codeUnknown = uint32(min(serverStatusCodeCODE_UNKNOWN, serverStatusCodeCODE_UNREADABLE, serverStatusCodeCODE_NONE))
 )
 
 // known tells whether a record has the code of a call.

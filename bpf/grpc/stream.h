@@ -158,7 +158,7 @@ BPF_SUBPROGRAM bool search_metadata(struct stream_span *span, const struct strea
 	if (go_read(&work->context, stream, o->stream_context))
 		return false;
 	if (!span->text) {
-		count(COUNTER_PARTIAL_HEADERS);
+		count(COUNTER_DEGRADED_HEADERS);
 		return true;
 	}
 	switch (context_value(&o->context, o->conn.itab_fun, span->text, work->context,
@@ -167,7 +167,7 @@ BPF_SUBPROGRAM bool search_metadata(struct stream_span *span, const struct strea
 		return search_headers(metadata, &o->map, (struct map_group *)span->texts,
 				      &work->wanted);
 	case CONTEXT_NOT_FOUND:
-		count(COUNTER_PARTIAL_HEADERS);
+		count(COUNTER_DEGRADED_HEADERS);
 		return true;
 	default:
 		return false;

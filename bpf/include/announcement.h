@@ -27,7 +27,7 @@ static __always_inline void announce(const struct connection *connection, __u32 
 	struct span_key key = request_key(connection, stream);
 
 	if (connection->uncertain)
-		count(COUNTER_CONNECTION_UNKNOWN);
+		count(COUNTER_DEGRADED_UNKNOWN_CONNECTION);
 	store_ids(&key, trace_id, span_id, flags, 0, WAY_ANNOUNCED);
 }
 
@@ -53,7 +53,7 @@ BPF_SUBPROGRAM int inherit_announced(struct span_head *head, const struct connec
 	key = request_key(connection, stream);
 	if (read_span(&key, &found) != WAY_ANNOUNCED) {
 		if (connection->uncertain)
-			count(COUNTER_CONNECTION_UNKNOWN);
+			count(COUNTER_DEGRADED_UNKNOWN_CONNECTION);
 		return INHERITED_NOTHING;
 	}
 	if (!move_span(&key, found.state, WAY_ENDED))

@@ -10,26 +10,27 @@
 #include "types.h"
 
 enum counter {
-	COUNTER_OPERATIONS,	    /* an operation of a traced process began */
-	COUNTER_SUBMITTED,	    /* the record of its span went into the ring buffer */
-	COUNTER_NOT_SAMPLED,	    /* the caller's context says: not sampled */
-	COUNTER_SELF_TRACED,	    /* the program itself has a span for it, and names its parent */
-	COUNTER_DISCARDED,	    /* it was none, or counts as another operation */
-	COUNTER_LOST_RING_FULL,	    /* no room for its record */
-	COUNTER_LOST_MAP_FULL,	    /* no room to keep it in flight */
-	COUNTER_LOST_UNREADABLE,    /* memory that identifies it could not be read */
-	COUNTER_LOST_UNSUPPORTED,   /* its kind is not traced yet */
-	COUNTER_LOST_UNFINISHED,    /* another operation began in its place: its end was not seen */
-	COUNTER_PARTIAL_UNREADABLE, /* a span lacks attributes: memory was not resident */
-	COUNTER_PARTIAL_HEADERS,    /* a span's headers were too many, or not found */
-	COUNTER_PARENT_AMBIGUOUS,   /* a span has no parent: there were several candidates */
-	COUNTER_PARENT_EVICTED,	    /* spans may lack a parent: its context found no room */
-	COUNTER_CONNECTION_UNKNOWN, /* a span may lack a parent: its connection is not known */
-	COUNTER_INJECTED,	    /* a request carries the context of its span */
-	COUNTER_NOT_INJECTED,	    /* a request does not: no room, or its place was not found */
-	COUNTER_STATE_NOT_INJECTED, /* a request carries the context without the tracestate */
-	COUNTER_EVENTS_LOST,	    /* exec, exit and listen events that found no room */
-	COUNTER_HITS,		    /* runs of a program for a traced process */
+	COUNTER_OPERATIONS,  /* an operation of a traced process began */
+	COUNTER_SUBMITTED,   /* the record of its span went into the ring buffer */
+	COUNTER_NOT_SAMPLED, /* the caller's context says: not sampled */
+	COUNTER_SELF_TRACED, /* the program itself has a span for it, and names its parent */
+	COUNTER_DISCARDED,   /* it was none, or counts as another operation */
+	COUNTER_LOST_RING_BUFFER_FULL,	/* no room for its record */
+	COUNTER_LOST_ACTIVE_SPANS_FULL, /* no room to keep it in flight */
+	COUNTER_LOST_UNREADABLE,	/* memory that identifies it could not be read */
+	COUNTER_LOST_UNSUPPORTED,	/* its kind is not traced yet */
+	COUNTER_LOST_UNFINISHED, /* another operation began in its place: its end was not seen */
+	COUNTER_DEGRADED_UNREADABLE,	   /* a span lacks attributes: memory was not resident */
+	COUNTER_DEGRADED_HEADERS,	   /* a span's headers were too many, or not found */
+	COUNTER_DEGRADED_AMBIGUOUS_PARENT, /* a span has no parent: there were several candidates */
+	COUNTER_DEGRADED_EVICTED_PARENT,   /* spans may lack a parent: its context found no room */
+	COUNTER_DEGRADED_UNKNOWN_CONNECTION, /* a span may lack a parent: its connection is not
+						known */
+	COUNTER_INJECTED,		     /* a request carries the context of its span */
+	COUNTER_NOT_INJECTED, /* a request does not: no room, or its place was not found */
+	COUNTER_TRACESTATES_NOT_INJECTED, /* a request carries the context without the tracestate */
+	COUNTER_EVENTS_LOST,		  /* exec, exit and listen events that found no room */
+	COUNTER_PROBE_HITS,		  /* runs of a program for a traced process */
 	COUNTERS,
 };
 

@@ -28,7 +28,7 @@ BPF_SUBPROGRAM bool search_headers(__u64 map, const struct map_offsets *o, struc
 		return true;
 	state = find_headers(map, o, group, wanted);
 	if (state == WALK_GOES_ON)
-		count(COUNTER_PARTIAL_HEADERS);
+		count(COUNTER_DEGRADED_HEADERS);
 	return state != WALK_FAILED && !wanted->unreadable;
 }
 

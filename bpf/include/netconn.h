@@ -142,6 +142,6 @@ static __always_inline int read_connection(const struct conn_offsets *o, __u64 f
 	int found = find_connection(o, fd, end, connection);
 
 	if (!found && !isolated)
-		count(COUNTER_CONNECTION_UNKNOWN);
+		count(COUNTER_DEGRADED_UNKNOWN_CONNECTION);
 	return found;
 }

@@ -227,7 +227,7 @@ BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u
 	/* The starter may have served another request when it started this goroutine. */
 	if (came_later(found->extra, goid))
 		return true;
-	count(COUNTER_PARENT_AMBIGUOUS);
+	count(COUNTER_DEGRADED_AMBIGUOUS_PARENT);
 	return false;
 }
 

@@ -77,7 +77,7 @@ static __always_inline struct process *traced_process(struct pt_regs *ctx, __u32
 	p = bpf_map_lookup_elem(&processes, &tgid);
 	if (!p || p->binary != (__u32)bpf_get_attach_cookie(ctx))
 		return NULL;
-	count(COUNTER_HITS);
+	count(COUNTER_PROBE_HITS);
 	return p;
 }
 

@@ -238,7 +238,7 @@ static __always_inline void submit(void *record, __u64 size)
 	__u64 wakeup = reached ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 
 	if (bpf_ringbuf_output(&spans, record, size, wakeup))
-		count(COUNTER_LOST_RING_FULL);
+		count(COUNTER_LOST_RING_BUFFER_FULL);
 	else
 		count(COUNTER_SUBMITTED);
 }

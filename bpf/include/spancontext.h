@@ -54,7 +54,7 @@ __noinline int write_span(struct span_key *key, struct span_context *context)
 	if (at >= WAYS)
 		return false;
 	if (place.evicts)
-		count(COUNTER_PARENT_EVICTED);
+		count(COUNTER_DEGRADED_EVICTED_PARENT);
 	way = &set->ways[at];
 	set->tags[at] = key->tag;
 	way->key = key->key;
@@ -75,7 +75,7 @@ static __always_inline void store_span(struct span_key *key, const __u8 *trace_i
 	__builtin_memcpy(context->trace_id, trace_id, sizeof(context->trace_id));
 	__builtin_memcpy(context->span_id, span_id, sizeof(context->span_id));
 	if (!write_span(key, context))
-		count(COUNTER_PARENT_EVICTED);
+		count(COUNTER_DEGRADED_EVICTED_PARENT);
 }
 
 static __always_inline void store_ids(struct span_key *key, const __u8 *trace_id,

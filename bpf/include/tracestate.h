@@ -53,7 +53,7 @@ static __always_inline void keep_own_tracestate(const struct span_head *head)
 
 	if (own_state.length &&
 	    bpf_map_update_elem(&tracestates, &key, (const void *)&own_state, BPF_ANY))
-		count(COUNTER_STATE_NOT_INJECTED);
+		count(COUNTER_TRACESTATES_NOT_INJECTED);
 }
 
 /* Keeps the tracestate that a request came with. The texts of its record begin with this
@@ -89,7 +89,7 @@ BPF_SUBPROGRAM int keep_tracestate(const struct span_head *head, const struct te
 	if (!bpf_map_update_elem(&tracestates, &key, kept, BPF_ANY))
 		return 0;
 not_kept:
-	count(COUNTER_STATE_NOT_INJECTED);
+	count(COUNTER_TRACESTATES_NOT_INJECTED);
 	return 0;
 }
 

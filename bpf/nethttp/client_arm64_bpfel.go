@@ -240,6 +240,12 @@ type clientProcess struct {
 	Binary     uint32
 }
 
+type clientResponseStatus uint32
+
+const (
+	clientResponseStatusSTATUS_UNREADABLE clientResponseStatus = 65535
+)
+
 type clientSpanSet struct {
 	_    structs.HostLayout
 	Tags [8]uint64
@@ -256,6 +262,18 @@ type clientSpanSet struct {
 		Reserved [2]uint8
 	}
 }
+
+type clientTextLimit uint32
+
+const (
+	clientTextLimitMETHOD_LIMIT clientTextLimit = 32
+	clientTextLimitSCHEME_LIMIT clientTextLimit = 16
+	clientTextLimitHOST_LIMIT   clientTextLimit = 128
+	clientTextLimitPATH_LIMIT   clientTextLimit = 640
+	clientTextLimitQUERY_LIMIT  clientTextLimit = 640
+	clientTextLimitSOCKET_LIMIT clientTextLimit = 108
+	clientTextLimitERROR_LIMIT  clientTextLimit = 128
+)
 
 type clientTracestateKey struct {
 	_       structs.HostLayout

@@ -28,7 +28,7 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 		/* The earlier call panicked, or has this call made within. */
 		lose_unfinished(&key);
 		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
-			lose_without_entry(COUNTER_LOST_MAP_FULL);
+			lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
 			return 0;
 		}
 	}

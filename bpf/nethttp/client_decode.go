@@ -15,13 +15,13 @@ import (
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
-// How many bytes are kept of each text of a call: call.h.
+// How many bytes are kept of each text of a call, beside those that a request has as well.
 const (
-	schemeLimit = 16
-	pathLimit   = 640
-	queryLimit  = 640
-	socketLimit = 108
-	errorLimit  = 128
+	schemeLimit = int(clientTextLimitSCHEME_LIMIT)
+	pathLimit   = int(clientTextLimitPATH_LIMIT)
+	queryLimit  = int(clientTextLimitQUERY_LIMIT)
+	socketLimit = int(clientTextLimitSOCKET_LIMIT)
+	errorLimit  = int(clientTextLimitERROR_LIMIT)
 	// urlLimit is how long url.full gets: the escapes of a path make it longer.
 	urlLimit = schemeLimit + len("://") + hostLimit + pathLimit + len("?") + queryLimit
 )

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
-	"github.com/spanprobe/spanprobe/internal/record"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // laidOutCall lays out a record of a call as the programs do: method, scheme,
@@ -40,7 +40,7 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		peer := fixed[unsafe.Offsetof(layout.Peer):]
 		copy(peer, []byte{192, 0, 2, 7})
 		binary.LittleEndian.PutUint16(peer[unsafe.Offsetof(layout.Peer.Port):], 8443)
-		peer[unsafe.Offsetof(layout.Peer.Kind)] = record.PeerIPv4
+		peer[unsafe.Offsetof(layout.Peer.Kind)] = wire.PeerIPv4
 	}, "", "https", "shop.example:8443", "/items/é", "a=b")
 	refused := laidOutCall(func(fixed []byte) { fixed[unsafe.Offsetof(layout.Failed)] = 1 },
 		"POST", "http", "shop.example", "/", "", "", "*net.OpError")
@@ -153,6 +153,10 @@ func FuzzDecodeCall(f *testing.F) {
 }
 
 func TestTheLimitsOfACallAreThoseOfThePrograms(t *testing.T) {
+	if clientTextLimitMETHOD_LIMIT != clientTextLimit(methodLimit) || clientTextLimitHOST_LIMIT != clientTextLimit(hostLimit) ||
+		uint16(clientResponseStatusSTATUS_UNREADABLE) != statusUnreadable {
+		t.Error("a call has other limits than a request, and is decoded by those")
+	}
 	all := methodLimit + schemeLimit + hostLimit + pathLimit + queryLimit + socketLimit + errorLimit
 	if room := len(clientClientSpan{}.Texts); room != all {
 		t.Errorf("the programs have room for %d bytes, the limits add up to %d", room, all)

@@ -47,7 +47,7 @@ static __always_inline void finish_call(const struct operation_key *key, struct 
 		span->partial = 1;
 	}
 	if (span->partial)
-		count(COUNTER_PARTIAL_UNREADABLE);
+		count(COUNTER_DEGRADED_UNREADABLE);
 	/* An answered request was found by its server. A request without an answer may yet be
 	 * found, and ends its connection. */
 	if (span->connection.key.key && !span->failed)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
-	"github.com/spanprobe/spanprobe/internal/record"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // attributesOf lists the keys of attributes that some records of a library have, sorted.
@@ -59,7 +59,7 @@ func TestTheAttributesOfClientsAreThoseThatAreDocumented(t *testing.T) {
 		}, "PROPFIND", "https", "shop.example:8443", "/items", "a=b", "/run/shop")
 	}
 	client := Client()
-	got := attributesOf(t, client, to(record.PeerIPv4), to(record.PeerUnix))
+	got := attributesOf(t, client, to(wire.PeerIPv4), to(wire.PeerUnix))
 	if want := documented(client); !slices.Equal(got, want) {
 		t.Errorf("spans have\n%q, documented are\n%q", got, want)
 	}

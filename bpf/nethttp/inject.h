@@ -64,7 +64,7 @@ static __always_inline void count_written(bool context, bool state,
 {
 	count(context ? COUNTER_INJECTED : COUNTER_NOT_INJECTED);
 	if (context && wanted && !state)
-		count(COUNTER_STATE_NOT_INJECTED);
+		count(COUNTER_TRACESTATES_NOT_INJECTED);
 }
 
 static const char digits[16] = "0123456789abcdef";

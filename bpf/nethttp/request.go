@@ -18,18 +18,17 @@ type request struct {
 	tracestate, method, target, host, remote, userAgent, route text
 }
 
-// statusUnreadable is STATUS_UNREADABLE of request.h.
-const statusUnreadable = 0xffff
+// statusUnreadable stands for a status that could not be read.
+const statusUnreadable = uint16(serverResponseStatusSTATUS_UNREADABLE)
 
-// How many bytes are kept of each text: request.h.
+// How many bytes are kept of each text.
 const (
-	methodLimit     = 32
-	targetLimit     = 640
-	hostLimit       = 128
-	remoteLimit     = 64
-	userAgentLimit  = 192
-	tracestateLimit = 512
-	routeLimit      = 192
+	methodLimit    = int(serverTextLimitMETHOD_LIMIT)
+	targetLimit    = int(serverTextLimitTARGET_LIMIT)
+	hostLimit      = int(serverTextLimitHOST_LIMIT)
+	remoteLimit    = int(serverTextLimitREMOTE_LIMIT)
+	userAgentLimit = int(serverTextLimitUSER_AGENT_LIMIT)
+	routeLimit     = int(serverTextLimitROUTE_LIMIT)
 )
 
 type text = record.Text

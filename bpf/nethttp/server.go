@@ -8,7 +8,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type server_offsets -type server_span -type ending server server.bpf.c -- -I../include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package nethttp -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type server_offsets -type server_span -type ending -type response_status -type text_limit server server.bpf.c -- -I../include -Wall -Werror -mcpu=v3
 
 // ServerName is the name of Server.
 const ServerName probe.Name = "net/http"

@@ -47,6 +47,12 @@ type serverProcess struct {
 	Binary     uint32
 }
 
+type serverResponseStatus uint32
+
+const (
+	serverResponseStatusSTATUS_UNREADABLE serverResponseStatus = 65535
+)
+
 type serverServerOffsets struct {
 	_           structs.HostLayout
 	G_goid      uint32
@@ -293,6 +299,17 @@ type serverSpanSet struct {
 		Reserved [2]uint8
 	}
 }
+
+type serverTextLimit uint32
+
+const (
+	serverTextLimitMETHOD_LIMIT     serverTextLimit = 32
+	serverTextLimitTARGET_LIMIT     serverTextLimit = 640
+	serverTextLimitHOST_LIMIT       serverTextLimit = 128
+	serverTextLimitREMOTE_LIMIT     serverTextLimit = 64
+	serverTextLimitUSER_AGENT_LIMIT serverTextLimit = 192
+	serverTextLimitROUTE_LIMIT      serverTextLimit = 192
+)
 
 type serverTracestateKey struct {
 	_       structs.HostLayout

@@ -73,7 +73,7 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 	if (span)
 		lose_unfinished_request(key, span);
 	if (bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST)) {
-		lose_without_entry(COUNTER_LOST_MAP_FULL);
+		lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
 		release_span_of_context(key, o, request);
 		return NULL;
 	}

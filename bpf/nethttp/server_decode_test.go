@@ -11,6 +11,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
 	"github.com/spanprobe/spanprobe/internal/record"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 func TestATargetIsSplitAsItCame(t *testing.T) {
@@ -192,7 +193,7 @@ func TestAStatusIsWhatWasWrittenAndAnErrorSaysWhy(t *testing.T) {
 
 func TestTheLimitsAreThoseOfThePrograms(t *testing.T) {
 	// The method and the target are kept with the byte between them.
-	all := tracestateLimit + methodLimit + 1 + targetLimit + hostLimit + remoteLimit + userAgentLimit + routeLimit
+	all := wire.TracestateLimit + methodLimit + 1 + targetLimit + hostLimit + remoteLimit + userAgentLimit + routeLimit
 	if room := len(serverServerSpan{}.Texts); room != all {
 		t.Errorf("the programs have room for %d bytes, the limits add up to %d", room, all)
 	}

@@ -71,7 +71,7 @@ static __always_inline void send_request(struct server_span *span, const struct 
 	if (!copy_route(span, o))
 		span->partial = 1;
 	if (span->partial)
-		count(COUNTER_PARTIAL_UNREADABLE);
+		count(COUNTER_DEGRADED_UNREADABLE);
 	send_operation(span, span->used);
 }
 

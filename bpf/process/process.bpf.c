@@ -7,6 +7,7 @@
 #include "types.h"
 #include "arch.h"
 #include "counters.h"
+#include "event.h"
 #include "process.h"
 #include "span.h"
 #include "spanstore.h"
@@ -49,40 +50,6 @@ struct sock {
 #pragma clang attribute pop
 
 #define TCP_LISTEN 10 /* include/net/tcp_states.h */
-
-/* A file as the kernel names it: inode.i_sb.s_dev, inode.i_ino. */
-struct file_key {
-	__u64 dev;
-	__u64 ino;
-};
-
-/* The attached files of which all processes are targets, and the indices of their binaries. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct file_key);
-	__type(value, __u32);
-} files SEC(".maps");
-
-enum event_kind {
-	EVENT_EXEC = 1,
-	EVENT_EXIT = 2,
-	EVENT_LISTEN = 3,
-};
-
-struct event {
-	enum event_kind kind;
-	__u32 tgid;
-	__u32 generation; /* exec: of the new program, if it is traced already; exit: of the ended
-			     one */
-	__u32 port;	  /* listen */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024);
-} events SEC(".maps");
 
 static __always_inline void send_event(struct event *event)
 {
@@ -152,19 +119,5 @@ int process_listen(__u64 *ctx)
 	send_event(&event);
 	return 0;
 }
-
-/* The types by which Go decodes records. */
-EXPORT_TYPE(struct, span_head);
-EXPORT_TYPE(struct, operation_key);
-EXPORT_TYPE(struct, event);
-EXPORT_TYPE(enum, context_bit);
-EXPORT_TYPE(enum, keeping);
-EXPORT_TYPE(enum, counter);
-EXPORT_TYPE(enum, way_state);
-EXPORT_TYPE(enum, absence);
-EXPORT_TYPE(enum, generation);
-EXPORT_TYPE(enum, kept_count);
-EXPORT_TYPE(enum, trace_flag);
-EXPORT_TYPE(enum, tracestate_limit);
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -13,59 +13,10 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type sharedContextBit uint32
-
-const (
-	sharedContextBitCONTEXT_REMOTE_PARENT sharedContextBit = 1
-	sharedContextBitCONTEXT_MISSES_HOOKS  sharedContextBit = 2
-)
-
-type sharedCounter uint32
-
-const (
-	sharedCounterCOUNTER_OPERATIONS         sharedCounter = 0
-	sharedCounterCOUNTER_SUBMITTED          sharedCounter = 1
-	sharedCounterCOUNTER_NOT_SAMPLED        sharedCounter = 2
-	sharedCounterCOUNTER_SELF_TRACED        sharedCounter = 3
-	sharedCounterCOUNTER_DISCARDED          sharedCounter = 4
-	sharedCounterCOUNTER_LOST_RING_FULL     sharedCounter = 5
-	sharedCounterCOUNTER_LOST_MAP_FULL      sharedCounter = 6
-	sharedCounterCOUNTER_LOST_UNREADABLE    sharedCounter = 7
-	sharedCounterCOUNTER_LOST_UNSUPPORTED   sharedCounter = 8
-	sharedCounterCOUNTER_LOST_UNFINISHED    sharedCounter = 9
-	sharedCounterCOUNTER_PARTIAL_UNREADABLE sharedCounter = 10
-	sharedCounterCOUNTER_PARTIAL_HEADERS    sharedCounter = 11
-	sharedCounterCOUNTER_PARENT_AMBIGUOUS   sharedCounter = 12
-	sharedCounterCOUNTER_PARENT_EVICTED     sharedCounter = 13
-	sharedCounterCOUNTER_CONNECTION_UNKNOWN sharedCounter = 14
-	sharedCounterCOUNTER_INJECTED           sharedCounter = 15
-	sharedCounterCOUNTER_NOT_INJECTED       sharedCounter = 16
-	sharedCounterCOUNTER_STATE_NOT_INJECTED sharedCounter = 17
-	sharedCounterCOUNTER_EVENTS_LOST        sharedCounter = 18
-	sharedCounterCOUNTER_HITS               sharedCounter = 19
-	sharedCounterCOUNTERS                   sharedCounter = 20
-)
-
 type sharedCounts struct {
 	_ structs.HostLayout
 	N [20]uint64
 }
-
-type sharedEvent struct {
-	_          structs.HostLayout
-	Kind       sharedEventKind
-	Tgid       uint32
-	Generation uint32
-	Port       uint32
-}
-
-type sharedEventKind uint32
-
-const (
-	sharedEventKindEVENT_EXEC   sharedEventKind = 1
-	sharedEventKindEVENT_EXIT   sharedEventKind = 2
-	sharedEventKindEVENT_LISTEN sharedEventKind = 3
-)
 
 type sharedFileKey struct {
 	_   structs.HostLayout
@@ -73,48 +24,16 @@ type sharedFileKey struct {
 	Ino uint64
 }
 
-type sharedKeeping uint32
-
-const (
-	sharedKeepingKEEPING_NOT  sharedKeeping = 0
-	sharedKeepingKEEPING_BUSY sharedKeeping = 1
-	sharedKeepingKEEPING_IDLE sharedKeeping = 2
-)
-
 type sharedKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
 }
 
-type sharedOperationKey struct {
-	_          structs.HostLayout
-	Tgid       uint32
-	Generation uint32
-	Goid       uint64
-}
-
 type sharedProcess struct {
 	_          structs.HostLayout
 	Generation uint32
 	Binary     uint32
-}
-
-type sharedSpanHead struct {
-	_          structs.HostLayout
-	Start      uint64
-	End        uint64
-	Goid       uint64
-	G          uint64
-	Tgid       uint32
-	Generation uint32
-	TraceId    [16]uint8
-	SpanId     [8]uint8
-	ParentId   [8]uint8
-	Flags      uint8
-	Context    uint8
-	Library    uint16
-	Keeping    uint32
 }
 
 type sharedSpanSet struct {
@@ -140,54 +59,30 @@ type sharedTracestateKey struct {
 	SpanId  [8]uint8
 }
 
-type sharedWayState uint32
-
-const (
-	sharedWayStateWAY_EMPTY     sharedWayState = 0
-	sharedWayStateWAY_LOCKED    sharedWayState = 1
-	sharedWayStateWAY_ACTIVE    sharedWayState = 2
-	sharedWayStateWAY_ENDED     sharedWayState = 3
-	sharedWayStateWAY_ANNOUNCED sharedWayState = 4
-	sharedWayStateWAY_INHERITED sharedWayState = 5
-	sharedWayStateWAY_STATES    sharedWayState = 8
-)
-
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	sharedMapCounters              = "counters"
-	sharedMapEvents                = "events"
-	sharedMapFiles                 = "files"
-	sharedMapNothing               = "nothing"
-	sharedMapProcesses             = "processes"
-	sharedMapSpanContexts          = "span_contexts"
-	sharedMapSpans                 = "spans"
-	sharedMapTracestates           = "tracestates"
-	sharedProgProcessExec          = "process_exec"
-	sharedProgProcessExit          = "process_exit"
-	sharedProgProcessListen        = "process_listen"
-	sharedVarAbsenceLayout         = "absence_layout"
-	sharedVarContextBitLayout      = "context_bit_layout"
-	sharedVarCounterLayout         = "counter_layout"
-	sharedVarEventLayout           = "event_layout"
-	sharedVarGenerationLayout      = "generation_layout"
-	sharedVarHashSeed              = "hash_seed"
-	sharedVarIsolated              = "isolated"
-	sharedVarKeepingLayout         = "keeping_layout"
-	sharedVarKeptCountLayout       = "kept_count_layout"
-	sharedVarLastSet               = "last_set"
-	sharedVarLibrary               = "library"
-	sharedVarNever                 = "never"
-	sharedVarOperationKeyLayout    = "operation_key_layout"
-	sharedVarOwnState              = "own_state"
-	sharedVarParentBased           = "parent_based"
-	sharedVarSamplingThreshold     = "sampling_threshold"
-	sharedVarSpanHeadLayout        = "span_head_layout"
-	sharedVarTraceFlagLayout       = "trace_flag_layout"
-	sharedVarTracestateLimitLayout = "tracestate_limit_layout"
-	sharedVarWakeupBytes           = "wakeup_bytes"
-	sharedVarWayStateLayout        = "way_state_layout"
+	sharedMapCounters          = "counters"
+	sharedMapEvents            = "events"
+	sharedMapFiles             = "files"
+	sharedMapNothing           = "nothing"
+	sharedMapProcesses         = "processes"
+	sharedMapSpanContexts      = "span_contexts"
+	sharedMapSpans             = "spans"
+	sharedMapTracestates       = "tracestates"
+	sharedProgProcessExec      = "process_exec"
+	sharedProgProcessExit      = "process_exit"
+	sharedProgProcessListen    = "process_listen"
+	sharedVarHashSeed          = "hash_seed"
+	sharedVarIsolated          = "isolated"
+	sharedVarLastSet           = "last_set"
+	sharedVarLibrary           = "library"
+	sharedVarNever             = "never"
+	sharedVarOwnState          = "own_state"
+	sharedVarParentBased       = "parent_based"
+	sharedVarSamplingThreshold = "sampling_threshold"
+	sharedVarWakeupBytes       = "wakeup_bytes"
 )
 
 // loadShared returns the embedded CollectionSpec for shared.
@@ -255,27 +150,15 @@ type sharedMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sharedVariableSpecs struct {
-	AbsenceLayout         *ebpf.VariableSpec `ebpf:"absence_layout"`
-	ContextBitLayout      *ebpf.VariableSpec `ebpf:"context_bit_layout"`
-	CounterLayout         *ebpf.VariableSpec `ebpf:"counter_layout"`
-	EventLayout           *ebpf.VariableSpec `ebpf:"event_layout"`
-	GenerationLayout      *ebpf.VariableSpec `ebpf:"generation_layout"`
-	HashSeed              *ebpf.VariableSpec `ebpf:"hash_seed"`
-	Isolated              *ebpf.VariableSpec `ebpf:"isolated"`
-	KeepingLayout         *ebpf.VariableSpec `ebpf:"keeping_layout"`
-	KeptCountLayout       *ebpf.VariableSpec `ebpf:"kept_count_layout"`
-	LastSet               *ebpf.VariableSpec `ebpf:"last_set"`
-	Library               *ebpf.VariableSpec `ebpf:"library"`
-	Never                 *ebpf.VariableSpec `ebpf:"never"`
-	OperationKeyLayout    *ebpf.VariableSpec `ebpf:"operation_key_layout"`
-	OwnState              *ebpf.VariableSpec `ebpf:"own_state"`
-	ParentBased           *ebpf.VariableSpec `ebpf:"parent_based"`
-	SamplingThreshold     *ebpf.VariableSpec `ebpf:"sampling_threshold"`
-	SpanHeadLayout        *ebpf.VariableSpec `ebpf:"span_head_layout"`
-	TraceFlagLayout       *ebpf.VariableSpec `ebpf:"trace_flag_layout"`
-	TracestateLimitLayout *ebpf.VariableSpec `ebpf:"tracestate_limit_layout"`
-	WakeupBytes           *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
-	WayStateLayout        *ebpf.VariableSpec `ebpf:"way_state_layout"`
+	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
+	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	Library           *ebpf.VariableSpec `ebpf:"library"`
+	Never             *ebpf.VariableSpec `ebpf:"never"`
+	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
+	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
+	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // sharedObjects contains all objects after they have been loaded into the kernel.
@@ -325,27 +208,15 @@ func (m *sharedMaps) Close() error {
 //
 // It can be passed to loadSharedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sharedVariables struct {
-	AbsenceLayout         *ebpf.Variable `ebpf:"absence_layout"`
-	ContextBitLayout      *ebpf.Variable `ebpf:"context_bit_layout"`
-	CounterLayout         *ebpf.Variable `ebpf:"counter_layout"`
-	EventLayout           *ebpf.Variable `ebpf:"event_layout"`
-	GenerationLayout      *ebpf.Variable `ebpf:"generation_layout"`
-	HashSeed              *ebpf.Variable `ebpf:"hash_seed"`
-	Isolated              *ebpf.Variable `ebpf:"isolated"`
-	KeepingLayout         *ebpf.Variable `ebpf:"keeping_layout"`
-	KeptCountLayout       *ebpf.Variable `ebpf:"kept_count_layout"`
-	LastSet               *ebpf.Variable `ebpf:"last_set"`
-	Library               *ebpf.Variable `ebpf:"library"`
-	Never                 *ebpf.Variable `ebpf:"never"`
-	OperationKeyLayout    *ebpf.Variable `ebpf:"operation_key_layout"`
-	OwnState              *ebpf.Variable `ebpf:"own_state"`
-	ParentBased           *ebpf.Variable `ebpf:"parent_based"`
-	SamplingThreshold     *ebpf.Variable `ebpf:"sampling_threshold"`
-	SpanHeadLayout        *ebpf.Variable `ebpf:"span_head_layout"`
-	TraceFlagLayout       *ebpf.Variable `ebpf:"trace_flag_layout"`
-	TracestateLimitLayout *ebpf.Variable `ebpf:"tracestate_limit_layout"`
-	WakeupBytes           *ebpf.Variable `ebpf:"wakeup_bytes"`
-	WayStateLayout        *ebpf.Variable `ebpf:"way_state_layout"`
+	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
+	Isolated          *ebpf.Variable `ebpf:"isolated"`
+	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	Library           *ebpf.Variable `ebpf:"library"`
+	Never             *ebpf.Variable `ebpf:"never"`
+	OwnState          *ebpf.Variable `ebpf:"own_state"`
+	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
+	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // sharedPrograms contains all programs after they have been loaded into the kernel.

@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // Attachment is one binary's probes. Its methods may be called concurrently.
@@ -101,7 +102,7 @@ func (a *Attachment) tell(library string, offsets []byte) error {
 	if loaded == nil {
 		return fmt.Errorf("the plan names %s, which is not loaded", library)
 	}
-	if err := loaded.objects.Maps[mapOffsets].Update(a.index, offsets, ebpf.UpdateAny); err != nil {
+	if err := loaded.objects.Maps[wire.MapOffsets].Update(a.index, offsets, ebpf.UpdateAny); err != nil {
 		return fmt.Errorf("write the offsets of %s: %w", library, err)
 	}
 	return nil

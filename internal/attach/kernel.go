@@ -21,34 +21,6 @@ import (
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
-// Names of the maps that the objects share or are given a size by, in
-// bpf/include and bpf/process.
-const (
-	mapProcesses  = "processes"
-	mapCounters   = "counters"
-	mapSpans      = "spans"
-	mapEvents     = "events"
-	mapFiles      = "files"
-	mapOffsets    = "offsets"
-	mapOperations = "operations"
-	mapKept       = "kept"
-	// Of bpf/include/spancontext.h.
-	mapSpanContexts = "span_contexts"
-	// Of bpf/include/tracestate.h.
-	mapTracestates = "tracestates"
-
-	variableLibrary     = "library"
-	variableWakeupBytes = "wakeup_bytes"
-	variableMaxKept     = "max_kept"
-	variableLastSet     = "last_set"
-	variableHashSeed    = "hash_seed"
-	variableInjects     = "injects"
-	variableIsolated    = "isolated"
-	variableThreshold   = "sampling_threshold"
-	variableParentBased = "parent_based"
-	variableOwnState    = "own_state"
-)
-
 // Options sizes the maps, and is what the programs are told.
 type Options struct {
 	RingBufferSize int  // bytes; a power of two and a multiple of the page size
@@ -85,7 +57,9 @@ type loadedLibrary struct {
 // Load loads everything and starts the reports on processes. What it began is
 // undone when it fails. tracepoints returns the specification of the programs that
 // report, with all maps that the libraries share.
-func Load(tracepoints func() (*ebpf.CollectionSpec, error), libraries []probe.Library, options Options) (_ *Kernel, err error) {
+func Load(
+	tracepoints func(listen bool) (*ebpf.CollectionSpec, error), libraries []probe.Library, options Options,
+) (_ *Kernel, err error) {
 	k := &Kernel{}
 	defer func() {
 		if err != nil {
@@ -94,23 +68,20 @@ func Load(tracepoints func() (*ebpf.CollectionSpec, error), libraries []probe.Li
 	}()
 	k.multi = features.HaveBPFLinkUprobeMulti() == nil
 
-	spec, err := tracepoints()
+	spec, err := tracepoints(options.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("read the object of the tracepoints: %w", err)
 	}
-	spec.Maps[mapSpans].MaxEntries = uint32(options.RingBufferSize)
+	spec.Maps[wire.MapSpans].MaxEntries = uint32(options.RingBufferSize)
 	// A set has eight places, of which an operation takes three at the most. With one set for each
 	// hardly any is ever full: operations are spread over sets at random.
 	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
-	spec.Maps[mapSpanContexts].MaxEntries = sets
+	spec.Maps[wire.MapSpanContexts].MaxEntries = sets
 	if injects(libraries) {
-		spec.Maps[mapTracestates].MaxEntries = uint32(options.MaxActive)
+		spec.Maps[wire.MapTracestates].MaxEntries = uint32(options.MaxActive)
 	}
 	if k.constants, err = constants(sets, libraries, options); err != nil {
 		return nil, err
-	}
-	if !options.Listen {
-		delete(spec.Programs, wire.ProgramListen)
 	}
 	if k.process, err = ebpf.NewCollection(spec); err != nil {
 		return nil, fmt.Errorf("load the tracepoints: %w", err)
@@ -141,25 +112,19 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
 		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
 	}
-	var own ownState
-	if own.Length = uint16(copy(own.Text[:], options.OwnState)); int(own.Length) != len(options.OwnState) {
-		return nil, fmt.Errorf("a tracestate of %d bytes is too long", len(options.OwnState))
+	own, err := wire.KeepTracestate(options.OwnState)
+	if err != nil {
+		return nil, err
 	}
 	return map[string]any{
-		variableOwnState:    own,
-		variableLastSet:     sets - 1,
-		variableHashSeed:    seed,
-		variableInjects:     truth(injects(libraries)),
-		variableIsolated:    truth(options.Isolated),
-		variableThreshold:   options.SamplingThreshold,
-		variableParentBased: truth(!options.IgnoreParent),
+		wire.VariableOwnState:          own,
+		wire.VariableLastSet:           sets - 1,
+		wire.VariableHashSeed:          seed,
+		wire.VariableInjects:           truth(injects(libraries)),
+		wire.VariableIsolated:          truth(options.Isolated),
+		wire.VariableSamplingThreshold: options.SamplingThreshold,
+		wire.VariableParentBased:       truth(!options.IgnoreParent),
 	}, nil
-}
-
-// ownState is struct kept_state of bpf/include/tracestate.h.
-type ownState struct {
-	Text   [512]byte
-	Length uint16
 }
 
 // truth is how C has a bool.
@@ -176,30 +141,30 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 		return nil, fmt.Errorf("read the object: %w", err)
 	}
 	replacements := map[string]*ebpf.Map{}
-	for _, name := range []string{mapProcesses, mapCounters, mapSpans, mapSpanContexts, mapTracestates} {
+	for _, name := range []string{wire.MapProcesses, wire.MapCounters, wire.MapSpans, wire.MapSpanContexts, wire.MapTracestates} {
 		if spec.Maps[name] != nil {
 			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()
 			replacements[name] = k.process.Maps[name]
 		}
 	}
-	spec.Maps[mapOffsets].MaxEntries = uint32(options.MaxBinaries)
-	if size := spec.Maps[mapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
+	spec.Maps[wire.MapOffsets].MaxEntries = uint32(options.MaxBinaries)
+	if size := spec.Maps[wire.MapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
 		return nil, fmt.Errorf("its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize)
 	}
-	if operations := spec.Maps[mapOperations]; operations != nil {
+	if operations := spec.Maps[wire.MapOperations]; operations != nil {
 		operations.MaxEntries = uint32(options.MaxActive)
 	}
-	if maxKept := spec.Variables[variableMaxKept]; maxKept != nil {
+	if maxKept := spec.Variables[wire.VariableMaxKept]; maxKept != nil {
 		n := options.MaxActive / 4
-		spec.Maps[mapOperations].MaxEntries += uint32(n)
+		spec.Maps[wire.MapOperations].MaxEntries += uint32(n)
 		if err := maxKept.Set(uint64(n)); err != nil {
 			return nil, err
 		}
 	}
 	constants := maps.Clone(k.constants)
-	constants[variableLibrary] = uint16(index)
+	constants[wire.VariableLibrary] = uint16(index)
 	// A quarter full is worth a wake-up before the reader looks by itself.
-	constants[variableWakeupBytes] = uint64(options.RingBufferSize / 4)
+	constants[wire.VariableWakeupBytes] = uint64(options.RingBufferSize / 4)
 	for name, value := range constants {
 		variable := spec.Variables[name]
 		if variable == nil {
@@ -218,15 +183,15 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 }
 
 // Spans is the ring buffer of finished spans.
-func (k *Kernel) Spans() *ebpf.Map { return k.process.Maps[mapSpans] }
+func (k *Kernel) Spans() *ebpf.Map { return k.process.Maps[wire.MapSpans] }
 
 // Events is the ring buffer of what happens to processes: wire.Event.
-func (k *Kernel) Events() *ebpf.Map { return k.process.Maps[mapEvents] }
+func (k *Kernel) Events() *ebpf.Map { return k.process.Maps[wire.MapEvents] }
 
 // Counters adds each counter up over all processors.
 func (k *Kernel) Counters() (sums wire.Counts, err error) {
 	var processors []wire.Counts
-	if err := k.process.Maps[mapCounters].Lookup(uint32(0), &processors); err != nil {
+	if err := k.process.Maps[wire.MapCounters].Lookup(uint32(0), &processors); err != nil {
 		return sums, fmt.Errorf("read the counters: %w", err)
 	}
 	for i := range processors {

@@ -14,7 +14,7 @@ import (
 // Trace makes a process traced. It keeps the entry that the kernel made itself
 // when it saw the process start, and returns the one that holds.
 func (k *Kernel) Trace(pid int, p wire.Process) (wire.Process, error) {
-	m := k.process.Maps[mapProcesses]
+	m := k.process.Maps[wire.MapProcesses]
 	err := m.Update(uint32(pid), p, ebpf.UpdateNoExist)
 	if errors.Is(err, ebpf.ErrKeyExist) {
 		var there wire.Process
@@ -35,7 +35,7 @@ func (k *Kernel) Trace(pid int, p wire.Process) (wire.Process, error) {
 // Forget makes a process untraced, unless another program runs under its id
 // by now.
 func (k *Kernel) Forget(pid int, generation uint32) error {
-	m := k.process.Maps[mapProcesses]
+	m := k.process.Maps[wire.MapProcesses]
 	var there wire.Process
 	err := m.Lookup(uint32(pid), &there)
 	if err == nil && there.Generation == generation {
@@ -50,14 +50,14 @@ func (k *Kernel) Forget(pid int, generation uint32) error {
 // Traces tells whether exactly this program is traced.
 func (k *Kernel) Traces(pid int, generation uint32) bool {
 	var there wire.Process
-	err := k.process.Maps[mapProcesses].Lookup(uint32(pid), &there)
+	err := k.process.Maps[wire.MapProcesses].Lookup(uint32(pid), &there)
 	return err == nil && there.Generation == generation
 }
 
 // Adopt makes every process that starts from the file traced from its first
 // instruction, as one of the binary.
 func (k *Kernel) Adopt(id model.ExeID, binaryIndex uint32) error {
-	if err := k.process.Maps[mapFiles].Update(fileKey(id), binaryIndex, ebpf.UpdateAny); err != nil {
+	if err := k.process.Maps[wire.MapFiles].Update(fileKey(id), binaryIndex, ebpf.UpdateAny); err != nil {
 		return fmt.Errorf("trace new processes of %s: %w", id, err)
 	}
 	return nil
@@ -66,9 +66,9 @@ func (k *Kernel) Adopt(id model.ExeID, binaryIndex uint32) error {
 // Disown undoes Adopt, unless another binary has adopted the file by now.
 func (k *Kernel) Disown(id model.ExeID, binaryIndex uint32) error {
 	var there uint32
-	err := k.process.Maps[mapFiles].Lookup(fileKey(id), &there)
+	err := k.process.Maps[wire.MapFiles].Lookup(fileKey(id), &there)
 	if err == nil && there == binaryIndex {
-		err = k.process.Maps[mapFiles].Delete(fileKey(id))
+		err = k.process.Maps[wire.MapFiles].Delete(fileKey(id))
 	}
 	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("stop tracing new processes of %s: %w", id, err)

@@ -60,7 +60,7 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (r
 		if library.Auxiliary() {
 			continue // it has no operations
 		}
-		operations, all, err := sweepMap(library.objects.Maps[mapOperations], library.objects.Maps[mapKept], gone)
+		operations, all, err := sweepMap(library.objects.Maps[wire.MapOperations], library.objects.Maps[wire.MapKept], gone)
 		for _, head := range operations {
 			if head.Sampled() {
 				removed.Unfinished++
@@ -72,7 +72,7 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (r
 		whole = whole && all
 		errs = append(errs, err)
 	}
-	errs = append(errs, endContexts(k.process.Maps[mapSpanContexts], ended))
+	errs = append(errs, endContexts(k.process.Maps[wire.MapSpanContexts], ended))
 	return removed, whole, errors.Join(errs...)
 }
 

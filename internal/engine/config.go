@@ -144,8 +144,9 @@ type Settings struct {
 	Logger    *zap.Logger
 	Libraries []probe.Library
 	// Tracepoints returns a fresh specification of the programs that report on processes, and of
-	// the maps that they share with those of the libraries.
-	Tracepoints func() (*ebpf.CollectionSpec, error)
+	// the maps that they share with those of the libraries. listen says whether they report
+	// listen(2), too.
+	Tracepoints func(listen bool) (*ebpf.CollectionSpec, error)
 	// Offsets knows where the fields of structs are in released versions.
 	Offsets plan.Table
 	// Version of spanprobe: the version of the scopes.

@@ -294,5 +294,5 @@ func newGeneration() uint32 {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		panic(err) // the clock exists on every kernel that passed the checks
 	}
-	return max(uint32(now.Nano()>>10), 1)
+	return wire.Generation(now.Nano())
 }

@@ -66,7 +66,7 @@ func (f *File) function(name string, entry, next uint64) (model.Function, error)
 	if !ok {
 		return function, fmt.Errorf("%s at %#x is not in an executable segment", name, entry)
 	}
-	size := uint64(MaxCode)
+	size := uint64(model.MaxCode)
 	if next > entry && next-entry < size {
 		size = next - entry
 	}

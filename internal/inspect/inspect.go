@@ -23,9 +23,6 @@ var (
 	ErrUnsupported = errors.New("not supported")
 )
 
-// MaxCode is how many bytes of a function's code are read at the most.
-const MaxCode = 32 << 10
-
 // loadsPlugin is the function that loads a plugin: src/plugin/plugin_dlopen.go. That
 // of programs without cgo, which cannot, is inlined.
 const loadsPlugin = "plugin.open"

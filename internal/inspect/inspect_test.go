@@ -82,7 +82,7 @@ func TestFunctionsAreWhereTheSymbolTableHasThem(t *testing.T) {
 			got := map[string]uint64{}
 			for name, function := range inspectFile(t, path).Functions {
 				got[name] = function.Address
-				if len(function.Code) == 0 || len(function.Code) > inspect.MaxCode {
+				if len(function.Code) == 0 || len(function.Code) > model.MaxCode {
 					t.Errorf("%s comes with %d bytes of code", name, len(function.Code))
 				}
 			}

@@ -84,8 +84,11 @@ type Function struct {
 	Name       string
 	Address    uint64 // virtual address of the entry, as linked
 	FileOffset uint64 // offset of the entry in the file, bytes: what uprobes are attached by
-	Code       []byte // the machine code from the entry on; capped, see inspect.MaxCode
+	Code       []byte // the machine code from the entry on, up to MaxCode bytes
 }
+
+// MaxCode is how many bytes of a function's code are read at the most.
+const MaxCode = 32 << 10
 
 // Field names a struct field whose byte offset a probe needs.
 type Field struct {

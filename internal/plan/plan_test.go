@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
@@ -81,7 +80,7 @@ func TestWhatCannotBeHookedIsLeftOutWithTheReason(t *testing.T) {
 		"AVX":                       {model.AMD64, "c5f877 c3", probe.Return, "AVX"},
 		"no return":                 {model.AMD64, "ebfe", probe.Return, "never returns"},
 		"jump to another function":  {model.AMD64, "c3 e900010000", probe.Return, "leaves by a jump at +1"},
-		"too long to be seen":       {model.AMD64, strings.Repeat("90", inspect.MaxCode-1) + "c3", probe.Return, "longer than"},
+		"too long to be seen":       {model.AMD64, strings.Repeat("90", model.MaxCode-1) + "c3", probe.Return, "longer than"},
 		"arm64 unknown branch":      {model.ARM64, "ff0b5fd6 c0035fd6", probe.Return, "cannot be decoded at +0"}, // retaa
 		"arm64 not allocated":       {model.ARM64, "01000000 c0035fd6", probe.Return, "cannot be decoded at +0"},
 		"arm64 jump out":            {model.ARM64, "c0035fd6 40000014", probe.Return, "leaves by a jump at +4"},
@@ -150,7 +149,7 @@ func TestAReturnIsProbedAtThePaddingBeforeItWhichIsEmulated(t *testing.T) {
 }
 
 func TestAFunctionThatInspectionReadsWholeHasItsReturns(t *testing.T) {
-	l := planned(t, model.AMD64, strings.Repeat("90", inspect.MaxCode-2)+"c3", probe.Return)
+	l := planned(t, model.AMD64, strings.Repeat("90", model.MaxCode-2)+"c3", probe.Return)
 	if len(l.Sites) != 1 {
 		t.Errorf("%d returns, left out: %q", len(l.Sites), l.LeftOut)
 	}

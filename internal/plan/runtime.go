@@ -9,6 +9,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/probe"
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // The oldest versions of Go that pass arguments in registers, where the programs read them:
@@ -39,12 +40,6 @@ func checkABI(b *model.Binary) error {
 	return nil
 }
 
-// Layouts of maps, as bpf/include/gomap.h numbers them.
-const (
-	mapClassic = 1 // hash buckets with overflow chains
-	mapSwiss   = 2 // groups of eight interleaved slots
-)
-
 // firstSwiss is the version of Go in which maps became Swiss tables; up to Go 1.25 an experiment
 // could turn that off.
 const (
@@ -61,20 +56,20 @@ func mapLayout(b *model.Binary, lookup model.FieldLookup) (uint64, error) {
 	classic := isBefore(language, firstSwiss)
 	if language == "" || isBefore(lastKnownMap, language) || b.NoBuildInfo && !classic {
 		if answer, err := lookup(probe.HeaderSlots); err == nil && answer.Exists {
-			return mapSwiss, nil
+			return wire.MapSwiss, nil
 		}
 		return 0, fmt.Errorf("the layout of maps is not known for Go %s", b.GoVersion)
 	}
 	on := experiments(b)
 	switch {
 	case classic:
-		return mapClassic, nil
+		return wire.MapClassic, nil
 	case !isBefore(lastNoSwissMap, language) && slices.Contains(on, "noswissmap"):
-		return mapClassic, nil
+		return wire.MapClassic, nil
 	case slices.Contains(on, "mapsplitgroup"): // src/internal/runtime/maps/group.go, Go 1.27
 		return 0, fmt.Errorf("maps of GOEXPERIMENT=mapsplitgroup are not supported")
 	}
-	return mapSwiss, nil
+	return wire.MapSwiss, nil
 }
 
 // experiments lists the experiments that a binary was built with. The build
@@ -107,9 +102,9 @@ func otherMaps(b *model.Binary, field model.Field, lookup model.FieldLookup) boo
 	case err != nil:
 		return false
 	case field.Package == "runtime" && (field.Struct == "hmap" || field.Struct == "bmap"):
-		return layout == mapSwiss
+		return layout == wire.MapSwiss
 	case field.Package == "internal/runtime/maps":
-		return layout == mapClassic
+		return layout == wire.MapClassic
 	}
 	return false
 }

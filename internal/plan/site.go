@@ -69,10 +69,6 @@ type instruction struct {
 	class  Class
 }
 
-// wholeCode is how many bytes of a function inspection reads at the most
-// (inspect.MaxCode): one that fills them may go on behind them.
-const wholeCode = 32 << 10
-
 // find finds the instructions that stand for an event, in a function's code.
 // That code may be anything: a panic of a decoder is an error.
 func find(arch model.Arch, event probe.Event, code []byte) (found []instruction, err error) {
@@ -90,9 +86,9 @@ func find(arch model.Arch, event probe.Event, code []byte) (found []instruction,
 		}
 		return nil, fmt.Errorf("the prologues of %s are not known", arch)
 	}
-	if len(code) >= wholeCode {
+	if len(code) >= model.MaxCode { // it may go on behind them
 		return nil, fmt.Errorf("it is longer than %d bytes, and not all of its returns are seen",
-			wholeCode)
+			model.MaxCode)
 	}
 	switch arch {
 	case model.AMD64:

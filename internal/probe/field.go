@@ -1,9 +1,12 @@
 package probe
 
-import "github.com/spanprobe/spanprobe/internal/model"
+import (
+	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/wire"
+)
 
 // Absent is what a slot holds for a field that does not exist or is not known.
-const Absent = ^uint32(0)
+const Absent = wire.Absent
 
 // Field is an offset that the library's programs need.
 type Field struct {

@@ -4,10 +4,11 @@
 package record
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 // Text is one string of a target's.
@@ -36,12 +37,12 @@ func Texts(record []byte, begin uintptr, texts []Placed) error {
 	}
 	rest := string(record[begin:])
 	for _, text := range texts {
-		length := int(binary.LittleEndian.Uint16(record[text.At:]))
-		whole := int(binary.LittleEndian.Uint16(record[text.At+2:]))
-		if length > len(rest) {
+		size, ok := wire.ParseText(record[text.At:])
+		length := int(size.Length)
+		if !ok || length > len(rest) {
 			return fmt.Errorf("text of %d bytes, %d are left of the record", length, len(rest))
 		}
-		*text.To = Text{Raw: rest[:length], Cut: whole > length}
+		*text.To = Text{Raw: rest[:length], Cut: size.Whole > size.Length}
 		rest = rest[length:]
 		rest = rest[min(text.Gap, len(rest)):]
 	}

@@ -89,15 +89,15 @@ var Metrics = []Metric{
 		Name: "tracestates_not_injected", Unit: "{request}",
 		Description: "Requests that carry a traceparent header which the receiver has written, " +
 			"and not the tracestate of their trace, and requests that came with one that cannot be passed on.",
-		counted: counted{kernel: []Counter{wireCounterCOUNTER_STATE_NOT_INJECTED}},
+		counted: counted{kernel: []Counter{wireCounterCOUNTER_TRACESTATES_NOT_INJECTED}},
 		field:   func(s *Stats) *uint64 { return &s.TracestatesNotInjected },
 	},
 	{
 		Name: "spans_lost", Unit: "{span}",
 		Description: "Operations that should have had a span and have none, by reason.",
 		Reasons: []Reason{
-			{LostRingBufferFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_RING_FULL}, ends: true}},
-			{LostActiveSpansFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_MAP_FULL}, ends: true}},
+			{LostRingBufferFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_RING_BUFFER_FULL}, ends: true}},
+			{LostActiveSpansFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_ACTIVE_SPANS_FULL}, ends: true}},
 			{LostUnreadable, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNREADABLE}, ends: true}},
 			{LostUnsupported, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNSUPPORTED}, ends: true}},
 			{LostUnfinished, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNFINISHED}, ends: true}},
@@ -114,11 +114,11 @@ var Metrics = []Metric{
 		Name: "spans_degraded", Unit: "{span}",
 		Description: "Spans that lack something that was there, by reason.",
 		Reasons: []Reason{
-			{DegradedUnreadable, counted{kernel: []Counter{wireCounterCOUNTER_PARTIAL_UNREADABLE}}},
-			{DegradedHeaders, counted{kernel: []Counter{wireCounterCOUNTER_PARTIAL_HEADERS}}},
-			{DegradedUnknownConnection, counted{kernel: []Counter{wireCounterCOUNTER_CONNECTION_UNKNOWN}}},
-			{DegradedAmbiguousParent, counted{kernel: []Counter{wireCounterCOUNTER_PARENT_AMBIGUOUS}}},
-			{DegradedEvictedParent, counted{kernel: []Counter{wireCounterCOUNTER_PARENT_EVICTED}}},
+			{DegradedUnreadable, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNREADABLE}}},
+			{DegradedHeaders, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_HEADERS}}},
+			{DegradedUnknownConnection, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION}}},
+			{DegradedAmbiguousParent, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT}}},
+			{DegradedEvictedParent, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_EVICTED_PARENT}}},
 		},
 		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Degraded },
 	},
@@ -141,7 +141,7 @@ var Metrics = []Metric{
 	{
 		Name: "probe_hits", Unit: "{hit}",
 		Description: "Times that a probe ran for a traced process.",
-		counted:     counted{kernel: []Counter{wireCounterCOUNTER_HITS}},
+		counted:     counted{kernel: []Counter{wireCounterCOUNTER_PROBE_HITS}},
 		field:       func(s *Stats) *uint64 { return &s.ProbeHits },
 	},
 	{

@@ -6,8 +6,47 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/google/go-cmp/cmp"
 )
+
+// own is the kernel's counter that is no metric: of records, which become spans or are lost.
+const own = "SUBMITTED"
+
+// The kernel's counters are named as the metrics are, so that each has one name.
+func TestEveryCounterOfTheKernelIsInAMetricOfItsName(t *testing.T) {
+	spec, err := loadWire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var enum *btf.Enum
+	if err := spec.Types.TypeByName("counter", &enum); err != nil {
+		t.Fatal(err)
+	}
+	inC := map[string]Counter{}
+	for _, value := range enum.Values {
+		if name, ok := strings.CutPrefix(value.Name, "COUNTER_"); ok && name != own {
+			inC[name] = Counter(value.Value)
+		}
+	}
+	inGo := map[string]Counter{}
+	add := func(name string, c *counted) {
+		if c.kernel != nil {
+			inGo[strings.ToUpper(name)] = c.kernel[0]
+		}
+	}
+	for i := range Metrics {
+		m := &Metrics[i]
+		name := strings.TrimPrefix(m.Name, "spans_")
+		add(name, &m.counted)
+		for j := range m.Reasons {
+			add(name+"_"+string(m.Reasons[j].Name), &m.Reasons[j].counted)
+		}
+	}
+	if diff := cmp.Diff(inC, inGo); diff != "" {
+		t.Errorf("enum counter of bpf/include/counters.h, and Metrics (-C +Go):\n%s", diff)
+	}
+}
 
 func TestEveryFieldOfTheStatsIsTheMetricOfItsName(t *testing.T) {
 	var stats Stats

@@ -13,6 +13,10 @@ type (
 	Event = wireEvent
 	// EventKind is the kind of an Event.
 	EventKind = wireEventKind
+	// Text says how much of a string lies behind a record.
+	Text = wireText
+	// Peer is who is at the other end of a connection.
+	Peer = wirePeer
 )
 
 // The kinds of events.
@@ -28,8 +32,12 @@ const (
 	ContextMissesHooks  = uint8(wireContextBitCONTEXT_MISSES_HOOKS)
 )
 
-// flagSampled is a bit of SpanHead.Flags: W3C Trace Context, trace-flags.
-const flagSampled = 0x01
+// The kinds of peers.
+const (
+	PeerIPv4 = uint8(wirePeerKindPEER_IPV4)
+	PeerIPv6 = uint8(wirePeerKindPEER_IPV6)
+	PeerUnix = uint8(wirePeerKindPEER_UNIX)
+)
 
 // HeadSize is the size of a SpanHead, in bytes.
 const HeadSize = int(unsafe.Sizeof(SpanHead{}))
@@ -44,7 +52,7 @@ func ParseHead(record []byte) (SpanHead, error) {
 }
 
 // Sampled tells whether a span is sent when the operation finishes.
-func (h *SpanHead) Sampled() bool { return h.Flags&flagSampled != 0 }
+func (h *SpanHead) Sampled() bool { return h.Flags&uint8(wireTraceFlagFLAG_SAMPLED) != 0 }
 
 // RemoteParent tells whether the id of the parent came over the wire.
 func (h *SpanHead) RemoteParent() bool { return h.Context&ContextRemoteParent != 0 }
@@ -60,6 +68,12 @@ func ParseEvent(record []byte) (Event, error) {
 	}
 	return event, nil
 }
+
+// ParseText reads what a record says of a string behind it. ok is false for bytes that are too few.
+func ParseText(record []byte) (text Text, ok bool) { return parse[Text](record) }
+
+// ParsePeer reads who is at the other end. ok is false for bytes that are too few.
+func ParsePeer(record []byte) (peer Peer, ok bool) { return parse[Peer](record) }
 
 // parse copies a struct out of bytes that the kernel has laid out, in this machine's own order.
 // The result is false where the bytes are too few.

@@ -40,6 +40,30 @@ func TestAnEventIsReadAsTheProgramsLayItOut(t *testing.T) {
 	}
 }
 
+func TestAPeerIsReadAsTheProgramsLayItOut(t *testing.T) {
+	want := Peer{Address: [16]uint8{192, 0, 2, 7}, Port: 8080, Kind: PeerIPv4}
+	var record bytes.Buffer
+	if err := binary.Write(&record, binary.LittleEndian, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := ParsePeer(record.Bytes()); !ok || got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if _, ok := ParsePeer(record.Bytes()[1:]); ok {
+		t.Error("a part of a peer is one")
+	}
+}
+
+func TestATracestateIsKeptAsTheProgramsKeepIt(t *testing.T) {
+	kept, err := KeepTracestate("ot=th:8")
+	if err != nil || kept.Length != 7 || kept.Text[0] != 'o' || kept.Text[6] != '8' || kept.Text[7] != 0 {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if _, err := KeepTracestate(string(make([]byte, TracestateLimit+1))); err == nil {
+		t.Error("a tracestate that is too long is kept")
+	}
+}
+
 func TestARecordThatIsTooShortIsAnError(t *testing.T) {
 	record := make([]byte, HeadSize)
 	for n := range record {

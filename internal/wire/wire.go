@@ -2,9 +2,11 @@
 // ring buffers, the names by which user space finds those, and one parser for each record.
 package wire
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package wire -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type process -type operation_key -type span_head -type context_bit -type keeping -type counter -type event -type event_kind -type file_key -type span_set -type way_state wire ../../bpf/process/process.bpf.c -- -I../../bpf/include -Wall -Werror -mcpu=v3
+import "fmt"
 
-// The structs that C and Go share, as the compiler of the C side laid them out.
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package wire -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type absence -type context_bit -type counter -type counts -type event -type event_kind -type file_key -type generation -type keeping -type kept_count -type kept_tracestate -type map_layout -type operation_key -type peer -type peer_kind -type process -type span_head -type span_set -type text -type trace_flag -type tracestate_limit -type way_state wire wire.bpf.c -- -I../../bpf/include -Wall -Werror -mcpu=v3
+
+// The structs of maps, as the compiler of the C side laid them out.
 type (
 	// Process is the value of the map "processes"; its key is a thread-group id.
 	Process = wireProcess
@@ -16,6 +18,8 @@ type (
 	SpanSet = wireSpanSet
 	// Keeping says whether the entry of an operation stays when the operation has ended.
 	Keeping = wireKeeping
+	// KeptTracestate is a tracestate that requests are to carry.
+	KeptTracestate = wireKeptTracestate
 )
 
 // The values of Keeping.
@@ -24,9 +28,8 @@ const (
 	KeepingIdle = wireKeepingKEEPING_IDLE
 )
 
-// KeptAndSwept is KEPT_AND_SWEPT of bpf/include/keep.h: the entry of the map
-// "kept" that user space writes.
-const KeptAndSwept = uint32(1)
+// KeptAndSwept is the entry of the map "kept" that user space writes.
+const KeptAndSwept = uint32(wireKeptCountKEPT_AND_SWEPT)
 
 // States of a place for a span's context.
 const (
@@ -35,5 +38,61 @@ const (
 	WayStates = wireWayStateWAY_STATES
 )
 
-// ProgramListen is the tracepoint's program that reports listen(2).
-const ProgramListen = wireProgProcessListen
+// Names of the maps: those that all objects share, and those that each library has.
+const (
+	MapProcesses    = wireMapProcesses
+	MapCounters     = wireMapCounters
+	MapSpans        = wireMapSpans
+	MapEvents       = wireMapEvents
+	MapFiles        = wireMapFiles
+	MapSpanContexts = wireMapSpanContexts
+	MapTracestates  = wireMapTracestates
+
+	MapOffsets    = wireMapOffsets
+	MapOperations = wireMapOperations
+	MapKept       = wireMapKept
+)
+
+// Names of the variables that the loader sets.
+const (
+	VariableLibrary           = wireVarLibrary
+	VariableWakeupBytes       = wireVarWakeupBytes
+	VariableMaxKept           = wireVarMaxKept
+	VariableLastSet           = wireVarLastSet
+	VariableHashSeed          = wireVarHashSeed
+	VariableInjects           = wireVarInjects
+	VariableIsolated          = wireVarIsolated
+	VariableSamplingThreshold = wireVarSamplingThreshold
+	VariableParentBased       = wireVarParentBased
+	VariableOwnState          = wireVarOwnState
+)
+
+// Absent is the offset of a field that a binary does not have, or whose place is not known.
+const Absent = uint32(wireAbsenceABSENT)
+
+// The layouts of maps that Go has had.
+const (
+	MapClassic = uint64(wireMapLayoutMAP_CLASSIC) // hash buckets with overflow chains
+	MapSwiss   = uint64(wireMapLayoutMAP_SWISS)   // groups of eight interleaved slots
+)
+
+// TracestateLimit is how many bytes are kept of a tracestate.
+const TracestateLimit = int(wireTracestateLimitTRACESTATE_LIMIT)
+
+// KeepTracestate lays a tracestate out as the programs do.
+func KeepTracestate(state string) (kept KeptTracestate, err error) {
+	if len(state) > TracestateLimit {
+		return kept, fmt.Errorf("a tracestate of %d bytes is too long", len(state))
+	}
+	for i := range len(state) {
+		kept.Text[i] = int8(state[i])
+	}
+	kept.Length = uint16(len(state))
+	return kept, nil
+}
+
+// Generation is the generation of a process that started so many nanoseconds after the boot; see
+// new_generation of bpf/include/process.h.
+func Generation(sinceBoot int64) uint32 {
+	return max(uint32(sinceBoot>>wireGenerationGENERATION_SHIFT), 1)
+}

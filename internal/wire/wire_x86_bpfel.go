@@ -13,6 +13,23 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type wireAbsence uint32
+
+const (
+	wireAbsenceABSENT wireAbsence = 4294967295
+)
+
+type wireAnyOffsets struct {
+	_      structs.HostLayout
+	G_goid uint32
+}
+
+type wireAnyOperation struct {
+	_     structs.HostLayout
+	Head  wireSpanHead
+	Texts [8]uint8
+}
+
 type wireContextBit uint32
 
 const (
@@ -23,27 +40,27 @@ const (
 type wireCounter uint32
 
 const (
-	wireCounterCOUNTER_OPERATIONS         wireCounter = 0
-	wireCounterCOUNTER_SUBMITTED          wireCounter = 1
-	wireCounterCOUNTER_NOT_SAMPLED        wireCounter = 2
-	wireCounterCOUNTER_SELF_TRACED        wireCounter = 3
-	wireCounterCOUNTER_DISCARDED          wireCounter = 4
-	wireCounterCOUNTER_LOST_RING_FULL     wireCounter = 5
-	wireCounterCOUNTER_LOST_MAP_FULL      wireCounter = 6
-	wireCounterCOUNTER_LOST_UNREADABLE    wireCounter = 7
-	wireCounterCOUNTER_LOST_UNSUPPORTED   wireCounter = 8
-	wireCounterCOUNTER_LOST_UNFINISHED    wireCounter = 9
-	wireCounterCOUNTER_PARTIAL_UNREADABLE wireCounter = 10
-	wireCounterCOUNTER_PARTIAL_HEADERS    wireCounter = 11
-	wireCounterCOUNTER_PARENT_AMBIGUOUS   wireCounter = 12
-	wireCounterCOUNTER_PARENT_EVICTED     wireCounter = 13
-	wireCounterCOUNTER_CONNECTION_UNKNOWN wireCounter = 14
-	wireCounterCOUNTER_INJECTED           wireCounter = 15
-	wireCounterCOUNTER_NOT_INJECTED       wireCounter = 16
-	wireCounterCOUNTER_STATE_NOT_INJECTED wireCounter = 17
-	wireCounterCOUNTER_EVENTS_LOST        wireCounter = 18
-	wireCounterCOUNTER_HITS               wireCounter = 19
-	wireCounterCOUNTERS                   wireCounter = 20
+	wireCounterCOUNTER_OPERATIONS                  wireCounter = 0
+	wireCounterCOUNTER_SUBMITTED                   wireCounter = 1
+	wireCounterCOUNTER_NOT_SAMPLED                 wireCounter = 2
+	wireCounterCOUNTER_SELF_TRACED                 wireCounter = 3
+	wireCounterCOUNTER_DISCARDED                   wireCounter = 4
+	wireCounterCOUNTER_LOST_RING_BUFFER_FULL       wireCounter = 5
+	wireCounterCOUNTER_LOST_ACTIVE_SPANS_FULL      wireCounter = 6
+	wireCounterCOUNTER_LOST_UNREADABLE             wireCounter = 7
+	wireCounterCOUNTER_LOST_UNSUPPORTED            wireCounter = 8
+	wireCounterCOUNTER_LOST_UNFINISHED             wireCounter = 9
+	wireCounterCOUNTER_DEGRADED_UNREADABLE         wireCounter = 10
+	wireCounterCOUNTER_DEGRADED_HEADERS            wireCounter = 11
+	wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT   wireCounter = 12
+	wireCounterCOUNTER_DEGRADED_EVICTED_PARENT     wireCounter = 13
+	wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION wireCounter = 14
+	wireCounterCOUNTER_INJECTED                    wireCounter = 15
+	wireCounterCOUNTER_NOT_INJECTED                wireCounter = 16
+	wireCounterCOUNTER_TRACESTATES_NOT_INJECTED    wireCounter = 17
+	wireCounterCOUNTER_EVENTS_LOST                 wireCounter = 18
+	wireCounterCOUNTER_PROBE_HITS                  wireCounter = 19
+	wireCounterCOUNTERS                            wireCounter = 20
 )
 
 type wireCounts struct {
@@ -73,6 +90,12 @@ type wireFileKey struct {
 	Ino uint64
 }
 
+type wireGeneration uint32
+
+const (
+	wireGenerationGENERATION_SHIFT wireGeneration = 10
+)
+
 type wireKeeping uint32
 
 const (
@@ -81,11 +104,26 @@ const (
 	wireKeepingKEEPING_IDLE wireKeeping = 2
 )
 
-type wireKeptState struct {
+type wireKeptCount uint32
+
+const (
+	wireKeptCountKEPT_BY_PROGRAMS wireKeptCount = 0
+	wireKeptCountKEPT_AND_SWEPT   wireKeptCount = 1
+	wireKeptCountKEPT_COUNTS      wireKeptCount = 2
+)
+
+type wireKeptTracestate struct {
 	_      structs.HostLayout
 	Text   [512]int8
 	Length uint16
 }
+
+type wireMapLayout uint32
+
+const (
+	wireMapLayoutMAP_CLASSIC wireMapLayout = 1
+	wireMapLayoutMAP_SWISS   wireMapLayout = 2
+)
 
 type wireOperationKey struct {
 	_          structs.HostLayout
@@ -93,6 +131,24 @@ type wireOperationKey struct {
 	Generation uint32
 	Goid       uint64
 }
+
+type wirePeer struct {
+	_         structs.HostLayout
+	Address   [16]uint8
+	Port      uint16
+	Kind      uint8
+	Reserved  uint8
+	Reserved2 uint32
+}
+
+type wirePeerKind uint32
+
+const (
+	wirePeerKindPEER_UNKNOWN wirePeerKind = 0
+	wirePeerKindPEER_IPV4    wirePeerKind = 1
+	wirePeerKindPEER_IPV6    wirePeerKind = 2
+	wirePeerKindPEER_UNIX    wirePeerKind = 3
+)
 
 type wireProcess struct {
 	_          structs.HostLayout
@@ -134,11 +190,30 @@ type wireSpanSet struct {
 	}
 }
 
-type wireStateKey struct {
+type wireText struct {
+	_      structs.HostLayout
+	Length uint16
+	Whole  uint16
+}
+
+type wireTraceFlag uint32
+
+const (
+	wireTraceFlagFLAG_SAMPLED wireTraceFlag = 1
+	wireTraceFlagFLAG_RANDOM  wireTraceFlag = 2
+)
+
+type wireTracestateKey struct {
 	_       structs.HostLayout
 	TraceId [16]uint8
 	SpanId  [8]uint8
 }
+
+type wireTracestateLimit uint32
+
+const (
+	wireTracestateLimitTRACESTATE_LIMIT wireTracestateLimit = 512
+)
 
 type wireWayState uint32
 
@@ -156,34 +231,46 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	wireMapCounters           = "counters"
-	wireMapEvents             = "events"
-	wireMapFiles              = "files"
-	wireMapNothing            = "nothing"
-	wireMapProcesses          = "processes"
-	wireMapSpanContexts       = "span_contexts"
-	wireMapSpans              = "spans"
-	wireMapTracestates        = "tracestates"
-	wireProgProcessExec       = "process_exec"
-	wireProgProcessExit       = "process_exit"
-	wireProgProcessListen     = "process_listen"
-	wireVarContextBitLayout   = "context_bit_layout"
-	wireVarCounterLayout      = "counter_layout"
-	wireVarEventLayout        = "event_layout"
-	wireVarHashSeed           = "hash_seed"
-	wireVarInjects            = "injects"
-	wireVarIsolated           = "isolated"
-	wireVarKeepingLayout      = "keeping_layout"
-	wireVarLastSet            = "last_set"
-	wireVarLibrary            = "library"
-	wireVarNever              = "never"
-	wireVarOperationKeyLayout = "operation_key_layout"
-	wireVarOwnState           = "own_state"
-	wireVarParentBased        = "parent_based"
-	wireVarSamplingThreshold  = "sampling_threshold"
-	wireVarSpanHeadLayout     = "span_head_layout"
-	wireVarWakeupBytes        = "wakeup_bytes"
-	wireVarWayStateLayout     = "way_state_layout"
+	wireMapCounters              = "counters"
+	wireMapEvents                = "events"
+	wireMapFiles                 = "files"
+	wireMapKept                  = "kept"
+	wireMapNothing               = "nothing"
+	wireMapOffsets               = "offsets"
+	wireMapOperations            = "operations"
+	wireMapProcesses             = "processes"
+	wireMapSpanContexts          = "span_contexts"
+	wireMapSpans                 = "spans"
+	wireMapTracestates           = "tracestates"
+	wireVarAbsenceLayout         = "absence_layout"
+	wireVarContextBitLayout      = "context_bit_layout"
+	wireVarCounterLayout         = "counter_layout"
+	wireVarEventKindLayout       = "event_kind_layout"
+	wireVarEventLayout           = "event_layout"
+	wireVarFileKeyLayout         = "file_key_layout"
+	wireVarGenerationLayout      = "generation_layout"
+	wireVarHashSeed              = "hash_seed"
+	wireVarInjects               = "injects"
+	wireVarIsolated              = "isolated"
+	wireVarKeepingLayout         = "keeping_layout"
+	wireVarKeptCountLayout       = "kept_count_layout"
+	wireVarLastSet               = "last_set"
+	wireVarLibrary               = "library"
+	wireVarMapLayoutLayout       = "map_layout_layout"
+	wireVarMaxKept               = "max_kept"
+	wireVarNever                 = "never"
+	wireVarOperationKeyLayout    = "operation_key_layout"
+	wireVarOwnState              = "own_state"
+	wireVarParentBased           = "parent_based"
+	wireVarPeerKindLayout        = "peer_kind_layout"
+	wireVarPeerLayout            = "peer_layout"
+	wireVarSamplingThreshold     = "sampling_threshold"
+	wireVarSpanHeadLayout        = "span_head_layout"
+	wireVarTextLayout            = "text_layout"
+	wireVarTraceFlagLayout       = "trace_flag_layout"
+	wireVarTracestateLimitLayout = "tracestate_limit_layout"
+	wireVarWakeupBytes           = "wakeup_bytes"
+	wireVarWayStateLayout        = "way_state_layout"
 )
 
 // loadWire returns the embedded CollectionSpec for wire.
@@ -228,9 +315,6 @@ type wireSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type wireProgramSpecs struct {
-	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
-	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
-	ProcessListen *ebpf.ProgramSpec `ebpf:"process_listen"`
 }
 
 // wireMapSpecs contains maps before they are loaded into the kernel.
@@ -240,7 +324,10 @@ type wireMapSpecs struct {
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Files        *ebpf.MapSpec `ebpf:"files"`
+	Kept         *ebpf.MapSpec `ebpf:"kept"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
+	Operations   *ebpf.MapSpec `ebpf:"operations"`
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
@@ -251,23 +338,35 @@ type wireMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type wireVariableSpecs struct {
-	ContextBitLayout   *ebpf.VariableSpec `ebpf:"context_bit_layout"`
-	CounterLayout      *ebpf.VariableSpec `ebpf:"counter_layout"`
-	EventLayout        *ebpf.VariableSpec `ebpf:"event_layout"`
-	HashSeed           *ebpf.VariableSpec `ebpf:"hash_seed"`
-	Injects            *ebpf.VariableSpec `ebpf:"injects"`
-	Isolated           *ebpf.VariableSpec `ebpf:"isolated"`
-	KeepingLayout      *ebpf.VariableSpec `ebpf:"keeping_layout"`
-	LastSet            *ebpf.VariableSpec `ebpf:"last_set"`
-	Library            *ebpf.VariableSpec `ebpf:"library"`
-	Never              *ebpf.VariableSpec `ebpf:"never"`
-	OperationKeyLayout *ebpf.VariableSpec `ebpf:"operation_key_layout"`
-	OwnState           *ebpf.VariableSpec `ebpf:"own_state"`
-	ParentBased        *ebpf.VariableSpec `ebpf:"parent_based"`
-	SamplingThreshold  *ebpf.VariableSpec `ebpf:"sampling_threshold"`
-	SpanHeadLayout     *ebpf.VariableSpec `ebpf:"span_head_layout"`
-	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
-	WayStateLayout     *ebpf.VariableSpec `ebpf:"way_state_layout"`
+	AbsenceLayout         *ebpf.VariableSpec `ebpf:"absence_layout"`
+	ContextBitLayout      *ebpf.VariableSpec `ebpf:"context_bit_layout"`
+	CounterLayout         *ebpf.VariableSpec `ebpf:"counter_layout"`
+	EventKindLayout       *ebpf.VariableSpec `ebpf:"event_kind_layout"`
+	EventLayout           *ebpf.VariableSpec `ebpf:"event_layout"`
+	FileKeyLayout         *ebpf.VariableSpec `ebpf:"file_key_layout"`
+	GenerationLayout      *ebpf.VariableSpec `ebpf:"generation_layout"`
+	HashSeed              *ebpf.VariableSpec `ebpf:"hash_seed"`
+	Injects               *ebpf.VariableSpec `ebpf:"injects"`
+	Isolated              *ebpf.VariableSpec `ebpf:"isolated"`
+	KeepingLayout         *ebpf.VariableSpec `ebpf:"keeping_layout"`
+	KeptCountLayout       *ebpf.VariableSpec `ebpf:"kept_count_layout"`
+	LastSet               *ebpf.VariableSpec `ebpf:"last_set"`
+	Library               *ebpf.VariableSpec `ebpf:"library"`
+	MapLayoutLayout       *ebpf.VariableSpec `ebpf:"map_layout_layout"`
+	MaxKept               *ebpf.VariableSpec `ebpf:"max_kept"`
+	Never                 *ebpf.VariableSpec `ebpf:"never"`
+	OperationKeyLayout    *ebpf.VariableSpec `ebpf:"operation_key_layout"`
+	OwnState              *ebpf.VariableSpec `ebpf:"own_state"`
+	ParentBased           *ebpf.VariableSpec `ebpf:"parent_based"`
+	PeerKindLayout        *ebpf.VariableSpec `ebpf:"peer_kind_layout"`
+	PeerLayout            *ebpf.VariableSpec `ebpf:"peer_layout"`
+	SamplingThreshold     *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	SpanHeadLayout        *ebpf.VariableSpec `ebpf:"span_head_layout"`
+	TextLayout            *ebpf.VariableSpec `ebpf:"text_layout"`
+	TraceFlagLayout       *ebpf.VariableSpec `ebpf:"trace_flag_layout"`
+	TracestateLimitLayout *ebpf.VariableSpec `ebpf:"tracestate_limit_layout"`
+	WakeupBytes           *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	WayStateLayout        *ebpf.VariableSpec `ebpf:"way_state_layout"`
 }
 
 // wireObjects contains all objects after they have been loaded into the kernel.
@@ -293,7 +392,10 @@ type wireMaps struct {
 	Counters     *ebpf.Map `ebpf:"counters"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Files        *ebpf.Map `ebpf:"files"`
+	Kept         *ebpf.Map `ebpf:"kept"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Offsets      *ebpf.Map `ebpf:"offsets"`
+	Operations   *ebpf.Map `ebpf:"operations"`
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
@@ -305,7 +407,10 @@ func (m *wireMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Files,
+		m.Kept,
 		m.Nothing,
+		m.Offsets,
+		m.Operations,
 		m.Processes,
 		m.SpanContexts,
 		m.Spans,
@@ -317,40 +422,45 @@ func (m *wireMaps) Close() error {
 //
 // It can be passed to loadWireObjects or ebpf.CollectionSpec.LoadAndAssign.
 type wireVariables struct {
-	ContextBitLayout   *ebpf.Variable `ebpf:"context_bit_layout"`
-	CounterLayout      *ebpf.Variable `ebpf:"counter_layout"`
-	EventLayout        *ebpf.Variable `ebpf:"event_layout"`
-	HashSeed           *ebpf.Variable `ebpf:"hash_seed"`
-	Injects            *ebpf.Variable `ebpf:"injects"`
-	Isolated           *ebpf.Variable `ebpf:"isolated"`
-	KeepingLayout      *ebpf.Variable `ebpf:"keeping_layout"`
-	LastSet            *ebpf.Variable `ebpf:"last_set"`
-	Library            *ebpf.Variable `ebpf:"library"`
-	Never              *ebpf.Variable `ebpf:"never"`
-	OperationKeyLayout *ebpf.Variable `ebpf:"operation_key_layout"`
-	OwnState           *ebpf.Variable `ebpf:"own_state"`
-	ParentBased        *ebpf.Variable `ebpf:"parent_based"`
-	SamplingThreshold  *ebpf.Variable `ebpf:"sampling_threshold"`
-	SpanHeadLayout     *ebpf.Variable `ebpf:"span_head_layout"`
-	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
-	WayStateLayout     *ebpf.Variable `ebpf:"way_state_layout"`
+	AbsenceLayout         *ebpf.Variable `ebpf:"absence_layout"`
+	ContextBitLayout      *ebpf.Variable `ebpf:"context_bit_layout"`
+	CounterLayout         *ebpf.Variable `ebpf:"counter_layout"`
+	EventKindLayout       *ebpf.Variable `ebpf:"event_kind_layout"`
+	EventLayout           *ebpf.Variable `ebpf:"event_layout"`
+	FileKeyLayout         *ebpf.Variable `ebpf:"file_key_layout"`
+	GenerationLayout      *ebpf.Variable `ebpf:"generation_layout"`
+	HashSeed              *ebpf.Variable `ebpf:"hash_seed"`
+	Injects               *ebpf.Variable `ebpf:"injects"`
+	Isolated              *ebpf.Variable `ebpf:"isolated"`
+	KeepingLayout         *ebpf.Variable `ebpf:"keeping_layout"`
+	KeptCountLayout       *ebpf.Variable `ebpf:"kept_count_layout"`
+	LastSet               *ebpf.Variable `ebpf:"last_set"`
+	Library               *ebpf.Variable `ebpf:"library"`
+	MapLayoutLayout       *ebpf.Variable `ebpf:"map_layout_layout"`
+	MaxKept               *ebpf.Variable `ebpf:"max_kept"`
+	Never                 *ebpf.Variable `ebpf:"never"`
+	OperationKeyLayout    *ebpf.Variable `ebpf:"operation_key_layout"`
+	OwnState              *ebpf.Variable `ebpf:"own_state"`
+	ParentBased           *ebpf.Variable `ebpf:"parent_based"`
+	PeerKindLayout        *ebpf.Variable `ebpf:"peer_kind_layout"`
+	PeerLayout            *ebpf.Variable `ebpf:"peer_layout"`
+	SamplingThreshold     *ebpf.Variable `ebpf:"sampling_threshold"`
+	SpanHeadLayout        *ebpf.Variable `ebpf:"span_head_layout"`
+	TextLayout            *ebpf.Variable `ebpf:"text_layout"`
+	TraceFlagLayout       *ebpf.Variable `ebpf:"trace_flag_layout"`
+	TracestateLimitLayout *ebpf.Variable `ebpf:"tracestate_limit_layout"`
+	WakeupBytes           *ebpf.Variable `ebpf:"wakeup_bytes"`
+	WayStateLayout        *ebpf.Variable `ebpf:"way_state_layout"`
 }
 
 // wirePrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadWireObjects or ebpf.CollectionSpec.LoadAndAssign.
 type wirePrograms struct {
-	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
-	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
-	ProcessListen *ebpf.Program `ebpf:"process_listen"`
 }
 
 func (p *wirePrograms) Close() error {
-	return _WireClose(
-		p.ProcessExec,
-		p.ProcessExit,
-		p.ProcessListen,
-	)
+	return _WireClose()
 }
 
 func _WireClose(closers ...io.Closer) error {
