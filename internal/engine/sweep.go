@@ -3,8 +3,6 @@
 package engine
 
 import (
-	"encoding/binary"
-	"fmt"
 	"maps"
 	"time"
 
@@ -12,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/spanprobe/spanprobe/internal/attach"
-	"github.com/spanprobe/spanprobe/internal/plan"
+	"github.com/spanprobe/spanprobe/internal/goroutine"
 )
 
 // underWay is how long a probe may go on with a process that was forgotten as it
@@ -58,7 +56,7 @@ func (c *controller) sweepGoroutines() {
 		if o.G == 0 || o.Start == 0 || o.Start > old || r == nil || r.program.generation != o.Generation || r.binary.goroutine == nil {
 			return false
 		}
-		ended, err := goroutineEnded(o.PID, o.G, o.Goroutine, r.binary.goroutine)
+		ended, err := goroutine.Ended(o.PID, o.G, o.Goroutine, *r.binary.goroutine)
 		if err != nil {
 			c.settings.Logger.Debug("A goroutine cannot be looked at; the operation that it began is left alone",
 				zap.Int("pid", o.PID), zap.Error(err))
@@ -69,46 +67,4 @@ func (c *controller) sweepGoroutines() {
 	if err != nil {
 		c.settings.Logger.Error("The operations of ended goroutines cannot be removed", zap.Error(err))
 	}
-}
-
-// The states of a goroutine that has ended: src/runtime/runtime2.go. The bit says
-// that the garbage collector is looking at its stack.
-const (
-	goroutineDead      = 6
-	goroutineDeadExtra = 11 // from Go 1.26 on
-	goroutineScan      = 0x1000
-)
-
-// goroutineEnded tells whether a goroutine of a process has ended. The runtime never
-// frees a g, but uses it again for the next goroutine.
-func goroutineEnded(pid int, g, id uint64, at *plan.Goroutine) (bool, error) {
-	its, err := readMemory(pid, g+at.ID, 8)
-	if err != nil {
-		return false, err
-	}
-	if binary.LittleEndian.Uint64(its) != id {
-		return true, nil
-	}
-	state, err := readMemory(pid, g+at.Status, 4)
-	if err != nil {
-		return false, err
-	}
-	switch binary.LittleEndian.Uint32(state) &^ goroutineScan {
-	case goroutineDead, goroutineDeadExtra:
-		return true, nil
-	}
-	return false, nil
-}
-
-func readMemory(pid int, address uint64, size int) ([]byte, error) {
-	buffer := make([]byte, size)
-	local := []unix.Iovec{{Base: &buffer[0], Len: uint64(size)}}
-	n, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(address), Len: size}}, 0)
-	if err != nil {
-		return nil, fmt.Errorf("read the memory of process %d: %w", pid, err)
-	}
-	if n != size {
-		return nil, fmt.Errorf("read the memory of process %d: %d of %d bytes", pid, n, size)
-	}
-	return buffer, nil
 }
