@@ -4,6 +4,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -85,7 +86,7 @@ func (c *controller) finishPreparing(p prepared) {
 		c.reportFailure(t)
 		c.dropIfUnused(t)
 	}
-	c.reportStatus()
+	c.reportHealth()
 }
 
 // demand names a library whose hooks on demand are missed in a program's binary.
@@ -336,6 +337,25 @@ func (c *controller) detachAll() {
 			delete(c.binaries, t.id)
 		}
 	}
+}
+
+func (c *controller) reportHealth() {
+	c.health.report(c.losses.lackOfRoom(time.Now()), c.failures())
+}
+
+// failures joins why binaries that processes run are not traced, or not in full.
+func (c *controller) failures() error {
+	var errs []error
+	for _, t := range c.binaries {
+		if t.failure == nil {
+			continue
+		}
+		for _, r := range t.processes {
+			errs = append(errs, fmt.Errorf("%s: %w", r.process.Exe, t.failure))
+			break
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *controller) attachedBinaries() int {

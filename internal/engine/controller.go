@@ -5,7 +5,6 @@ package engine
 import (
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,19 +47,14 @@ type controller struct {
 	binaries  map[model.ExeID]*traced
 	processes map[int]*running
 	leftAlone map[model.ExeID]bool // that contain OpenTelemetry's SDK; they are inspected once
-	matched   map[int]bool         // indexes of target entries; nil once it was told which had none
 	indexes   indexes
 	forgotten map[program]time.Time // whose operations were not swept yet
 	stop      <-chan struct{}
 	stopping  bool // nothing new is prepared
-	reported  bool // the last status was an error
 
-	stats      func() (Stats, error)
-	lost       map[LostReason]uint64 // when it was last looked
-	unlogged   map[LostReason]uint64 // since the last line in the log
-	logged     time.Time
-	overrun    time.Time // when room was last lacking
-	readFailed atomic.Pointer[error]
+	losses  *lossLog
+	health  *health
+	entries *entryCheck
 }
 
 // running is a process that is a target.
@@ -78,7 +72,7 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 	}
 	return &controller{
 		config: config, settings: settings, kernel: kernel, finder: finder,
-		registry: registry, counts: counts, stats: stats, host: host,
+		registry: registry, counts: counts, host: host,
 		events:    make(chan wire.Event, 256),
 		demands:   make(chan demand, 16),
 		prepared:  make(chan prepared),
@@ -88,10 +82,10 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 		binaries:  map[model.ExeID]*traced{},
 		processes: map[int]*running{},
 		leftAlone: map[model.ExeID]bool{},
-		matched:   map[int]bool{},
 		forgotten: map[program]time.Time{},
-		lost:      map[LostReason]uint64{},
-		unlogged:  map[LostReason]uint64{},
+		losses:    newLossLog(settings, stats),
+		health:    &health{status: settings.Status},
+		entries:   newEntryCheck(config, settings),
 	}
 }
 
@@ -141,7 +135,7 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.yieldLeases()
 		case <-scan.C:
 			c.apply(c.finder.Scan())
-			c.tellUnmatched()
+			c.entries.report()
 		case <-goroutines.C:
 			c.sweepGoroutines()
 		case <-housekeeping.C:
@@ -149,8 +143,8 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.yieldLeases()
 			c.sweepEnded()
 			c.registry.expire(time.Now())
-			c.noteLosses(time.Now())
-			c.reportStatus()
+			c.losses.look(time.Now())
+			c.reportHealth()
 		}
 		c.counts.gauges(c.tracedProcesses(), c.attachedBinaries())
 	}
@@ -211,7 +205,7 @@ func (c *controller) apply(changes discover.Changes) {
 		c.appeared(match)
 	}
 	for _, match := range changes.Updated {
-		c.note(match)
+		c.entries.match(match.Target)
 		if r := c.processes[match.Process.PID]; r != nil {
 			r.process, r.target = match.Process, match.Target
 			if r.program != (program{}) {
@@ -220,11 +214,11 @@ func (c *controller) apply(changes discover.Changes) {
 			c.adopt(r.binary)
 		}
 	}
-	c.reportStatus()
+	c.reportHealth()
 }
 
 func (c *controller) appeared(match discover.Match) {
-	c.note(match)
+	c.entries.match(match.Target)
 	r := &running{process: match.Process, target: match.Target}
 	c.processes[match.Process.PID] = r
 	t := c.binaries[match.Process.ID]

@@ -176,7 +176,7 @@ func (e *Engine) run(name string, read func() error) {
 		if err := read(); err != nil {
 			e.settings.Logger.Error("A ring buffer cannot be read any more", zap.String("ring_buffer", name), zap.Error(err))
 			err = fmt.Errorf("the ring buffer of %s cannot be read any more: %w", name, err)
-			e.control.readFailed.Store(&err)
+			e.control.health.readerFailed(err)
 		}
 	})
 }
