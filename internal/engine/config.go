@@ -113,12 +113,16 @@ func (c *Config) Validate() error {
 		oneOf("propagation.inject", c.Inject, InjectAuto, InjectOff),
 		oneOf("instrumented", c.Instrumented, InstrumentedSkip, InstrumentedTrace),
 	}
-	if n := c.RingBufferSize; n < minRingBufferSize || n > maxRingBufferSize || bits.OnesCount(uint(n)) != 1 {
+	if n := c.RingBufferSize; n < minRingBufferSize || n > maxRingBufferSize ||
+		bits.OnesCount(uint(n)) != 1 {
 		errs = append(errs, fmt.Errorf("ring_buffer_size: %d is no power of two from %d to %d",
 			n, minRingBufferSize, maxRingBufferSize))
 	}
 	if n := c.MaxActiveSpans; n < 1 || n > maxMaxActiveSpans {
-		errs = append(errs, fmt.Errorf("max_active_spans: %d is not from 1 to %d", n, maxMaxActiveSpans))
+		errs = append(
+			errs,
+			fmt.Errorf("max_active_spans: %d is not from 1 to %d", n, maxMaxActiveSpans),
+		)
 	}
 	return errors.Join(errs...)
 }
@@ -136,7 +140,11 @@ func (c *Config) checkPage(page int) error {
 	if c.RingBufferSize >= page {
 		return nil
 	}
-	return fmt.Errorf("ring_buffer_size: %d is less than a page of this machine, which has %d bytes", c.RingBufferSize, page)
+	return fmt.Errorf(
+		"ring_buffer_size: %d is less than a page of this machine, which has %d bytes",
+		c.RingBufferSize,
+		page,
+	)
 }
 
 // Settings is what the engine stands on.

@@ -9,8 +9,14 @@ import (
 
 func valid() Config {
 	return Config{
-		Targets: []Target{{Exe: "/opt/example/bin/*"}}, URLQuery: QueryRedact, Inject: InjectAuto, Instrumented: InstrumentedSkip,
-		RingBufferSize: 4 << 20, MaxActiveSpans: 16384,
+		Targets: []Target{
+			{Exe: "/opt/example/bin/*"},
+		},
+		URLQuery:       QueryRedact,
+		Inject:         InjectAuto,
+		Instrumented:   InstrumentedSkip,
+		RingBufferSize: 4 << 20,
+		MaxActiveSpans: 16384,
 	}
 }
 
@@ -23,7 +29,10 @@ func TestARingBufferSmallerThanAPageIsRefusedAtStart(t *testing.T) {
 	if err := config.checkPage(4 << 10); err != nil {
 		t.Error(err)
 	}
-	if err := config.checkPage(64 << 10); err == nil || !strings.HasPrefix(err.Error(), "ring_buffer_size: ") {
+	if err := config.checkPage(
+		64 << 10,
+	); err == nil ||
+		!strings.HasPrefix(err.Error(), "ring_buffer_size: ") {
 		t.Errorf("the error is %v, want one that names ring_buffer_size", err)
 	}
 }
@@ -40,7 +49,11 @@ func TestAConfigurationThatIsNotValidMakesNoEngine(t *testing.T) {
 	} {
 		config := valid()
 		change(&config)
-		if _, err := New(config, Settings{}); err == nil || !strings.HasPrefix(err.Error(), key+": ") {
+		if _, err := New(
+			config,
+			Settings{},
+		); err == nil ||
+			!strings.HasPrefix(err.Error(), key+": ") {
 			t.Errorf("%s: %v", key, err)
 		}
 	}

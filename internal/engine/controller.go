@@ -3,89 +3,67 @@
 package engine
 
 import (
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
-	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
-	"github.com/spanprobe/spanprobe/internal/model"
-	"github.com/spanprobe/spanprobe/internal/traces"
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
-const (
-	// housekeepingInterval is how often leases, ended operations and losses are
-	// looked at.
-	housekeepingInterval = time.Second
-	// preparers is how many binaries are inspected and attached at a time.
-	preparers = 2
-)
+// housekeepingInterval is how often leases, ended operations and losses are looked at.
+const housekeepingInterval = time.Second
 
-// controller decides what is traced: it hears of processes, and attaches and
-// detaches their binaries. All of its state belongs to the goroutine of run.
+// finder tells which processes are targets: *discover.Finder, or that of a test.
+type finder interface {
+	Scan() discover.Changes
+	Exec(pid int) discover.Changes
+	Exit(pid int) discover.Changes
+	Listen(pid int, port uint16) discover.Changes
+	Check(pid int) discover.Changes
+	ByFile(path string) bool
+	Rejects(pid int) bool
+}
+
+// controller decides what is traced: it hears of processes, and has their executables attached and
+// detached. It is a loop, whose goroutine owns all of the parts below.
 type controller struct {
-	config   Config
-	settings Settings
-	kernel   *attach.Kernel
-	finder   *discover.Finder
-	registry *registry
-	counts   *counts
-	host     string
+	logger      *zap.Logger
+	finder      finder
+	registry    *registry
+	processes   *processes
+	executables *executables
+	rechecks    *rechecks
+	sweeper     *sweeper
+	losses      *lossLog
+	entries     *entryCheck
+	health      *health
+	counts      *counts
 
-	events   chan wire.Event
-	demands  chan demand
-	prepared chan prepared
-	detached chan *traced
-	slots    chan struct{} // one for each preparer
-	done     chan struct{} // closed when every probe is out
-
-	binaries  map[model.ExeID]*traced
-	processes map[int]*running
-	leftAlone map[model.ExeID]bool // that contain OpenTelemetry's SDK; they are inspected once
-	indexes   indexes
-	forgotten map[program]time.Time // whose operations were not swept yet
-	stop      <-chan struct{}
-	stopping  bool // nothing new is prepared
-
-	losses  *lossLog
-	health  *health
-	entries *entryCheck
+	events  chan wire.Event
+	missing chan missingHooks
+	done    chan struct{} // closed when every probe is out
 }
 
-// running is a process that is a target.
-type running struct {
-	process model.Process
-	target  int
-	binary  *traced
-	program program // zero until it is traced
-}
-
-func newController(config Config, settings Settings, kernel *attach.Kernel, finder *discover.Finder, registry *registry, counts *counts, stats func() (Stats, error)) *controller {
-	host, err := os.Hostname()
-	if err != nil {
-		settings.Logger.Warn("The host's name is not known; resources come without host.name", zap.Error(err))
-	}
+func newController(
+	config Config, settings Settings, kernel kernel, finder finder, registry *registry,
+	counts *counts, stats func() (Stats, error),
+) *controller {
+	rechecks := &rechecks{}
+	processes := newProcesses(settings, kernel, registry, rechecks)
 	return &controller{
-		config: config, settings: settings, kernel: kernel, finder: finder,
-		registry: registry, counts: counts, host: host,
-		events:    make(chan wire.Event, 256),
-		demands:   make(chan demand, 16),
-		prepared:  make(chan prepared),
-		detached:  make(chan *traced),
-		slots:     make(chan struct{}, preparers),
-		done:      make(chan struct{}),
-		binaries:  map[model.ExeID]*traced{},
-		processes: map[int]*running{},
-		leftAlone: map[model.ExeID]bool{},
-		forgotten: map[program]time.Time{},
-		losses:    newLossLog(settings, stats),
-		health:    &health{status: settings.Status},
-		entries:   newEntryCheck(config, settings),
+		logger: settings.Logger, finder: finder, registry: registry,
+		processes:   processes,
+		executables: newExecutables(config, settings, kernel, finder, processes, rechecks, counts),
+		rechecks:    rechecks,
+		sweeper:     newSweeper(settings, kernel, processes, counts),
+		losses:      newLossLog(settings, stats),
+		entries:     newEntryCheck(config, settings),
+		health:      &health{status: settings.Status},
+		counts:      counts,
+		events:      make(chan wire.Event, 256),
+		missing:     make(chan missingHooks, 16),
+		done:        make(chan struct{}),
 	}
 }
 
@@ -94,7 +72,7 @@ func newController(config Config, settings Settings, kernel *attach.Kernel, find
 func (c *controller) event(record []byte, stop <-chan struct{}) {
 	event, err := wire.ParseEvent(record)
 	if err != nil {
-		c.settings.Logger.Error("An event cannot be read", zap.Error(err))
+		c.logger.Error("An event cannot be read", zap.Error(err))
 		return
 	}
 	select {
@@ -103,13 +81,21 @@ func (c *controller) event(record []byte, stop <-chan struct{}) {
 	}
 }
 
+// requestHooks notes that hooks on demand are missed. It is called from the goroutine that reads
+// spans, which does not wait: it asks again.
+func (c *controller) requestHooks(hooks missingHooks) {
+	select {
+	case c.missing <- hooks:
+	default:
+	}
+}
+
 // run works until stop is closed, and then takes every probe out.
 func (c *controller) run(stop <-chan struct{}) {
 	defer close(c.done)
-	c.stop = stop
-	leases := make(chan os.Signal, 1)
-	signal.Notify(leases, syscall.SIGIO) // a writer waits for one of our read leases
-	defer signal.Stop(leases)
+	c.executables.preparer.stop, c.sweeper.stop = stop, stop
+	writers, stopWatching := watchWriters()
+	defer stopWatching()
 	scan := time.NewTicker(scanInterval)
 	defer scan.Stop()
 	housekeeping := time.NewTicker(housekeepingInterval)
@@ -117,176 +103,137 @@ func (c *controller) run(stop <-chan struct{}) {
 	goroutines := time.NewTicker(goroutineInterval)
 	defer goroutines.Stop()
 
-	c.apply(c.finder.Scan())
+	c.follow(c.finder.Scan())
 	for {
 		select {
 		case <-stop:
-			c.detachAll()
+			c.stop()
 			return
 		case event := <-c.events:
-			c.heed(event)
-		case p := <-c.prepared:
-			c.finishPreparing(p)
-		case t := <-c.detached:
-			c.finishDetaching(t)
-		case d := <-c.demands:
-			c.answer(d)
-		case <-leases:
-			c.yieldLeases()
+			c.handle(event)
+		case p := <-c.executables.preparer.prepared:
+			c.prepared(p)
+		case x := <-c.executables.detached:
+			c.executables.removed(x)
+		case hooks := <-c.missing:
+			c.executables.attachMissing(hooks)
+		case <-writers:
+			c.executables.yieldToWriters()
 		case <-scan.C:
-			c.apply(c.finder.Scan())
+			c.follow(c.finder.Scan())
 			c.entries.report()
 		case <-goroutines.C:
-			c.sweepGoroutines()
+			c.sweeper.lookAtGoroutines()
+		case found := <-c.sweeper.looked:
+			c.sweeper.sweepGoroutines(found)
 		case <-housekeeping.C:
-			c.dropUnused()
-			c.yieldLeases()
-			c.sweepEnded()
-			c.registry.expire(time.Now())
-			c.losses.look(time.Now())
-			c.reportHealth()
+			c.keepHouse(time.Now())
 		}
-		c.counts.gauges(c.tracedProcesses(), c.attachedBinaries())
+		c.counts.gauges(c.processes.traced(), c.executables.attached())
 	}
 }
 
-// heed acts on what the kernel told.
-func (c *controller) heed(event wire.Event) {
+// handle acts on an event of the kernel's.
+func (c *controller) handle(event wire.Event) {
 	pid := int(event.Tgid)
 	switch event.Kind {
 	case wire.EventExec:
-		// Exec empties the kernel's entry: one that is still there was made
-		// after it, by a scan that was faster than the event.
-		if r := c.processes[pid]; r != nil && r.program != (program{}) && c.kernel.Traces(pid, r.program.generation) {
-			return
-		}
-		c.apply(c.finder.Exec(pid))
-		if event.Generation == 0 {
-			return
-		}
-		// The kernel took it for a target since its file was one's. If it is
-		// none, or is gone already, that is taken back.
-		if r := c.processes[pid]; r == nil || r.program.generation != event.Generation {
-			c.revoke(program{event.Tgid, event.Generation})
-		}
+		c.handleExec(pid, processKey{event.Tgid, event.Generation})
 	case wire.EventExit:
-		c.apply(c.finder.Exit(pid))
+		c.follow(c.finder.Exit(pid))
 	case wire.EventListen:
-		c.apply(c.finder.Listen(pid, uint16(event.Port)))
+		c.follow(c.finder.Listen(pid, uint16(event.Port)))
 	}
 }
 
-func (c *controller) revoke(p program) {
-	c.forget(p)
-	// One that vanished before it could be looked at leaves records of an
-	// unknown process.
-	if c.finder.Rejects(int(p.pid)) {
-		c.registry.reject(p, time.Now())
+// handleExec acts on an exec. The generation of the key is 0 if the kernel does not trace the
+// process: it does where the file was adopted.
+func (c *controller) handleExec(pid int, key processKey) {
+	// Exec empties the kernel's entry: one that is still there was made after exec, by a scan that
+	// was faster than the event.
+	if c.processes.confirmed(pid) {
+		return
+	}
+	c.follow(c.finder.Exec(pid))
+	// The kernel took the process for a target since its file was one's. If it is none, or is gone
+	// already, that is taken back.
+	if key.generation != 0 && c.processes.tracedBy(key) == nil {
+		c.processes.revoke(key, c.finder.Rejects(pid))
 	}
 }
 
-// forget has the kernel take a process for none that is traced.
-func (c *controller) forget(p program) {
-	if err := c.kernel.Forget(int(p.pid), p.generation); err != nil {
-		c.settings.Logger.Error("A process stays in the table of those that are traced", zap.Uint32("pid", p.pid), zap.Error(err))
-	}
-	c.forgotten[p] = time.Now()
+// follow acts on what discovery has found, and on what the re-checks find that this leads to.
+func (c *controller) follow(changes discover.Changes) {
+	c.apply(changes)
+	c.recheck()
 }
 
-// apply follows what discovery found.
+// recheck looks at processes again until the queue is empty. It is never called by what it calls.
+func (c *controller) recheck() {
+	for due, ok := c.rechecks.next(); ok; due, ok = c.rechecks.next() {
+		if due.anew {
+			c.apply(c.finder.Exec(due.pid))
+		} else {
+			c.apply(c.finder.Check(due.pid))
+		}
+	}
+}
+
+// apply enters what discovery has found into the books.
 func (c *controller) apply(changes discover.Changes) {
 	for _, err := range changes.Errors {
-		c.settings.Logger.Info("A process cannot be looked at, and is not traced", zap.Error(err))
+		c.logger.Info("A process cannot be looked at, and is not traced", zap.Error(err))
 	}
-	for _, p := range changes.Gone {
-		c.gone(p)
+	for _, gone := range changes.Gone {
+		if p := c.processes.end(gone.PID); p != nil {
+			c.executables.advance(p.executable, useReviewed)
+		}
 	}
 	for _, match := range changes.Appeared {
-		c.appeared(match)
+		c.entries.match(match.Target)
+		x := c.executables.of(match.Process)
+		c.processes.appear(match, x)
+		c.executables.advance(x, processAppeared)
 	}
 	for _, match := range changes.Updated {
 		c.entries.match(match.Target)
-		if r := c.processes[match.Process.PID]; r != nil {
-			r.process, r.target = match.Process, match.Target
-			if r.program != (program{}) {
-				c.registry.put(r.program, c.resource(r))
-			}
-			c.adopt(r.binary)
+		if p := c.processes.update(match); p != nil {
+			c.executables.advance(p.executable, processUpdated)
 		}
 	}
 	c.reportHealth()
 }
 
-func (c *controller) appeared(match discover.Match) {
-	c.entries.match(match.Target)
-	r := &running{process: match.Process, target: match.Target}
-	c.processes[match.Process.PID] = r
-	t := c.binaries[match.Process.ID]
-	if t == nil {
-		t = &traced{id: match.Process.ID, exe: match.Process.Exe, processes: map[int]*running{}}
-		c.binaries[t.id] = t
-	}
-	r.binary = t
-	t.processes[match.Process.PID] = r
-	switch t.state {
-	case stateNew:
-		c.prepare(t)
-	case stateAttached:
-		c.trace(r)
-		c.adopt(t)
-	}
+// prepared takes in what the preparer has brought.
+func (c *controller) prepared(p preparation) {
+	c.executables.prepared(p)
+	c.reportHealth()
+	c.recheck()
 }
 
-func (c *controller) gone(p model.Process) {
-	r := c.processes[p.PID]
-	if r == nil {
-		return
-	}
-	delete(c.processes, p.PID)
-	delete(r.binary.processes, p.PID)
-	if r.program != (program{}) {
-		c.forget(r.program)
-		c.registry.end(r.program, time.Now())
-		c.settings.Logger.Info("A target has ended", zap.Int("pid", p.PID), zap.String("exe", p.Exe))
-	}
-	c.dropIfUnused(r.binary)
+// keepHouse does what is due from time to time.
+func (c *controller) keepHouse(now time.Time) {
+	c.executables.reviewAll()
+	c.executables.yieldToWriters()
+	c.sweeper.sweepProcesses(now)
+	c.registry.expire(now)
+	c.losses.look(now)
+	c.reportHealth()
 }
 
-// trace begins to trace a process of an attached binary.
-func (c *controller) trace(r *running) {
-	entry, err := c.kernel.Trace(r.process.PID, wire.Process{Generation: newGeneration(), Binary: r.binary.index})
-	if err != nil {
-		c.settings.Logger.Error("A target cannot be traced", zap.Int("pid", r.process.PID), zap.String("exe", r.process.Exe), zap.Error(err))
-		return
-	}
-	r.program = program{uint32(r.process.PID), entry.Generation}
-	c.registry.put(r.program, c.resource(r))
-	c.settings.Logger.Info("Tracing a target", zap.Int("pid", r.process.PID), zap.String("exe", r.process.Exe),
-		zap.String("service_name", r.process.ServiceName), zap.String("go_version", r.binary.goVersion))
-	// The kernel tells of the exit of traced processes only: this one may have
-	// ended while its file was prepared.
-	c.apply(c.finder.Check(r.process.PID))
+func (c *controller) reportHealth() {
+	c.health.report(c.losses.lackOfRoom(time.Now()), c.executables.failures())
 }
 
-func (c *controller) resource(r *running) traces.Resource {
-	return traces.NewResource(&r.process, r.binary.goVersion, c.host, c.settings.Version)
-}
-
-func (c *controller) tracedProcesses() int {
-	n := 0
-	for _, r := range c.processes {
-		if r.program != (program{}) {
-			n++
+// stop waits for what is under way, and takes every probe out.
+func (c *controller) stop() {
+	for c.executables.stop() {
+		select {
+		case p := <-c.executables.preparer.prepared:
+			c.prepared(p)
+		case x := <-c.executables.detached:
+			c.executables.removed(x)
 		}
 	}
-	return n
-}
-
-// newGeneration is what new_generation of bpf/include/process.h is in the kernel.
-func newGeneration() uint32 {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		panic(err) // the clock exists on every kernel that passed the checks
-	}
-	return wire.Generation(now.Nano())
+	c.counts.gauges(0, 0)
 }

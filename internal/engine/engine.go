@@ -82,7 +82,9 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	if err := attach.CheckRequirements(); err != nil {
 		return fmt.Errorf("spanprobe cannot run here: %w", err)
 	}
-	finder, err := discover.New(discover.Config{Targets: e.config.Targets, Exclude: e.config.Exclude, Self: os.Getpid()})
+	finder, err := discover.New(
+		discover.Config{Targets: e.config.Targets, Exclude: e.config.Exclude, Self: os.Getpid()},
+	)
 	if err != nil {
 		return err
 	}
@@ -129,14 +131,35 @@ func (e *Engine) Start(ctx context.Context) (err error) {
 	e.readers = []*ring.Reader{events, spans}
 	consuming, abandon := context.WithCancel(context.Background())
 	e.abandon = abandon
-	e.control = newController(e.config, e.settings, e.kernel, finder, e.registry, e.counts, e.snapshot)
-	e.spans = newSpanReader(consuming, e.settings, assemble.New(e.settings.Libraries, probe.DecodeOptions{Query: e.config.URLQuery}, e.config.Sampler), e.registry, e.counts, e.control.demand, wallOffset)
+	e.control = newController(
+		e.config,
+		e.settings,
+		loadedKernel{e.kernel},
+		finder,
+		e.registry,
+		e.counts,
+		e.snapshot,
+	)
+	assembler := assemble.New(
+		e.settings.Libraries, probe.DecodeOptions{Query: e.config.URLQuery}, e.config.Sampler,
+	)
+	e.spans = newSpanReader(
+		consuming, e.settings, assembler, e.registry, e.counts, e.control.requestHooks, wallOffset,
+	)
 	e.run("spans", func() error {
 		defer e.spans.finish()
-		return spans.Run(cmp.Or(e.config.ReadInterval, defaultReadInterval), e.spans.handle, e.spans.drained)
+		return spans.Run(
+			cmp.Or(e.config.ReadInterval, defaultReadInterval),
+			e.spans.handle,
+			e.spans.drained,
+		)
 	})
 	e.run("events", func() error {
-		return events.Run(scanInterval, func(record []byte) { e.control.event(record, e.stop) }, func() {})
+		return events.Run(
+			scanInterval,
+			func(record []byte) { e.control.event(record, e.stop) },
+			func() {},
+		)
 	})
 	e.waitGroup.Go(func() { e.control.run(e.stop) })
 	e.mu.Lock()
@@ -152,7 +175,8 @@ func (e *Engine) libraries() ([]probe.Library, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(e.settings.Libraries), func(l probe.Library) bool {
-		return l.Option == probe.Inject && !injects || l.Option == probe.GoroutineAncestry && !e.config.GoroutineAncestry
+		return l.Option == probe.Inject && !injects ||
+			l.Option == probe.GoroutineAncestry && !e.config.GoroutineAncestry
 	}), nil
 }
 
@@ -174,7 +198,11 @@ func (e *Engine) mayInject() (bool, error) {
 func (e *Engine) run(name string, read func() error) {
 	e.waitGroup.Go(func() {
 		if err := read(); err != nil {
-			e.settings.Logger.Error("A ring buffer cannot be read any more", zap.String("ring_buffer", name), zap.Error(err))
+			e.settings.Logger.Error(
+				"A ring buffer cannot be read any more",
+				zap.String("ring_buffer", name),
+				zap.Error(err),
+			)
 			err = fmt.Errorf("the ring buffer of %s cannot be read any more: %w", name, err)
 			e.control.health.readerFailed(err)
 		}
@@ -183,8 +211,9 @@ func (e *Engine) run(name string, read func() error) {
 
 // Shutdown takes every probe out, hands the spans that are left to the consumer
 // and waits for everything that Start began; a consumer that is still busy when
-// ctx ends is told to give up. It is safe before Start, after a Start that
-// failed, and twice. Operations still in flight are counted as lost.
+// ctx ends is told to give up. A read of a target's memory may outlive it: that
+// takes as long as the target makes it take. It is safe before Start, after a
+// Start that failed, and twice. Operations still in flight are counted as lost.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if !e.enter(phaseRunning, phaseStopping) {
 		return nil
@@ -205,8 +234,17 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	e.phase = phaseStopped
 	if statsErr == nil {
 		e.final = &stats
-		e.settings.Logger.Info("Tracing has ended", zap.Uint64("operations", stats.Operations), zap.Uint64("spans", stats.Emitted),
-			zap.Uint64("not_sampled", stats.NotSampled), zap.Uint64("discarded", stats.Discarded), zap.Any("lost", stats.Lost))
+		e.settings.Logger.Info(
+			"Tracing has ended",
+			zap.Uint64("operations", stats.Operations),
+			zap.Uint64("spans", stats.Emitted),
+			zap.Uint64(
+				"not_sampled",
+				stats.NotSampled,
+			),
+			zap.Uint64("discarded", stats.Discarded),
+			zap.Any("lost", stats.Lost),
+		)
 	}
 	e.mu.Unlock()
 	return errors.Join(append(errs, err, statsErr, e.kernel.Close())...)

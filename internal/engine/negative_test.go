@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,11 +34,14 @@ var waits = map[string]string{
 }
 
 func TestAFileThatIsRefusedIsInspectedOnceForAllOfItsProcesses(t *testing.T) {
-	code, err := hex.DecodeString(string(bytes.ReplaceAll([]byte(waits[runtime.GOARCH]), []byte(" "), nil)))
+	code, err := hex.DecodeString(strings.ReplaceAll(waits[runtime.GOARCH], " ", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := tiny.Program{ARM64: runtime.GOARCH == "arm64", Functions: []tiny.Function{{Name: "main.main", Code: code}}}
+	program := tiny.Program{
+		ARM64:     runtime.GOARCH == "arm64",
+		Functions: []tiny.Function{{Name: "main.main", Code: code}},
+	}
 	bare := program
 	bare.Bare = true
 	table := program.FunctionTable()
@@ -46,10 +50,15 @@ func TestAFileThatIsRefusedIsInspectedOnceForAllOfItsProcesses(t *testing.T) {
 		contents []byte
 		refused  func(error) bool
 	}{
-		"not of Go":       {bare.With(map[string][]byte{".gopclntab": make([]byte, 128)}), isNil},
+		"not of Go": {
+			bare.With(map[string][]byte{".gopclntab": make([]byte, 128)}), isNil,
+		},
 		"with no library": {program.Bytes(), isNil},
-		"not supported":   {program.With(map[string][]byte{".go.buildinfo": make([]byte, 128), ".debug_info": nil}), isUnsupported},
-		"malformed":       {program.With(map[string][]byte{".gopclntab": table}), func(err error) bool { return !isNil(err) && !isUnsupported(err) }},
+		"not supported": {
+			program.With(map[string][]byte{".go.buildinfo": make([]byte, 128), ".debug_info": nil}),
+			isUnsupported,
+		},
+		"malformed": {program.With(map[string][]byte{".gopclntab": table}), isMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			contents := test.contents
@@ -59,7 +68,7 @@ func TestAFileThatIsRefusedIsInspectedOnceForAllOfItsProcesses(t *testing.T) {
 				t.Fatal(err)
 			}
 			first, second := c.start(path), c.start(path)
-			if err := c.processes[first.Process.Pid].binary.failure; !test.refused(err) {
+			if err := c.processes.byPID[first.Process.Pid].executable.failure; !test.refused(err) {
 				t.Errorf("it is refused for another reason: %v", err)
 			}
 			c.end(first)
@@ -68,7 +77,7 @@ func TestAFileThatIsRefusedIsInspectedOnceForAllOfItsProcesses(t *testing.T) {
 			if n := c.inspections(); n != 1 {
 				t.Errorf("%d inspections", n)
 			}
-			// Who repairs a file makes another one of it.
+			// A file that somebody repairs is another one.
 			if err := os.WriteFile(path, append(contents, 0), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -82,11 +91,13 @@ func TestAFileThatIsRefusedIsInspectedOnceForAllOfItsProcesses(t *testing.T) {
 
 func isNil(err error) bool         { return err == nil }
 func isUnsupported(err error) bool { return errors.Is(err, inspect.ErrUnsupported) }
+func isMalformed(err error) bool   { return !isNil(err) && !isUnsupported(err) }
 
 func TestWhatCouldNotBeReadIsLookedAtAgain(t *testing.T) {
 	data := tiny.Program{}.Bytes()
 	whole := &readable{file: bytes.NewReader(data)}
-	if _, err := whole.ReadAt(make([]byte, 1), int64(len(data))); !errors.Is(err, io.EOF) || !whole.whole() {
+	_, err := whole.ReadAt(make([]byte, 1), int64(len(data)))
+	if !errors.Is(err, io.EOF) || !whole.whole() {
 		t.Errorf("behind its end: %v, whole: %t", err, whole.whole())
 	}
 	closed, err := os.Open(os.DevNull)
@@ -97,7 +108,8 @@ func TestWhatCouldNotBeReadIsLookedAtAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	failing := &readable{file: closed}
-	if _, _, err := PlanFile(failing, 4096, "closed", all.Libraries(), nil); err == nil || failing.whole() {
+	_, _, err = PlanFile(failing, 4096, "closed", all.Libraries(), nil)
+	if err == nil || failing.whole() {
 		t.Errorf("a file that cannot be read: %v, whole: %t", err, failing.whole())
 	}
 }
@@ -117,7 +129,10 @@ func controllerFor(t *testing.T, path string) refusing {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	settings := Settings{Logger: zap.New(core), Libraries: all.Libraries(), Offsets: offsets.Default(), Status: func(error) {}}
+	settings := Settings{
+		Logger: zap.New(core), Libraries: all.Libraries(), Offsets: offsets.Default(),
+		Status: func(error) {},
+	}
 	c := newController(config, settings, nil, finder, newRegistry(), newCounts(), nil)
 	return refusing{c, t, logs}
 }
@@ -136,16 +151,16 @@ func (c refusing) start(path string) *exec.Cmd {
 	c.t.Cleanup(func() { _ = command.Process.Kill() })
 	pid := command.Process.Pid
 	awaitSleep(c.t, pid)
-	c.heed(wire.Event{Kind: wire.EventExec, Tgid: uint32(pid)})
-	r := c.processes[pid]
-	if r == nil {
+	c.handle(wire.Event{Kind: wire.EventExec, Tgid: uint32(pid)})
+	p := c.processes.byPID[pid]
+	if p == nil {
 		c.t.Fatalf("the process is no target: %+v", c.logs.All())
 	}
-	if r.binary.state == statePreparing {
-		c.finishPreparing(<-c.prepared)
+	if p.executable.state == executablePreparing {
+		c.prepared(<-c.executables.preparer.prepared)
 	}
-	if r.binary.state != stateFailed {
-		c.t.Fatalf("its state is %d", r.binary.state)
+	if p.executable.state != executableFailed {
+		c.t.Fatalf("its state is %q", p.executable.state)
 	}
 	return command
 }
@@ -177,5 +192,5 @@ func (c refusing) end(command *exec.Cmd) {
 	if err := command.Wait(); command.ProcessState.Exited() {
 		c.t.Fatalf("it ended by itself: %v", err)
 	}
-	c.heed(wire.Event{Kind: wire.EventExit, Tgid: uint32(command.Process.Pid)})
+	c.handle(wire.Event{Kind: wire.EventExit, Tgid: uint32(command.Process.Pid)})
 }

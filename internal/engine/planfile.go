@@ -11,7 +11,13 @@ import (
 
 // PlanFile inspects an executable of size bytes and plans how it is traced, as
 // the engine does before it attaches, with the offsets of table. path is for messages.
-func PlanFile(file io.ReaderAt, size int64, path string, libraries []probe.Library, table plan.Table) (*model.Binary, *plan.Plan, error) {
+func PlanFile(
+	file io.ReaderAt,
+	size int64,
+	path string,
+	libraries []probe.Library,
+	table plan.Table,
+) (*model.Binary, *plan.Plan, error) {
 	inspected, err := inspect.Open(file, size, path)
 	if err != nil {
 		return nil, nil, err
@@ -21,8 +27,13 @@ func PlanFile(file io.ReaderAt, size int64, path string, libraries []probe.Libra
 		return nil, nil, err
 	}
 	structs := probe.Structs(libraries)
-	lookup := plan.Lookup(binary, probe.Marks(libraries), table, func(field model.Field) (uint64, bool, error) {
-		return inspected.FieldOffset(field, structs)
-	})
+	lookup := plan.Lookup(
+		binary,
+		probe.Marks(libraries),
+		table,
+		func(field model.Field) (uint64, bool, error) {
+			return inspected.FieldOffset(field, structs)
+		},
+	)
 	return binary, plan.Build(binary, libraries, lookup, inspected.TypeAddress), nil
 }

@@ -35,7 +35,13 @@ func BenchmarkPlanFile(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(info.Size())
 			for b.Loop() {
-				if _, _, err := engine.PlanFile(file, info.Size(), path, libraries, table); err != nil {
+				if _, _, err := engine.PlanFile(
+					file,
+					info.Size(),
+					path,
+					libraries,
+					table,
+				); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -37,12 +37,23 @@ func FuzzPlanFile(f *testing.F) {
 			return
 		}
 		for i, l := range p.Libraries {
-			if l.Traced() && (len(l.Sites) == 0 || len(l.Offsets) != int(libraries[i].OffsetsSize)) {
-				t.Errorf("%s is traced by %d sites, and has %d bytes of offsets", l.Library, len(l.Sites), len(l.Offsets))
+			if l.Traced() &&
+				(len(l.Sites) == 0 || len(l.Offsets) != int(libraries[i].OffsetsSize)) {
+				t.Errorf(
+					"%s is traced by %d sites, and has %d bytes of offsets",
+					l.Library,
+					len(l.Sites),
+					len(l.Offsets),
+				)
 			}
 			for _, site := range l.Sites {
 				if site.FileOffset >= uint64(len(data)) {
-					t.Errorf("%s: a site behind the end of a file of %d bytes: %+v", l.Library, len(data), site)
+					t.Errorf(
+						"%s: a site behind the end of a file of %d bytes: %+v",
+						l.Library,
+						len(data),
+						site,
+					)
 				}
 			}
 		}
@@ -58,7 +69,13 @@ func TestTinyServersAreTraced(t *testing.T) {
 		}
 		for _, l := range p.Libraries {
 			if !l.Traced() {
-				t.Errorf("%s: %s is not traced: %q, unused: %t", name, l.Library, l.LeftOut, l.Unused)
+				t.Errorf(
+					"%s: %s is not traced: %q, unused: %t",
+					name,
+					l.Library,
+					l.LeftOut,
+					l.Unused,
+				)
 			}
 		}
 		if p.Goroutine == nil {
@@ -67,7 +84,11 @@ func TestTinyServersAreTraced(t *testing.T) {
 	}
 }
 
-func planBounded(t *testing.T, libraries []probe.Library, data []byte) (b *model.Binary, p *plan.Plan, err error) {
+func planBounded(
+	t *testing.T,
+	libraries []probe.Library,
+	data []byte,
+) (b *model.Binary, p *plan.Plan, err error) {
 	t.Helper()
 	size := int64(len(data))
 	work := tiny.Measure(bytes.NewReader(data), func(file io.ReaderAt) {
@@ -107,11 +128,18 @@ func tinyServer(p tiny.Program) []byte {
 		}
 	}
 	for _, symbol := range symbols {
-		p.Functions = append(p.Functions, tiny.Function{Name: symbol, Code: codeOf(p.ARM64, symbol, symbols)})
+		p.Functions = append(
+			p.Functions,
+			tiny.Function{Name: symbol, Code: codeOf(p.ARM64, symbol, symbols)},
+		)
 	}
 	p.Fields = slices.Clone(probe.Fields(libraries))
 	slices.SortFunc(p.Fields, func(x, y model.Field) int {
-		return cmp.Or(strings.Compare(x.Package, y.Package), strings.Compare(x.Struct, y.Struct), strings.Compare(x.Field, y.Field))
+		return cmp.Or(
+			strings.Compare(x.Package, y.Package),
+			strings.Compare(x.Struct, y.Struct),
+			strings.Compare(x.Field, y.Field),
+		)
 	})
 	var text []byte
 	for _, f := range p.Functions {
@@ -122,7 +150,9 @@ func tinyServer(p tiny.Program) []byte {
 	for at := 0; at < len(module); at += 8 {
 		binary.LittleEndian.PutUint64(module[at:], types) // moduledata.types is one of these words
 	}
-	return p.With(map[string][]byte{".text": append(text, descriptions(libraries)...), ".go.module": module})
+	return p.With(
+		map[string][]byte{".text": append(text, descriptions(libraries)...), ".go.module": module},
+	)
 }
 
 // excluded tells whether a function is hooked where another one is not, that is there.

@@ -59,8 +59,19 @@ func TestLessThanHalfOfAnExecutableIsRead(t *testing.T) {
 				}
 				if name == "tables" {
 					file := &avoiding{reader: file, avoids: debugInfo(t, file)}
-					if _, _, err := engine.PlanFile(file, info.Size(), "server", all.Libraries(), table); err != nil || file.strayed {
-						t.Errorf("what the tables know was looked for in the debug information: %t, %v", file.strayed, err)
+					if _, _, err := engine.PlanFile(
+						file,
+						info.Size(),
+						"server",
+						all.Libraries(),
+						table,
+					); err != nil ||
+						file.strayed {
+						t.Errorf(
+							"what the tables know was looked for in the debug information: %t, %v",
+							file.strayed,
+							err,
+						)
 					}
 				}
 			})
@@ -77,7 +88,8 @@ type avoiding struct {
 
 func (a *avoiding) ReadAt(p []byte, at int64) (int, error) {
 	const header = 24 // of what is compressed, which debug/elf reads first
-	if s := a.avoids; s != nil && at < int64(s.Offset+s.FileSize) && at+int64(len(p)) > int64(s.Offset+header) {
+	if s := a.avoids; s != nil && at < int64(s.Offset+s.FileSize) &&
+		at+int64(len(p)) > int64(s.Offset+header) {
 		a.strayed = true
 	}
 	return a.reader.ReadAt(p, at)

@@ -9,67 +9,111 @@ import (
 	"github.com/spanprobe/spanprobe/internal/traces"
 )
 
-// afterlife is how long a process's resource is kept once the process is gone:
-// records of it may still be on their way.
-const afterlife = 5 * time.Second
+const (
+	// afterlife is how long a process's resource is kept once the process is gone: records of it
+	// may still be on their way.
+	afterlife = 5 * time.Second
+	// underWay is how long a probe may go on with a process that was forgotten as the probe was
+	// hit: an operation that the probe is about to finish is not swept, and counted twice.
+	underWay = 100 * time.Millisecond
+)
 
-// program is one program that ran or runs under a process id.
-type program struct {
-	pid        uint32
-	generation uint32
-}
-
-// registry knows the resources of the traced processes. Safe for concurrent use.
+// registry knows the process keys: of those that are traced, and of those that were until lately.
+// It is safe for concurrent use.
 type registry struct {
 	mu      sync.RWMutex
-	entries map[program]registryEntry
+	entries map[processKey]registryEntry
 }
 
+// registryEntry is what is known of one process key.
 type registryEntry struct {
 	resource traces.Resource
-	rejected bool      // no target after all
-	gone     time.Time // zero while it runs
+	known    bool      // there is a resource, or the process is rejected
+	rejected bool      // the process is no target after all
+	ended    time.Time // zero while it is traced
+	unswept  bool      // it may have left operations in the kernel
 }
 
-func newRegistry() *registry { return &registry{entries: map[program]registryEntry{}} }
+func newRegistry() *registry { return &registry{entries: map[processKey]registryEntry{}} }
 
-func (r *registry) put(p program, resource traces.Resource) {
+// put enters a process that is traced.
+func (r *registry) put(key processKey, resource traces.Resource) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.entries[p] = registryEntry{resource: resource}
+	r.entries[key] = registryEntry{resource: resource, known: true}
 }
 
-// reject notes a program that the kernel took for a target and that is none.
-func (r *registry) reject(p program, now time.Time) {
+// end notes that a process is not traced any more.
+func (r *registry) end(key processKey, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.entries[p] = registryEntry{rejected: true, gone: now}
+	entry := r.entries[key]
+	entry.ended, entry.unswept = now, true
+	r.entries[key] = entry
 }
 
-// end notes that a program has ended.
-func (r *registry) end(p program, now time.Time) {
+// reject notes that a process, which was ended, is no target.
+func (r *registry) reject(key processKey, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if entry, ok := r.entries[p]; ok {
-		entry.gone = now
-		r.entries[p] = entry
-	}
+	r.entries[key] = registryEntry{known: true, rejected: true, ended: now, unswept: true}
 }
 
-func (r *registry) get(p program) (registryEntry, bool) {
+// get gives what is known of a key. The result is false for a process that discovery has not
+// reported yet, or did not see.
+func (r *registry) get(key processKey) (registryEntry, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	entry, ok := r.entries[p]
-	return entry, ok
+	entry := r.entries[key]
+	return entry, entry.known
+}
+
+// unswept gives the keys of ended processes that may have left operations: those that are due to
+// be swept, and those of which a probe may be under way.
+func (r *registry) unswept(now time.Time) (due, early map[processKey]bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	due, early = map[processKey]bool{}, map[processKey]bool{}
+	for key, entry := range r.entries {
+		switch {
+		case !entry.unswept:
+		case now.Sub(entry.ended) < underWay:
+			early[key] = true
+		default:
+			due[key] = true
+		}
+	}
+	return due, early
+}
+
+// swept notes that nothing is left of the operations of some keys.
+func (r *registry) swept(keys map[processKey]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range keys {
+		entry, ok := r.entries[key]
+		if !ok || !entry.unswept {
+			continue
+		}
+		entry.unswept = false
+		r.entries[key] = entry
+		if !entry.known {
+			delete(r.entries, key)
+		}
+	}
 }
 
 // expire drops what ended long enough ago.
 func (r *registry) expire(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for p, entry := range r.entries {
-		if !entry.gone.IsZero() && now.Sub(entry.gone) > afterlife {
-			delete(r.entries, p)
+	for key, entry := range r.entries {
+		switch {
+		case entry.ended.IsZero() || now.Sub(entry.ended) <= afterlife:
+		case entry.unswept:
+			r.entries[key] = registryEntry{ended: entry.ended, unswept: true}
+		default:
+			delete(r.entries, key)
 		}
 	}
 }

@@ -33,9 +33,10 @@ type spanReader struct {
 	assembler *assemble.Assembler
 	registry  *registry
 	counts    *counts
-	pass      func(demand) // to who answers it
-	asked     map[demand]time.Time
 	builder   *traces.Builder
+
+	requestHooks func(missingHooks)
+	requested    map[missingHooks]time.Time // when last
 
 	wallOffset int64
 	measured   time.Time
@@ -47,14 +48,18 @@ type spanReader struct {
 // the kernel begins to trace a process before user space has looked at it.
 type pendingRecord struct {
 	record  []byte
-	program program
+	process processKey
 	since   time.Time
 }
 
-func newSpanReader(ctx context.Context, settings Settings, assembler *assemble.Assembler, registry *registry, counts *counts, pass func(demand), wallOffset int64) *spanReader {
+func newSpanReader(
+	ctx context.Context, settings Settings, assembler *assemble.Assembler, registry *registry,
+	counts *counts, requestHooks func(missingHooks), wallOffset int64,
+) *spanReader {
 	return &spanReader{
-		context: ctx, settings: settings, assembler: assembler, registry: registry, counts: counts, pass: pass, asked: map[demand]time.Time{},
-		builder:    traces.NewBuilder(settings.Version),
+		context: ctx, settings: settings, assembler: assembler, registry: registry, counts: counts,
+		builder:      traces.NewBuilder(settings.Version),
+		requestHooks: requestHooks, requested: map[missingHooks]time.Time{},
 		wallOffset: wallOffset, measured: time.Now(),
 	}
 }
@@ -65,12 +70,12 @@ func (s *spanReader) handle(record []byte) {
 		s.counts.lose(LostMalformed, 1)
 		return
 	}
-	p := program{head.Tgid, head.Generation}
-	entry, known := s.registry.get(p)
+	key := processKey{head.Tgid, head.Generation}
+	entry, known := s.registry.get(key)
 	if known {
 		s.add(record, entry)
 	} else if len(s.pending) < maxPending {
-		s.pending = append(s.pending, pendingRecord{slices.Clone(record), p, time.Now()})
+		s.pending = append(s.pending, pendingRecord{slices.Clone(record), key, time.Now()})
 	} else {
 		s.counts.lose(LostProcessUnknown, 1)
 	}
@@ -88,7 +93,7 @@ func (s *spanReader) add(record []byte, entry registryEntry) {
 		return
 	}
 	if span.MissesHooks {
-		s.ask(demand{program{span.PID, span.Generation}, span.Library})
+		s.miss(missingHooks{processKey{span.PID, span.Generation}, span.Library})
 	}
 	s.builder.Add(entry.resource, span)
 	if s.builder.Len() >= batchSize {
@@ -96,21 +101,21 @@ func (s *spanReader) add(record []byte, entry registryEntry) {
 	}
 }
 
-// askAgain is how long the answer to a demand may take, and how long a binary is
-// left alone that has nothing to answer with.
-const askAgain = time.Second
+// requestInterval is how long hooks on demand may take to be attached, and how long an executable
+// is left alone that has none.
+const requestInterval = time.Second
 
-// ask passes a demand on, unless the same one was passed on a moment ago.
-func (s *spanReader) ask(d demand) {
+// miss requests hooks, unless the same ones were requested a moment ago.
+func (s *spanReader) miss(hooks missingHooks) {
 	now := time.Now()
-	if now.Sub(s.asked[d]) < askAgain {
+	if now.Sub(s.requested[hooks]) < requestInterval {
 		return
 	}
-	if len(s.asked) >= maxPending {
-		clear(s.asked) // of programs that have ended, for the most part
+	if len(s.requested) >= maxPending {
+		clear(s.requested) // of processes that have ended, for the most part
 	}
-	s.asked[d] = now
-	s.pass(d)
+	s.requested[hooks] = now
+	s.requestHooks(hooks)
 }
 
 // drained is called when the ring buffer has nothing more for now.
@@ -124,7 +129,9 @@ func (s *spanReader) drained() {
 	s.measured = now
 	offset, err := assemble.WallOffset()
 	if err != nil {
-		s.settings.Logger.Warn("The clocks could not be compared; span times follow the last comparison", zap.Error(err))
+		s.settings.Logger.Warn(
+			"The clocks could not be compared; span times follow the last comparison",
+			zap.Error(err))
 		return
 	}
 	s.wallOffset = offset
@@ -133,7 +140,7 @@ func (s *spanReader) drained() {
 // retry adds the records whose process is known by now.
 func (s *spanReader) retry(now time.Time) {
 	s.pending = slices.DeleteFunc(s.pending, func(p pendingRecord) bool {
-		if entry, ok := s.registry.get(p.program); ok {
+		if entry, ok := s.registry.get(p.process); ok {
 			s.add(p.record, entry)
 			return true
 		}

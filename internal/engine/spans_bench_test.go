@@ -23,7 +23,15 @@ import (
 // collector between the ring buffer and the next component.
 func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	known := newRegistry()
-	known.put(program{1, 1}, traces.NewResource(&model.Process{PID: 1, Exe: "/bin/server", ServiceName: "server"}, "1.26.8", "host", "1"))
+	known.put(
+		processKey{1, 1},
+		traces.NewResource(
+			&model.Process{PID: 1, Exe: "/bin/server", ServiceName: "server"},
+			"1.26.8",
+			"host",
+			"1",
+		),
+	)
 	spans, name := 0, ""
 	reader := newSpanReader(b.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
@@ -32,7 +40,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 			name = t.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Name()
 			return nil
 		},
-	}, assemble.New(all.Libraries(), probe.DecodeOptions{Query: QueryRedact}, Sampler{}), known, newCounts(), func(demand) {}, time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), probe.DecodeOptions{Query: QueryRedact}, Sampler{}), known, newCounts(), func(missingHooks) {}, time.Now().UnixNano())
 	record := exampleRecord()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -51,7 +59,15 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 // lengths lie behind the fixed fields; see bpf/nethttp/request.h.
 func exampleRecord() []byte {
 	var head wire.SpanHead
-	texts := []string{"", "GET", "/hello/world", "127.0.0.1:8080", "127.0.0.1:45678", "Go-http-client/1.1", "GET /hello/{name}"}
+	texts := []string{
+		"",
+		"GET",
+		"/hello/world",
+		"127.0.0.1:8080",
+		"127.0.0.1:45678",
+		"Go-http-client/1.1",
+		"GET /hello/{name}",
+	}
 	const fixed = int(unsafe.Sizeof(head)) + 4*8 // addresses; then status, protocol, flags, used, whose trace
 	record := make([]byte, fixed+12, 1024)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.Start):], 1)

@@ -18,32 +18,33 @@ import (
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
-// A program whose binary has no hooks on demand goes on to miss them.
-func TestADemandIsPassedOnOnceAWhile(t *testing.T) {
+// A process whose executable has no hooks on demand goes on to miss them.
+func TestMissingHooksAreRequestedOnceAWhile(t *testing.T) {
 	known := newRegistry()
-	known.put(program{1, 1}, traces.NewResource(&model.Process{PID: 1}, "1.26.8", "", "1"))
-	var passed []demand
+	known.put(processKey{1, 1}, traces.NewResource(&model.Process{PID: 1}, "1.26.8", "", "1"))
+	var requested []missingHooks
 	reader := newSpanReader(t.Context(), Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(),
 		Consume: func(context.Context, traces.Traces) error { return nil },
-	}, assemble.New(all.Libraries(), probe.DecodeOptions{Query: QueryRedact}, Sampler{}), known, newCounts(), func(d demand) { passed = append(passed, d) }, time.Now().UnixNano())
+	}, assemble.New(all.Libraries(), probe.DecodeOptions{Query: QueryRedact}, Sampler{}), known, newCounts(), func(hooks missingHooks) { requested = append(requested, hooks) }, time.Now().UnixNano())
 	record := exampleRecord()
 	for range 1000 {
 		reader.handle(record)
 	}
-	if len(passed) != 0 {
-		t.Fatalf("%d demands for records that miss nothing", len(passed))
+	if len(requested) != 0 {
+		t.Fatalf("%d requests for records that miss nothing", len(requested))
 	}
 	record[unsafe.Offsetof(wire.SpanHead{}.Context)] |= wire.ContextMissesHooks
 	for range 1000 {
 		reader.handle(record)
 	}
-	if want := (demand{program{1, 1}, "net/http"}); len(passed) != 1 || passed[0] != want {
-		t.Fatalf("%d demands, the first of %+v", len(passed), passed)
+	want := missingHooks{processKey{1, 1}, "net/http"}
+	if len(requested) != 1 || requested[0] != want {
+		t.Fatalf("%d requests: %+v", len(requested), requested)
 	}
-	reader.asked[passed[0]] = time.Now().Add(-askAgain)
+	reader.requested[want] = time.Now().Add(-requestInterval)
 	reader.handle(record)
-	if len(passed) != 2 {
-		t.Errorf("%d demands after the time for an answer", len(passed))
+	if len(requested) != 2 {
+		t.Errorf("%d requests after the time that they take", len(requested))
 	}
 }

@@ -41,7 +41,9 @@ type counts struct {
 }
 
 func newCounts() *counts {
-	return &counts{kept: Stats{Lost: map[LostReason]uint64{}, Degraded: map[DegradedReason]uint64{}}}
+	return &counts{
+		kept: Stats{Lost: map[LostReason]uint64{}, Degraded: map[DegradedReason]uint64{}},
+	}
 }
 
 func (c *counts) emit(n uint64) {

@@ -14,6 +14,8 @@ import (
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
+const nobody = 1 << 30 // no process has this id
+
 // There is no kernel to attach anything by.
 func TestAFileThatContainsTheSDKGetsNoProbes(t *testing.T) {
 	build := testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped}
@@ -26,21 +28,12 @@ func TestAFileThatContainsTheSDKGetsNoProbes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &controller{settings: Settings{Logger: zap.NewNop(), Libraries: all.Libraries(), Offsets: offsets.Default()}}
-		const ended = 1 << 30 // no process has this id
-		p := c.attachFile(ended, path, id, 0)
-		if p.leftAlone != want || p.attachment != nil || p.err != nil || p.vanished {
+		settings := Settings{
+			Logger: zap.NewNop(), Libraries: all.Libraries(), Offsets: offsets.Default(),
+		}
+		p := newPreparer(Config{}, settings, nil).prepare(nobody, path, id, 0)
+		if p.event != preparedSDK || p.symbol != want || p.probes != nil || p.err != nil {
 			t.Errorf("%s: %+v", has, p)
 		}
-	}
-}
-
-func TestWhatIsKnownToContainTheSDKIsNotOpenedAgain(t *testing.T) {
-	id := model.ExeID{Dev: 1, Ino: 2}
-	c := &controller{leftAlone: map[model.ExeID]bool{id: true}}
-	file := &traced{id: id}
-	c.prepare(file)
-	if file.state != stateLeftAlone {
-		t.Errorf("its state is %d", file.state)
 	}
 }

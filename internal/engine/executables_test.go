@@ -1,0 +1,85 @@
+//go:build linux && (amd64 || arm64)
+
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+func TestThatThereIsNothingToTraceInAFileIsRememberedForAWhile(t *testing.T) {
+	longAgo := time.Now().Add(-idleTime - time.Second)
+	for name, test := range map[string]struct {
+		executable executable
+		used       bool
+		others     int // files that are known
+		kept       bool
+	}{
+		"what follows from the file": {
+			executable: executable{state: executableFailed, settled: true}, kept: true,
+		},
+		"after a while": {
+			executable: executable{state: executableFailed, settled: true, idleSince: longAgo},
+		},
+		"among very many": {
+			executable: executable{state: executableFailed, settled: true}, others: maxRemembered,
+		},
+		"what may be otherwise the next time": {executable: executable{state: executableFailed}},
+		"what was not looked at":              {executable: executable{state: executableNew}},
+		"what somebody runs": {
+			executable: executable{state: executableFailed, idleSince: longAgo},
+			used:       true, kept: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			for i := range test.others {
+				s.executables.byID[model.ExeID{Ino: uint64(i + 2)}] = &executable{}
+			}
+			x := test.executable
+			x.id = model.ExeID{Ino: 1}
+			s.executables.byID[x.id] = &x
+			if test.used {
+				s.processes.appear(discover.Match{Process: model.Process{PID: 7, ID: x.id}}, &x)
+			}
+			s.executables.advance(&x, useReviewed)
+			if _, kept := s.executables.byID[x.id]; kept != test.kept {
+				t.Errorf("it is kept: %t", kept)
+			}
+		})
+	}
+}
+
+func TestWhatIsKnownToContainTheSDKIsNotOpenedAgain(t *testing.T) {
+	s := newScene(t)
+	process := model.Process{PID: 7, ID: model.ExeID{Dev: 1, Ino: 2}}
+	s.executables.knownSDK[process.ID] = true
+	s.follow(discover.Changes{Appeared: []discover.Match{{Process: process}}})
+	x := s.executables.byID[process.ID]
+	if x.state != executableLeftAlone || s.logs.Len() != 0 {
+		t.Errorf("its state is %q: %v", x.state, s.logs.All())
+	}
+}
+
+func TestThereIsRoomForSoManyExecutablesAndThoseThatAreReleasedMakeRoom(t *testing.T) {
+	var x indexes
+	for i := range uint32(maxBinaries) {
+		if !x.left() {
+			t.Fatalf("no room after %d", i)
+		}
+		if index := x.take(); index != i {
+			t.Fatalf("the index is %d, want %d", index, i)
+		}
+	}
+	if x.left() {
+		t.Error("there is room for one more")
+	}
+	x.give(5)
+	x.give(5)
+	if !x.left() || x.take() != 5 || x.left() {
+		t.Error("one was returned, by whatever number of calls, and is to be had once")
+	}
+}

@@ -1,0 +1,92 @@
+//go:build linux && (amd64 || arm64)
+
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spanprobe/spanprobe/internal/attach"
+	"github.com/spanprobe/spanprobe/internal/discover"
+	"github.com/spanprobe/spanprobe/internal/model"
+)
+
+// leasedFile is the open file of an executable. It holds a read lease where the file system has
+// those, so that a writer waits until the file is closed: internal/attach says what that is for.
+type leasedFile struct {
+	*os.File
+	leased bool
+}
+
+// openLeased opens the executable of a process and takes a lease on the file. The second error is
+// why there is no lease, which is no failure.
+func openLeased(pid int, path string, id model.ExeID) (file leasedFile, err, noLease error) {
+	opened, err := openExecutable(pid, path, id)
+	if err != nil {
+		return leasedFile{}, err, nil
+	}
+	noLease = attach.Lease(opened)
+	return leasedFile{opened, noLease == nil}, nil, noLease
+}
+
+// openExecutable opens the executable of a process. Of a process that has ended, it opens the
+// file at the path, if that is the same one: the file may run again.
+func openExecutable(pid int, path string, id model.ExeID) (*os.File, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/exe", pid))
+	if err == nil || !isGone(err) {
+		return file, err
+	}
+	if there, pathErr := discover.FileID(path); pathErr != nil || there != id {
+		return nil, err
+	}
+	// Another file may have taken the path meanwhile. Opening it does not wait.
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
+// isGone tells whether an error says that a process has ended.
+func isGone(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+}
+
+// identity is the identity of the open file as it is now.
+func (f leasedFile) identity() (model.ExeID, error) {
+	return discover.FileID(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+}
+
+// unchanged tells whether a path still leads to the file, and the file is the one that was
+// attached: a new time stamp makes it another one for discovery.
+func (f leasedFile) unchanged(id model.ExeID) bool {
+	info, err := f.Stat()
+	if err != nil || info.Sys().(*syscall.Stat_t).Nlink == 0 {
+		return false
+	}
+	there, err := f.identity()
+	return err == nil && there == id
+}
+
+// writerWaits tells whether a writer waits for the lease.
+func (f leasedFile) writerWaits() (bool, error) {
+	if !f.leased {
+		return false, nil
+	}
+	return attach.LeaseBroken(f.File)
+}
+
+// close returns the lease, which lets a writer go on, and closes the file.
+func (f leasedFile) close() error {
+	var err error
+	if f.leased {
+		err = attach.ReturnLease(f.File)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// watchWriters reports by the channel that a writer waits for a lease, until stop is called.
+func watchWriters() (arrived <-chan os.Signal, stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGIO)
+	return signals, func() { signal.Stop(signals) }
+}
