@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -73,4 +74,19 @@ func anchor(title string) string {
 		}
 		return -1
 	}, title)
+}
+
+// A path in a page is one of this repository, but for patterns.
+func TestNamedFilesExist(t *testing.T) {
+	named := regexp.MustCompile(`^(?:bpf|cmd|docs|internal|offsets|receiver|testbed|tools)/[\w./-]+$`)
+	for _, p := range readPages(t) {
+		for _, name := range code(p.source, p.root) {
+			if !named.MatchString(name) {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("..", name)); err != nil {
+				t.Errorf("%s names %s: %v", p.path, name, err)
+			}
+		}
+	}
 }
