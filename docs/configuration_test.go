@@ -161,7 +161,10 @@ func checkPipelines(t *testing.T, path string, conf *confmap.Conf) {
 		for kind, ids := range pipeline.(map[string]any) {
 			for _, id := range ids.([]any) {
 				if !conf.IsSet(kind + "::" + id.(string)) {
-					t.Errorf("%s: the pipeline %s names %s, which is not among the %s", path, name, id, kind)
+					t.Errorf(
+						"%s: the pipeline %s names %s, which is not among the %s", path, name, id,
+						kind,
+					)
 				}
 			}
 		}

@@ -78,7 +78,9 @@ func anchor(title string) string {
 
 // A path in a page is one of this repository, but for patterns.
 func TestNamedFilesExist(t *testing.T) {
-	named := regexp.MustCompile(`^(?:bpf|cmd|docs|internal|offsets|receiver|testbed|tools)/[\w./-]+$`)
+	named := regexp.MustCompile(
+		`^(?:bpf|cmd|docs|internal|offsets|receiver|testbed|tools)/[\w./-]+$`,
+	)
 	for _, p := range readPages(t) {
 		for _, name := range code(p.source, p.root) {
 			if !named.MatchString(name) {

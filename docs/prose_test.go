@@ -20,7 +20,9 @@ const (
 func TestReadmeIsReadInOneSitting(t *testing.T) {
 	readme := readPage(t, "README.md")
 	if lines := bytes.Count(readme.whole, []byte("\n")); lines > maxReadmeLines {
-		t.Errorf("README.md has %d lines, and may have %d: move details to docs/", lines, maxReadmeLines)
+		t.Errorf(
+			"README.md has %d lines, and may have %d: move details to docs/", lines, maxReadmeLines,
+		)
 	}
 }
 
@@ -28,7 +30,9 @@ func TestSentencesAreShort(t *testing.T) {
 	for _, p := range readPages(t) {
 		p.eachSentence(func(line int, sentence string) {
 			if n := words(sentence); n > maxWords {
-				t.Errorf("%s:%d: %d words, and %d are the most: %s", p.path, line, n, maxWords, sentence)
+				t.Errorf(
+					"%s:%d: %d words, and %d are the most: %s", p.path, line, n, maxWords, sentence,
+				)
 			}
 		})
 	}
@@ -91,7 +95,9 @@ func sentences(text string) []string {
 func words(sentence string) int {
 	n := 0
 	for _, word := range strings.Fields(sentence) {
-		if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		if strings.ContainsFunc(
+			word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) },
+		) {
 			n++
 		}
 	}
@@ -110,7 +116,8 @@ func (p page) freeLines() map[int]bool {
 		}
 	})
 	for i, text := range bytes.Split(p.source, []byte("\n")) {
-		if bytes.HasPrefix(text, []byte("|")) || bytes.HasPrefix(text, []byte("[")) && bytes.Contains(text, []byte("]: http")) {
+		if bytes.HasPrefix(text, []byte("|")) ||
+			bytes.HasPrefix(text, []byte("[")) && bytes.Contains(text, []byte("]: http")) {
 			free[i+1] = true
 		}
 	}
@@ -120,7 +127,10 @@ func (p page) freeLines() map[int]bool {
 func TestSentencesAreToldApart(t *testing.T) {
 	source := []byte("Go 1.26 has `a. b`. (It\nis so.) Is it? See [this page](x.md): yes.\n")
 	var got []string
-	page{source: source, root: parse(source)}.eachSentence(func(_ int, sentence string) { got = append(got, sentence) })
+	page{
+		source: source,
+		root:   parse(source),
+	}.eachSentence(func(_ int, sentence string) { got = append(got, sentence) })
 	want := []string{"Go 1.26 has Code.", "(It is so.)", "Is it?", "See this page: yes."}
 	if len(got) != len(want) {
 		t.Fatalf("%q, want %q", got, want)

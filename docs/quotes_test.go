@@ -36,14 +36,18 @@ func sourceCode(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
 	for _, folder := range []string{"internal", "receiver", "cmd"} {
-		err := filepath.WalkDir(filepath.Join("..", folder), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		err := filepath.WalkDir(
+			filepath.Join("..", folder),
+			func(path string, _ fs.DirEntry, err error) error {
+				if err != nil || !strings.HasSuffix(path, ".go") ||
+					strings.HasSuffix(path, "_test.go") {
+					return err
+				}
+				data, err := os.ReadFile(path)
+				all.Write(data)
 				return err
-			}
-			data, err := os.ReadFile(path)
-			all.Write(data)
-			return err
-		})
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

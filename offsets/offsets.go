@@ -146,9 +146,7 @@ func (m *module) at(field model.Field, v version, arch model.Arch) (at place, kn
 // inForce is the index of the last change up to a version, or -1.
 func inForce(changes []change, v version) int {
 	i, found := slices.BinarySearchFunc(
-		changes,
-		v,
-		func(c change, v version) int { return c.since.compare(v) },
+		changes, v, func(c change, v version) int { return c.since.compare(v) },
 	)
 	if !found {
 		i--
@@ -167,9 +165,7 @@ func (t *Table) Newest(modulePath string) string {
 
 // Extent is how far the table goes: the newest version of a module that it covers, ""
 // if it covers none, and the day on which it was made.
-func (t *Table) Extent(
-	modulePath string,
-) (newest, made string) {
+func (t *Table) Extent(modulePath string) (newest, made string) {
 	return t.Newest(modulePath), t.Made
 }
 

@@ -225,10 +225,7 @@ example.com/m.s.goes
 		}
 	}
 	before, middle, after, never := field("T", "old()"), field("T",
-		"middle()"), field("T", "new()"), field(
-		"T",
-		"other()",
-	)
+		"middle()"), field("T", "new()"), field("T", "other()")
 	for _, c := range []struct {
 		name           string
 		present        []model.Field

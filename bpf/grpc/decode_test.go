@@ -52,7 +52,10 @@ func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 			}
 		}, texts...)
 	}
-	called := []model.Attribute{model.String("rpc.system.name", "grpc"), model.String("rpc.method", "shop.Cart/Add")}
+	called := []model.Attribute{
+		model.String("rpc.system.name", "grpc"),
+		model.String("rpc.method", "shop.Cart/Add"),
+	}
 	for name, c := range map[string]struct {
 		record     []byte
 		status     model.StatusCode
@@ -83,14 +86,23 @@ func TestARecordOfAStreamBecomesASpan(t *testing.T) {
 		"whose status was not read": {laid(codeUnknown, 0, "", "/shop.Cart/Add"), model.StatusUnset, nil},
 	} {
 		var got model.Span
-		if err := decodeStream(c.record, &got, probe.DecodeOptions{Query: model.QueryKeep}); err != nil {
+		if err := decodeStream(
+			c.record, &got, probe.DecodeOptions{Query: model.QueryKeep},
+		); err != nil {
 			t.Fatal(err)
 		}
-		want := model.Span{Kind: model.KindServer, Name: "shop.Cart/Add", Status: c.status, Attributes: append(called[:2:2], c.attributes...)}
+		want := model.Span{
+			Kind:       model.KindServer,
+			Name:       "shop.Cart/Add",
+			Status:     c.status,
+			Attributes: append(called[:2:2], c.attributes...),
+		}
 		if name == "of a method that it may not have" {
 			want.Name = "grpc"
 			want.Attributes = append([]model.Attribute{
-				called[0], model.String("rpc.method", "_OTHER"), model.String("rpc.method_original", "no/such/Method"),
+				called[0],
+				model.String("rpc.method", "_OTHER"),
+				model.String("rpc.method_original", "no/such/Method"),
 			}, c.attributes...)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -108,7 +120,10 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		}, texts...)
 	}
 	const target, method = "dns:///shop.example", "/shop.Cart/Add"
-	at := []model.Attribute{model.String("server.address", "shop.example"), model.Int("server.port", 443)}
+	at := []model.Attribute{
+		model.String("server.address", "shop.example"),
+		model.Int("server.port", 443),
+	}
 	for name, c := range map[string]struct {
 		record     []byte
 		status     model.StatusCode
@@ -126,12 +141,20 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		}},
 	} {
 		var got model.Span
-		if err := decodeCall(c.record, &got, probe.DecodeOptions{Query: model.QueryKeep}); err != nil {
+		if err := decodeCall(
+			c.record, &got, probe.DecodeOptions{Query: model.QueryKeep},
+		); err != nil {
 			t.Fatal(err)
 		}
-		want := model.Span{Kind: model.KindClient, Name: "shop.Cart/Add", Status: c.status, Attributes: []model.Attribute{
-			model.String("rpc.system.name", "grpc"), model.String("rpc.method", "shop.Cart/Add"),
-		}}
+		want := model.Span{
+			Kind:   model.KindClient,
+			Name:   "shop.Cart/Add",
+			Status: c.status,
+			Attributes: []model.Attribute{
+				model.String("rpc.system.name", "grpc"),
+				model.String("rpc.method", "shop.Cart/Add"),
+			},
+		}
 		want.Attributes = append(append(want.Attributes, c.attributes...), at...)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -176,7 +199,9 @@ func TestTheServerIsWhatTheTargetNames(t *testing.T) {
 		"etcd-endpoints://0xc0001/127.0.0.1:2379": {"127.0.0.1", 2379},
 	} {
 		if address, port := serverOf(target); address != want.address || port != want.port {
-			t.Errorf("%q is %q, port %d; want %q, %d", target, address, port, want.address, want.port)
+			t.Errorf(
+				"%q is %q, port %d; want %q, %d", target, address, port, want.address, want.port,
+			)
 		}
 	}
 }
@@ -185,8 +210,23 @@ func TestTheServerIsWhatTheTargetNames(t *testing.T) {
 // attributes.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
-	f.Add(laidOut(streamTextsAt, unsafe.Offsetof(serverStreamSpan{}.Tracestate), func([]byte) {}, "a=1", "/s/M", "h:1", "1.2.3.4:5", "/s", "ua"))
-	f.Add(laidOut(callTextsAt, unsafe.Offsetof(clientCallSpan{}.Method), func([]byte) {}, "/s/M", "dns:///h", "/s", "*e"))
+	f.Add(
+		laidOut(
+			streamTextsAt, unsafe.Offsetof(serverStreamSpan{}.Tracestate), func([]byte) {}, "a=1",
+			"/s/M", "h:1", "1.2.3.4:5", "/s", "ua",
+		),
+	)
+	f.Add(
+		laidOut(
+			callTextsAt,
+			unsafe.Offsetof(clientCallSpan{}.Method),
+			func([]byte) {},
+			"/s/M",
+			"dns:///h",
+			"/s",
+			"*e",
+		),
+	)
 	f.Fuzz(func(t *testing.T, record []byte) {
 		for _, decode := range []func([]byte, *model.Span, probe.DecodeOptions) error{decodeStream, decodeCall} {
 			var span model.Span

@@ -37,7 +37,9 @@ func parseStream(raw []byte) (stream, error) {
 	var layout serverStreamSpan
 	var s stream
 	if len(raw) < int(streamTextsAt) {
-		return s, fmt.Errorf("record of %d bytes, %d expected at the least", len(raw), streamTextsAt)
+		return s, fmt.Errorf(
+			"record of %d bytes, %d expected at the least", len(raw), streamTextsAt,
+		)
 	}
 	s.peer = raw[unsafe.Offsetof(layout.Peer):]
 	s.code = binary.LittleEndian.Uint32(raw[unsafe.Offsetof(layout.Code):])

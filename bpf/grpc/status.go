@@ -37,7 +37,12 @@ const (
 	codeOK            = uint32(serverStatusCodeCODE_OK)
 	codeUnimplemented = uint32(12)
 	// codeUnknown is the lowest of the values that stand in place of a code.
-	codeUnknown = uint32(min(serverStatusCodeCODE_UNKNOWN, serverStatusCodeCODE_UNREADABLE, serverStatusCodeCODE_NONE))
+	codeUnknown = uint32(
+		min(
+			serverStatusCodeCODE_UNKNOWN, serverStatusCodeCODE_UNREADABLE,
+			serverStatusCodeCODE_NONE,
+		),
+	)
 )
 
 // known tells whether a record has the code of a call.

@@ -49,7 +49,8 @@ func parseCall(raw []byte) (call, error) {
 	}
 	c.peer = raw[unsafe.Offsetof(layout.Peer):]
 	c.status = binary.LittleEndian.Uint16(raw[unsafe.Offsetof(layout.Status):])
-	c.protoMajor, c.protoMinor = raw[unsafe.Offsetof(layout.ProtoMajor)], raw[unsafe.Offsetof(layout.ProtoMinor)]
+	c.protoMajor = raw[unsafe.Offsetof(layout.ProtoMajor)]
+	c.protoMinor = raw[unsafe.Offsetof(layout.ProtoMinor)]
 	c.failed = raw[unsafe.Offsetof(layout.Failed)] != 0
 	c.resends = raw[unsafe.Offsetof(layout.Resends)]
 	c.raw = raw[unsafe.Offsetof(layout.Raw)] != 0
@@ -134,7 +135,8 @@ func fullURL(c *call) string {
 		}
 		b.WriteString(escapedPath(path, c.raw))
 	}
-	if query := c.query.Valid(queryLimit); query != "" && !c.path.Cut && b.Len()+len("?")+len(query) <= urlLimit {
+	if query := c.query.Valid(queryLimit); query != "" && !c.path.Cut &&
+		b.Len()+len("?")+len(query) <= urlLimit {
 		b.WriteString("?" + query)
 	}
 	return cutURL(b.String())

@@ -75,7 +75,9 @@ func TestARecordOfACallBecomesASpan(t *testing.T) {
 		}},
 	} {
 		var got model.Span
-		if err := decodeCall(c.record, &got, probe.DecodeOptions{Query: model.QueryKeep}); err != nil {
+		if err := decodeCall(
+			c.record, &got, probe.DecodeOptions{Query: model.QueryKeep},
+		); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
@@ -96,7 +98,13 @@ func TestWhatCouldNotBeReadOfACallIsNotMadeUp(t *testing.T) {
 		n := (at - unsafe.Offsetof(layout.Method)) / (unsafe.Offsetof(layout.Scheme) - unsafe.Offsetof(layout.Method))
 		texts[n] = ""
 		var span model.Span
-		err := decodeCall(laidOutCall(func(fixed []byte) { binary.LittleEndian.PutUint16(fixed[at+2:], 0xffff) }, texts...), &span, probe.DecodeOptions{Query: model.QueryKeep})
+		err := decodeCall(
+			laidOutCall(
+				func(fixed []byte) { binary.LittleEndian.PutUint16(fixed[at+2:], 0xffff) },
+				texts...),
+			&span,
+			probe.DecodeOptions{Query: model.QueryKeep},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,8 +136,11 @@ func TestAURLIsPutTogetherAgain(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", c.call, got, c.want)
 		}
 	}
-	got := fullURL(&call{scheme: text{Raw: "http"}, host: text{Raw: "a.example"}, path: text{Raw: "/" + long}})
-	if len(got) > urlLimit || strings.HasSuffix(got, "%") || strings.HasSuffix(got[:len(got)-1], "%") {
+	got := fullURL(
+		&call{scheme: text{Raw: "http"}, host: text{Raw: "a.example"}, path: text{Raw: "/" + long}},
+	)
+	if len(got) > urlLimit || strings.HasSuffix(got, "%") ||
+		strings.HasSuffix(got[:len(got)-1], "%") {
 		t.Errorf("%d bytes, ending with %q", len(got), got[len(got)-6:])
 	}
 }
@@ -153,7 +164,8 @@ func FuzzDecodeCall(f *testing.F) {
 }
 
 func TestTheLimitsOfACallAreThoseOfThePrograms(t *testing.T) {
-	if clientTextLimitMETHOD_LIMIT != clientTextLimit(methodLimit) || clientTextLimitHOST_LIMIT != clientTextLimit(hostLimit) ||
+	if clientTextLimitMETHOD_LIMIT != clientTextLimit(methodLimit) ||
+		clientTextLimitHOST_LIMIT != clientTextLimit(hostLimit) ||
 		uint16(clientResponseStatusSTATUS_UNREADABLE) != statusUnreadable {
 		t.Error("a call has other limits than a request, and is decoded by those")
 	}

@@ -24,7 +24,8 @@ func redactURL(full string, mode model.QueryMode) string {
 // a bare token may be a secret as well as a flag.
 func redactQuery(query string) string {
 	var b strings.Builder
-	for i, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
+	separates := func(r rune) bool { return r == '&' || r == ';' }
+	for i, pair := range strings.FieldsFunc(query, separates) {
 		if i > 0 {
 			b.WriteByte('&')
 		}

@@ -24,7 +24,10 @@ func TestAQueryIsRedactedKeptOrDropped(t *testing.T) {
 		{model.QueryDrop, "a=1", "-"},
 	} {
 		var span model.Span
-		err := decodeRequest(laidOut(func([]byte) {}, "", "GET", "/items?"+c.query), &span, probe.DecodeOptions{Query: c.mode})
+		err := decodeRequest(
+			laidOut(func([]byte) {}, "", "GET", "/items?"+c.query), &span,
+			probe.DecodeOptions{Query: c.mode},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

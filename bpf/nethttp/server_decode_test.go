@@ -116,7 +116,10 @@ func TestARecordBecomesASpan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := model.Span{
-		Kind: model.KindServer, Name: "PUT /items/{id}", Status: model.StatusError, TraceState: "a=1",
+		Kind:       model.KindServer,
+		Name:       "PUT /items/{id}",
+		Status:     model.StatusError,
+		TraceState: "a=1",
 		Attributes: []model.Attribute{
 			model.String("http.request.method", "PUT"),
 			model.String("url.scheme", "https"),
@@ -142,14 +145,21 @@ func TestARecordThatIsTooShortIsAnError(t *testing.T) {
 	whole := laidOut(func([]byte) {}, "", "GET", "/")
 	for n := range whole {
 		var span model.Span
-		if err := decodeRequest(whole[:n], &span, probe.DecodeOptions{Query: model.QueryKeep}); err == nil {
+		if err := decodeRequest(
+			whole[:n], &span, probe.DecodeOptions{Query: model.QueryKeep},
+		); err == nil {
 			t.Errorf("%d of %d bytes were enough", n, len(whole))
 		}
 	}
 }
 
 func FuzzDecodeRequest(f *testing.F) {
-	f.Add(laidOut(func([]byte) {}, "a=1", "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent", "GET /a"))
+	f.Add(
+		laidOut(
+			func([]byte) {}, "a=1", "GET", "/a?b=c", "shop.example:80", "127.0.0.1:1", "agent",
+			"GET /a",
+		),
+	)
 	f.Add(laidOut(func(fixed []byte) { fixed[joinedAt] = 1 }, "", "\xff\xc3", "\xe2\x82"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, mode := range []model.QueryMode{model.QueryRedact, model.QueryKeep, model.QueryDrop} {

@@ -92,7 +92,11 @@ func explain(name string, pid int, err error) error {
 	case pid != 0 && errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("pid %d: no such process, or one of the kernel's own", pid)
 	case pid != 0 && errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("pid %d: %w (needs CAP_SYS_PTRACE or root; who has that is refused by a security module, or by the process itself)", pid, err)
+		return fmt.Errorf(
+			"pid %d: %w (needs CAP_SYS_PTRACE or root; who has that is refused by a security module, or by the process itself)",
+			pid,
+			err,
+		)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: no such file", name)
 	}

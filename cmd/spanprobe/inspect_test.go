@@ -53,14 +53,28 @@ func TestThePageSaysWhatIsLeftOutAndWhy(t *testing.T) {
 func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
 	r := &report{
 		Binary: &model.Binary{
-			Path: "/srv/shop", GoVersion: "1.26.8", Arch: model.AMD64, Plugins: true, NoBuildInfo: true,
-			Settings: map[string]string{"-pgo": "default.pgo", "GOFIPS140": "v1.0.0-c2097c7c", "GOEXPERIMENT": "nodwarf5"},
+			Path:        "/srv/shop",
+			GoVersion:   "1.26.8",
+			Arch:        model.AMD64,
+			Plugins:     true,
+			NoBuildInfo: true,
+			Settings: map[string]string{
+				"-pgo":         "default.pgo",
+				"GOFIPS140":    "v1.0.0-c2097c7c",
+				"GOEXPERIMENT": "nodwarf5",
+			},
 		},
-		Plan: &plan.Plan{Libraries: []plan.Library{{
-			Library: "http",
-			Sites:   []plan.Site{{Symbol: "a.B", OnDemand: true, Class: plan.Emulated}, {Symbol: "a.C", Class: plan.SingleStepped}},
-			Fields:  []plan.Field{{Exists: true, Source: model.SourceCandidates}, {}, {}},
-		}, {Library: "goroutines", Option: "propagation.goroutine_ancestry"}}},
+		Plan: &plan.Plan{Libraries: []plan.Library{
+			{
+				Library: "http",
+				Sites: []plan.Site{
+					{Symbol: "a.B", OnDemand: true, Class: plan.Emulated},
+					{Symbol: "a.C", Class: plan.SingleStepped},
+				},
+				Fields: []plan.Field{{Exists: true, Source: model.SourceCandidates}, {}, {}},
+			},
+			{Library: "goroutines", Option: "propagation.goroutine_ancestry"},
+		}},
 	}
 	var page strings.Builder
 	if err := r.writePage(&page); err != nil {
@@ -79,7 +93,10 @@ func TestThePageSaysWhatIsParticularAboutABinary(t *testing.T) {
 }
 
 func TestThePageSaysThatAProgramMayTraceItself(t *testing.T) {
-	path := testbinary.Instrumented(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain}, testbinary.Provider, "v1.47.0")
+	path := testbinary.Instrumented(
+		t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain},
+		testbinary.Provider, "v1.47.0",
+	)
 	out, _ := runOK(t, "inspect", path)
 	for _, want := range []string{
 		"http: traced",
@@ -90,7 +107,9 @@ func TestThePageSaysThatAProgramMayTraceItself(t *testing.T) {
 			t.Errorf("the page lacks %q:\n%s", want, out)
 		}
 	}
-	if out, _ := runOK(t, "inspect", "--json", path); !strings.Contains(out, `"tracer_provider": "go.opentelemetry.io/otel/sdk/trace.NewTracerProvider"`) {
+	if out, _ := runOK(t, "inspect", "--json", path); !strings.Contains(
+		out, `"tracer_provider": "go.opentelemetry.io/otel/sdk/trace.NewTracerProvider"`,
+	) {
 		t.Errorf("JSON does not say it:\n%s", out)
 	}
 }
@@ -122,7 +141,8 @@ func TestJSONHoldsTheWholePlan(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Binary.GoVersion != "1.26.8" || !got.Binary.DWARF || len(got.Libraries) != 2 || !got.Libraries[1].Unused {
+	if got.Binary.GoVersion != "1.26.8" || !got.Binary.DWARF || len(got.Libraries) != 2 ||
+		!got.Libraries[1].Unused {
 		t.Fatalf("it says %+v", got)
 	}
 	if want := (tables{"2026-11-25", "1.27.4"}); got.Tables != want {
@@ -184,7 +204,8 @@ func TestWhatCannotBeInspectedFailsWithTheReason(t *testing.T) {
 func TestWrongUseShowsTheUsage(t *testing.T) {
 	for _, arguments := range [][]string{nil, {"inspect"}, {"inspect", "a", "b"}, {"inspect", "--yaml", "a"}, {"trace"}} {
 		var out, errs bytes.Buffer
-		if code := run(arguments, testInspector(), &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "Usage:") {
+		if code := run(arguments, testInspector(), &out, &errs); code != exitUsage ||
+			!strings.Contains(errs.String(), "Usage:") {
 			t.Errorf("%q exits with %d and says %q", arguments, code, errs.String())
 		}
 	}
@@ -212,17 +233,31 @@ func runOK(t *testing.T, arguments ...string) (stdout, stderr string) {
 // testInspector knows two libraries; its table knows one field.
 func testInspector() *inspector {
 	response := func(field string) model.Field {
-		return model.Field{Module: model.ModuleStd, Package: "net/http", Struct: "response", Field: field}
+		return model.Field{
+			Module:  model.ModuleStd,
+			Package: "net/http",
+			Struct:  "response",
+			Field:   field,
+		}
 	}
 	return &inspector{
 		libraries: []probe.Library{
 			{
-				Name:        "http",
-				Hooks:       []probe.Hook{{Symbol: "net/http.serverHandler.ServeHTTP", Program: "serve"}},
-				Fields:      []probe.Field{{Field: response("status")}, {Field: response("req"), Slot: 4}, {Field: probe.MapLayout, Slot: 8}},
+				Name: "http",
+				Hooks: []probe.Hook{
+					{Symbol: "net/http.serverHandler.ServeHTTP", Program: "serve"},
+				},
+				Fields: []probe.Field{
+					{Field: response("status")},
+					{Field: response("req"), Slot: 4},
+					{Field: probe.MapLayout, Slot: 8},
+				},
 				OffsetsSize: 12,
 			},
-			{Name: "grpc", Hooks: []probe.Hook{{Symbol: "google.golang.org/grpc.(*Server).handleStream"}}},
+			{
+				Name:  "grpc",
+				Hooks: []probe.Hook{{Symbol: "google.golang.org/grpc.(*Server).handleStream"}},
+			},
 		},
 		table: onlyField{response("status"), 120},
 		proc:  "/proc",

@@ -109,5 +109,7 @@ func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		v = info.Main.Version
 	}
-	return fmt.Sprintf("spanprobe %s, %s, %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf(
+		"spanprobe %s, %s, %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH,
+	)
 }

@@ -56,7 +56,11 @@ func (r *report) writeVerdict(page *strings.Builder) {
 	if !r.Traced() {
 		page.WriteString("  Nothing in this program would be traced.\n")
 	} else if r.Binary.TracerProvider != "" {
-		fmt.Fprintf(page, "  BUT LEFT ALONE, unless the receiver has `instrumented: trace`: it contains OpenTelemetry's SDK\n  (%s), so it may trace itself.\n", r.Binary.TracerProvider)
+		fmt.Fprintf(
+			page,
+			"  BUT LEFT ALONE, unless the receiver has `instrumented: trace`: it contains OpenTelemetry's SDK\n  (%s), so it may trace itself.\n",
+			r.Binary.TracerProvider,
+		)
 	}
 }
 
@@ -74,7 +78,10 @@ func (r *report) writeBinary(page *strings.Builder) {
 	}
 	fmt.Fprintf(lines, "  built with\tGo %s for %s, %s\n", b.GoVersion, b.Arch, form)
 	if b.NoBuildInfo {
-		fmt.Fprintf(lines, "  build info\tnone; the version of Go is that of the DWARF, and those of modules are not known\n")
+		fmt.Fprintf(
+			lines,
+			"  build info\tnone; the version of Go is that of the DWARF, and those of modules are not known\n",
+		)
 	}
 	if experiments := b.Settings["GOEXPERIMENT"]; experiments != "" {
 		fmt.Fprintf(lines, "  experiments\t%s\n", experiments)
@@ -86,7 +93,10 @@ func (r *report) writeBinary(page *strings.Builder) {
 		fmt.Fprintf(lines, "  modules\t%d more, which --json lists\n", len(b.Modules))
 	}
 	if b.Settings["-pgo"] != "" {
-		fmt.Fprintf(lines, "  profile\toptimized by one (-pgo), which may have functions inlined that a probe must see\n")
+		fmt.Fprintf(
+			lines,
+			"  profile\toptimized by one (-pgo), which may have functions inlined that a probe must see\n",
+		)
 	}
 	if fips := b.Settings["GOFIPS140"]; fips != "" && fips != "off" {
 		fmt.Fprintf(lines, "  FIPS 140-3\t%s; its code is never probed\n", fips)
@@ -94,8 +104,14 @@ func (r *report) writeBinary(page *strings.Builder) {
 	if b.Plugins {
 		fmt.Fprintf(lines, "  plugins\tit can load them; what only a plugin has is not traced\n")
 	}
-	fmt.Fprintf(lines, "  symbol table\t%s\n", presence(!b.Stripped, "stripped; functions come from Go's own table"))
-	fmt.Fprintf(lines, "  DWARF\t%s\n", presence(b.DWARF, "none; offsets come from the tables of released versions"))
+	fmt.Fprintf(
+		lines, "  symbol table\t%s\n",
+		presence(!b.Stripped, "stripped; functions come from Go's own table"),
+	)
+	fmt.Fprintf(
+		lines, "  DWARF\t%s\n",
+		presence(b.DWARF, "none; offsets come from the tables of released versions"),
+	)
 	fmt.Fprintf(lines, "  tables\tof %s; they know Go up to %s\n", r.Tables.Made, r.Tables.Go)
 	flush(lines)
 }
@@ -109,7 +125,10 @@ func presence(there bool, without string) string {
 
 func writeLibrary(page *strings.Builder, l *plan.Library) {
 	if l.LeftOut != "" {
-		fmt.Fprintf(page, "%s: NOT TRACED\n  because %s\n", l.Library, strings.ReplaceAll(l.LeftOut, "; ", "\n  and     "))
+		fmt.Fprintf(
+			page, "%s: NOT TRACED\n  because %s\n", l.Library,
+			strings.ReplaceAll(l.LeftOut, "; ", "\n  and     "),
+		)
 		return // what would have been probed is in the JSON
 	}
 	fmt.Fprintf(page, "%s: traced", l.Library)
@@ -144,14 +163,22 @@ func writeSites(page *strings.Builder, sites []plan.Site) {
 			class += ", on demand"
 			onDemand++
 		}
-		fmt.Fprintf(lines, "  %s\t%s\t%s\t%s\t%#x\t%#x\n", site.Symbol, site.Event, site.Instruction, class, site.Address, site.FileOffset)
+		fmt.Fprintf(
+			lines, "  %s\t%s\t%s\t%s\t%#x\t%#x\n", site.Symbol, site.Event, site.Instruction, class,
+			site.Address, site.FileOffset,
+		)
 	}
 	flush(lines)
 	if onDemand > 0 {
 		page.WriteString("  On demand: attached once a request shows that it is missed.\n")
 	}
 	if stepped > 0 {
-		fmt.Fprintf(page, "  %d of %d are single-stepped: each hit of those costs a second trap into the kernel.\n", stepped, len(sites))
+		fmt.Fprintf(
+			page,
+			"  %d of %d are single-stepped: each hit of those costs a second trap into the kernel.\n",
+			stepped,
+			len(sites),
+		)
 	}
 }
 

@@ -21,7 +21,9 @@ type Assembler struct {
 
 // New makes an assembler. Records name a library by its index in libraries; the
 // sampler is that of the programs that send them.
-func New(libraries []probe.Library, options probe.DecodeOptions, sampler sampling.Sampler) *Assembler {
+func New(
+	libraries []probe.Library, options probe.DecodeOptions, sampler sampling.Sampler,
+) *Assembler {
 	return &Assembler{libraries: libraries, options: options, sampler: sampler}
 }
 

@@ -26,10 +26,13 @@ func raw(t *testing.T, head wire.SpanHead) []byte {
 }
 
 func named(name probe.Name) probe.Library {
-	return probe.Library{Name: name, Decode: func(_ []byte, span *model.Span, _ probe.DecodeOptions) error {
-		span.Name = string(name)
-		return nil
-	}}
+	return probe.Library{
+		Name: name,
+		Decode: func(_ []byte, span *model.Span, _ probe.DecodeOptions) error {
+			span.Name = string(name)
+			return nil
+		},
+	}
 }
 
 func TestAHeadBecomesASpan(t *testing.T) {
@@ -38,13 +41,24 @@ func TestAHeadBecomesASpan(t *testing.T) {
 		TraceId: [16]byte{1}, SpanId: [8]byte{2}, ParentId: [8]byte{3},
 		Flags: 1, Context: wire.ContextRemoteParent, Library: 1,
 	}
-	got, err := New([]probe.Library{named("one"), named("two")}, probe.DecodeOptions{}, sampling.Sampler{}).Span(raw(t, head), 1000)
+	got, err := New(
+		[]probe.Library{named("one"), named("two")}, probe.DecodeOptions{}, sampling.Sampler{},
+	).Span(raw(t, head), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &model.Span{
-		PID: 42, Generation: 9, Library: "two", Name: "two", TraceID: [16]byte{1}, SpanID: [8]byte{2}, ParentID: [8]byte{3},
-		Flags: 1, RemoteParent: true, Start: 1100, End: 1350,
+		PID:          42,
+		Generation:   9,
+		Library:      "two",
+		Name:         "two",
+		TraceID:      [16]byte{1},
+		SpanID:       [8]byte{2},
+		ParentID:     [8]byte{3},
+		Flags:        1,
+		RemoteParent: true,
+		Start:        1100,
+		End:          1350,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -54,11 +68,15 @@ func TestAHeadBecomesASpan(t *testing.T) {
 func TestALibraryIsToldWhatMayBecomeAttributes(t *testing.T) {
 	want := probe.DecodeOptions{Query: model.QueryKeep}
 	var got probe.DecodeOptions
-	library := probe.Library{Decode: func(_ []byte, _ *model.Span, options probe.DecodeOptions) error {
-		got = options
-		return nil
-	}}
-	if _, err := New([]probe.Library{library}, want, sampling.Sampler{}).Span(raw(t, wire.SpanHead{}), 0); err != nil {
+	library := probe.Library{
+		Decode: func(_ []byte, _ *model.Span, options probe.DecodeOptions) error {
+			got = options
+			return nil
+		},
+	}
+	if _, err := New(
+		[]probe.Library{library}, want, sampling.Sampler{},
+	).Span(raw(t, wire.SpanHead{}), 0); err != nil {
 		t.Fatal(err)
 	}
 	if got != want {
@@ -67,7 +85,10 @@ func TestALibraryIsToldWhatMayBecomeAttributes(t *testing.T) {
 }
 
 func TestAMalformedRecordIsAnError(t *testing.T) {
-	failing := probe.Library{Name: "failing", Decode: func([]byte, *model.Span, probe.DecodeOptions) error { return errors.New("no") }}
+	failing := probe.Library{
+		Name:   "failing",
+		Decode: func([]byte, *model.Span, probe.DecodeOptions) error { return errors.New("no") },
+	}
 	a := New([]probe.Library{failing}, probe.DecodeOptions{}, sampling.Sampler{})
 	for name, record := range map[string][]byte{
 		"empty":                 nil,
@@ -106,7 +127,9 @@ func TestASpanSaysAtWhatThresholdItWasSampled(t *testing.T) {
 		"one that does not where all are sampled": {sampling.Sampler{IgnoreParent: true}, remote, "ot=th:0,a=1"},
 		"one with a parent in its process":        {sampling.Sampler{Threshold: 0xe6660000000000}, local, ""},
 	} {
-		span, err := New([]probe.Library{library}, probe.DecodeOptions{}, c.sampler).Span(raw(t, c.head), 0)
+		span, err := New(
+			[]probe.Library{library}, probe.DecodeOptions{}, c.sampler,
+		).Span(raw(t, c.head), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

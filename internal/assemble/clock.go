@@ -24,7 +24,11 @@ func WallOffset() (int64, error) {
 		for _, reading := range []struct {
 			clock int32
 			to    *unix.Timespec
-		}{{unix.CLOCK_BOOTTIME, &before}, {unix.CLOCK_REALTIME, &wall}, {unix.CLOCK_BOOTTIME, &after}} {
+		}{
+			{unix.CLOCK_BOOTTIME, &before},
+			{unix.CLOCK_REALTIME, &wall},
+			{unix.CLOCK_BOOTTIME, &after},
+		} {
 			if err := unix.ClockGettime(reading.clock, reading.to); err != nil {
 				return 0, fmt.Errorf("clock_gettime: %w", err)
 			}

@@ -102,7 +102,9 @@ func (a *Attachment) tell(library string, offsets []byte) error {
 	if loaded == nil {
 		return fmt.Errorf("the plan names %s, which is not loaded", library)
 	}
-	if err := loaded.objects.Maps[wire.MapOffsets].Update(a.index, offsets, ebpf.UpdateAny); err != nil {
+	if err := loaded.objects.Maps[wire.MapOffsets].Update(
+		a.index, offsets, ebpf.UpdateAny,
+	); err != nil {
 		return fmt.Errorf("write the offsets of %s: %w", library, err)
 	}
 	return nil
@@ -140,7 +142,9 @@ func sitesByProgram(sites []plan.Site) map[string][]plan.Site {
 
 // link makes one link for all sites of a program where the kernel can, and one
 // for each where it cannot. It returns what it made even when it fails.
-func (k *Kernel) link(executable *link.Executable, program *ebpf.Program, sites []plan.Site, index uint32) ([]link.Link, error) {
+func (k *Kernel) link(
+	executable *link.Executable, program *ebpf.Program, sites []plan.Site, index uint32,
+) ([]link.Link, error) {
 	if program == nil {
 		return nil, errors.New("the object has no such program")
 	}
@@ -150,7 +154,9 @@ func (k *Kernel) link(executable *link.Executable, program *ebpf.Program, sites 
 		for i, site := range sites {
 			offsets[i], cookies[i] = site.FileOffset, uint64(index)
 		}
-		l, err := executable.UprobeMulti(nil, program, &link.UprobeMultiOptions{Addresses: offsets, Cookies: cookies})
+		l, err := executable.UprobeMulti(
+			nil, program, &link.UprobeMultiOptions{Addresses: offsets, Cookies: cookies},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +164,10 @@ func (k *Kernel) link(executable *link.Executable, program *ebpf.Program, sites 
 	}
 	var links []link.Link
 	for _, site := range sites {
-		l, err := executable.Uprobe(site.Symbol, program, &link.UprobeOptions{Address: site.FileOffset, Cookie: uint64(index)})
+		l, err := executable.Uprobe(
+			site.Symbol, program,
+			&link.UprobeOptions{Address: site.FileOffset, Cookie: uint64(index)},
+		)
 		if err != nil {
 			return links, err
 		}

@@ -58,7 +58,8 @@ type loadedLibrary struct {
 // undone when it fails. tracepoints returns the specification of the programs that
 // report, with all maps that the libraries share.
 func Load(
-	tracepoints func(listen bool) (*ebpf.CollectionSpec, error), libraries []probe.Library, options Options,
+	tracepoints func(listen bool) (*ebpf.CollectionSpec, error), libraries []probe.Library,
+	options Options,
 ) (_ *Kernel, err error) {
 	k := &Kernel{}
 	defer func() {
@@ -104,7 +105,9 @@ func Load(
 }
 
 func injects(libraries []probe.Library) bool {
-	return slices.ContainsFunc(libraries, func(l probe.Library) bool { return l.Option == probe.Inject })
+	return slices.ContainsFunc(
+		libraries, func(l probe.Library) bool { return l.Option == probe.Inject },
+	)
 }
 
 func constants(sets uint32, libraries []probe.Library, options Options) (map[string]any, error) {
@@ -135,13 +138,18 @@ func truth(b bool) uint8 {
 	return 0
 }
 
-func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) (*ebpf.Collection, error) {
+func (k *Kernel) loadLibrary(
+	index int, library probe.Library, options Options,
+) (*ebpf.Collection, error) {
 	spec, err := library.Load()
 	if err != nil {
 		return nil, fmt.Errorf("read the object: %w", err)
 	}
 	replacements := map[string]*ebpf.Map{}
-	for _, name := range []string{wire.MapProcesses, wire.MapCounters, wire.MapSpans, wire.MapSpanContexts, wire.MapTracestates} {
+	for _, name := range []string{
+		wire.MapProcesses, wire.MapCounters, wire.MapSpans, wire.MapSpanContexts,
+		wire.MapTracestates,
+	} {
 		if spec.Maps[name] != nil {
 			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()
 			replacements[name] = k.process.Maps[name]
@@ -149,7 +157,9 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 	}
 	spec.Maps[wire.MapOffsets].MaxEntries = uint32(options.MaxBinaries)
 	if size := spec.Maps[wire.MapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
-		return nil, fmt.Errorf("its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize)
+		return nil, fmt.Errorf(
+			"its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize,
+		)
 	}
 	if operations := spec.Maps[wire.MapOperations]; operations != nil {
 		operations.MaxEntries = uint32(options.MaxActive)
@@ -179,7 +189,9 @@ func (k *Kernel) loadLibrary(index int, library probe.Library, options Options) 
 			program.AttachType = ebpf.AttachTraceUprobeMulti
 		}
 	}
-	return ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: replacements})
+	return ebpf.NewCollectionWithOptions(
+		spec, ebpf.CollectionOptions{MapReplacements: replacements},
+	)
 }
 
 // Spans is the ring buffer of finished spans.

@@ -33,13 +33,19 @@ var capabilities = []struct {
 	{unix.CAP_BPF, "CAP_BPF", "to load BPF programs and maps"},
 	{unix.CAP_PERFMON, "CAP_PERFMON", "to attach uprobes and tracepoints"},
 	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to read the executables of other users' processes"},
-	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "to read executables that only their owner may read"},
+	{
+		unix.CAP_DAC_READ_SEARCH,
+		"CAP_DAC_READ_SEARCH",
+		"to read executables that only their owner may read",
+	},
 }
 
 // CheckRequirements says what this machine or this process lacks, and how to
 // give it. It changes nothing.
 func CheckRequirements() error {
-	return errors.Join(checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF(), checkLockdown())
+	return errors.Join(
+		checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF(), checkLockdown(),
+	)
 }
 
 // CheckWrites says why programs may not write to the memory of targets here; "": they may.
@@ -81,9 +87,10 @@ func checkKernel() error {
 		unix.ByteSliceToString(name.Release[:]), oldestMajor, oldestMinor)
 }
 
-// checkLockdown refuses a kernel that keeps its memory to itself. Programs could not tell which connection a request is on
-// then; and cilium/ebpf takes such a kernel for one from before Linux 5.5, and has programs read a target's memory with
-// what is refused as well (v0.22, linker.go, fixupProbeReadKernel).
+// checkLockdown refuses a kernel that keeps its memory to itself. Programs could not tell which
+// connection a request is on then; and cilium/ebpf takes such a kernel for one from before Linux
+// 5.5, and has programs read a target's memory with what is refused as well (v0.22, linker.go,
+// fixupProbeReadKernel).
 func checkLockdown() error {
 	if features.HaveProgramType(ebpf.Kprobe) != nil {
 		return nil //nolint:nilerr // it is told where programs are loaded
@@ -91,14 +98,17 @@ func checkLockdown() error {
 	return confidential(features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel))
 }
 
-// confidential makes an error of what came of the attempt to load a program that reads the kernel's memory.
+// confidential makes an error of what came of the attempt to load a program that reads the kernel's
+// memory.
 func confidential(attempt error) error {
 	switch {
 	case attempt == nil, errors.Is(attempt, unix.EPERM): // for lack of capabilities, which is told
 		return nil
 	case errors.Is(attempt, ebpf.ErrNotSupported), errors.Is(attempt, unix.EINVAL):
-		return errors.New("the kernel is locked down for confidentiality, and keeps eBPF programs from reading memory: " +
-			"boot it with lockdown=integrity, which is what Secure Boot asks for")
+		return errors.New(
+			"the kernel is locked down for confidentiality, and keeps eBPF programs from reading memory: " +
+				"boot it with lockdown=integrity, which is what Secure Boot asks for",
+		)
 	}
 	return fmt.Errorf("ask whether programs may read the kernel's memory: %w", attempt)
 }
@@ -128,9 +138,11 @@ func checkCapabilities() error {
 	if missing == nil {
 		return nil
 	}
-	return fmt.Errorf("missing capabilities: %s; run the collector as root, or give them to it with "+
-		"AmbientCapabilities= in its systemd unit, securityContext.capabilities.add in Kubernetes, or --cap-add in a container engine",
-		strings.Join(reasons, ", "))
+	return fmt.Errorf(
+		"missing capabilities: %s; run the collector as root, or give them to it with "+
+			"AmbientCapabilities= in its systemd unit, securityContext.capabilities.add in Kubernetes, or --cap-add in a container engine",
+		strings.Join(reasons, ", "),
+	)
 }
 
 // checkPIDNamespace refuses a pid namespace of the collector's own: the kernel
@@ -141,15 +153,20 @@ func checkPIDNamespace() error {
 		return fmt.Errorf("read the pid namespace of this process: %w", err)
 	}
 	if namespace != initPIDNamespace {
-		return errors.New("the collector runs in a pid namespace of its own, in which it cannot see the processes of the host: " +
-			"give it the host's (hostPID: true in Kubernetes, --pid=host in a container engine)")
+		return errors.New(
+			"the collector runs in a pid namespace of its own, in which it cannot see the processes of the host: " +
+				"give it the host's (hostPID: true in Kubernetes, --pid=host in a container engine)",
+		)
 	}
 	return nil
 }
 
 func checkBTF() error {
 	if _, err := btf.LoadKernelSpec(); err != nil {
-		return fmt.Errorf("the kernel's type information cannot be read (a kernel built with CONFIG_DEBUG_INFO_BTF has it in /sys/kernel/btf/vmlinux): %w", err)
+		return fmt.Errorf(
+			"the kernel's type information cannot be read (a kernel built with CONFIG_DEBUG_INFO_BTF has it in /sys/kernel/btf/vmlinux): %w",
+			err,
+		)
 	}
 	return nil
 }

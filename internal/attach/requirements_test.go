@@ -58,7 +58,8 @@ func TestAKernelThatIsLockedDownForConfidentialityIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := confidential(c.attempt)
-			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			if (err == nil) != (c.says == "") ||
+				err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want one that says %q", err, c.says)
 			}
 		})

@@ -57,7 +57,9 @@ func (k *Kernel) Traces(pid int, generation uint32) bool {
 // Adopt makes every process that starts from the file traced from its first
 // instruction, as one of the binary.
 func (k *Kernel) Adopt(id model.ExeID, binaryIndex uint32) error {
-	if err := k.process.Maps[wire.MapFiles].Update(fileKey(id), binaryIndex, ebpf.UpdateAny); err != nil {
+	if err := k.process.Maps[wire.MapFiles].Update(
+		fileKey(id), binaryIndex, ebpf.UpdateAny,
+	); err != nil {
 		return fmt.Errorf("trace new processes of %s: %w", id, err)
 	}
 	return nil
@@ -81,5 +83,8 @@ func (k *Kernel) Disown(id model.ExeID, binaryIndex uint32) error {
 // that shows another device than its super block's (btrfs) finds no match, and
 // its processes are then traced from when user space has seen them.
 func fileKey(id model.ExeID) wire.FileKey {
-	return wire.FileKey{Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)), Ino: id.Ino}
+	return wire.FileKey{
+		Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)),
+		Ino: id.Ino,
+	}
 }

@@ -29,7 +29,9 @@ type Swept struct {
 // the entries that were kept for others to come. It returns how many operations there were,
 // and whether it saw all: a map that changes much under a walk makes it
 // start over.
-func (k *Kernel) Sweep(gone func(pid int, generation uint32) bool) (removed Swept, whole bool, err error) {
+func (k *Kernel) Sweep(
+	gone func(pid int, generation uint32) bool,
+) (removed Swept, whole bool, err error) {
 	return k.sweep(func(_ *ebpf.Map, key wire.OperationKey) (bool, error) {
 		return gone(int(key.Tgid), key.Generation), nil
 	})
@@ -47,12 +49,18 @@ func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed Swept, whol
 			return false, err
 		}
 		return gone(Operation{
-			PID: int(key.Tgid), Generation: key.Generation, Start: head.Start, Goroutine: head.Goid, G: head.G,
+			PID:        int(key.Tgid),
+			Generation: key.Generation,
+			Start:      head.Start,
+			Goroutine:  head.Goid,
+			G:          head.G,
 		}), nil
 	})
 }
 
-func (k *Kernel) sweep(gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (removed Swept, whole bool, err error) {
+func (k *Kernel) sweep(
+	gone func(*ebpf.Map, wire.OperationKey) (bool, error),
+) (removed Swept, whole bool, err error) {
 	whole = true
 	var errs []error
 	ended := map[uint64]bool{}
@@ -60,7 +68,9 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (r
 		if library.Auxiliary() {
 			continue // it has no operations
 		}
-		operations, all, err := sweepMap(library.objects.Maps[wire.MapOperations], library.objects.Maps[wire.MapKept], gone)
+		operations, all, err := sweepMap(
+			library.objects.Maps[wire.MapOperations], library.objects.Maps[wire.MapKept], gone,
+		)
 		for _, head := range operations {
 			if head.Sampled() {
 				removed.Unfinished++
@@ -76,7 +86,9 @@ func (k *Kernel) sweep(gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (r
 	return removed, whole, errors.Join(errs...)
 }
 
-func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, wire.OperationKey) (bool, error)) (removed []wire.SpanHead, whole bool, err error) {
+func sweepMap(
+	m, kept *ebpf.Map, gone func(*ebpf.Map, wire.OperationKey) (bool, error),
+) (removed []wire.SpanHead, whole bool, err error) {
 	var stale []wire.OperationKey
 	var key, previous wire.OperationKey
 	from := any(nil)
@@ -105,7 +117,9 @@ func sweepMap(m, kept *ebpf.Map, gone func(*ebpf.Map, wire.OperationKey) (bool, 
 
 // removeAll removes entries, and returns the heads of those that were of operations, and
 // how many were kept or to be kept.
-func removeAll(m *ebpf.Map, stale []wire.OperationKey) (operations []wire.SpanHead, kept uint64, err error) {
+func removeAll(
+	m *ebpf.Map, stale []wire.OperationKey,
+) (operations []wire.SpanHead, kept uint64, err error) {
 	value := make([]byte, m.ValueSize())
 	for _, key := range stale {
 		err := m.LookupAndDelete(&key, value)

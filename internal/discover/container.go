@@ -70,16 +70,12 @@ func containerOfSegment(segment string) string {
 	if len(name) == digits && hexadecimal(name) {
 		return name
 	}
-	if i := strings.LastIndexByte(
-		name,
-		':',
-	); i >= 0 && len(name)-i-1 == digits &&
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && len(name)-i-1 == digits &&
 		hexadecimal(name[i+1:]) {
 		return name[i+1:]
 	}
 	if task, number, ok := strings.Cut(
-		name,
-		"-",
+		name, "-",
 	); ok && len(task) == digitsECS && hexadecimal(task) &&
 		decimal(number) {
 		return name

@@ -19,9 +19,7 @@ const (
 // describe reads what a matched process is called. Warnings are of what it has
 // to go without; an error means that there is nothing to trace.
 func (f *Finder) describe(
-	pid int,
-	now program,
-	target Target,
+	pid int, now program, target Target,
 ) (process model.Process, warnings []error, err error) {
 	process = model.Process{PID: pid, StartTicks: now.start, Exe: now.exe}
 	if process.ID, err = f.proc.exeID(pid); err != nil {
@@ -42,9 +40,7 @@ func (f *Finder) describe(
 		warnings = append(
 			warnings,
 			fmt.Errorf(
-				"%s: OTEL_RESOURCE_ATTRIBUTES is ignored: %w",
-				f.proc.path(pid, "environ"),
-				err,
+				"%s: OTEL_RESOURCE_ATTRIBUTES is ignored: %w", f.proc.path(pid, "environ"), err,
 			),
 		)
 	}

@@ -276,8 +276,7 @@ func TestRealListenersAreFoundByPort(t *testing.T) {
 			f = realFinder(t, Config{Targets: []Target{{Exe: shop, Port: int(port ^ 1)}}})
 			expect(t, "scan for another port", scanFor(f, a), "")
 			f = realFinder(
-				t,
-				Config{Targets: []Target{{Exe: "/**"}}, Exclude: []Target{{Port: int(port)}}},
+				t, Config{Targets: []Target{{Exe: "/**"}}, Exclude: []Target{{Port: int(port)}}},
 			)
 			for _, m := range scanFor(f, a).Appeared {
 				if m.Process.PID == a.pid() {

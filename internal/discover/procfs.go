@@ -205,8 +205,6 @@ func explain(path string, err error, needs string) error {
 	}
 	return fmt.Errorf(
 		"%s: %w (needs %s; who has that is refused by a security module, or by the process itself)",
-		path,
-		err,
-		needs,
+		path, err, needs,
 	)
 }

@@ -46,13 +46,18 @@ func (t Target) validate(key string) []error {
 		errs = append(errs, fmt.Errorf("%s: selects nothing: give exe, port or pid", key))
 	}
 	if t.Port < 0 || t.Port > maxPort {
-		errs = append(errs, fmt.Errorf("%s.port: %d is no TCP port: it must be from 1 to %d", key, t.Port, maxPort))
+		errs = append(
+			errs,
+			fmt.Errorf("%s.port: %d is no TCP port: it must be from 1 to %d", key, t.Port, maxPort),
+		)
 	}
 	if err := validateGlob(t.Exe); err != nil {
 		errs = append(errs, fmt.Errorf("%s.exe: %w", key, err))
 	}
 	if t.PID < 0 {
-		errs = append(errs, fmt.Errorf("%s.pid: %d is no process id: it must be positive", key, t.PID))
+		errs = append(
+			errs, fmt.Errorf("%s.pid: %d is no process id: it must be positive", key, t.PID),
+		)
 	}
 	return errs
 }
@@ -66,13 +71,11 @@ func validateGlob(glob string) error {
 	case strings.HasSuffix(glob, "/"):
 		return fmt.Errorf(
 			"%q matches no executable, since it ends with a slash: write %q for all in that folder",
-			glob,
-			glob+"*",
+			glob, glob+"*",
 		)
 	case halfDoublestar(glob):
 		return fmt.Errorf(
-			"%q: ** crosses slashes only when it stands alone between two of them, as in %q",
-			glob,
+			"%q: ** crosses slashes only when it stands alone between two of them, as in %q", glob,
 			"/opt/**/server",
 		)
 	}
@@ -81,8 +84,7 @@ func validateGlob(glob string) error {
 			!strings.HasPrefix(alternative, "*/") {
 			return fmt.Errorf(
 				"%q matches no path, since each begins with a slash: write %q for any folder",
-				alternative,
-				"/**/"+strings.TrimPrefix(alternative, "./"),
+				alternative, "/**/"+strings.TrimPrefix(alternative, "./"),
 			)
 		}
 	}

@@ -83,8 +83,8 @@ type Config struct {
 	// GoroutineAncestry has a call find the request that it is for also where goroutines
 	// started it through others, with nothing passed along.
 	GoroutineAncestry bool
-	// Isolated has no operation look for another that it is for: each begins a trace unless
-	// a header says otherwise, and nothing is injected. That is for measuring what the search costs.
+	// Isolated has no operation look for another that it is for: each begins a trace unless a
+	// header says otherwise, and nothing is injected. That is for measuring what the search costs.
 	Isolated bool
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.
@@ -120,8 +120,7 @@ func (c *Config) Validate() error {
 	}
 	if n := c.MaxActiveSpans; n < 1 || n > maxMaxActiveSpans {
 		errs = append(
-			errs,
-			fmt.Errorf("max_active_spans: %d is not from 1 to %d", n, maxMaxActiveSpans),
+			errs, fmt.Errorf("max_active_spans: %d is not from 1 to %d", n, maxMaxActiveSpans),
 		)
 	}
 	return errors.Join(errs...)

@@ -26,9 +26,7 @@ func BenchmarkARecordOnItsWayToTheConsumer(b *testing.B) {
 	known.put(
 		processKey{1, 1},
 		traces.NewResource(
-			&model.Process{PID: 1, Exe: "/bin/server", ServiceName: "server"},
-			"1.26.8",
-			"host",
+			&model.Process{PID: 1, Exe: "/bin/server", ServiceName: "server"}, "1.26.8", "host",
 			"1",
 		),
 	)
@@ -68,7 +66,8 @@ func exampleRecord() []byte {
 		"Go-http-client/1.1",
 		"GET /hello/{name}",
 	}
-	const fixed = int(unsafe.Sizeof(head)) + 4*8 // addresses; then status, protocol, flags, used, whose trace
+	// addresses; then status, protocol, flags, used, whose trace
+	const fixed = int(unsafe.Sizeof(head)) + 4*8
 	record := make([]byte, fixed+12, 1024)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.Start):], 1)
 	binary.LittleEndian.PutUint64(record[unsafe.Offsetof(head.End):], 2)

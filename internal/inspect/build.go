@@ -24,8 +24,7 @@ func (f *File) build() (info *buildinfo.BuildInfo, recorded bool, err error) {
 	if err == nil {
 		if !isVersion(info.GoVersion) {
 			return nil, false, fmt.Errorf(
-				"%w: what its build information has is no version of Go: %.40q",
-				ErrUnsupported,
+				"%w: what its build information has is no version of Go: %.40q", ErrUnsupported,
 				info.GoVersion,
 			)
 		}

@@ -24,8 +24,7 @@ func TestWithoutBuildInformationTheDebugInformationSaysWhichGoCompiledIt(t *test
 	}
 	for _, release := range testbinary.Releases() {
 		builds = append(
-			builds,
-			testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
+			builds, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
 		)
 	}
 	for _, build := range builds {
@@ -48,8 +47,7 @@ func TestWithoutBuildInformationTheDebugInformationSaysWhichGoCompiledIt(t *test
 func TestWhereNothingSaysWhichGoCompiledItIsRefused(t *testing.T) {
 	server := func(form testbinary.Form) []byte {
 		return unsaid(
-			t,
-			testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: form}),
+			t, testbinary.Server(t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: form}),
 		)
 	}
 	const is = "Go cmd/compile go1.26.8; regabi"

@@ -39,8 +39,7 @@ type layouts struct {
 // the struct is described and has no such field. wanted names all structs that
 // will be asked for, "package.Struct", so that one pass finds them.
 func (f *File) FieldOffset(
-	field model.Field,
-	wanted map[string]bool,
+	field model.Field, wanted map[string]bool,
 ) (offset uint64, exists bool, err error) {
 	defer guard(&err)
 	if f.layouts == nil {
@@ -126,9 +125,7 @@ func (f *File) debugSection(name string, most uint64) (io.Reader, error) {
 	contents := s.Open() // which makes Size that of what was compressed in the older way
 	if s.Size > most || s.Size > s.FileSize && s.Size/maxRatio > s.FileSize {
 		return nil, fmt.Errorf(
-			"%w: %d bytes of debug information in a section of %d",
-			ErrUnsupported,
-			s.Size,
+			"%w: %d bytes of debug information in a section of %d", ErrUnsupported, s.Size,
 			s.FileSize,
 		)
 	}
@@ -145,8 +142,7 @@ type reference struct {
 // findStructs walks the rest of the current unit and notes the wanted structs
 // and where their members are; those that are pointers also as "*name".
 func (d *debugInfo) findStructs(
-	structs map[string]map[string]uint64,
-	wanted map[string]bool,
+	structs map[string]map[string]uint64, wanted map[string]bool,
 ) error {
 	depth := 1
 	var members map[string]uint64 // of the struct that is being read, if it is wanted
@@ -160,9 +156,7 @@ func (d *debugInfo) findStructs(
 		if d.values > maxValues || len(pointers) > maxPointers {
 			return fmt.Errorf(
 				"%w: debug information of more than %d values, or %d types of pointers",
-				ErrUnsupported,
-				maxValues,
-				maxPointers,
+				ErrUnsupported, maxValues, maxPointers,
 			)
 		}
 		if e.tag == 0 { // the end of a list of children

@@ -101,9 +101,7 @@ func FuzzBuildInfo(f *testing.F) {
 	mod := "\x30" + strings.Repeat("s", 16) + "path\ta.b/c\nmod\t" + strings.Repeat("e", 16)
 	f.Add(
 		slices.Concat(
-			[]byte("\xff Go buildinf:\x08\x02"),
-			make([]byte, 16),
-			[]byte("\x08go1.26.8"),
+			[]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16), []byte("\x08go1.26.8"),
 			[]byte(mod),
 		),
 		false,

@@ -58,8 +58,7 @@ func TestWhateverAFileClaimsAnInspectionIsBounded(t *testing.T) {
 	}
 	for name, data := range files {
 		t.Run(
-			name,
-			func(t *testing.T) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) },
+			name, func(t *testing.T) { inspectBounded(t, bytes.NewReader(data), int64(len(data))) },
 		)
 	}
 }
@@ -101,11 +100,7 @@ func TestDebugInformationThatIsABombIsRefused(t *testing.T) {
 		_, _, err = f.FieldOffset(status, map[string]bool{"net/http.response": true})
 		if !errors.Is(err, inspect.ErrUnsupported) {
 			t.Errorf(
-				"%d bytes in %d, compressed as %s: %v",
-				len(bomb),
-				len(compressed),
-				compress,
-				err,
+				"%d bytes in %d, compressed as %s: %v", len(bomb), len(compressed), compress, err,
 			)
 		}
 	}
@@ -149,10 +144,7 @@ func TestWhatIsNoVersionOfGoIsRefused(t *testing.T) {
 		info = append(append(binary.AppendUvarint(info, uint64(len(version))), version...), 0)
 		if _, err := inspectBytes(
 			(tiny.Program{}).With(map[string][]byte{".go.buildinfo": info}),
-		); !errors.Is(
-			err,
-			inspect.ErrUnsupported,
-		) {
+		); !errors.Is(err, inspect.ErrUnsupported) {
 			t.Errorf("a version that is %s: %v", name, err)
 		}
 	}
@@ -160,12 +152,8 @@ func TestWhatIsNoVersionOfGoIsRefused(t *testing.T) {
 
 func TestModulesThatAreNoTextBecomeOne(t *testing.T) {
 	mod := strings.Repeat(
-		"s",
-		16,
-	) + "path\texample.com/\xff\nmod\texample.com/\xff\tv1.0.0\xfe\t\n" + strings.Repeat(
-		"e",
-		16,
-	)
+		"s", 16,
+	) + "path\texample.com/\xff\nmod\texample.com/\xff\tv1.0.0\xfe\t\n" + strings.Repeat("e", 16)
 	info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
 	info = append(info, "\x08go1.26.8"...)
 	info = append(binary.AppendUvarint(info, uint64(len(mod))), mod...)
@@ -220,64 +208,38 @@ func lies() map[string][]byte {
 			},
 		),
 		"more functions than the table holds": tiny.Changed(
-			whole,
-			".gopclntab",
-			func(b []byte) { word(b[8:], 4<<20) },
+			whole, ".gopclntab", func(b []byte) { word(b[8:], 4<<20) },
 		),
-		"no functions": tiny.Changed(
-			whole,
-			".gopclntab",
-			func(b []byte) { word(b[8:], 0) },
-		),
+		"no functions": tiny.Changed(whole, ".gopclntab", func(b []byte) { word(b[8:], 0) }),
 		"names beyond the table": tiny.Changed(
-			whole,
-			".gopclntab",
-			func(b []byte) { word(b[32:], 1<<63) },
+			whole, ".gopclntab", func(b []byte) { word(b[32:], 1<<63) },
 		),
 		"entries that wrap around": tiny.Changed(
-			whole,
-			".gopclntab",
-			func(b []byte) { word(b[64:], 1<<64-8) },
+			whole, ".gopclntab", func(b []byte) { word(b[64:], 1<<64-8) },
 		),
 		"a text in the middle of nowhere": tiny.Changed(
-			whole,
-			".gopclntab",
-			func(b []byte) { word(b[24:], 1<<63-1) },
+			whole, ".gopclntab", func(b []byte) { word(b[24:], 1<<63-1) },
 		),
 		"an entry outside of the text": tiny.Changed(
-			old,
-			".gopclntab",
-			func(b []byte) { word(b[88:], 1<<63) },
+			old, ".gopclntab", func(b []byte) { word(b[88:], 1<<63) },
 		),
 		"a _func beyond the table": tiny.Changed(
-			old,
-			".gopclntab",
-			func(b []byte) { word(b[96:], 1<<63-89) },
+			old, ".gopclntab", func(b []byte) { word(b[96:], 1<<63-89) },
 		),
 		"moduledata of another text": tiny.Changed(
-			whole,
-			".go.module",
-			func(b []byte) { word(b[176:], 1<<63) },
+			whole, ".go.module", func(b []byte) { word(b[176:], 1<<63) },
 		),
 		"relocations of nothing": tiny.Changed(
-			pie,
-			".rela.dyn",
-			func(b []byte) { word(b, 1<<64-1) },
+			pie, ".rela.dyn", func(b []byte) { word(b, 1<<64-1) },
 		),
 		"a version of four gigabytes": tiny.Changed(
-			whole,
-			".go.buildinfo",
-			func(b []byte) { copy(b[32:], "\x80\x80\x80\x80\x10") },
+			whole, ".go.buildinfo", func(b []byte) { copy(b[32:], "\x80\x80\x80\x80\x10") },
 		),
 		"a version at no address": tiny.Changed(
-			old,
-			".go.buildinfo",
-			func(b []byte) { word(b[16:], 1<<64-1) },
+			old, ".go.buildinfo", func(b []byte) { word(b[16:], 1<<64-1) },
 		),
 		"a version of 2^63 bytes": tiny.Changed(
-			old,
-			".go.buildinfo",
-			func(b []byte) { word(b[40:], 1<<63) },
+			old, ".go.buildinfo", func(b []byte) { word(b[40:], 1<<63) },
 		),
 		"a table of 2^63 bytes":                enlarged(whole, ".gopclntab", 1<<63-1),
 		"debug information of 2^63 bytes":      enlarged(whole, ".debug_info", 1<<63-1),
@@ -292,8 +254,7 @@ func liesOfAServer(t testing.TB) map[string][]byte {
 	t.Helper()
 	whole, err := os.ReadFile(
 		testbinary.Server(
-			t,
-			testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain},
+			t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain},
 		),
 	)
 	if err != nil {
@@ -319,14 +280,10 @@ func liesOfAServer(t testing.TB) map[string][]byte {
 		),
 		"every section has relocations": sections(func(b []byte) { b[4] = byte(elf.SHT_RELA) }),
 		"a server of four million pieces": tiny.Changed(
-			whole,
-			".gopclntab",
-			func(b []byte) { binary.LittleEndian.PutUint64(b[8:], 4<<20) },
+			whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[8:], 4<<20) },
 		),
 		"a server whose names are one": tiny.Changed(
-			whole,
-			".gopclntab",
-			func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 0) },
+			whole, ".gopclntab", func(b []byte) { binary.LittleEndian.PutUint64(b[32:], 0) },
 		),
 	}
 }

@@ -127,10 +127,7 @@ func (in *inlining) into(node int64) string {
 	}
 	var d description
 	at := int64(in.table.entries) + int64(nearest.function)
-	if n, err := in.table.reader.ReadAt(
-		d.rest[:],
-		at,
-	); err != nil &&
+	if n, err := in.table.reader.ReadAt(d.rest[:], at); err != nil &&
 		n < funcTables+4*(inlineIndex+1) {
 		return ""
 	}

@@ -86,8 +86,7 @@ func Open(reader io.ReaderAt, size int64, path string) (f *File, err error) {
 		f.arch = model.ARM64
 	default:
 		return nil, fmt.Errorf(
-			"%w: an executable for %s; spanprobe knows amd64 and arm64",
-			ErrUnsupported,
+			"%w: an executable for %s; spanprobe knows amd64 and arm64", ErrUnsupported,
 			parsed.Machine,
 		)
 	}
@@ -107,11 +106,7 @@ func checkHeader(r io.ReaderAt) error {
 	if n < len(header) {
 		return fmt.Errorf("read the ELF header: %w", err)
 	}
-	if kind := elf.Type(
-		header[16],
-	) | elf.Type(
-		header[17],
-	)<<8; kind != elf.ET_EXEC &&
+	if kind := elf.Type(header[16]) | elf.Type(header[17])<<8; kind != elf.ET_EXEC &&
 		kind != elf.ET_DYN {
 		return fmt.Errorf("%w: an ELF file of type %s", ErrNotGo, kind)
 	}
@@ -132,8 +127,7 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	defer guard(&err)
 	if f.isUPX() {
 		return nil, fmt.Errorf(
-			"%w: packed with UPX; unpack it with `upx -d` to have it traced",
-			ErrUnsupported,
+			"%w: packed with UPX; unpack it with `upx -d` to have it traced", ErrUnsupported,
 		)
 	}
 	table, err := f.pclntab()
@@ -179,8 +173,7 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 		b.Modules = append(b.Modules, m)
 	}
 	slices.SortFunc(
-		b.Modules,
-		func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) },
+		b.Modules, func(x, y model.Module) int { return strings.Compare(x.Path, y.Path) },
 	)
 	data, noData := f.moduledata(table)
 	base, err := f.textBase(table, data, noData)
@@ -248,8 +241,7 @@ func (m *meter) ReadAt(p []byte, at int64) (int, error) {
 	size := int64(len(p))
 	if size > m.largest || size > m.left {
 		return 0, fmt.Errorf(
-			"%w: more of it would have to be read than is read of any executable",
-			ErrUnsupported,
+			"%w: more of it would have to be read than is read of any executable", ErrUnsupported,
 		)
 	}
 	m.left -= size

@@ -37,12 +37,8 @@ func TestBinaryTellsWhatTheLinkerWasTold(t *testing.T) {
 					b.DWARF == stripped ||
 					b.PIE != (form == testbinary.PIE) {
 					t.Errorf(
-						"it says Go %s, %s, stripped %t, DWARF %t, PIE %t",
-						b.GoVersion,
-						b.Arch,
-						b.Stripped,
-						b.DWARF,
-						b.PIE,
+						"it says Go %s, %s, stripped %t, DWARF %t, PIE %t", b.GoVersion, b.Arch,
+						b.Stripped, b.DWARF, b.PIE,
 					)
 				}
 				cgo := "0"
@@ -51,8 +47,7 @@ func TestBinaryTellsWhatTheLinkerWasTold(t *testing.T) {
 				}
 				if b.Main.Path != "example.com/testserver" || b.Settings["CGO_ENABLED"] != cgo {
 					t.Errorf(
-						"it says main module %q and CGO_ENABLED %q",
-						b.Main.Path,
+						"it says main module %q and CGO_ENABLED %q", b.Main.Path,
 						b.Settings["CGO_ENABLED"],
 					)
 				}
@@ -88,8 +83,7 @@ func TestFunctionsAreWhereTheSymbolTableHasThem(t *testing.T) {
 			}
 			if diff := cmp.Diff(symbols(t, path), got); diff != "" {
 				t.Errorf(
-					"the function table disagrees with the symbols (-symbols +table):\n%s",
-					diff,
+					"the function table disagrees with the symbols (-symbols +table):\n%s", diff,
 				)
 			}
 		})
@@ -101,17 +95,13 @@ func TestWhatAProfileHadInlinedIsFound(t *testing.T) {
 	b := inspectFile(
 		t,
 		testbinary.Server(
-			t,
-			testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Profiled},
+			t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Profiled},
 		),
 	)
 	if b.InlinedUnknown || b.Inlined[end] != loop || len(b.Inlined) != 1 ||
 		!strings.HasSuffix(b.Settings["-pgo"], "server.pgo") {
 		t.Errorf(
-			"inlined %v (unknown: %t), profile %q",
-			b.Inlined,
-			b.InlinedUnknown,
-			b.Settings["-pgo"],
+			"inlined %v (unknown: %t), profile %q", b.Inlined, b.InlinedUnknown, b.Settings["-pgo"],
 		)
 	}
 	for _, release := range testbinary.Releases() {
@@ -122,11 +112,8 @@ func TestWhatAProfileHadInlinedIsFound(t *testing.T) {
 			)
 			if len(b.Inlined) != 0 || b.InlinedUnknown {
 				t.Errorf(
-					"Go %s, %s: inlined %v (unknown: %t), without a profile",
-					release,
-					form,
-					b.Inlined,
-					b.InlinedUnknown,
+					"Go %s, %s: inlined %v (unknown: %t), without a profile", release, form,
+					b.Inlined, b.InlinedUnknown,
 				)
 			}
 		}
@@ -158,24 +145,20 @@ func TestStrippingMovesNoFunction(t *testing.T) {
 			plain := inspectFile(
 				t,
 				testbinary.Server(
-					t,
-					testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
+					t, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
 				),
 			)
 			stripped := inspectFile(
 				t,
 				testbinary.Server(
-					t,
-					testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Stripped},
+					t, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Stripped},
 				),
 			)
 			for name, want := range plain.Functions {
 				if got := stripped.Functions[name]; got.Address != want.Address ||
 					got.FileOffset != want.FileOffset {
 					t.Errorf(
-						"%s is at %#x, in the stripped binary at %#x",
-						name,
-						want.Address,
+						"%s is at %#x, in the stripped binary at %#x", name, want.Address,
 						got.Address,
 					)
 				}
@@ -189,8 +172,7 @@ func TestStrippingMovesNoFunction(t *testing.T) {
 
 func TestFunctionsAreFoundWithoutSectionHeaders(t *testing.T) {
 	path := testbinary.Server(
-		t,
-		testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped},
+		t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped},
 	)
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -215,8 +197,7 @@ func TestFieldOffsetsAgreeWithDebugDwarf(t *testing.T) {
 	}
 	for _, release := range testbinary.Releases() {
 		builds = append(
-			builds,
-			testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
+			builds, testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain},
 		)
 	}
 	structs := map[string]bool{
@@ -243,8 +224,7 @@ func TestFieldOffsetsAgreeWithDebugDwarf(t *testing.T) {
 						Field:   "*" + field,
 					}
 					if _, exists, _ := f.FieldOffset(
-						pointer,
-						structs,
+						pointer, structs,
 					); !strings.HasPrefix(field, "*") &&
 						exists != has(fields, "*"+field) {
 						t.Errorf("%s.%s is taken for a pointer: %t", name, field, exists)
@@ -267,8 +247,7 @@ func TestStrippedBinariesHaveNoFieldOffsets(t *testing.T) {
 	f := open(
 		t,
 		testbinary.Server(
-			t,
-			testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped},
+			t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped},
 		),
 	)
 	_, _, err := f.FieldOffset(status, map[string]bool{"net/http.response": true})
@@ -279,8 +258,7 @@ func TestStrippedBinariesHaveNoFieldOffsets(t *testing.T) {
 
 func TestWhatIsNoGoExecutableIsRefusedByName(t *testing.T) {
 	plain := testbinary.Server(
-		t,
-		testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain},
+		t, testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Plain},
 	)
 	data, err := os.ReadFile(plain)
 	if err != nil {

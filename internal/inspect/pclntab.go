@@ -54,8 +54,7 @@ type pclntab struct {
 func (f *File) pclntab() (*pclntab, error) {
 	if s := f.section(".gopclntab", ".data.rel.ro.gopclntab"); s != nil {
 		t, err := readTable(
-			s.Addr,
-			io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)),
+			s.Addr, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)),
 		)
 		if err != nil {
 			return nil, fmt.Errorf("read the function table: %w", err)
@@ -66,8 +65,7 @@ func (f *File) pclntab() (*pclntab, error) {
 		// Up to Go 1.25 an external linker puts the table of a
 		// position-independent executable here.
 		if t := searchTable(
-			s.Addr,
-			io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)),
+			s.Addr, io.NewSectionReader(f.reader, int64(s.Offset), int64(s.FileSize)),
 		); t != nil {
 			return t, nil
 		}
@@ -88,8 +86,7 @@ func (f *File) pclntab() (*pclntab, error) {
 		}
 		left -= p.Filesz
 		if t := searchTable(
-			p.Vaddr,
-			io.NewSectionReader(f.reader, int64(p.Off), int64(p.Filesz)),
+			p.Vaddr, io.NewSectionReader(f.reader, int64(p.Off), int64(p.Filesz)),
 		); t != nil {
 			return t, nil
 		}
@@ -114,23 +111,13 @@ func readTable(address uint64, reader *io.SectionReader) (*pclntab, error) {
 		t.old, t.names, t.namesEnd, t.entries = true, word(2), word(3), word(6)
 		t.noInlining = true
 	case magic118, magic120:
-		t.textStart, t.names, t.namesEnd, t.pcTables, t.entries = word(
-			2,
-		), word(
-			3,
-		), word(
-			4,
-		), word(
+		t.textStart, t.names, t.namesEnd, t.pcTables, t.entries = word(2), word(3), word(4), word(
 			6,
-		), word(
-			7,
-		)
+		), word(7)
 		t.noInlining = magic == magic118
 	default:
 		return nil, fmt.Errorf(
-			"%w: a layout that is not known (magic number %#x)",
-			ErrUnsupported,
-			magic,
+			"%w: a layout that is not known (magic number %#x)", ErrUnsupported, magic,
 		)
 	}
 	size := uint64(reader.Size())
@@ -140,11 +127,7 @@ func readTable(address uint64, reader *io.SectionReader) (*pclntab, error) {
 		t.entries >= size {
 		return nil, fmt.Errorf(
 			"it claims %d functions, names from %#x to %#x and entries at %#x of %#x bytes",
-			t.functions,
-			t.names,
-			t.namesEnd,
-			t.entries,
-			size,
+			t.functions, t.names, t.namesEnd, t.entries, size,
 		)
 	}
 	return t, nil
@@ -188,8 +171,7 @@ func (t *pclntab) walk(visit func(entry, next, function uint64) error) error {
 		width = 8
 	}
 	buffered := bufio.NewReaderSize(
-		io.NewSectionReader(t.reader, int64(t.entries), t.reader.Size()-int64(t.entries)),
-		64<<10,
+		io.NewSectionReader(t.reader, int64(t.entries), t.reader.Size()-int64(t.entries)), 64<<10,
 	)
 	number := make([]byte, width)
 	read := func() (uint64, error) {

@@ -40,8 +40,7 @@ func (f *File) textBase(t *pclntab, data *moduledata, noData error) (uint64, err
 	case t.textStart != 0 && f.elf.Type == elf.ET_EXEC:
 		if _, ok := f.fileOffset(t.textStart); !ok {
 			return 0, fmt.Errorf(
-				"its text starts at %#x, which is not in an executable segment",
-				t.textStart,
+				"its text starts at %#x, which is not in an executable segment", t.textStart,
 			)
 		}
 		return t.textStart, nil
@@ -189,9 +188,7 @@ func (f *File) eachRelative(visit func(address, addend uint64)) error {
 		area := io.NewSectionReader(f.reader, int64(section.Offset), int64(section.FileSize))
 		err := eachChunk(area, relaSize, func(_ int64, chunk []byte) bool {
 			for ; len(chunk) >= relaSize; chunk = chunk[relaSize:] {
-				if kind := binary.LittleEndian.Uint32(
-					chunk[8:],
-				); kind == relativeAMD64 ||
+				if kind := binary.LittleEndian.Uint32(chunk[8:]); kind == relativeAMD64 ||
 					kind == relativeARM64 {
 					visit(binary.LittleEndian.Uint64(chunk), binary.LittleEndian.Uint64(chunk[16:]))
 				}
@@ -209,9 +206,7 @@ func (f *File) eachRelative(visit func(address, addend uint64)) error {
 // whole records, until visit returns false. The last chunk may end with a part of
 // a record.
 func eachChunk(
-	area *io.SectionReader,
-	size int,
-	visit func(start int64, chunk []byte) (more bool),
+	area *io.SectionReader, size int, visit func(start int64, chunk []byte) (more bool),
 ) error {
 	buffer := make([]byte, 8<<10*size)
 	for start := int64(0); start < area.Size(); start += int64(len(buffer)) {

@@ -119,9 +119,7 @@ func findNames(area *io.SectionReader, name string) ([]nameAt, error) {
 			}
 			if len(names) > maxNames {
 				return fmt.Errorf(
-					"%w: %d texts look like the name of a type",
-					ErrUnsupported,
-					len(names),
+					"%w: %d texts look like the name of a type", ErrUnsupported, len(names),
 				)
 			}
 		}
@@ -156,9 +154,7 @@ func findDescriptions(area *io.SectionReader, names []nameAt) ([]int64, error) {
 // describes tells whether bytes look like the description of a type with a name, that
 // is no pointer.
 func describes(d []byte, star bool) bool {
-	size, pointers := binary.LittleEndian.Uint64(
-		d[typeSize:],
-	), binary.LittleEndian.Uint64(
+	size, pointers := binary.LittleEndian.Uint64(d[typeSize:]), binary.LittleEndian.Uint64(
 		d[typePointers:],
 	)
 	kind, align := d[typeKind]&kindMask, d[typeAlign]
@@ -171,9 +167,7 @@ func describes(d []byte, star bool) bool {
 // eachWindow visits an area in windows, each of which begins with the last bytes of the
 // one before, so that no stretch of `size` bytes is missed.
 func eachWindow(
-	area *io.SectionReader,
-	size int,
-	visit func(start int64, window []byte) error,
+	area *io.SectionReader, size int, visit func(start int64, window []byte) error,
 ) error {
 	buffer := make([]byte, 256<<10)
 	for start := int64(0); start < area.Size(); start += int64(len(buffer) - size + 1) {

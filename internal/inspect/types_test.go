@@ -34,10 +34,7 @@ func TestTypesAreDescribedWhereTheDebugInformationSaysSo(t *testing.T) {
 					// Some releases tell the address, others the distance from the first.
 					if !ok || err != nil || got != want && got-typesOf(t, path, build) != want {
 						t.Errorf(
-							"%s is at %#x (%v), the debug information says %#x",
-							name,
-							got,
-							err,
+							"%s is at %#x (%v), the debug information says %#x", name, got, err,
 							want,
 						)
 					}
@@ -56,10 +53,7 @@ func TestStrippingMovesNoType(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := typeAddress(
-			t,
-			testbinary.Server(t, stripped),
-			stripped,
-			"http.response",
+			t, testbinary.Server(t, stripped), stripped, "http.response",
 		); err != nil ||
 			got != want {
 			t.Errorf("Go %s: at %#x, in the stripped binary at %#x (%v)", release, want, got, err)
@@ -75,12 +69,7 @@ func TestATypeThatIsNotThereIsAnError(t *testing.T) {
 		"":                        "length",
 		strings.Repeat("x", 2000): "length",
 	} {
-		if address, err := typeAddress(
-			t,
-			path,
-			build,
-			name,
-		); err == nil ||
+		if address, err := typeAddress(t, path, build, name); err == nil ||
 			!strings.Contains(err.Error(), says) {
 			t.Errorf("%.20q is at %#x, error %v", name, address, err)
 		}

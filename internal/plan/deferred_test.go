@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	closure   = "488d15f90f0000 4889542420 488d542420 4889542430" // of what lies 0x1000 behind the function's entry, by 0x30(%rsp)
-	load      = "488b542430 488b02"                               // its address, and that of its code
+	// of what lies 0x1000 behind the function's entry, by 0x30(%rsp)
+	closure = "488d15f90f0000 4889542420 488d542420 4889542430"
+	// its address, and that of its code
+	load      = "488b542430 488b02"
 	call      = "ffd0"
 	results   = "488b442408 488b5c2410 488b4c2418" // 8, 16 and 24(%rsp) to %rax, %rbx and %rcx
 	leave     = "4883c440 5d c3"                   // a frame of 64 bytes
@@ -34,34 +36,42 @@ var deferring = map[string]struct {
 }{
 	"one of two returns": {
 		closure + load + call + results + leave + elsewhere,
-		[]string{"return 401038", "enter 402006"}, []uint32{8, 16, 24, 72, 8},
+		[]string{"return 401038", "enter 402006"},
+		[]uint32{8, 16, 24, 72, 8},
 	},
 	"two returns": {
 		closure + load + call + results + leave + load + call + results + leave,
-		[]string{"enter 402006"}, []uint32{8, 16, 24, 72, 8},
+		[]string{"enter 402006"},
+		[]uint32{8, 16, 24, 72, 8},
 	},
 	"padding": {
-		closure + load + "6690" + call + results + "4883c440 5d 90 c3", []string{"enter 402006"},
+		closure + load + "6690" + call + results + "4883c440 5d 90 c3",
+		[]string{"enter 402006"},
 		[]uint32{8, 16, 24, 72, 8},
 	},
 	"on a condition": {
 		closure + condition + load + call + results + leave + elsewhere,
-		[]string{"return 401019", "return 401042"}, []uint32{8, 16, 24, 72, 0},
+		[]string{"return 401019", "return 401042"},
+		[]uint32{8, 16, 24, 72, 0},
 	},
 	"on a condition, by Go 1.20": {
-		closure + condition + load + call + results + leaveOld, []string{"return 401019"},
+		closure + condition + load + call + results + leaveOld,
+		[]string{"return 401019"},
 		[]uint32{8, 16, 24, 64, 0},
 	},
 	"around something else": {
 		closure + "f6c101 7410 c644244700" + load + call + results + leave,
-		[]string{"return 40103e"}, absent,
+		[]string{"return 40103e"},
+		absent,
 	},
 	"on a condition, or not": {
 		closure + condition + load + call + results + leave + load + call + results + leave,
-		[]string{"return 40103e", "return 40105d"}, absent,
+		[]string{"return 40103e", "return 40105d"},
+		absent,
 	},
 	"two jumps to the results": {
-		closure + condition + load + call + results + leave + "74e9", []string{"return 40103e"},
+		closure + condition + load + call + results + leave + "74e9",
+		[]string{"return 40103e"},
 		absent,
 	},
 	"no closure": {
@@ -69,11 +79,13 @@ var deferring = map[string]struct {
 	},
 	"a closure of another": {
 		strings.Replace(closure, "f90f", "fa0f", 1) + load + call + results + leave,
-		[]string{"return 401034"}, absent,
+		[]string{"return 401034"},
+		absent,
 	},
 	"two closures": {
 		closure + strings.Replace(closure, "f9", "e3", 1) + load + call + results + leave,
-		[]string{"return 40104a"}, absent,
+		[]string{"return 40104a"},
+		absent,
 	},
 	"one that is moved away": {
 		strings.Replace(closure, "4889542420", "4889d9 4889542420 4831d2",
@@ -95,11 +107,13 @@ var deferring = map[string]struct {
 	},
 	"another frame": {
 		closure + load + call + results + leave + load + call + results + "4883c448 5d c3",
-		[]string{"return 401034", "return 401053"}, absent,
+		[]string{"return 401034", "return 401053"},
+		absent,
 	},
 	"beyond the frame": {
 		closure + load + call + strings.Replace(results, "08", "58", 1) + leave,
-		[]string{"return 401034"}, absent,
+		[]string{"return 401034"},
+		absent,
 	},
 	"a result less": {
 		closure + load + call + "488b442408 488b5c2410" + leave, []string{"return 40102f"}, absent,
@@ -118,8 +132,7 @@ func TestWhatAFunctionDefersTakesThePlaceOfTheReturnsBehindIt(t *testing.T) {
 				sites = append(sites, fmt.Sprintf("%s %x", site.Event, site.Address))
 			}
 			slices.SortFunc(
-				sites,
-				func(a, b string) int { return strings.Compare(a[len(a)-6:], b[len(b)-6:]) },
+				sites, func(a, b string) int { return strings.Compare(a[len(a)-6:], b[len(b)-6:]) },
 			)
 			if !slices.Equal(sites, test.sites) {
 				t.Errorf("probes are at %v, left out: %q", sites, l.LeftOut)

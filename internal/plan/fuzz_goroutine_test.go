@@ -152,7 +152,8 @@ func addsTo(onARM64 bool, code []byte, address, target uint64) bool {
 			if pc+uint64(pages*4096)+uint64(add>>10&4095) == target {
 				return true
 			}
-		case !onARM64 && len(rest) >= 7 && rest[0]&0xf8 == 0x48 && rest[1] == 0x8d && rest[2]&0xc7 == 5: // lea …(%rip)
+		// lea …(%rip)
+		case !onARM64 && len(rest) >= 7 && rest[0]&0xf8 == 0x48 && rest[1] == 0x8d && rest[2]&0xc7 == 5:
 			to := address + uint64(at) + 7 + uint64(
 				int64(int32(binary.LittleEndian.Uint32(rest[3:]))))
 			if to == target && bytes.Contains(rest[7:], []byte("\x0f\xc1")) &&

@@ -134,8 +134,9 @@ func FuzzDeferred(f *testing.F) {
 			t.Fatalf("%d sites, left out: %q, else %q", len(planned.Sites), planned.LeftOut,
 				returns.LeftOut)
 		}
-		var left, deferred []uint64 // returns that are probed, and places that stand for others; from the function's entry
-		instead := false            // what is deferred is probed
+		// returns that are probed, and places that stand for others; from the function's entry
+		var left, deferred []uint64
+		instead := false // what is deferred is probed
 		for _, site := range planned.Sites {
 			at := site.Address - 0x401000
 			switch {

@@ -63,7 +63,8 @@ func TestTheCallThatStartsAGoroutineIsFoundInEveryForm(t *testing.T) {
 // Code that only looks like it has no answer.
 func TestOtherCodeShowsNoSourceOfIds(t *testing.T) {
 	for name, code := range map[string]string{
-		"another number":  "ba08000000 488d35aa01a800 f0480fc116", // mov $8,%edx; lea …(%rip),%rsi; lock xadd %rdx,(%rsi)
+		// mov $8,%edx; lea …(%rip),%rsi; lock xadd %rdx,(%rsi)
+		"another number":  "ba08000000 488d35aa01a800 f0480fc116",
 		"32 bits":         "ba10000000 488d35aa01a800 f00fc116",
 		"another base":    "ba10000000 488d35aa01a800 f0480fc117",
 		"changed since":   "ba10000000 488d35aa01a800 488d15aa01a800 f0480fc116",

@@ -350,7 +350,9 @@ func TestWhatDependsOnAnotherLibraryIsThereIfThatIsTraced(t *testing.T) {
 			without("c.begin"), false, []string{"begin"}, [2]byte{1, 0}, []string{"start", "write"},
 		},
 		"one client of two": {
-			without("k.begin"), false, []string{"begin", "discard"}, [2]byte{1, 1},
+			without("k.begin"), false,
+			[]string{"begin", "discard"},
+			[2]byte{1, 1},
 			[]string{"start", "write"},
 		},
 		"no client": {

@@ -81,10 +81,11 @@ func TestWhatCannotBeHookedIsLeftOutWithTheReason(t *testing.T) {
 		"no return":                 {model.AMD64, "ebfe", probe.Return, "never returns"},
 		"jump to another function":  {model.AMD64, "c3 e900010000", probe.Return, "leaves by a jump at +1"},
 		"too long to be seen":       {model.AMD64, strings.Repeat("90", model.MaxCode-1) + "c3", probe.Return, "longer than"},
-		"arm64 unknown branch":      {model.ARM64, "ff0b5fd6 c0035fd6", probe.Return, "cannot be decoded at +0"}, // retaa
-		"arm64 not allocated":       {model.ARM64, "01000000 c0035fd6", probe.Return, "cannot be decoded at +0"},
-		"arm64 jump out":            {model.ARM64, "c0035fd6 40000014", probe.Return, "leaves by a jump at +4"},
-		"another architecture":      {"riscv64", "c3", probe.Enter, "riscv64"},
+		// retaa
+		"arm64 unknown branch": {model.ARM64, "ff0b5fd6 c0035fd6", probe.Return, "cannot be decoded at +0"},
+		"arm64 not allocated":  {model.ARM64, "01000000 c0035fd6", probe.Return, "cannot be decoded at +0"},
+		"arm64 jump out":       {model.ARM64, "c0035fd6 40000014", probe.Return, "leaves by a jump at +4"},
+		"another architecture": {"riscv64", "c3", probe.Enter, "riscv64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if l := planned(t, test.arch, test.code,

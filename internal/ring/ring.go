@@ -93,7 +93,9 @@ func (r *Reader) watch(fd int, events uint32) error {
 // Run reads until Stop is called, and then what is left. Each record is handed
 // to handle, which must not keep it; drained is called whenever the ring buffer
 // was found empty, at least once an interval.
-func (r *Reader) Run(interval time.Duration, handle func(record []byte), drained func()) (err error) {
+func (r *Reader) Run(
+	interval time.Duration, handle func(record []byte), drained func(),
+) (err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	for {
 		stopped, err := r.wait(interval)

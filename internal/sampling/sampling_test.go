@@ -31,7 +31,10 @@ func TestRatiosHaveTheThresholdsOfTheSpecification(t *testing.T) {
 	} {
 		got, err := FromRatio(c.ratio)
 		if err != nil || got.String() != c.th || math.Abs(got.Ratio()/c.actual-1) > 1e-14 {
-			t.Errorf("%v: th:%s, which is a ratio of %v, want th:%s and %v; %v", c.ratio, got, got.Ratio(), c.th, c.actual, err)
+			t.Errorf(
+				"%v: th:%s, which is a ratio of %v, want th:%s and %v; %v", c.ratio, got,
+				got.Ratio(), c.th, c.actual, err,
+			)
 		}
 	}
 }
@@ -79,7 +82,10 @@ func TestSamplingIsConsistent(t *testing.T) {
 	for ratio := MinRatio; ratio <= 1; ratio *= 1.01 {
 		threshold, err := FromRatio(ratio)
 		if err != nil || threshold > previous {
-			t.Fatalf("%v: threshold %#x, and %#x for less; %v", ratio, uint64(threshold), uint64(previous), err)
+			t.Fatalf(
+				"%v: threshold %#x, and %#x for less; %v", ratio, uint64(threshold),
+				uint64(previous), err,
+			)
 		}
 		previous = threshold
 	}
@@ -89,7 +95,24 @@ func TestTheThresholdIsInOpenTelemetrysMemberOfTheTracestate(t *testing.T) {
 	const e666 = Threshold(0xe6660000000000)
 	// The first bits of an id are not the random ones.
 	sampled := [16]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0xe6, 0x66}
-	rejected := [16]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xe6, 0x65, 0xff, 0xff, 0xff, 0xff, 0xff}
+	rejected := [16]byte{
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xe6,
+		0x65,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+	}
 	many := strings.Repeat("a=1,", 31) + "z=1"
 	full := "x:" + strings.Repeat("a", 250)
 	for name, c := range map[string]struct {

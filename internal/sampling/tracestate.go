@@ -22,7 +22,9 @@ func (s Sampler) TraceState(traceID [16]byte, state string) string {
 	}
 	value := strings.Join(pairs, ";")
 	if s.Threshold.Samples(random(traceID, ot)) {
-		if with := strings.Join(append(pairs, "th:"+s.Threshold.String()), ";"); len(with) <= maxValue {
+		if with := strings.Join(append(pairs, "th:"+s.Threshold.String()), ";"); len(
+			with,
+		) <= maxValue {
 			value = with
 		}
 	}

@@ -11,7 +11,17 @@ import (
 
 func TestSpansAreGroupedByProcessAndLibrary(t *testing.T) {
 	b := NewBuilder("1.2.3")
-	one := NewResource(&model.Process{PID: 1, Exe: "/bin/one", ServiceName: "one", Resource: map[string]string{"team": "shop"}}, "1.26.8", "host", "1.2.3")
+	one := NewResource(
+		&model.Process{
+			PID:         1,
+			Exe:         "/bin/one",
+			ServiceName: "one",
+			Resource:    map[string]string{"team": "shop"},
+		},
+		"1.26.8",
+		"host",
+		"1.2.3",
+	)
 	two := NewResource(&model.Process{PID: 2, Exe: "/bin/two", ServiceName: "two"}, "", "", "1.2.3")
 	b.Add(one, &model.Span{Library: "net/http", Name: "a"})
 	b.Add(two, &model.Span{Library: "net/http", Name: "b"})
@@ -28,7 +38,11 @@ func TestSpansAreGroupedByProcessAndLibrary(t *testing.T) {
 	for _, resource := range b.Take().ResourceSpans().All() {
 		service, _ := resource.Resource().Attributes().Get("service.name")
 		for _, scope := range resource.ScopeSpans().All() {
-			g := group{Service: service.Str(), Scope: scope.Scope().Name(), Version: scope.Scope().Version()}
+			g := group{
+				Service: service.Str(),
+				Scope:   scope.Scope().Name(),
+				Version: scope.Scope().Version(),
+			}
 			for _, span := range scope.Spans().All() {
 				g.Spans = append(g.Spans, span.Name())
 			}
@@ -49,11 +63,29 @@ func TestSpansAreGroupedByProcessAndLibrary(t *testing.T) {
 }
 
 func TestAResourceSaysWhatProcessItIs(t *testing.T) {
-	r := NewResource(&model.Process{PID: 7, Exe: "/srv/bin/shop", ServiceName: "shop", Resource: map[string]string{"team": "a"}}, "1.26.8", "host", "0.1.0")
+	r := NewResource(
+		&model.Process{
+			PID:         7,
+			Exe:         "/srv/bin/shop",
+			ServiceName: "shop",
+			Resource:    map[string]string{"team": "a"},
+		},
+		"1.26.8",
+		"host",
+		"0.1.0",
+	)
 	want := map[string]any{
-		"service.name": "shop", "team": "a", "process.pid": int64(7), "process.executable.path": "/srv/bin/shop",
-		"process.executable.name": "shop", "process.runtime.name": "go", "process.runtime.version": "go1.26.8",
-		"host.name": "host", "telemetry.sdk.name": "spanprobe", "telemetry.sdk.language": "go", "telemetry.sdk.version": "0.1.0",
+		"service.name":            "shop",
+		"team":                    "a",
+		"process.pid":             int64(7),
+		"process.executable.path": "/srv/bin/shop",
+		"process.executable.name": "shop",
+		"process.runtime.name":    "go",
+		"process.runtime.version": "go1.26.8",
+		"host.name":               "host",
+		"telemetry.sdk.name":      "spanprobe",
+		"telemetry.sdk.language":  "go",
+		"telemetry.sdk.version":   "0.1.0",
 	}
 	if diff := cmp.Diff(want, r.Attributes().AsRaw()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -70,9 +102,20 @@ func TestAPathThatIsNoTextDoesNotMakeTheBatchInvalid(t *testing.T) {
 func TestASpanKeepsAllThatItHas(t *testing.T) {
 	b := NewBuilder("")
 	b.Add(NewResource(&model.Process{}, "", "", ""), &model.Span{
-		TraceID: [16]byte{1}, SpanID: [8]byte{2}, ParentID: [8]byte{3}, Flags: 1, RemoteParent: true, TraceState: "a=1",
-		Kind: model.KindServer, Name: "GET", Start: 10, End: 20, Status: model.StatusError,
-		Attributes: []model.Attribute{model.String("s", "x"), model.Int("i", 5)},
+		TraceID: [16]byte{
+			1,
+		},
+		SpanID:       [8]byte{2},
+		ParentID:     [8]byte{3},
+		Flags:        1,
+		RemoteParent: true,
+		TraceState:   "a=1",
+		Kind:         model.KindServer,
+		Name:         "GET",
+		Start:        10,
+		End:          20,
+		Status:       model.StatusError,
+		Attributes:   []model.Attribute{model.String("s", "x"), model.Int("i", 5)},
 	})
 	want := ptrace.NewSpan()
 	want.SetTraceID([16]byte{1})
@@ -88,9 +131,13 @@ func TestASpanKeepsAllThatItHas(t *testing.T) {
 	want.Attributes().PutStr("s", "x")
 	want.Attributes().PutInt("i", 5)
 	traces := ptrace.NewTraces()
-	want.CopyTo(traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty())
+	want.CopyTo(
+		traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty(),
+	)
 	got := b.Take().ResourceSpans().At(0).ScopeSpans().At(0).Spans()
-	if diff := cmp.Diff(spanJSON(t, traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans()), spanJSON(t, got)); diff != "" {
+	if diff := cmp.Diff(
+		spanJSON(t, traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans()), spanJSON(t, got),
+	); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

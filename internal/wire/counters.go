@@ -58,12 +58,16 @@ var Metrics = []Metric{
 		field:       func(s *Stats) *uint64 { return &s.NotSampled },
 	},
 	{
-		Name: "discarded", Unit: "{operation}",
+		Name: "discarded",
+		Unit: "{operation}",
 		Description: "Operations that turned out to be none, or are counted as another: " +
 			"upgrades to HTTP/2 without TLS, requests that become calls of gRPC, " +
 			"what a server answers without its handler, and calls that are self_traced.",
-		counted: counted{kernel: []Counter{wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED}, ends: true},
-		field:   func(s *Stats) *uint64 { return &s.Discarded },
+		counted: counted{
+			kernel: []Counter{wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED},
+			ends:   true,
+		},
+		field: func(s *Stats) *uint64 { return &s.Discarded },
 	},
 	{
 		Name: "self_traced", Unit: "{operation}",
@@ -96,11 +100,26 @@ var Metrics = []Metric{
 		Name: "spans_lost", Unit: "{span}",
 		Description: "Operations that should have had a span and have none, by reason.",
 		Reasons: []Reason{
-			{LostRingBufferFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_RING_BUFFER_FULL}, ends: true}},
-			{LostActiveSpansFull, counted{kernel: []Counter{wireCounterCOUNTER_LOST_ACTIVE_SPANS_FULL}, ends: true}},
-			{LostUnreadable, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNREADABLE}, ends: true}},
-			{LostUnsupported, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNSUPPORTED}, ends: true}},
-			{LostUnfinished, counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNFINISHED}, ends: true}},
+			{
+				LostRingBufferFull,
+				counted{kernel: []Counter{wireCounterCOUNTER_LOST_RING_BUFFER_FULL}, ends: true},
+			},
+			{
+				LostActiveSpansFull,
+				counted{kernel: []Counter{wireCounterCOUNTER_LOST_ACTIVE_SPANS_FULL}, ends: true},
+			},
+			{
+				LostUnreadable,
+				counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNREADABLE}, ends: true},
+			},
+			{
+				LostUnsupported,
+				counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNSUPPORTED}, ends: true},
+			},
+			{
+				LostUnfinished,
+				counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNFINISHED}, ends: true},
+			},
 			{LostShutdown, counted{ends: true}},
 			// Of what the kernel has sent.
 			{LostProcessUnknown, counted{}},
@@ -114,11 +133,23 @@ var Metrics = []Metric{
 		Name: "spans_degraded", Unit: "{span}",
 		Description: "Spans that lack something that was there, by reason.",
 		Reasons: []Reason{
-			{DegradedUnreadable, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNREADABLE}}},
+			{
+				DegradedUnreadable,
+				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNREADABLE}},
+			},
 			{DegradedHeaders, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_HEADERS}}},
-			{DegradedUnknownConnection, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION}}},
-			{DegradedAmbiguousParent, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT}}},
-			{DegradedEvictedParent, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_EVICTED_PARENT}}},
+			{
+				DegradedUnknownConnection,
+				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION}},
+			},
+			{
+				DegradedAmbiguousParent,
+				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT}},
+			},
+			{
+				DegradedEvictedParent,
+				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_EVICTED_PARENT}},
+			},
 		},
 		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Degraded },
 	},
@@ -128,7 +159,8 @@ var Metrics = []Metric{
 		field:       func(s *Stats) *uint64 { return &s.AttachFailures },
 	},
 	{
-		Name: "executables_left_alone", Unit: "{executable}",
+		Name:        "executables_left_alone",
+		Unit:        "{executable}",
 		Description: "Executables of targets that are not traced since they contain OpenTelemetry's SDK.",
 		field:       func(s *Stats) *uint64 { return &s.ExecutablesLeftAlone },
 	},

@@ -74,7 +74,8 @@ func TestEveryFieldOfTheStatsIsTheMetricOfItsName(t *testing.T) {
 			}
 		case *map[ReasonName]uint64:
 			*at = map[ReasonName]uint64{}
-			if m.Gauge || m.Reasons == nil || m.reasons == nil || reflect.ValueOf(m.reasons(&stats)).Pointer() != reflect.ValueOf(*at).Pointer() {
+			if m.Gauge || m.Reasons == nil || m.reasons == nil ||
+				reflect.ValueOf(m.reasons(&stats)).Pointer() != reflect.ValueOf(*at).Pointer() {
 				t.Errorf("%s is not in Stats.%s", m.Name, name)
 			}
 		}

@@ -15,7 +15,8 @@ func TestNothingInInternalImportsWhatIsAbove(t *testing.T) {
 	const module = "github.com/spanprobe/spanprobe/"
 	files := 0
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") ||
+			strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
@@ -24,7 +25,10 @@ func TestNothingInInternalImportsWhatIsAbove(t *testing.T) {
 		}
 		files++
 		for _, imported := range file.Imports {
-			if of, ours := strings.CutPrefix(strings.Trim(imported.Path.Value, `"`), module); ours && !strings.HasPrefix(of, "internal/") {
+			if of, ours := strings.CutPrefix(
+				strings.Trim(imported.Path.Value, `"`), module,
+			); ours &&
+				!strings.HasPrefix(of, "internal/") {
 				t.Errorf("%s imports %s", path, of)
 			}
 		}

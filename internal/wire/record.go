@@ -64,7 +64,9 @@ func (h *SpanHead) MissesHooks() bool { return h.Context&ContextMissesHooks != 0
 func ParseEvent(record []byte) (Event, error) {
 	event, ok := parse[Event](record)
 	if !ok {
-		return event, fmt.Errorf("event of %d bytes, %d expected", len(record), unsafe.Sizeof(event))
+		return event, fmt.Errorf(
+			"event of %d bytes, %d expected", len(record), unsafe.Sizeof(event),
+		)
 	}
 	return event, nil
 }

@@ -25,7 +25,12 @@ func TestAHeadIsReadAsTheProgramsLayItOut(t *testing.T) {
 		t.Errorf("%+v, want %+v; %v", got, want, err)
 	}
 	if !got.Sampled() || !got.MissesHooks() || got.RemoteParent() {
-		t.Errorf("sampled: %t, misses hooks: %t, remote parent: %t", got.Sampled(), got.MissesHooks(), got.RemoteParent())
+		t.Errorf(
+			"sampled: %t, misses hooks: %t, remote parent: %t",
+			got.Sampled(),
+			got.MissesHooks(),
+			got.RemoteParent(),
+		)
 	}
 }
 
@@ -56,7 +61,8 @@ func TestAPeerIsReadAsTheProgramsLayItOut(t *testing.T) {
 
 func TestATracestateIsKeptAsTheProgramsKeepIt(t *testing.T) {
 	kept, err := KeepTracestate("ot=th:8")
-	if err != nil || kept.Length != 7 || kept.Text[0] != 'o' || kept.Text[6] != '8' || kept.Text[7] != 0 {
+	if err != nil || kept.Length != 7 || kept.Text[0] != 'o' || kept.Text[6] != '8' ||
+		kept.Text[7] != 0 {
 		t.Errorf("%+v, %v", kept, err)
 	}
 	if _, err := KeepTracestate(string(make([]byte, TracestateLimit+1))); err == nil {

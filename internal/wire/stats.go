@@ -1,6 +1,7 @@
 package wire
 
-// Stats is a snapshot of all counters. All are monotonic, but for the gauges at the end. At any time
+// Stats is a snapshot of all counters. All are monotonic, but for the gauges at the end. At any
+// time
 //
 //	Operations = Emitted + NotSampled + Discarded + the sum of Lost + Active +
 //	those on their way through the ring buffer
@@ -48,16 +49,22 @@ type ReasonName string
 
 // The reasons for losing a span.
 const (
-	LostRingBufferFull  ReasonName = "ring_buffer_full"  // no room in the ring buffer: ring_buffer_size
+	// no room in the ring buffer: ring_buffer_size
+	LostRingBufferFull  ReasonName = "ring_buffer_full"
 	LostActiveSpansFull ReasonName = "active_spans_full" // too many in flight: max_active_spans
-	LostUnreadable      ReasonName = "unreadable"        // memory that identifies it was not resident
-	LostUnsupported     ReasonName = "unsupported"       // its protocol's end cannot be seen in this binary
-	LostUnfinished      ReasonName = "unfinished"        // its end was not seen: the process ended
-	LostProcessUnknown  ReasonName = "process_unknown"   // its process was gone before anybody looked at it
-	LostNotTarget       ReasonName = "not_a_target"      // its process turned out to match no target
-	LostMalformed       ReasonName = "malformed"         // a record that could not be decoded
-	LostRefused         ReasonName = "refused"           // the next consumer did not take it
-	LostShutdown        ReasonName = "shutdown"          // in flight when the receiver was shut down
+	// memory that identifies it was not resident
+	LostUnreadable ReasonName = "unreadable"
+	// its protocol's end cannot be seen in this binary
+	LostUnsupported ReasonName = "unsupported"
+	LostUnfinished  ReasonName = "unfinished" // its end was not seen: the process ended
+	// its process was gone before anybody looked at it
+	LostProcessUnknown ReasonName = "process_unknown"
+	// its process turned out to match no target
+	LostNotTarget ReasonName = "not_a_target"
+	LostMalformed ReasonName = "malformed" // a record that could not be decoded
+	LostRefused   ReasonName = "refused"   // the next consumer did not take it
+	// in flight when the receiver was shut down
+	LostShutdown ReasonName = "shutdown"
 )
 
 // The reasons for a span that lacks something.

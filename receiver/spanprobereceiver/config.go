@@ -35,12 +35,16 @@ func (c *Config) engine() (engine.Config, error) {
 func engineTargets(entries []Target) []engine.Target {
 	converted := make([]engine.Target, 0, len(entries))
 	for _, t := range entries {
-		converted = append(converted, engine.Target{Exe: t.Exe, Port: t.Port, PID: t.PID, ServiceName: t.ServiceName})
+		converted = append(
+			converted,
+			engine.Target{Exe: t.Exe, Port: t.Port, PID: t.PID, ServiceName: t.ServiceName},
+		)
 	}
 	return converted
 }
 
-// Unmarshal refuses a key that is there and says nothing: the entry would select more than it seems to.
+// Unmarshal refuses a key that is there and says nothing: the entry would select more than it seems
+// to.
 func (t *Target) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(t); err != nil {
 		return err
@@ -51,7 +55,13 @@ func (t *Target) Unmarshal(conf *confmap.Conf) error {
 		empty bool
 	}{{"exe", t.Exe == ""}, {"port", t.Port == 0}, {"pid", t.PID == 0}} {
 		if given.empty && conf.IsSet(given.key) {
-			errs = append(errs, fmt.Errorf("%s: it is empty or 0, which selects nothing: give a value, or remove the key", given.key))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"%s: it is empty or 0, which selects nothing: give a value, or remove the key",
+					given.key,
+				),
+			)
 		}
 	}
 	return errors.Join(errs...)

@@ -95,7 +95,9 @@ func TestEveryReasonIsExplained(t *testing.T) {
 	for _, m := range wire.Metrics {
 		for _, reason := range m.Reasons {
 			if !strings.Contains(all.String(), "`"+string(reason.Name)+"`") {
-				t.Errorf("neither README.md nor docs explain `%s`, a reason of %s", reason.Name, m.Name)
+				t.Errorf(
+					"neither README.md nor docs explain `%s`, a reason of %s", reason.Name, m.Name,
+				)
 			}
 		}
 	}

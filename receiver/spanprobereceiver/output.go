@@ -39,7 +39,9 @@ type output struct {
 	lastLogged time.Time
 }
 
-func newOutput(settings receiver.Settings, telemetry *metadata.TelemetryBuilder, next consumer.Traces) (*output, error) {
+func newOutput(
+	settings receiver.Settings, telemetry *metadata.TelemetryBuilder, next consumer.Traces,
+) (*output, error) {
 	obsreport, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID: settings.ID, Transport: transport, ReceiverCreateSettings: settings,
 	})
@@ -68,7 +70,10 @@ func (o *output) consume(ctx context.Context, traces ptrace.Traces) error {
 
 func (o *output) refuse(ctx context.Context, spans int, err error) {
 	permanent := consumererror.IsPermanent(err)
-	o.refused.Add(ctx, int64(spans), metric.WithAttributes(o.receiver, attribute.Bool("permanent", permanent)))
+	o.refused.Add(
+		ctx, int64(spans),
+		metric.WithAttributes(o.receiver, attribute.Bool("permanent", permanent)),
+	)
 	o.unlogged += spans
 	if time.Since(o.lastLogged) < refusalInterval {
 		return

@@ -26,7 +26,9 @@ import (
 )
 
 // outputTo makes an output whose telemetry and log can be looked at.
-func outputTo(t *testing.T, next consumer.Traces) (*output, *componenttest.Telemetry, *observer.ObservedLogs) {
+func outputTo(
+	t *testing.T, next consumer.Traces,
+) (*output, *componenttest.Telemetry, *observer.ObservedLogs) {
 	t.Helper()
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() {
@@ -94,7 +96,10 @@ func TestAcceptedSpansReachTheConsumerAndAreReported(t *testing.T) {
 }
 
 func TestRefusedSpansAreCountedByKindOfError(t *testing.T) {
-	answers := []error{errors.New("the queue is full"), consumererror.NewPermanent(errors.New("no such tenant"))}
+	answers := []error{
+		errors.New("the queue is full"),
+		consumererror.NewPermanent(errors.New("no such tenant")),
+	}
 	next, err := consumer.NewTraces(func(context.Context, ptrace.Traces) error {
 		answer := answers[0]
 		answers = answers[1:]

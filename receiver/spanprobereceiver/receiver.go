@@ -33,7 +33,9 @@ type tracesReceiver struct {
 	host      component.Host      // set by Start
 }
 
-func createTraces(_ context.Context, settings receiver.Settings, config component.Config, next consumer.Traces) (receiver.Traces, error) {
+func createTraces(
+	_ context.Context, settings receiver.Settings, config component.Config, next consumer.Traces,
+) (receiver.Traces, error) {
 	c, ok := config.(*Config)
 	if !ok {
 		return nil, fmt.Errorf("the configuration is a %T, not a %T", config, c)
@@ -50,7 +52,11 @@ func createTraces(_ context.Context, settings receiver.Settings, config componen
 	if err != nil {
 		return nil, err
 	}
-	r := &tracesReceiver{id: settings.ID, settings: settings.TelemetrySettings, telemetry: telemetry}
+	r := &tracesReceiver{
+		id:        settings.ID,
+		settings:  settings.TelemetrySettings,
+		telemetry: telemetry,
+	}
 	r.engine, err = engine.New(engineConfig, engine.Settings{
 		Logger:      settings.Logger,
 		Libraries:   all.Libraries(),

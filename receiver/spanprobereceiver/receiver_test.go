@@ -25,7 +25,10 @@ func newReceiver(t *testing.T, change func(*Config)) receiver.Traces {
 	config := factory.CreateDefaultConfig().(*Config)
 	config.Targets = []Target{{Exe: "/opt/example/bin/*"}}
 	change(config)
-	r, err := factory.CreateTraces(context.Background(), receivertest.NewNopSettings(metadata.Type), config, consumertest.NewNop())
+	r, err := factory.CreateTraces(
+		context.Background(), receivertest.NewNopSettings(metadata.Type), config,
+		consumertest.NewNop(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,8 @@ func TestTroubleIsARecoverableStatusUntilItIsOver(t *testing.T) {
 	if len(host.events) != 2 {
 		t.Fatalf("%d statuses were reported, want 2", len(host.events))
 	}
-	if event := host.events[0]; event.Status() != componentstatus.StatusRecoverableError || !errors.Is(event.Err(), trouble) {
+	if event := host.events[0]; event.Status() != componentstatus.StatusRecoverableError ||
+		!errors.Is(event.Err(), trouble) {
 		t.Errorf("trouble is reported as %v: %v", event.Status(), event.Err())
 	}
 	if event := host.events[1]; event.Status() != componentstatus.StatusOK || event.Err() != nil {

@@ -37,24 +37,25 @@ func observe(
 		observables[i] = instrument
 	}
 	receiver := ofReceiver(id)
-	return metadata.Meter(settings).RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		// One reading for all: their values agree.
-		stats, err := read()
-		if err != nil {
-			settings.Logger.Warn("The receiver's own metrics cannot be read", zap.Error(err))
-			return nil // the log has it
-		}
-		for i := range wire.Metrics {
-			wire.Metrics[i].Observe(&stats, func(n int64, reason wire.ReasonName) {
-				attributes := []attribute.KeyValue{receiver}
-				if reason != "" {
-					attributes = append(attributes, attribute.String("reason", string(reason)))
-				}
-				o.ObserveInt64(instruments[i], n, metric.WithAttributes(attributes...))
-			})
-		}
-		return nil
-	}, observables...)
+	return metadata.Meter(settings).
+		RegisterCallback(func(_ context.Context, o metric.Observer) error {
+			// One reading for all: their values agree.
+			stats, err := read()
+			if err != nil {
+				settings.Logger.Warn("The receiver's own metrics cannot be read", zap.Error(err))
+				return nil // the log has it
+			}
+			for i := range wire.Metrics {
+				wire.Metrics[i].Observe(&stats, func(n int64, reason wire.ReasonName) {
+					attributes := []attribute.KeyValue{receiver}
+					if reason != "" {
+						attributes = append(attributes, attribute.String("reason", string(reason)))
+					}
+					o.ObserveInt64(instruments[i], n, metric.WithAttributes(attributes...))
+				})
+			}
+			return nil
+		}, observables...)
 }
 
 // newInstruments makes one for each metric of the table, in its order. They are those that mdatagen
@@ -63,7 +64,9 @@ func newInstruments(meter metric.Meter) ([]metric.Int64Observable, error) {
 	var instruments []metric.Int64Observable
 	var errs []error
 	for _, m := range wire.Metrics {
-		name, description, unit := metricPrefix+m.Name, metric.WithDescription(m.Description+metricStability), metric.WithUnit(m.Unit)
+		name, description, unit := metricPrefix+m.Name, metric.WithDescription(
+			m.Description+metricStability,
+		), metric.WithUnit(m.Unit)
 		var instrument metric.Int64Observable
 		var err error
 		if m.Gauge {
@@ -76,5 +79,8 @@ func newInstruments(meter metric.Meter) ([]metric.Int64Observable, error) {
 	return instruments, errors.Join(errs...)
 }
 
-// ofReceiver is the attribute by which receivers are told apart, as in the metrics of receiverhelper.
-func ofReceiver(id component.ID) attribute.KeyValue { return attribute.String("receiver", id.String()) }
+// ofReceiver is the attribute by which receivers are told apart, as in the metrics of
+// receiverhelper.
+func ofReceiver(id component.ID) attribute.KeyValue {
+	return attribute.String("receiver", id.String())
+}

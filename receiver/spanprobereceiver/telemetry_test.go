@@ -21,7 +21,9 @@ import (
 )
 
 // observed returns telemetry that is fed by read, and what is logged meanwhile.
-func observed(t *testing.T, read func() (engine.Stats, error)) (*componenttest.Telemetry, *observer.ObservedLogs) {
+func observed(
+	t *testing.T, read func() (engine.Stats, error),
+) (*componenttest.Telemetry, *observer.ObservedLogs) {
 	t.Helper()
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() {
@@ -35,7 +37,10 @@ func observed(t *testing.T, read func() (engine.Stats, error)) (*componenttest.T
 }
 
 // observeMore feeds telemetry with what a receiver has counted.
-func observeMore(t *testing.T, tel *componenttest.Telemetry, id component.ID, read func() (engine.Stats, error), logger *zap.Logger) {
+func observeMore(
+	t *testing.T, tel *componenttest.Telemetry, id component.ID, read func() (engine.Stats, error),
+	logger *zap.Logger,
+) {
 	t.Helper()
 	settings := tel.NewTelemetrySettings()
 	settings.Logger = logger
@@ -54,17 +59,33 @@ func of(receiver string, others ...attribute.KeyValue) attribute.Set {
 	return attribute.NewSet(append(others, attribute.String("receiver", receiver))...)
 }
 
-func reason(value string) attribute.Set { return of("spanprobe", attribute.String("reason", value)) }
+func reason(value string) attribute.Set {
+	return of("spanprobe", attribute.String("reason", value))
+}
 
 func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	tel, _ := observed(t, func() (engine.Stats, error) {
 		return engine.Stats{
-			Operations: 100, Emitted: 80, NotSampled: 10, Discarded: 4, SelfTraced: 1,
-			Injected: 11, NotInjected: 12, TracestatesNotInjected: 13,
-			AttachFailures: 2, ExecutablesLeftAlone: 8, EventsLost: 3, ProbeHits: 200,
-			Lost:      map[engine.LostReason]uint64{engine.LostRingBufferFull: 6, engine.LostUnfinished: 1},
-			Degraded:  map[engine.DegradedReason]uint64{engine.DegradedHeaders: 4},
-			Processes: 5, Executables: 7, Active: 9,
+			Operations:             100,
+			Emitted:                80,
+			NotSampled:             10,
+			Discarded:              4,
+			SelfTraced:             1,
+			Injected:               11,
+			NotInjected:            12,
+			TracestatesNotInjected: 13,
+			AttachFailures:         2,
+			ExecutablesLeftAlone:   8,
+			EventsLost:             3,
+			ProbeHits:              200,
+			Lost: map[engine.LostReason]uint64{
+				engine.LostRingBufferFull: 6,
+				engine.LostUnfinished:     1,
+			},
+			Degraded:    map[engine.DegradedReason]uint64{engine.DegradedHeaders: 4},
+			Processes:   5,
+			Executables: 7,
+			Active:      9,
 		}, nil
 	})
 	one := func(value int64) []metricdata.DataPoint[int64] {
@@ -97,20 +118,40 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 
 func TestReceiversOfOneCollectorAreCountedApart(t *testing.T) {
 	tel, _ := observed(t, func() (engine.Stats, error) {
-		return engine.Stats{Operations: 5, Processes: 1, Lost: map[engine.LostReason]uint64{engine.LostRingBufferFull: 2}}, nil
+		return engine.Stats{
+			Operations: 5,
+			Processes:  1,
+			Lost:       map[engine.LostReason]uint64{engine.LostRingBufferFull: 2},
+		}, nil
 	})
-	observeMore(t, tel, component.NewIDWithName(metadata.Type, "second"), func() (engine.Stats, error) {
-		return engine.Stats{Operations: 11, Processes: 3, Lost: map[engine.LostReason]uint64{engine.LostRingBufferFull: 4}}, nil
-	}, zap.NewNop())
+	observeMore(
+		t,
+		tel,
+		component.NewIDWithName(metadata.Type, "second"),
+		func() (engine.Stats, error) {
+			return engine.Stats{
+				Operations: 11,
+				Processes:  3,
+				Lost:       map[engine.LostReason]uint64{engine.LostRingBufferFull: 4},
+			}, nil
+		},
+		zap.NewNop(),
+	)
 	both := func(first, second int64, others ...attribute.KeyValue) []metricdata.DataPoint[int64] {
 		return []metricdata.DataPoint[int64]{
-			{Value: first, Attributes: of("spanprobe", others...)}, {Value: second, Attributes: of("spanprobe/second", others...)},
+			{
+				Value:      first,
+				Attributes: of("spanprobe", others...),
+			},
+			{Value: second, Attributes: of("spanprobe/second", others...)},
 		}
 	}
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualReceiverSpanprobeOperations(t, tel, both(5, 11), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeProcesses(t, tel, both(1, 3), ignore)
-	metadatatest.AssertEqualReceiverSpanprobeSpansLost(t, tel, both(2, 4, attribute.String("reason", "ring_buffer_full")), ignore)
+	metadatatest.AssertEqualReceiverSpanprobeSpansLost(
+		t, tel, both(2, 4, attribute.String("reason", "ring_buffer_full")), ignore,
+	)
 }
 
 func TestOneReadingServesACollection(t *testing.T) {
@@ -129,7 +170,9 @@ func TestOneReadingServesACollection(t *testing.T) {
 }
 
 func TestCountersThatCannotBeReadAreNoMetricAndLogged(t *testing.T) {
-	tel, logs := observed(t, func() (engine.Stats, error) { return engine.Stats{}, errors.New("bad map") })
+	tel, logs := observed(
+		t, func() (engine.Stats, error) { return engine.Stats{}, errors.New("bad map") },
+	)
 	if m, err := tel.GetMetric("otelcol_receiver_spanprobe_operations"); err == nil {
 		t.Errorf("there is a metric all the same: %v", m)
 	}

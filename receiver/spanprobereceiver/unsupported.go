@@ -12,6 +12,11 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 )
 
-func createTraces(context.Context, receiver.Settings, component.Config, consumer.Traces) (receiver.Traces, error) {
-	return nil, fmt.Errorf("the spanprobe receiver works with eBPF, on Linux on amd64 and arm64; this is %s on %s", runtime.GOOS, runtime.GOARCH)
+func createTraces(
+	context.Context, receiver.Settings, component.Config, consumer.Traces,
+) (receiver.Traces, error) {
+	return nil, fmt.Errorf(
+		"the spanprobe receiver works with eBPF, on Linux on amd64 and arm64; this is %s on %s",
+		runtime.GOOS, runtime.GOARCH,
+	)
 }

@@ -113,9 +113,13 @@ func traceHere(
 	config.URLQuery, config.Inject, config.Instrumented = engine.QueryRedact, engine.InjectOff, engine.InstrumentedSkip
 	config.RingBufferSize, config.MaxActiveSpans = 4<<20, 16384
 	tracer, err := engine.New(config, engine.Settings{
-		Logger: zap.NewNop(), Libraries: all.Libraries(), Tracepoints: all.Tracepoints, Offsets: offsets.Default(), Version: "bench",
-		Consume: func(context.Context, ptrace.Traces) error { return nil },
-		Status:  func(error) {},
+		Logger:      zap.NewNop(),
+		Libraries:   all.Libraries(),
+		Tracepoints: all.Tracepoints,
+		Offsets:     offsets.Default(),
+		Version:     "bench",
+		Consume:     func(context.Context, ptrace.Traces) error { return nil },
+		Status:      func(error) {},
 	})
 	if err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ type subject struct {
 var (
 	server = subject{
 		"server", "request", "bare", "byhand",
-		[]report.Mode{report.Fixed, report.HTTP2}, (*stage).startServer,
+		[]report.Mode{report.Fixed, report.HTTP2},
+		(*stage).startServer,
 	}
 	clients = subject{
 		"client", "call", "barecalls", "byhandcalls",
@@ -34,7 +35,8 @@ var (
 	}
 	servers = subject{
 		"server of gRPC", "call", "barecalls", "byhandcalls",
-		[]report.Mode{report.UnaryServer, report.StreamServer}, (*stage).startCalled,
+		[]report.Mode{report.UnaryServer, report.StreamServer},
+		(*stage).startCalled,
 	}
 )
 

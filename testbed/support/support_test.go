@@ -237,7 +237,8 @@ func TestSuitesThatHaveAMatrixAreKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		constraint, _, _ := strings.Cut(string(content), "\n")
-		if strings.HasPrefix(constraint, "//go:build ") && strings.HasSuffix(constraint, " matrix") {
+		if strings.HasPrefix(constraint, "//go:build ") &&
+			strings.HasSuffix(constraint, " matrix") {
 			suites = append(suites, filepath.Base(filepath.Dir(source)))
 		}
 	}

@@ -114,9 +114,7 @@ func Program(t testing.TB, b Build, files []File) string {
 	}
 	sum := sha256.Sum256([]byte(strings.Join(append(parts, arguments...), "\x00")))
 	path := filepath.Join(
-		cache,
-		"spanprobe-test",
-		fmt.Sprintf("%s-%s", b, hex.EncodeToString(sum[:8])),
+		cache, "spanprobe-test", fmt.Sprintf("%s-%s", b, hex.EncodeToString(sum[:8])),
 	)
 	if _, err := os.Stat(path); err == nil {
 		return path
@@ -149,14 +147,9 @@ func Program(t testing.TB, b Build, files []File) string {
 	// An empty GOFLAGS would be looked up in the user's own settings, which may
 	// hold flags that old releases do not know.
 	command.Env = append(
-		os.Environ(),
-		"GOTOOLCHAIN=go"+b.Go,
-		"GOOS=linux",
-		"GOARCH="+string(b.Arch),
+		os.Environ(), "GOTOOLCHAIN=go"+b.Go, "GOOS=linux", "GOARCH="+string(b.Arch),
 		"CGO_ENABLED="+map[bool]string{true: "1", false: "0"}[b.Form == CgoPIE],
-		"GOFLAGS=-trimpath -mod=mod",
-		"GOWORK=off",
-		"GOEXPERIMENT="+b.experiment(),
+		"GOFLAGS=-trimpath -mod=mod", "GOWORK=off", "GOEXPERIMENT="+b.experiment(),
 	)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("compile a test program as %s: %v\n%s", b, err, out)

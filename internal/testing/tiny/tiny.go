@@ -246,8 +246,7 @@ func Compress(contents []byte, as string) []byte {
 		return append(encode(header), zstd(contents)...)
 	case "zdebug":
 		return slices.Concat(
-			binary.BigEndian.AppendUint64([]byte("ZLIB"), uint64(len(contents))),
-			deflate(contents),
+			binary.BigEndian.AppendUint64([]byte("ZLIB"), uint64(len(contents))), deflate(contents),
 		)
 	}
 	return contents
@@ -305,13 +304,9 @@ func (p Program) With(contents map[string][]byte) []byte {
 		header.Machine = uint16(elf.EM_AARCH64)
 	}
 	if !p.Bare {
-		header.Shoff, header.Shnum, header.Shstrndx = uint64(
-			len(body),
-		), uint16(
+		header.Shoff, header.Shnum, header.Shstrndx = uint64(len(body)), uint16(
 			len(parts)+1,
-		), uint16(
-			len(parts),
-		)
+		), uint16(len(parts))
 		body = append(body, headers...)
 	}
 	segment := elf.Prog64{

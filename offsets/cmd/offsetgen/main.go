@@ -65,8 +65,7 @@ func wantedFields() map[string][]model.Field {
 	}
 	for _, fields := range byModule {
 		slices.SortFunc(
-			fields,
-			func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) },
+			fields, func(a, b model.Field) int { return strings.Compare(a.String(), b.String()) },
 		)
 	}
 	return byModule

@@ -244,8 +244,7 @@ func (m moduleReleases) compile(
 	for _, structs := range found {
 		// A package may have moved to another module, and have kept its path.
 		maps.DeleteFunc(
-			structs,
-			func(name string, _ map[string]int64) bool { return !own[packageOf(name)] },
+			structs, func(name string, _ map[string]int64) bool { return !own[packageOf(name)] },
 		)
 	}
 	return found, err

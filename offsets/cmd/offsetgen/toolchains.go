@@ -204,11 +204,7 @@ func makeRunnable(root string) error {
 // command knows.
 func toolTags(ctx context.Context, root string, arch model.Arch) ([]string, error) {
 	command := exec.CommandContext(
-		ctx,
-		filepath.Join(root, "bin", "go"),
-		"list",
-		"-f",
-		`{{join context.ToolTags " "}}`,
+		ctx, filepath.Join(root, "bin", "go"), "list", "-f", `{{join context.ToolTags " "}}`,
 		"unsafe",
 	)
 	command.Env = toolchainEnvironment(root, arch)

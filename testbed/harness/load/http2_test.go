@@ -34,7 +34,12 @@ func TestALoadOfHTTP2SharesItsConnectionsAmongStreams(t *testing.T) {
 			}
 			if _, ok := protocols.Load("HTTP/2.0"); !ok || size(&protocols) != 1 ||
 				size(&peers) != 2 {
-				t.Errorf("%d protocols over %d connections, HTTP/2 among them: %v; want it alone, over 2", size(&protocols), size(&peers), ok)
+				t.Errorf(
+					"%d protocols over %d connections, HTTP/2 among them: %v; want it alone, over 2",
+					size(&protocols),
+					size(&peers),
+					ok,
+				)
 			}
 			if most.Load() < 3 || most.Load() > 6 {
 				t.Errorf("at most %d requests at a time, of 2 connections with 3 streams each",

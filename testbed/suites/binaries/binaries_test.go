@@ -195,11 +195,17 @@ func leftAlone(t *testing.T, server *target.Server, why string) *tracing.Tracer 
 func recorded() (logger *zap.Logger, log func() string) {
 	var mu sync.Mutex
 	var said []string
-	logger = zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "message"}), zapcore.AddSync(writer(func(line string) {
-		mu.Lock()
-		defer mu.Unlock()
-		said = append(said, line)
-	})), zapcore.InfoLevel))
+	logger = zap.New(
+		zapcore.NewCore(
+			zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "message"}),
+			zapcore.AddSync(writer(func(line string) {
+				mu.Lock()
+				defer mu.Unlock()
+				said = append(said, line)
+			})),
+			zapcore.InfoLevel,
+		),
+	)
 	return logger, func() string {
 		mu.Lock()
 		defer mu.Unlock()
@@ -264,8 +270,10 @@ func sample() map[string]binary {
 			source: model.SourceDWARF,
 		},
 		"of a Go that does not exist yet, stripped": {
-			make:    func(t *testing.T) string { return called(t, stripped(t), "go1.28.0") },
-			refused: "the tables do not cover Go 1.28.0: " + extent(model.ModuleStd) + ", and the binary has no debug information",
+			make: func(t *testing.T) string { return called(t, stripped(t), "go1.28.0") },
+			refused: "the tables do not cover Go 1.28.0: " + extent(
+				model.ModuleStd,
+			) + ", and the binary has no debug information",
 		},
 		"optimized by a profile, which inlined what ends a request": {
 			make: func(t *testing.T) string {

@@ -72,8 +72,9 @@ func binaries() map[string]binary {
 			source: model.SourceDWARF,
 		},
 		"of a development version, stripped": {
-			make:    func(t *testing.T) string { return called(t, stripped(t), "devel go") },
-			refused: "the tables of " + offsets.Default().Made + " know the releases of Go up to " + offsets.Default().Newest(model.ModuleStd),
+			make: func(t *testing.T) string { return called(t, stripped(t), "devel go") },
+			refused: "the tables of " + offsets.Default().Made + " know the releases of Go up to " + offsets.Default().
+				Newest(model.ModuleStd),
 		},
 		"of a release candidate": {
 			make: func(t *testing.T) string {
@@ -207,8 +208,11 @@ func packed(t *testing.T, executable string) string {
 	t.Helper()
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "lists/partial/none"), "")
-	write(t, filepath.Join(folder, "sources.list"),
-		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main\n")
+	write(
+		t,
+		filepath.Join(folder, "sources.list"),
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main\n",
+	)
 	var options []string
 	for _, option := range []string{
 		"Dir::Etc::sourcelist=" + folder + "/sources.list", "Dir::Etc::sourceparts=/dev/null",

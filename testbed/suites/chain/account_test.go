@@ -305,9 +305,16 @@ func (a *account) draw(b *strings.Builder, trace pcommon.TraceID) {
 // String is a table of the steps, with examples of what is wrong.
 func (a *account) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b,
+	fmt.Fprintf(
+		&b,
 		"%d spans in %d traces, of which %d are the whole tree of what they are of; %d traces are mixed, %d are torn off, %d spans are there twice\n",
-		len(a.all), len(a.byTrace), a.complete, a.mixed, a.torn, a.repeated)
+		len(a.all),
+		len(a.byTrace),
+		a.complete,
+		a.mixed,
+		a.torn,
+		a.repeated,
+	)
 	fmt.Fprintf(&b, "%-32s %8s %8s %8s %8s %8s %8s %8s %8s\n", "step", "wanted", "missing", "right",
 		"orphans", "wrong", "dangling", "cut", "cut off")
 	for i, s := range a.steps {

@@ -75,7 +75,10 @@ func start(t *testing.T, w where, f form) *chain {
 	t.Helper()
 	c := &chain{spans: newSpans(), form: f, places: w.places, hosts: w.hosts}
 	folder := t.TempDir()
-	config := engine.Config{RingBufferSize: 64 << 20, Inject: engine.InjectAuto} // where the kernel allows it
+	config := engine.Config{
+		RingBufferSize: 64 << 20,
+		Inject:         engine.InjectAuto,
+	} // where the kernel allows it
 	for i := range services {
 		c.executables[i] = filepath.Join(folder, serviceName(i+1))
 		place(t, target.MustCompile(t, builds[i]), c.executables[i])

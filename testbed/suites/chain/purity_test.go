@@ -45,7 +45,10 @@ func TestServicesThatAreRestartedGiveNoWrongParent(t *testing.T) {
 	a := c.account(t, answered)
 	missing, lost := a.sum(func(s stepAccount) int { return s.missing }), c.lost(t)
 	if missing > lost {
-		t.Errorf("%d spans of requests that were answered well are missing, %d were counted as lost", missing, lost)
+		t.Errorf(
+			"%d spans of requests that were answered well are missing, %d were counted as lost",
+			missing, lost,
+		)
 	}
 	if dangling := a.sum(func(s stepAccount) int { return s.dangling }); dangling > lost*messages {
 		t.Errorf("%d spans have a parent that did not come, although only %d were lost", dangling,
@@ -69,7 +72,13 @@ func (c *chain) expectWhole(t *testing.T, answered []bool) {
 	}
 	orphans := a.sum(func(s stepAccount) int { return s.orphans })
 	if incomplete := len(answered)*a.traces() - a.complete; incomplete > missing+orphans {
-		t.Errorf("%d of %d traces of requests are not whole, although only %d spans are missing and %d have no parent", incomplete, len(answered)*a.traces(), missing, orphans)
+		t.Errorf(
+			"%d of %d traces of requests are not whole, although only %d spans are missing and %d have no parent",
+			incomplete,
+			len(answered)*a.traces(),
+			missing,
+			orphans,
+		)
 	}
 	if dangling := a.sum(func(s stepAccount) int {
 		return s.dangling

@@ -107,7 +107,9 @@ func compare(t *testing.T, tracer *tracing.Tracer, list []link) (without int) {
 				t.Error(report)
 			}
 			if n := connectionsOf(tracer.Spans(), l); l.one && l.untraced != theServer && n != 1 {
-				t.Errorf("%d connections were used: the test shows nothing of many requests over one", n)
+				t.Errorf(
+					"%d connections were used: the test shows nothing of many requests over one", n,
+				)
 			}
 		})
 	}
@@ -141,7 +143,10 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 			}
 			expectCounted(t, tracer, compare(t, tracer, list))
 			// One end of each or both.
-			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(n) < wrapped || int(n) > 2*wrapped {
+			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(
+				n,
+			) < wrapped ||
+				int(n) > 2*wrapped {
 				t.Errorf("%d requests came over connections that are wrapped, %d ends are counted",
 					wrapped, n)
 			}

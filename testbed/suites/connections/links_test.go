@@ -113,7 +113,11 @@ func (l link) path(i int) string { return fmt.Sprintf("/%s/%d", l.Name, i) }
 func (l link) wants() []tree.Want {
 	var wants []tree.Want
 	for i := l.First; i < l.First+l.Requests; i++ {
-		client, server := tree.Want{Name: tree.Called(l.path(i))}, tree.Want{Name: tree.Served(l.path(i))}
+		client, server := tree.Want{
+			Name: tree.Called(l.path(i)),
+		}, tree.Want{
+			Name: tree.Served(l.path(i)),
+		}
 		if l.untraced != theClient {
 			wants = append(wants, client)
 			if l.expect != apart {

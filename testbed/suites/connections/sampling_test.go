@@ -49,7 +49,9 @@ func compareSampled(t *testing.T, parentBased bool) {
 	for _, s := range tracer.Spans() {
 		id := [16]byte(s.TraceID())
 		ends[id] = append(ends[id], s.Kind())
-		if random := binary.BigEndian.Uint64(id[8:]) & (1<<56 - 1); !sampler.Threshold.Samples(random) {
+		if random := binary.BigEndian.Uint64(id[8:]) & (1<<56 - 1); !sampler.Threshold.Samples(
+			random,
+		) {
 			t.Errorf("trace %x is below the threshold of %x", id, sampler.Threshold)
 		}
 		state := ""

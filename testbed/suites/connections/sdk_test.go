@@ -39,8 +39,9 @@ func TestTheHeaderOfAProgramThatTracesItselfWins(t *testing.T) {
 				for _, protocol := range []string{"http", "grpc"} {
 					path := fmt.Sprintf("/sdk-%s/%d", protocol, i)
 					var parent tree.Remote
-					if _, err := fmt.Sscan(client.Ask(t,
-						protocol+" "+server.addresses[protocol+" ipv4"]+" "+path), &parent.Trace, &parent.Span); err != nil {
+					if _, err := fmt.Sscan(client.Ask(
+						t, protocol+" "+server.addresses[protocol+" ipv4"]+" "+path,
+					), &parent.Trace, &parent.Span); err != nil {
 						t.Fatal(err)
 					}
 					wants = append(wants, tree.Want{Name: tree.Served(path), Remote: parent})

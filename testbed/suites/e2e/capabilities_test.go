@@ -56,7 +56,12 @@ func TestTheCapabilitiesThatAreAskedForAreEnough(t *testing.T) {
 	const requests = 20
 	var wants []tree.Want
 	for protocol, listener := range map[string]string{"http1": "http ipv4", "unary": "grpc ipv4"} {
-		order := fmt.Sprintf(`{"Name": %q, "Requests": %d, "AtOnce": 4, "Protocol": %[1]q, "Network": "tcp", "Address": %[3]q}`, protocol, requests, addresses[listener])
+		order := fmt.Sprintf(
+			`{"Name": %q, "Requests": %d, "AtOnce": 4, "Protocol": %[1]q, "Network": "tcp", "Address": %[3]q}`,
+			protocol,
+			requests,
+			addresses[listener],
+		)
 		if answer := peer.Ask(t, order); answer != "[]" {
 			t.Fatal(answer)
 		}

@@ -182,7 +182,9 @@ func TestShutdownLeavesTheTargetAsItWas(t *testing.T) {
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
 	tracer.AwaitTracing(t, 1)
 	if string(code(t, server.PID, executable)) == string(pristine) {
-		t.Fatal("an attached target has no breakpoint in its code: this test looks in the wrong place")
+		t.Fatal(
+			"an attached target has no breakpoint in its code: this test looks in the wrong place",
+		)
 	}
 	if err := tracer.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)

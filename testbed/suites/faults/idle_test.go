@@ -54,7 +54,10 @@ func TestIdleConnectionsAreNoRequestsInFlightAndTakeNoRoom(t *testing.T) {
 	}
 	stats := tracer.Settle(t)
 	if stats.Emitted != generations*connections*requests || tracing.Lost(stats) != 0 {
-		t.Errorf("%d servers served %d requests over each of %d connections, one after the other: %+v", generations, requests, connections, stats)
+		t.Errorf(
+			"%d servers served %d requests over each of %d connections, one after the other: %+v",
+			generations, requests, connections, stats,
+		)
 	}
 	if err := tracer.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,12 @@ func TestACallThatWaitsForItsTurnIsNotTakenForTheOneThatGoes(t *testing.T) {
 			}
 			if lost := stats.Lost[engine.LostActiveSpansFull]; children == 0 || lost == 0 ||
 				children+others != waiting*each {
-				t.Errorf("%d calls have a parent, %d have none, there was no room for %d: the test shows nothing", children, others, lost)
+				t.Errorf(
+					"%d calls have a parent, %d have none, there was no room for %d: the test shows nothing",
+					children,
+					others,
+					lost,
+				)
 			}
 		})
 	}

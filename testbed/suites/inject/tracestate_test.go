@@ -183,7 +183,9 @@ func testStates(t *testing.T, b build, s *server, caller *target.Server, tracer 
 	} else if carried == 0 && form == "http1" {
 		t.Error("no request carries anything")
 	}
-	if n := tracer.MustStats(t).TracestatesNotInjected - before.TracestatesNotInjected; n != counted {
+	if n := tracer.MustStats(
+		t,
+	).TracestatesNotInjected - before.TracestatesNotInjected; n != counted {
 		t.Errorf("%d tracestates are counted as not passed on, and not %d", n, counted)
 	}
 	t.Logf("%d requests carried what they had to", carried)

@@ -188,7 +188,8 @@ func TestAProgramThatContainsTheSDKIsTracedWhereThatIsAskedFor(t *testing.T) {
 	tracing.Eventually(t, func() bool {
 		return s.spans.counts()[bare] == requests && s.spans.counts()[byHand] >= requests
 	}, "spans of both")
-	if stats := s.tracer.MustStats(t); stats.ExecutablesLeftAlone != 0 || stats.AttachFailures != 0 ||
+	if stats := s.tracer.MustStats(t); stats.ExecutablesLeftAlone != 0 ||
+		stats.AttachFailures != 0 ||
 		stats.Executables != 2 {
 		t.Errorf("both are traced: %+v", stats)
 	}

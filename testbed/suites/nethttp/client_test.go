@@ -149,7 +149,9 @@ func requested(t *testing.T, rawURL string, changes map[string]any) map[string]a
 		all["server.port"] = int64(port)
 	}
 	if peer, err := netip.ParseAddrPort(u.Host); err == nil {
-		all["network.peer.address"], all["network.peer.port"] = peer.Addr().String(), int64(peer.Port())
+		all["network.peer.address"], all["network.peer.port"] = peer.Addr().
+			String(),
+			int64(peer.Port())
 	}
 	for key, value := range changes {
 		if value == nil {
@@ -327,8 +329,14 @@ func compareErrands(t *testing.T, build target.Build, all []errand) {
 	stats := tracer.MustStats(t)
 	if stats.Operations != uint64(seen) || stats.Active != 0 || tracing.Lost(stats) != 0 ||
 		stats.Degraded[engine.DegradedUnreadable] != unread {
-		t.Errorf("%d operations, %d in flight, lost: %v; degraded: %v, of which %d have an error whose type could not be read",
-			stats.Operations, stats.Active, stats.Lost, stats.Degraded, unread)
+		t.Errorf(
+			"%d operations, %d in flight, lost: %v; degraded: %v, of which %d have an error whose type could not be read",
+			stats.Operations,
+			stats.Active,
+			stats.Lost,
+			stats.Degraded,
+			unread,
+		)
 	}
 	if unread > 2 {
 		t.Errorf("%d types of errors could not be read", unread)

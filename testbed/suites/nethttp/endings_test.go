@@ -180,7 +180,10 @@ func TestAClientThatGoesAwayLeavesItsSpan(t *testing.T) {
 		t.Fatal(err)
 	}
 	span := tracer.Await(t, 1)[0]
-	if took := span.EndTimestamp().AsTime().Sub(span.StartTimestamp().AsTime()); took.Milliseconds() < 300 || span.Values()["url.path"] != "/slow" {
+	if took := span.EndTimestamp().
+		AsTime().
+		Sub(span.StartTimestamp().AsTime()); took.Milliseconds() < 300 ||
+		span.Values()["url.path"] != "/slow" {
 		t.Errorf("a span of %v of %v", took, span.Values())
 	}
 }

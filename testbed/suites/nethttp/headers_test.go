@@ -100,7 +100,11 @@ func compareHeld(t *testing.T, h *holding, tracer *tracing.Tracer, caller *targe
 	}
 	compareCall(t, o.URL, requested(t, o.URL, map[string]any{"network.protocol.version": version}),
 		a.outcomes[0], got)
-	if start, end := got.StartTimestamp().AsTime(), got.EndTimestamp().AsTime(); start.After(arrived.Add(clockError)) || end.Before(answering.Add(-clockError)) {
+	if start, end := got.StartTimestamp().
+		AsTime(),
+		got.EndTimestamp().
+			AsTime(); start.After(arrived.Add(clockError)) ||
+		end.Before(answering.Add(-clockError)) {
 		t.Errorf("from %v to %v; the request was there at %v, and was answered from %v on", start,
 			end, arrived, answering)
 	}

@@ -21,7 +21,9 @@ var limits = map[string]int{
 // hostile are requests that no client of good will sends.
 func hostile() map[string]string {
 	get := func(target string, headers ...string) string {
-		return "GET " + target + " HTTP/1.1\r\nHost: shop.example\r\n" + strings.Join(append(headers, "\r\n"), "\r\n")
+		return "GET " + target + " HTTP/1.1\r\nHost: shop.example\r\n" + strings.Join(
+			append(headers, "\r\n"), "\r\n",
+		)
 	}
 	bomb := make([]string, 3000)
 	for i := range bomb {

@@ -172,9 +172,12 @@ func exchanges() []exchange {
 			},
 		},
 		{
-			name:    "a parent whose state has many lines",
-			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + sampled + strings.Repeat("\r\ntracestate: a=1", 6) + "\r\n\r\n",
-			route:   "/nothing",
+			name: "a parent whose state has many lines",
+			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + sampled + strings.Repeat(
+				"\r\ntracestate: a=1",
+				6,
+			) + "\r\n\r\n",
+			route: "/nothing",
 			want: span{
 				Name: "GET /nothing", TraceID: traceID, ParentID: parentID,
 				TraceState: "a=1,a=1,a=1",
@@ -182,9 +185,11 @@ func exchanges() []exchange {
 			},
 		},
 		{
-			name:    "an invalid parent",
-			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + strings.ToUpper(sampled) + "\r\ntracestate: a=1\r\n\r\n",
-			route:   "/nothing",
+			name: "an invalid parent",
+			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\ntraceparent: " + strings.ToUpper(
+				sampled,
+			) + "\r\ntracestate: a=1\r\n\r\n",
+			route: "/nothing",
 			want: span{
 				Name:       "GET /nothing",
 				Attributes: attributes(map[string]any{"url.path": "/nothing"}),
@@ -216,9 +221,11 @@ func exchanges() []exchange {
 	}
 	for _, n := range []int{1, 6, 7, 8, 9, 15, 30, 60} {
 		list = append(list, exchange{
-			name:    fmt.Sprintf("among %d headers", n),
-			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\n" + headers(n/2) + "traceparent: " + sampled + "\r\n" + headers(n)[len(headers(n/2)):] + "User-Agent: test/3\r\n\r\n",
-			route:   "/nothing",
+			name: fmt.Sprintf("among %d headers", n),
+			request: "GET /nothing HTTP/1.1\r\nHost: shop.example\r\n" + headers(
+				n/2,
+			) + "traceparent: " + sampled + "\r\n" + headers(n)[len(headers(n/2)):] + "User-Agent: test/3\r\n\r\n",
+			route: "/nothing",
 			want: span{
 				Name: "GET /nothing", TraceID: traceID, ParentID: parentID,
 				Attributes: attributes(map[string]any{
@@ -292,7 +299,11 @@ func TestEverySpanSaysWhatTheClientKnows(t *testing.T) {
 					t.Errorf("%s: span %s of trace %s", exchange.name, got.SpanID(), got.TraceID())
 				}
 				seen[got.SpanID().String()] = true
-				if start, end := got.StartTimestamp().AsTime(), got.EndTimestamp().AsTime(); start.Before(before.Add(-clockError)) || end.After(after.Add(clockError)) || end.Before(start) {
+				if start, end := got.StartTimestamp().
+					AsTime(),
+					got.EndTimestamp().
+						AsTime(); start.Before(before.Add(-clockError)) || end.After(after.Add(clockError)) ||
+					end.Before(start) {
 					t.Errorf("%s: from %v to %v, while the requests were made from %v to %v",
 						exchange.name, start, end, before, after)
 				}

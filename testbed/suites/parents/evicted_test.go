@@ -66,7 +66,11 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 					evicted)
 			}
 			if evicted == 0 || without == 0 && way.name == "held-background" {
-				t.Errorf("%d entries had to make room, and %d calls have no parent: the test shows nothing", evicted, without)
+				t.Errorf(
+					"%d entries had to make room, and %d calls have no parent: the test shows nothing",
+					evicted,
+					without,
+				)
 			}
 		})
 	}

@@ -133,9 +133,17 @@ func (s *started) expectCounted(t *testing.T, b target.Build, before, after engi
 	} {
 		counted += after.Degraded[reason] - before.Degraded[reason]
 	}
-	t.Logf("%d of %d calls of goroutines that requests have started have no parent, %d were counted", s.without, s.calls, counted)
+	t.Logf(
+		"%d of %d calls of goroutines that requests have started have no parent, %d were counted",
+		s.without, s.calls, counted,
+	)
 	if s.without > int(counted) || knowsLast(b) && 2*s.without > s.calls {
-		t.Errorf("%d of %d calls of goroutines that requests have started have no parent, %d were counted", s.without, s.calls, counted)
+		t.Errorf(
+			"%d of %d calls of goroutines that requests have started have no parent, %d were counted",
+			s.without,
+			s.calls,
+			counted,
+		)
 	}
 }
 
@@ -162,7 +170,12 @@ func (p *program) compareBackground(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ticks == 0 || refreshes == 0 || opened == 0 && *only == "" {
-		t.Errorf("%d calls of a ticker, %d of a refresher, %d of a pool's opener: the test shows nothing", ticks, refreshes, opened)
+		t.Errorf(
+			"%d calls of a ticker, %d of a refresher, %d of a pool's opener: the test shows nothing",
+			ticks,
+			refreshes,
+			opened,
+		)
 	}
 	p.tracer.Settle(t)
 	forest := tree.New(p.tracer.Spans(), name)

@@ -89,7 +89,8 @@ func TestWhatARequestThatIsNotSampledHasLeftBehindIsOnItsOwn(t *testing.T) {
 			report(t, tree.New(p.tracer.Spans(),
 				name).Compare(path(side, "http", "after-background", ""), wants))
 			// Both requests, and the call of the second.
-			if n, not := stats.Emitted-before.Emitted, stats.NotSampled-before.NotSampled; n != requests || not != 3*requests {
+			if n, not := stats.Emitted-before.Emitted, stats.NotSampled-before.NotSampled; n != requests ||
+				not != 3*requests {
 				t.Errorf("%d spans and %d operations that are not sampled, want %d and %d", n, not,
 					requests, 3*requests)
 			}
@@ -159,7 +160,8 @@ func (p *program) compareSampled(
 		t.Errorf("%d spans are wanted, and none of %d operations: the test shows nothing", spans,
 			none)
 	}
-	if emitted, not := stats.Emitted-before.Emitted, stats.NotSampled-before.NotSampled; emitted != spans || not != none {
+	if emitted, not := stats.Emitted-before.Emitted, stats.NotSampled-before.NotSampled; emitted != spans ||
+		not != none {
 		t.Errorf("%d spans and %d operations that are not sampled, want %d and %d", emitted, not,
 			spans, none)
 	}

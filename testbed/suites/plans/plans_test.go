@@ -60,8 +60,12 @@ func TestPlansOfRealProgramsAreAsRecorded(t *testing.T) {
 				}
 				binary, planned := target.Plan(t, target.MustCompile(t, build))
 				got := describe(binary, planned)
-				golden.Assert(t, got, name,
-					"the plan changed; if that is right, run go test -tags=matrix ./suites/plans -update")
+				golden.Assert(
+					t,
+					got,
+					name,
+					"the plan changed; if that is right, run go test -tags=matrix ./suites/plans -update",
+				)
 			})
 		}
 	}

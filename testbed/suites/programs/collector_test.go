@@ -65,8 +65,11 @@ const traces, exports = 40, 2 * 40
 // generate sends them, and returns the spans of both ends.
 func generate(t *testing.T, tracer *tracing.Tracer, sender, address string) []times {
 	t.Helper()
-	said := tracedWell(t, tracer, sender, "traces", "--otlp-insecure", "--otlp-endpoint", address,
-		"--traces", fmt.Sprint(traces/2), "--workers", "2", "--rate", "0", "--batch=false", "--service", "generated")
+	said := tracedWell(
+		t, tracer, sender, "traces", "--otlp-insecure", "--otlp-endpoint", address, "--traces",
+		fmt.Sprint(traces/2), "--workers", "2", "--rate", "0", "--batch=false", "--service",
+		"generated",
+	)
 	if strings.Contains(said, "failed") {
 		t.Fatalf("telemetrygen reports a failure:\n%s", said)
 	}

@@ -147,7 +147,9 @@ func TestAGatewayHasSpansOfHTTPAndOfGRPC(t *testing.T) {
 func expectUntold(t *testing.T, tracer *tracing.Tracer, n int) {
 	t.Helper()
 	expectJoined(t, tracer, 0)
-	if counted := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; counted < uint64(n) {
+	if counted := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; counted < uint64(
+		n,
+	) {
 		t.Errorf("%d ends of connections could not be told, of %d requests", counted, n)
 	}
 }
@@ -166,9 +168,26 @@ func ended(s span, code string) times {
 func startEtcd(t *testing.T, executable, address string) {
 	t.Helper()
 	peer := loopback.Refusing(t)
-	c := exec.Command(executable, "--name", "one", "--data-dir", t.TempDir(), "--log-level",
-		"error", "--logger", "zap",
-		"--listen-client-urls", "http://"+address, "--advertise-client-urls", "http://"+address,
-		"--listen-peer-urls", "http://"+peer, "--initial-advertise-peer-urls", "http://"+peer, "--initial-cluster", "one=http://"+peer)
+	c := exec.Command(
+		executable,
+		"--name",
+		"one",
+		"--data-dir",
+		t.TempDir(),
+		"--log-level",
+		"error",
+		"--logger",
+		"zap",
+		"--listen-client-urls",
+		"http://"+address,
+		"--advertise-client-urls",
+		"http://"+address,
+		"--listen-peer-urls",
+		"http://"+peer,
+		"--initial-advertise-peer-urls",
+		"http://"+peer,
+		"--initial-cluster",
+		"one=http://"+peer,
+	)
 	start(t, c)
 }

@@ -129,6 +129,7 @@ func TestEveryCallThatGhzReportsIsASpan(t *testing.T) {
 		times{loads / 10, grpcCall(t, address,
 			method).failed("RESOURCE_EXHAUSTED").plus(exhausted)},
 		// A stream, from which it knows the method, and which it cancels.
-		times{1, grpcCall(t, address,
-			reflected).failed("CANCELLED").plus(map[string]any{"rpc.response.status_code": "CANCELLED"})})
+		times{1, grpcCall(
+			t, address, reflected,
+		).failed("CANCELLED").plus(map[string]any{"rpc.response.status_code": "CANCELLED"})})
 }

@@ -68,9 +68,12 @@ func programs() []program {
 			},
 		},
 		{
-			pkg: "prometheus-alertmanager", path: "usr/bin/prometheus-alertmanager",
+			pkg:   "prometheus-alertmanager",
+			path:  "usr/bin/prometheus-alertmanager",
 			ready: "/-/ready",
-			files: map[string]string{"alertmanager.yml": "route: {receiver: none}\nreceivers: [{name: none}]\n"},
+			files: map[string]string{
+				"alertmanager.yml": "route: {receiver: none}\nreceivers: [{name: none}]\n",
+			},
 			arguments: func(folder, address string) []string {
 				return []string{
 					"--config.file=" + filepath.Join(folder,
@@ -99,8 +102,13 @@ func programs() []program {
 			},
 		},
 		{
-			pkg: "caddy", path: "usr/bin/caddy", ready: "/", http2: true,
-			files: map[string]string{"Caddyfile": "{\n\tadmin off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n}\nhttp://127.0.0.1:{$PORT} {\n\trespond /teapot 418\n\trespond / 200\n\trespond 404\n}\n"},
+			pkg:   "caddy",
+			path:  "usr/bin/caddy",
+			ready: "/",
+			http2: true,
+			files: map[string]string{
+				"Caddyfile": "{\n\tadmin off\n\tservers {\n\t\tprotocols h1 h2c\n\t}\n}\nhttp://127.0.0.1:{$PORT} {\n\trespond /teapot 418\n\trespond / 200\n\trespond 404\n}\n",
+			},
 			arguments: func(folder, _ string) []string {
 				return []string{
 					"run", "--adapter", "caddyfile", "--config",
@@ -185,7 +193,10 @@ func TestProgramsThatNobodyHereWroteHaveRightSpans(t *testing.T) {
 				}
 				response.Body.Close()
 				if response.StatusCode != r.status {
-					t.Errorf("%s %s: answered with %d, not %d: the program is another than expected", r.method, r.target, response.StatusCode, r.status)
+					t.Errorf(
+						"%s %s: answered with %d, not %d: the program is another than expected",
+						r.method, r.target, response.StatusCode, r.status,
+					)
 				}
 				// A program may ask itself: only our own request has this id.
 				var span tracing.Span

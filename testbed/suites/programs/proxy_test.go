@@ -45,7 +45,9 @@ func TestAProxyHasASpanOfEachEndOfARequest(t *testing.T) {
 	const rounds, atATime = 20, 4
 	upstream := httptest.NewServer(http.HandlerFunc(numbered))
 	t.Cleanup(upstream.Close)
-	up, down, address := upstream.Listener.Addr().String(), loopback.Refusing(t), loopback.Refusing(t)
+	up, down, address := upstream.Listener.Addr().
+		String(),
+		loopback.Refusing(t), loopback.Refusing(t)
 	executable := startProxy(t, address, up, down)
 	listening(t, address)
 	tracer := tracing.Start(t, executables(executable))
@@ -106,9 +108,12 @@ func expectEachCallOfARequest(t *testing.T, spans []tracing.Span) {
 		_, path, _ := strings.Cut(tree.Target(s), " ")
 		if tree.Target(request) != tree.Served(path) || request.TraceID() != s.TraceID() ||
 			request.EndTimestamp() < s.EndTimestamp() {
-			t.Errorf("%s from %v to %v in trace %s is the child of %s from %v to %v in trace %s",
+			t.Errorf(
+				"%s from %v to %v in trace %s is the child of %s from %v to %v in trace %s",
 				tree.Target(s), s.StartTimestamp(), s.EndTimestamp(), s.TraceID(),
-				tree.Target(request), request.StartTimestamp(), request.EndTimestamp(), request.TraceID())
+				tree.Target(request), request.StartTimestamp(), request.EndTimestamp(),
+				request.TraceID(),
+			)
 		}
 		calls[request.SpanID()]++
 	}

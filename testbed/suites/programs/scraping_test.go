@@ -52,7 +52,9 @@ func TestEveryScrapeOfPrometheusIsASpan(t *testing.T) {
 	server := &scrapes{told: []int{200, 503, 200, 0, 404, 200}}
 	metrics := httptest.NewServer(server)
 	t.Cleanup(metrics.Close)
-	address, up, down := loopback.Refusing(t), metrics.Listener.Addr().String(), loopback.Refusing(t)
+	address, up, down := loopback.Refusing(t), metrics.Listener.Addr().
+		String(),
+		loopback.Refusing(t)
 	root := unpack(t, "prometheus")
 	folder, executable := t.TempDir(), filepath.Join(root, "usr/bin/prometheus")
 	run(t, root, executable, program{

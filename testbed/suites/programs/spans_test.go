@@ -163,8 +163,10 @@ func parents(t *testing.T, spans []tracing.Span) {
 			continue
 		}
 		if p := spans[i]; p.TraceID() != s.TraceID() || s.StartTimestamp() < p.StartTimestamp() {
-			t.Errorf("%q began at %v in trace %s, its parent %q at %v in trace %s",
-				s.Name(), s.StartTimestamp(), s.TraceID(), p.Name(), p.StartTimestamp(), p.TraceID())
+			t.Errorf(
+				"%q began at %v in trace %s, its parent %q at %v in trace %s", s.Name(),
+				s.StartTimestamp(), s.TraceID(), p.Name(), p.StartTimestamp(), p.TraceID(),
+			)
 		}
 	}
 }
@@ -193,7 +195,10 @@ func expectJoined(t *testing.T, tracer *tracing.Tracer, n int) {
 	}
 	unknown := int(tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection])
 	if len(joined) > n || len(joined)+unknown < n || 2*len(joined) < n {
-		t.Errorf("%d of %d requests are children of calls, %d ends of connections could not be told", len(joined), n, unknown)
+		t.Errorf(
+			"%d of %d requests are children of calls, %d ends of connections could not be told",
+			len(joined), n, unknown,
+		)
 	}
 	t.Logf("%d of %d requests are children of calls", len(joined), n)
 }

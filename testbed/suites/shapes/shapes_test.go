@@ -57,7 +57,11 @@ func TestEachCallIsOneHitWhoseFlagsSayThatItGoesOn(t *testing.T) {
 						site.Symbol, site.Instruction, calls[site.Symbol], got.goesOn, got.again)
 				}
 				if got.again > 0 && site.Instruction == "push %rbp" {
-					t.Errorf("%s: behind its stack check, the flags of %d hits say that it will run again", site.Symbol, got.again)
+					t.Errorf(
+						"%s: behind its stack check, the flags of %d hits say that it will run again",
+						site.Symbol,
+						got.again,
+					)
 				}
 				again += got.again
 			}

@@ -17,7 +17,9 @@ func (s *soak) figures(stats engine.Stats) string {
 	a := &s.account
 	fmt.Fprintf(&b, "%v of calls in %d phases: %d processes, of which %d were killed\n\n",
 		time.Duration(s.phases)*phaseTime, s.phases, 2*a.pairs, a.kills)
-	b.WriteString("| calls | made | that went well | spans | missing | cut off | served | that went well | spans | missing | cut off |\n")
+	b.WriteString(
+		"| calls | made | that went well | spans | missing | cut off | served | that went well | spans | missing | cut off |\n",
+	)
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
 	var all classAccount
 	for c := range tally.Classes {
@@ -33,9 +35,11 @@ func (s *soak) figures(stats engine.Stats) string {
 			fmt.Fprintf(&b, " (%s: %d)", reason, n)
 		}
 	}
-	fmt.Fprintf(&b,
-		"\n%d probe hits, %d spans degraded, %d ends of connections not told, %d events lost\n",
-		stats.ProbeHits, degraded(stats), stats.Degraded[engine.DegradedUnknownConnection], stats.EventsLost)
+	fmt.Fprintf(
+		&b, "\n%d probe hits, %d spans degraded, %d ends of connections not told, %d events lost\n",
+		stats.ProbeHits, degraded(stats), stats.Degraded[engine.DegradedUnknownConnection],
+		stats.EventsLost,
+	)
 	b.WriteString("\n| median | first fifth of the run | last fifth |\n|---|---|---|\n")
 	for _, m := range measures(s.busy, s.rest) {
 		first, last := m.trend()

@@ -115,7 +115,10 @@ func (s *soak) phase(t *testing.T) {
 	}
 	s.account.sum(&a)
 	s.phases++
-	t.Logf("phase %d: %d pairs, of which %d ended with a kill: %d calls made and %d served, %d lost", s.phases, a.pairs, a.kills, a.made(), a.served(), a.lost)
+	t.Logf(
+		"phase %d: %d pairs, of which %d ended with a kill: %d calls made and %d served, %d lost",
+		s.phases, a.pairs, a.kills, a.made(), a.served(), a.lost,
+	)
 }
 
 // settle waits until every call has become a span or was counted, and no process

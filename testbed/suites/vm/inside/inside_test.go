@@ -37,8 +37,12 @@ func TestAKernelThatIsLockedDownForConfidentialityIsRefusedWithTheReason(t *test
 func refused(t *testing.T, reason string) {
 	t.Helper()
 	e, err := engine.New(engine.Config{
-		Targets: []engine.Target{{Exe: "/**"}}, URLQuery: engine.QueryRedact,
-		Inject: engine.InjectOff, Instrumented: engine.InstrumentedSkip, RingBufferSize: 4 << 20, MaxActiveSpans: 16384,
+		Targets:        []engine.Target{{Exe: "/**"}},
+		URLQuery:       engine.QueryRedact,
+		Inject:         engine.InjectOff,
+		Instrumented:   engine.InstrumentedSkip,
+		RingBufferSize: 4 << 20,
+		MaxActiveSpans: 16384,
 	}, engine.Settings{
 		Logger:      zaptest.NewLogger(t),
 		Libraries:   all.Libraries(),
