@@ -13,8 +13,8 @@ import (
 )
 
 // goroutineInterval is how often operations are looked at whose goroutine may have ended while
-// they were in flight, and how old these are: a Transport panicked, or a server of gRPC found its
-// client's connection gone and wrote no status.
+// they were in flight, and how old these are: a client panicked, or a server found its client's
+// connection gone and wrote no answer.
 const goroutineInterval = 5 * time.Second
 
 // sweeper removes the operations in flight that will never finish, and counts them. It belongs to

@@ -61,7 +61,7 @@ var Metrics = []Metric{
 		Name: "discarded",
 		Unit: "{operation}",
 		Description: "Operations that turned out to be none, or are counted as another: " +
-			"upgrades to HTTP/2 without TLS, requests that become calls of gRPC, " +
+			"upgrades to HTTP/2 without TLS, requests that become calls of another library, " +
 			"what a server answers without its handler, and calls that are self_traced.",
 		counted: counted{
 			kernel: []Counter{wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED},

@@ -356,7 +356,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeDiscarded, err = builder.meter.Int64ObservableCounter(
 		"otelcol_receiver_spanprobe_discarded",
-		metric.WithDescription("Operations that turned out to be none, or are counted as another: upgrades to HTTP/2 without TLS, requests that become calls of gRPC, what a server answers without its handler, and calls that are self_traced. [Development]"),
+		metric.WithDescription("Operations that turned out to be none, or are counted as another: upgrades to HTTP/2 without TLS, requests that become calls of another library, what a server answers without its handler, and calls that are self_traced. [Development]"),
 		metric.WithUnit("{operation}"),
 	)
 	errs = errors.Join(errs, err)

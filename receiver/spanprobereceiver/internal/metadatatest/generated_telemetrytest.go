@@ -54,7 +54,7 @@ func AssertEqualReceiverSpanprobeAttachFailures(t *testing.T, tt *componenttest.
 func AssertEqualReceiverSpanprobeDiscarded(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_spanprobe_discarded",
-		Description: "Operations that turned out to be none, or are counted as another: upgrades to HTTP/2 without TLS, requests that become calls of gRPC, what a server answers without its handler, and calls that are self_traced. [Development]",
+		Description: "Operations that turned out to be none, or are counted as another: upgrades to HTTP/2 without TLS, requests that become calls of another library, what a server answers without its handler, and calls that are self_traced. [Development]",
 		Unit:        "{operation}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
