@@ -31,6 +31,25 @@ func TestQuotedMessagesAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
+func TestEveryReasonIsExplained(t *testing.T) {
+	explained := map[string]bool{}
+	for _, rows := range readPage(t, "docs/troubleshooting.md").tables("`reason`") {
+		for _, row := range rows {
+			explained[strings.Trim(row[0], "`")] = true
+		}
+	}
+	reason := regexp.MustCompile(`(?m)^\t(?:Lost|Degraded)\w+\s+\w+ += "(\w+)"`)
+	reasons := reason.FindAllStringSubmatch(sourceCode(t), -1)
+	if len(reasons) == 0 {
+		t.Error("no reasons were found in the code")
+	}
+	for _, match := range reasons {
+		if !explained[match[1]] {
+			t.Errorf("docs/troubleshooting.md does not explain the reason %s", match[1])
+		}
+	}
+}
+
 // sourceCode is that of the receiver, with the strings put together that lines break.
 func sourceCode(t *testing.T) string {
 	t.Helper()
