@@ -11,22 +11,22 @@ import (
 // oldestQEMU is the oldest release of QEMU that boots all kernels: with 7.2, one of 6.12 oopses.
 const oldestQEMU = 10
 
-// emulator is the program that makes a machine, and how it is called.
-type emulator struct {
+// Emulator is the program that makes a machine, and how it is called.
+type Emulator struct {
 	program string
 	debian  string // package
 	machine []string
 	console string // the device of the serial line
 }
 
-// emulators are by GOARCH.
-var emulators = map[string]emulator{
+// Emulators are by GOARCH.
+var Emulators = map[string]Emulator{
 	"amd64": {"qemu-system-x86_64", "qemu-system-x86", nil, "ttyS0"},
 	"arm64": {"qemu-system-aarch64", "qemu-system-arm", []string{"-M", "virt"}, "ttyAMA0"},
 }
 
-// provide installs the emulator if it is not there or too old.
-func (e emulator) provide(ctx context.Context, cache string) error {
+// Provide installs the emulator if it is not there or too old.
+func (e Emulator) Provide(ctx context.Context, cache string) error {
 	release, _ := e.release(ctx) // 0 if there is none
 	if release >= oldestQEMU {
 		return nil
@@ -44,7 +44,7 @@ func (e emulator) provide(ctx context.Context, cache string) error {
 }
 
 // release is the emulator's major release.
-func (e emulator) release(ctx context.Context) (major int, err error) {
+func (e Emulator) release(ctx context.Context) (major int, err error) {
 	text, err := output(exec.CommandContext(ctx, e.program, "--version"))
 	if err != nil {
 		return 0, err
@@ -56,7 +56,7 @@ func (e emulator) release(ctx context.Context) (major int, err error) {
 }
 
 // install installs the emulator from this Debian release or its backports.
-func (e emulator) install(ctx context.Context, cache string) error {
+func (e Emulator) install(ctx context.Context, cache string) error {
 	d, err := thisDebian(ctx)
 	if err != nil {
 		return err

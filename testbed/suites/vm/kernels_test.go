@@ -164,8 +164,8 @@ func TestKernels(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			emulator := emulators[c.kernel.Arch]
-			if err := emulator.provide(ctx, cache); err != nil {
+			emulator := Emulators[c.kernel.Arch]
+			if err := emulator.Provide(ctx, cache); err != nil {
 				t.Fatal(err)
 			}
 			kernel, err := c.kernel.Find(ctx, cache)

@@ -20,7 +20,7 @@ import (
 // Machine is a virtual machine that runs one job and ends.
 type Machine struct {
 	Kernel      KernelFiles
-	Emulator    emulator
+	Emulator    Emulator
 	Initramfs   string // path
 	CommandLine string // of the kernel, in addition to what every machine has
 	Log         io.Writer
