@@ -61,9 +61,9 @@ func get(scheme, path string) action {
 			header.Set("traceparent", fmt.Sprintf("00-0b%030d-0b%014d-01", n, n))
 		}
 		url := fmt.Sprintf("%s://%s/%s/%s", scheme, *next, path, id)
-		response, err := web.Get(ctx, httpClient, url, header)
-		if err == nil && scheme == "https" && response.ProtoMajor != 2 {
-			err = fmt.Errorf("%s: answered over %s", url, response.Proto)
+		version, err := web.Get(ctx, httpClient, url, header)
+		if err == nil && scheme == "https" && version != 2 {
+			err = fmt.Errorf("%s: answered over HTTP/%d", url, version)
 		}
 		return err
 	}

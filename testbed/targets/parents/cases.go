@@ -125,9 +125,9 @@ func onEach(goroutines int, do func(n int) error) error {
 
 func inGroup(ctx context.Context, r request) error {
 	group, ctx := errgroup.WithContext(ctx)
+	numbered := func(n int) func() error { return func() error { return r.call(ctx, n) } }
 	for n := 0; n < 3; n++ {
-		n := n
-		group.Go(func() error { return r.call(ctx, n) })
+		group.Go(numbered(n))
 	}
 	return group.Wait()
 }

@@ -29,9 +29,9 @@ func newWeb(o order) client {
 		if err != nil {
 			return err
 		}
-		response, err := web.Do(c, request)
-		if err == nil && response.ProtoMajor != o.major() {
-			err = fmt.Errorf("answered over %s", response.Proto)
+		version, err := web.Do(c, request)
+		if err == nil && version != o.major() {
+			err = fmt.Errorf("answered over HTTP/%d", version)
 		}
 		return err
 	}

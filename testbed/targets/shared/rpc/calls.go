@@ -18,7 +18,6 @@ const Messages = 3
 // its message was, and ends as end says. What protoc would make of it differs from one version of
 // its plugin to the next.
 func Calls(name string, end func(ctx context.Context) error) *grpc.ServiceDesc {
-	//nolint:revive // grpc.MethodDesc wants the context second
 	unary := func(
 		service interface{}, ctx context.Context, decode func(interface{}) error,
 		interceptor grpc.UnaryServerInterceptor,

@@ -29,13 +29,14 @@ func Server(handler http.Handler) *http.Server {
 	return &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
 }
 
-// Get makes a request, reads the answer, and expects that to be 200.
+// Get makes a request, reads the answer, and expects that to be 200. It returns the version of HTTP
+// that was spoken: 1 or 2.
 func Get(
 	ctx context.Context, client *http.Client, url string, header http.Header,
-) (*http.Response, error) {
+) (version int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	for name, values := range header {
 		request.Header[name] = values
@@ -44,19 +45,19 @@ func Get(
 }
 
 // Do is Get for another request.
-func Do(client *http.Client, request *http.Request) (*http.Response, error) {
+func Do(client *http.Client, request *http.Request) (version int, err error) {
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return nil, err
+		return 0, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s %s", request.URL, response.Proto, response.Status)
+		return 0, fmt.Errorf("%s: %s %s", request.URL, response.Proto, response.Status)
 	}
-	return response, nil
+	return response.ProtoMajor, nil
 }
 
 // Trusting has a client trust any certificate.
