@@ -21,11 +21,10 @@ type order struct {
 type expectation int
 
 const (
-	carried expectation = iota // the context of its span
-	// that, but for one, which finds no buffer of a new connection's that has room
-	afterFirst
-	ifRoom // that, or nothing
-	own    // what the program itself has set
+	carried    expectation = iota // the context of its span
+	afterFirst                    // that, but for one: the buffer of a new connection has no room
+	ifRoom                        // that, or nothing
+	own                           // what the program itself has set
 )
 
 const (
