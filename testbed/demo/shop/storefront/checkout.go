@@ -52,23 +52,19 @@ func (s *storefront) price(ctx context.Context, lines []*shoppb.Line) (cents int
 
 // refuseOrder says in HTTP's words why the checkout refused.
 func refuseOrder(w http.ResponseWriter, cart string, err error) {
+	log.Printf("checkout of cart %q: %v", cart, err)
 	refused := status.Convert(err)
-	switch refused.Code() {
-	case codes.FailedPrecondition:
-		serve.Refuse(w, http.StatusConflict, refused.Message())
-	case codes.Unavailable:
-		reason := "the checkout does not answer"
-		if delay, ok := retryDelay(refused); ok {
-			w.Header().Set("Retry-After", strconv.Itoa(int(delay.Seconds())))
-			reason = refused.Message()
-		} else {
-			log.Printf("checkout of cart %q: %v", cart, err)
-		}
-		serve.Refuse(w, http.StatusServiceUnavailable, reason)
-	default:
-		log.Printf("checkout of cart %q: %v", cart, err)
-		serve.Refuse(w, http.StatusInternalServerError, "the order failed")
+	code, reason := http.StatusInternalServerError, "the order failed"
+	switch delay, known := retryDelay(refused); {
+	case refused.Code() == codes.FailedPrecondition:
+		code, reason = http.StatusConflict, refused.Message()
+	case refused.Code() == codes.Unavailable && known:
+		w.Header().Set("Retry-After", strconv.Itoa(int(delay.Seconds())))
+		code, reason = http.StatusServiceUnavailable, refused.Message()
+	case refused.Code() == codes.Unavailable:
+		code, reason = http.StatusServiceUnavailable, "the checkout does not answer"
 	}
+	serve.Refuse(w, code, reason)
 }
 
 // retryDelay is when the checkout says to come back, if it does.
