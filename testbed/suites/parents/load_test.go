@@ -120,7 +120,7 @@ func unary(ctx context.Context, c *grpc.ClientConn, path string, authority grpc.
 
 func stream(ctx context.Context, c *grpc.ClientConn, path string, authority grpc.CallOption) error {
 	s, err := c.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true},
-		"/testbed.Parents/Stream", authority)
+		"/testbed.Parents/BidiStream", authority)
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -33,9 +33,8 @@ var (
 
 func main() {
 	flag.Parse()
-	listener := web.Listen("tcp", *address)
-	go func() { log.Fatal(serve(listener)) }()
-	lines.Serve(listener.Addr().String(), func(string) interface{} { return "yes" })
+	listening := web.Serve("tcp", *address, serve)
+	lines.Serve(listening, func(string) interface{} { return "yes" })
 }
 
 // action does what there is to do for a request of an id.
@@ -45,7 +44,9 @@ type action func(ctx context.Context, id string) error
 func serve(listener net.Listener) error {
 	switch *hop {
 	case 1:
-		return server(callUnary).Serve(listener)
+		return server(call(func(ctx context.Context, c *grpc.ClientConn, id string) error {
+			return rpc.Invoke(ctx, c, "/hop2/"+id, id)
+		})).Serve(listener)
 	case 2:
 		get := get("https", "hop3")
 		return calls(func(ctx context.Context, _ string) error {
@@ -53,15 +54,20 @@ func serve(listener net.Listener) error {
 			return get(ctx, id(method))
 		}).Serve(listener)
 	case 3:
-		over := server(get("http", "hop4"))
-		over.TLSConfig = web.Secure("h2")
-		return over.ServeTLS(listener, "", "")
+		return web.OverTLS(server(get("http", "hop4")), "h2")(listener)
 	case 4:
-		return server(inPool(callStream)).Serve(listener)
+		workers := pool.New(50)
+		converse := call(func(ctx context.Context, c *grpc.ClientConn, id string) error {
+			return rpc.Converse(ctx, c, "/chain/"+id, []string{id + "/0", id + "/1"},
+				grpc.WaitForReady(true))
+		})
+		return server(func(ctx context.Context, id string) error {
+			return workers.Do(ctx, func(ctx context.Context) error { return converse(ctx, id) })
+		}).Serve(listener)
 	case 5:
 		return calls(get("http", "hop6")).Serve(listener)
 	case 6:
-		return server(nil).Serve(listener)
+		return server(func(context.Context, string) error { return nil }).Serve(listener)
 	}
 	return fmt.Errorf("there is no service %d", *hop)
 }
@@ -69,9 +75,6 @@ func serve(listener net.Listener) error {
 // server is one whose answers need something done for a request's id.
 func server(do action) *http.Server {
 	return web.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if do == nil {
-			return
-		}
 		if err := do(r.Context(), id(r.URL.Path)); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		}
@@ -89,10 +92,43 @@ func id(path string) string {
 	return parts[len(parts)-1]
 }
 
-// inPool has a worker do something.
-func inPool(do action) action {
-	workers := pool.New(50)
+// call makes calls to the next service, over one connection or a new one each.
+func call(do func(ctx context.Context, c *grpc.ClientConn, id string) error) action {
+	connect := func() *grpc.ClientConn { return rpc.Connect(*next, rpc.Secrets(false)) }
+	if *perRequest {
+		return func(ctx context.Context, id string) error {
+			c := connect()
+			defer c.Close()
+			return do(ctx, c, id)
+		}
+	}
+	kept := connect()
+	return func(ctx context.Context, id string) error { return do(ctx, kept, id) }
+}
+
+// get makes requests to the next service.
+func get(scheme, path string) action {
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: *perRequest, MaxIdleConnsPerHost: 200,
+		TLSClientConfig: web.Trusting(), ForceAttemptHTTP2: true,
+	}}
 	return func(ctx context.Context, id string) error {
-		return workers.Do(ctx, func(ctx context.Context) error { return do(ctx, id) })
+		url := fmt.Sprintf("%s://%s/%s/%s", scheme, *next, path, id)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		if *own {
+			n, err := strconv.Atoi(id)
+			if err != nil {
+				return err
+			}
+			request.Header.Set("traceparent", fmt.Sprintf("00-0b%030d-0b%014d-01", n, n))
+		}
+		response, err := web.Do(client, request)
+		if err == nil && scheme == "https" && response.ProtoMajor != 2 {
+			err = fmt.Errorf("%s: answered over %s", url, response.Proto)
+		}
+		return err
 	}
 }

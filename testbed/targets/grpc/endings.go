@@ -13,7 +13,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/spanprobe/spanprobe/testbed/targets/shared/barrier"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/gate"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
 // Both are used atomically.
@@ -79,6 +80,20 @@ func obey(ctx context.Context) error {
 	return nil
 }
 
+var others rpc.Kept // connections to other servers
+
+// forward makes the call that a handler has got to another server.
+func forward(ctx context.Context, ending string) error {
+	to := value(ctx, "to")
+	c := others.Get(to, func() *grpc.ClientConn { return rpc.Connect(to, rpc.Secrets(false)) })
+	method, ok := grpc.Method(ctx)
+	if !ok {
+		return status.Error(codes.Internal, "the call has no method")
+	}
+	ctx = metadata.AppendToOutgoingContext(ctx, "ending", ending)
+	return rpc.Invoke(ctx, c, method, "a message")
+}
+
 // value is the first of a key of a call's metadata, or "".
 func value(ctx context.Context, key string) string {
 	md, _ := metadata.FromIncomingContext(ctx)
@@ -89,13 +104,10 @@ func value(ctx context.Context, key string) string {
 }
 
 var (
+	gathered    gate.Gate
 	released    = make(chan struct{})
 	releaseOnce sync.Once
 )
-
-func release() { releaseOnce.Do(func() { close(released) }) }
-
-var gathered barrier.Barrier
 
 func recoverUnary(
 	ctx context.Context, message interface{}, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler,

@@ -9,8 +9,6 @@ package main
 
 import (
 	"flag"
-	"log"
-	"net"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -49,16 +47,14 @@ func main() {
 	}
 	server := grpc.NewServer(options...)
 	server.RegisterService(rpc.Calls("testbed.Calls", end), nil)
-	listener := web.Listen(*network, *address)
-	go func() {
-		if err := serve(server, listener, *overHTTP); err != nil {
-			log.Fatal(err)
-		}
-	}()
-	lines.Serve(listener.Addr().String(), func(line string) interface{} {
+	serve := server.Serve
+	if *overHTTP {
+		serve = web.OverTLS(web.Server(server))
+	}
+	lines.Serve(web.Serve(*network, *address, serve), func(line string) interface{} {
 		switch line {
 		case "release":
-			release()
+			releaseOnce.Do(func() { close(released) })
 		case "stop":
 			server.Stop()
 		case "returned":
@@ -66,13 +62,4 @@ func main() {
 		}
 		return atomic.LoadInt64(&served)
 	})
-}
-
-func serve(server *grpc.Server, listener net.Listener, overHTTP bool) error {
-	if !overHTTP {
-		return server.Serve(listener)
-	}
-	over := web.Server(server)
-	over.TLSConfig = web.Secure()
-	return over.ServeTLS(listener, "", "")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -47,18 +46,7 @@ func addParent(ctx context.Context, who string) context.Context {
 
 type passedStream struct{ grpc.ClientStream }
 
-// ends are those of a call's attempts, as a stats handler sees them.
-type ends struct {
-	mu    sync.Mutex
-	codes []int
-}
-
-func (e *ends) list() []int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]int(nil), e.codes...)
-}
-
+// endsKey is of a channel that has the status of each attempt's end, as a stats handler sees it.
 type endsKey struct{}
 
 // watcher is a stats handler.
@@ -69,14 +57,9 @@ func (watcher) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context 
 }
 
 func (watcher) HandleRPC(ctx context.Context, event stats.RPCStats) {
-	end, ok := event.(*stats.End)
-	if !ok {
-		return
+	if end, ok := event.(*stats.End); ok {
+		ctx.Value(endsKey{}).(chan int) <- int(status.Code(end.Error))
 	}
-	e := ctx.Value(endsKey{}).(*ends)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.codes = append(e.codes, int(status.Code(end.Error)))
 }
 
 func (watcher) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }

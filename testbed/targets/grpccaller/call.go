@@ -56,7 +56,7 @@ func many(o order) []outcome {
 
 // call makes one call.
 func call(c *grpc.ClientConn, o order) outcome {
-	seen := &ends{}
+	seen := make(chan int, 100)
 	ctx := context.WithValue(context.Background(), endsKey{}, seen)
 	ctx = metadata.NewOutgoingContext(ctx, metadata.New(o.Metadata))
 	ctx = addParent(context.WithValue(ctx, parentKey{}, o.Parent), "program")
@@ -98,7 +98,10 @@ func call(c *grpc.ClientConn, o order) outcome {
 	if err != nil {
 		result.Error = err.Error()
 	}
-	result.Code, result.Ended = int(status.Code(err)), seen.list()
+	result.Code = int(status.Code(err))
+	for len(seen) > 0 {
+		result.Ended = append(result.Ended, <-seen)
+	}
 	if p.Addr != nil {
 		result.Network, result.Peer = p.Addr.Network(), p.Addr.String()
 	}

@@ -7,13 +7,18 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
-func init() { resolver.Register(never{}) }
+// The scheme "never" has a resolver that never finds anything.
+func init() { resolver.Register(manual.NewBuilderWithScheme("never")) }
 
 var connections rpc.Kept
+
+// dial is how programs connect. From gRPC 1.63 on they have grpc.NewClient.
+var dial = grpc.Dial //nolint:staticcheck // deprecated, and in use
 
 // connection returns the one that an order is for.
 func connection(o order) *grpc.ClientConn {
@@ -63,17 +68,3 @@ type place struct{}
 
 func (place) Network() string { return "place" }
 func (place) String() string  { return "somewhere" }
-
-// never is a resolver that never finds anything.
-type never struct{}
-
-func (never) Scheme() string { return "never" }
-
-func (never) Build(
-	resolver.Target, resolver.ClientConn, resolver.BuildOptions,
-) (resolver.Resolver, error) {
-	return never{}, nil
-}
-
-func (never) ResolveNow(resolver.ResolveNowOptions) {}
-func (never) Close()                                {}

@@ -21,21 +21,17 @@ func leave(
 ) (peer.Peer, error) {
 	kind := kindOf(o)
 	stream, err := c.NewStream(ctx, kind, o.Method, options...)
+	if err == nil {
+		err = stream.SendMsg(wrapperspb.String("a message"))
+	}
+	if err == nil && !kind.ClientStreams {
+		err = stream.CloseSend()
+	}
+	if err == nil && kind.ServerStreams {
+		err = stream.RecvMsg(new(wrapperspb.StringValue))
+	}
 	if err != nil {
 		return peer.Peer{}, err
-	}
-	if err := stream.SendMsg(wrapperspb.String("a message")); err != nil {
-		return peer.Peer{}, err
-	}
-	if kind.ServerStreams {
-		if !kind.ClientStreams {
-			if err := stream.CloseSend(); err != nil {
-				return peer.Peer{}, err
-			}
-		}
-		if err := stream.RecvMsg(new(wrapperspb.StringValue)); err != nil {
-			return peer.Peer{}, err
-		}
 	}
 	p, ok := peer.FromContext(stream.Context())
 	if !ok {

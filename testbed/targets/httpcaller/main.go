@@ -87,6 +87,12 @@ func (t transports) of(o order, number int) http.RoundTripper {
 
 func (o order) withoutTLS() bool { return strings.HasPrefix(o.URL, "http:") }
 
+// These are there if the program was built with golang.org/x/net: -tags=net.
+var (
+	transportOfNet  func(withoutTLS bool, config *tls.Config) http.RoundTripper
+	configureForNet func(*http.Transport) error
+)
+
 // newTransport makes a Transport of net/http's, or another.
 func newTransport(o order) http.RoundTripper {
 	t := &http.Transport{
@@ -101,24 +107,29 @@ func newTransport(o order) http.RoundTripper {
 	}
 	switch o.Way {
 	case "net": // that of golang.org/x/net/http2, by itself
-		return transportOfNet(o, t.TLSClientConfig)
+		return transportOfNet(o.withoutTLS(), t.TLSClientConfig)
 	case "below": // that, below net/http's
-		configureForNet(t)
+		if err := configureForNet(t); err != nil {
+			panic(err)
+		}
 	}
 	return t
 }
 
 func do(o order, all transports) []outcome {
-	switch {
-	case o.Panic && o.Apart:
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
+	if o.Panic {
+		var ended sync.WaitGroup
+		ended.Add(1)
+		panics := func() {
+			defer ended.Done()
 			panicked(all.of(o, 0).(*http.Transport))
-		}()
-		<-ended
-	case o.Panic:
-		panicked(all.of(o, 0).(*http.Transport))
+		}
+		if o.Apart {
+			go panics()
+		} else {
+			panics()
+		}
+		ended.Wait()
 	}
 	if o.Many == 0 {
 		return send(all.of(o, 0), o, o.URL)

@@ -10,21 +10,18 @@ import (
 	"golang.org/x/net/http2"
 )
 
-func transportOfNet(o order, config *tls.Config) http.RoundTripper {
-	//nolint:staticcheck // deprecated, but all releases have it
-	t := &http2.Transport{TLSClientConfig: config, AllowHTTP: true}
-	if o.withoutTLS() {
-		//nolint:staticcheck // as above
-		t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) {
-			return net.Dial(network, address)
+func init() {
+	transportOfNet = func(withoutTLS bool, config *tls.Config) http.RoundTripper {
+		//nolint:staticcheck // deprecated, but all releases have it
+		t := &http2.Transport{TLSClientConfig: config, AllowHTTP: true}
+		if withoutTLS {
+			//nolint:staticcheck // as above
+			t.DialTLS = func(network, address string, _ *tls.Config) (net.Conn, error) {
+				return net.Dial(network, address)
+			}
 		}
+		return t
 	}
-	return t
-}
-
-func configureForNet(t *http.Transport) {
-	//nolint:staticcheck // deprecated, but all releases have it
-	if err := http2.ConfigureTransport(t); err != nil {
-		panic(err)
-	}
+	//nolint:staticcheck // as above
+	configureForNet = http2.ConfigureTransport
 }

@@ -4,7 +4,7 @@ package main
 
 import (
 	"fmt"
-	"log"
+	"net"
 	"net/http"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
@@ -21,9 +21,9 @@ func Handler() http.Handler {
 
 // Serve serves HTTP, and says where.
 func Serve() string {
-	listener := web.Listen("tcp", web.Loopback)
-	go func() { log.Fatal(http.Serve(listener, Handler())) }()
-	return listener.Addr().String()
+	return web.Serve("tcp", web.Loopback, func(listener net.Listener) error {
+		return http.Serve(listener, Handler())
+	})
 }
 
 func main() {}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spanprobe/spanprobe/testbed/targets/shared/barrier"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/gate"
 )
 
 // hello answers with the last part of the path.
@@ -18,12 +18,16 @@ func hello(w http.ResponseWriter, r *http.Request) {
 
 // status answers with the code that the query names.
 func status(w http.ResponseWriter, r *http.Request) {
-	code, err := strconv.Atoi(r.URL.Query().Get("code"))
+	w.WriteHeader(number(r, "code"))
+}
+
+// number is one that the query has.
+func number(r *http.Request, key string) int {
+	n, err := strconv.Atoi(r.URL.Query().Get(key))
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+		panic(err)
 	}
-	w.WriteHeader(code)
+	return n
 }
 
 // nothing writes nothing, not even a header.
@@ -90,24 +94,16 @@ func garbage(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, len(requests))
 }
 
-var gathered barrier.Barrier
+var gathered gate.Gate
 
 // gather answers when as many requests as the query says have come.
-func gather(w http.ResponseWriter, r *http.Request) {
-	n, err := strconv.Atoi(r.URL.Query().Get("n"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	gathered.Wait(n)
-}
+func gather(_ http.ResponseWriter, r *http.Request) { gathered.Wait(number(r, "n")) }
 
 // slow takes as long as the query says.
-func slow(w http.ResponseWriter, r *http.Request) {
+func slow(_ http.ResponseWriter, r *http.Request) {
 	d, err := time.ParseDuration(r.URL.Query().Get("for"))
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+		panic(err)
 	}
 	time.Sleep(d)
 }

@@ -8,7 +8,7 @@ package main
 
 import (
 	"flag"
-	"log"
+	"net"
 	"net/http"
 	"sync/atomic"
 
@@ -22,13 +22,12 @@ func main() {
 	address := flag.String("listen", web.Loopback, "address to listen on")
 	secure := flag.Bool("tls", false, "serve TLS, with a certificate of its own")
 	flag.Parse()
-	listener := web.Listen("tcp", *address)
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		atomic.AddInt64(&served, 1)
 		handler.ServeHTTP(w, r)
 	})
-	go func() { log.Fatal(serve(listener, counted, *secure)) }()
-	lines.Serve(listener.Addr().String(), func(string) interface{} {
+	serving := func(l net.Listener) error { return serve(l, counted, *secure) }
+	lines.Serve(web.Serve("tcp", *address, serving), func(string) interface{} {
 		return atomic.LoadInt64(&served)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"runtime"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
@@ -16,8 +17,7 @@ func serve(listener net.Listener, handler http.Handler, secure bool) error {
 	server := web.Server(handler)
 	server.MaxHeaderBytes = 4 << 20
 	if secure {
-		server.TLSConfig = web.Secure()
-		return server.ServeTLS(listener, "", "")
+		return web.OverTLS(server)(listener)
 	}
 	web.WithoutTLS(server)
 	return server.Serve(listener)
@@ -38,9 +38,34 @@ func copied(next http.Handler) http.Handler {
 
 type copyKey struct{}
 
-// alike are the routes that programs have with and without patterns.
-var alike = map[string]http.HandlerFunc{
-	"/status": status, "/nothing": nothing, "/slow": slow, "/panic": panics, "/hijack": hijack,
-	"/abort":   aborts,
-	"/garbage": garbage, "/gather": gather, "/exit": exits, "/recover": recovers,
+func routes() http.Handler {
+	mux := muxOf(map[string]http.HandlerFunc{
+		"/status": status, "/nothing": nothing, "/slow": slow, "/panic": panics, "/hijack": hijack,
+		"/abort": aborts, "/garbage": garbage, "/gather": gather, "/exit": exits,
+		"/recover": recovers,
+	})
+	if runtime.Version() < "go1.22" { // it knows no patterns
+		mux.HandleFunc("/mutate/", mutate)
+		for _, path := range []string{"/hello/", "/nested/", "/tenant/", "/stripped/"} {
+			mux.HandleFunc(path, hello)
+		}
+		return mux
+	}
+	mux.HandleFunc("GET /hello/{name}", hello)
+	mux.HandleFunc("/mutate/{what...}", mutate)
+	mux.HandleFunc("POST example.com/slow", slow)
+	mux.Handle("/nested/", muxOf(map[string]http.HandlerFunc{"GET /nested/items/{id}": hello}))
+	mux.Handle("/tenant/",
+		copied(muxOf(map[string]http.HandlerFunc{"GET /tenant/items/{id}": hello})))
+	mux.Handle("/stripped/", http.StripPrefix("/stripped",
+		muxOf(map[string]http.HandlerFunc{"GET /items/{id}": hello})))
+	return mux
+}
+
+func muxOf(handlers map[string]http.HandlerFunc) *http.ServeMux {
+	mux := http.NewServeMux()
+	for pattern, handler := range handlers {
+		mux.HandleFunc(pattern, handler)
+	}
+	return mux
 }

@@ -14,9 +14,9 @@ import (
 // serve has a server of net/http's that was configured.
 func serve(listener net.Listener, handler http.Handler, _ bool) error {
 	server := web.Server(handler)
-	server.TLSConfig = web.Secure()
+	overTLS := web.OverTLS(server)
 	if err := http2.ConfigureServer(server, &http2.Server{}); err != nil {
 		return err
 	}
-	return server.ServeTLS(listener, "", "")
+	return overTLS(listener)
 }

@@ -4,22 +4,23 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // background is what belongs to no request.
-var background = schedule{counts: map[string]int{}}
+var background = schedule{counts: map[string]*int64{
+	"ticker": new(int64), "refresher": new(int64), "opener": new(int64),
+}}
 
 // schedule says whether that is to be done, and counts it.
 type schedule struct {
-	mu      sync.Mutex
+	mu      sync.RWMutex // read locked while a call is made
 	running bool
-	counts  map[string]int // of calls, by their kind
-	busy    sync.WaitGroup
+	counts  map[string]*int64 // of calls, by their kind; added to atomically
 }
 
 func (s *schedule) begin() string {
@@ -32,26 +33,19 @@ func (s *schedule) begin() string {
 // end returns how many calls there were of each kind, once the last has ended.
 func (s *schedule) end() string {
 	s.mu.Lock()
-	s.running = false
-	s.mu.Unlock()
-	s.busy.Wait()
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	return fmt.Sprint(s.counts["ticker"], s.counts["refresher"], s.counts["opener"])
+	s.running = false
+	return fmt.Sprint(*s.counts["ticker"], *s.counts["refresher"], *s.counts["opener"])
 }
 
 // call makes a call, if that is to be done.
 func (s *schedule) call(ctx context.Context, kind, via string) error {
-	s.mu.Lock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if !s.running {
-		s.mu.Unlock()
 		return nil
 	}
-	n := s.counts[kind]
-	s.counts[kind]++
-	s.busy.Add(1)
-	s.mu.Unlock()
-	defer s.busy.Done()
+	n := atomic.AddInt64(s.counts[kind], 1) - 1
 	return call(ctx, via, fmt.Sprintf("/background/%s/%d", kind, n))
 }
 
@@ -110,7 +104,7 @@ func queried(ctx context.Context, r request) error {
 // requestKey is what a request is known by that opens a connection itself.
 type requestKey struct{}
 
-type connector struct{}
+type connector struct{ driver.Connector }
 
 func (connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if r, ok := ctx.Value(requestKey{}).(request); ok {
@@ -119,13 +113,7 @@ func (connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return connection{}, background.call(ctx, "opener", "http")
 }
 
-func (connector) Driver() driver.Driver { return nil }
-
 // connection is a database/sql connection of no use.
-type connection struct{}
+type connection struct{ driver.Conn }
 
-var errNoUse = errors.New("of no use")
-
-func (connection) Prepare(string) (driver.Stmt, error) { return nil, errNoUse }
-func (connection) Close() error                        { return nil }
-func (connection) Begin() (driver.Tx, error)           { return nil, errNoUse }
+func (connection) Close() error { return nil }

@@ -26,7 +26,7 @@ func (r request) name(n int) string { return fmt.Sprintf("%s/%d/%d", r.path, r.m
 // call makes the nth call of the request.
 func (r request) call(ctx context.Context, n int) error { return call(ctx, r.via, r.name(n)) }
 
-// What calls are made with.
+// Calls are made with these.
 var (
 	httpURL    string
 	httpClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
@@ -39,6 +39,11 @@ func call(ctx context.Context, via, name string) error {
 		return rpc.Invoke(ctx, grpcClient, name, "a message")
 	}
 	return get(ctx, httpClient, name)
+}
+
+func get(ctx context.Context, client *http.Client, name string) error {
+	_, err := web.Get(ctx, client, httpURL+name)
+	return err
 }
 
 // proxy passes requests on, with their headers, as calls of theirs.
@@ -54,9 +59,4 @@ func proxy() http.Handler {
 		},
 		Transport: httpClient.Transport,
 	}
-}
-
-func get(ctx context.Context, client *http.Client, name string) error {
-	_, err := web.Get(ctx, client, httpURL+name, nil)
-	return err
 }

@@ -11,62 +11,54 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/gate"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/pool"
 )
 
 // serve answers a request, or one of its messages.
 func serve(ctx context.Context, path string, message int) error {
-	r, name, err := parse(path, message)
-	if err != nil {
-		return err
+	parts := strings.Split(path, "/")
+	if len(parts) != 5 || cases[parts[3]] == nil {
+		return fmt.Errorf("no request: %q", path)
 	}
-	do := cases[name]
-	if do == nil {
-		return fmt.Errorf("no such case: %q", name)
-	}
-	return do(ctx, r)
+	return cases[parts[3]](ctx, request{path: path, via: parts[2], message: message})
 }
 
 // way leads from a request to its calls.
 type way func(context.Context, request) error
 
-// cases are all of them, by their names.
+// with goes a way with a context that is made of the request's.
+func with(change func(context.Context) context.Context, do way) way {
+	return func(ctx context.Context, r request) error { return do(change(ctx), r) }
+}
+
+// none is a context that says nothing of the request.
+func none(context.Context) context.Context { return context.Background() }
+
+// cases are all of them, by their names. They are there when all is initialized.
 var cases map[string]way
 
-func init() {
-	cases = map[string]way{
+func allCases() map[string]way {
+	all := map[string]way{
 		// On the goroutine of the handler.
-		"handler":         callOnce,
-		"sequence":        sequence,
-		"timeout-handler": callOnce,
+		"handler": callOnce, "sequence": sequence, "timeout-handler": callOnce,
 
 		// On a goroutine that it starts.
-		"goroutine": func(ctx context.Context, r request) error { return started(ctx, r, 1) },
-		"fan-out":   func(ctx context.Context, r request) error { return started(ctx, r, 50) },
-		"errgroup":  inGroup,
-		"nested":    func(ctx context.Context, r request) error { return nested(ctx, r, 3) },
-		"timer":     afterTimer,
+		"goroutine": started(1), "fan-out": started(50), "errgroup": inGroup, "nested": nested(3),
+		"timer": afterTimer,
 
 		// On one that was there before.
-		"pool": func(ctx context.Context, r request) error { return r.inPool(ctx, jobs) },
-		"lazy-pool": func(ctx context.Context, r request) error {
-			return r.inPool(ctx, lazyPool())
-		},
+		"pool": inPool, "lazy-pool": inLazyPool,
 
 		// On one that goes on when the handler has returned.
-		"after": func(ctx context.Context, r request) error {
-			return parked(withoutCancel(ctx), r)
-		},
-		"after-background": func(_ context.Context, r request) error {
-			return parked(context.Background(), r)
-		},
+		"after": with(withoutCancel, parked), "after-background": with(none, parked),
 		"release-after": release, "release-after-background": release,
 
 		// With contexts that the goroutine says nothing about: a worker makes the call.
-		"without-cancel": worker(withoutCancel), "with-timeout": withTimeout, "mixed": mixed,
-		"ten-values": worker(tenValues), "thirty-values": worker(thirtyValues),
-		"custom-pointer": worker(pointerTo), "custom-value": worker(valueOf),
-		"custom-other": worker(otherOf),
+		"without-cancel": with(withoutCancel, inPool), "with-timeout": withTimeout, "mixed": mixed,
+		"ten-values": with(values(10), inPool), "thirty-values": with(values(30), inPool),
+		"custom-pointer": with(pointerTo, inPool), "custom-value": with(valueOf, inPool),
+		"custom-other": with(otherOf, inPool),
 		"recycled":     recycled,
 
 		// Through libraries that have goroutines of their own.
@@ -77,20 +69,17 @@ func init() {
 
 		// When many others are being answered too.
 		"held": func(ctx context.Context, r request) error {
-			<-holding.until()
+			holding.Wait(0)
 			return r.call(ctx, 0)
 		},
 	}
 	// The same with a context that says nothing of the request.
 	for _, name := range []string{
-		"handler", "goroutine", "fan-out", "nested", "timer", "pool",
-		"lazy-pool", "held",
+		"handler", "goroutine", "fan-out", "nested", "timer", "pool", "lazy-pool", "held",
 	} {
-		do := cases[name]
-		cases[name+"-background"] = func(_ context.Context, r request) error {
-			return do(context.Background(), r)
-		}
+		all[name+"-background"] = with(none, all[name])
 	}
+	return all
 }
 
 func callOnce(ctx context.Context, r request) error { return r.call(ctx, 0) }
@@ -105,8 +94,10 @@ func sequence(ctx context.Context, r request) error {
 }
 
 // started calls on so many goroutines, and waits for them.
-func started(ctx context.Context, r request, goroutines int) error {
-	return onEach(goroutines, func(n int) error { return r.call(ctx, n) })
+func started(goroutines int) way {
+	return func(ctx context.Context, r request) error {
+		return onEach(goroutines, func(n int) error { return r.call(ctx, n) })
+	}
 }
 
 func onEach(goroutines int, do func(n int) error) error {
@@ -133,11 +124,13 @@ func inGroup(ctx context.Context, r request) error {
 }
 
 // nested calls so many goroutines further down.
-func nested(ctx context.Context, r request, depth int) error {
+func nested(depth int) way {
 	if depth == 0 {
-		return r.call(ctx, 0)
+		return callOnce
 	}
-	return onEach(1, func(int) error { return nested(ctx, r, depth-1) })
+	return func(ctx context.Context, r request) error {
+		return onEach(1, func(int) error { return nested(depth-1)(ctx, r) })
+	}
 }
 
 // multitude starts 1000 goroutines, a hundred at a time. The first of each hundred makes a call.
@@ -172,34 +165,25 @@ var lazy struct {
 	jobs pool.Pool
 }
 
-// lazyPool has workers that the first request starts.
-func lazyPool() pool.Pool {
-	lazy.once.Do(func() { lazy.jobs = pool.New(workers) })
-	return lazy.jobs
-}
-
 // inPool has a worker make a call.
-func (r request) inPool(ctx context.Context, jobs pool.Pool) error {
+func inPool(ctx context.Context, r request) error {
 	return jobs.Do(ctx, func(ctx context.Context) error { return r.call(ctx, 0) })
 }
 
-// worker has one make a call with a context that is made of the request's.
-func worker(change func(context.Context) context.Context) way {
-	return func(ctx context.Context, r request) error { return r.inPool(change(ctx), jobs) }
+// inLazyPool has one that the first request starts.
+func inLazyPool(ctx context.Context, r request) error {
+	lazy.once.Do(func() { lazy.jobs = pool.New(workers) })
+	return lazy.jobs.Do(ctx, func(ctx context.Context) error { return r.call(ctx, 0) })
 }
 
-// waiting are the goroutines that handlers have left behind.
-var waiting = struct {
-	sync.Mutex
-	known map[string]chan chan error
-}{known: map[string]chan chan error{}}
+// waiting are the goroutines that handlers have left behind, by the paths of their requests. Each
+// is sent where to answer that its call has ended.
+var waiting sync.Map
 
 // parked leaves a goroutine behind, which makes its call when it is released.
 func parked(ctx context.Context, r request) error {
 	released := make(chan chan error)
-	waiting.Lock()
-	waiting.known[r.path] = released
-	waiting.Unlock()
+	waiting.Store(r.path, released)
 	go func() {
 		done := <-released
 		done <- r.call(ctx, 0)
@@ -211,53 +195,21 @@ func parked(ctx context.Context, r request) error {
 // and makes one itself.
 func release(ctx context.Context, r request) error {
 	left := strings.Replace(r.path, "/release-", "/", 1)
-	waiting.Lock()
-	released := waiting.known[left]
-	delete(waiting.known, left)
-	waiting.Unlock()
-	if released == nil {
+	released, ok := waiting.Load(left)
+	if !ok {
 		return fmt.Errorf("%s has left nothing behind", left)
 	}
+	waiting.Delete(left)
 	done := make(chan error)
-	released <- done
+	released.(chan chan error) <- done
 	if err := <-done; err != nil {
 		return err
 	}
 	return r.call(ctx, 0)
 }
 
-// holding is what requests wait for that are held.
-var holding = hold{released: make(chan struct{})}
-
-type hold struct {
-	mu       sync.Mutex
-	held     int
-	released chan struct{}
-}
-
-func (h *hold) until() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.held++
-	return h.released
-}
-
-// count returns how many wait.
-func (h *hold) count() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.held
-}
-
-// release lets them go on, and returns how many have waited.
-func (h *hold) release() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.released)
-	held := h.held
-	h.held, h.released = 0, make(chan struct{})
-	return held
-}
+// holding is what requests wait at that are held.
+var holding gate.Gate
 
 // dialer makes a call over a connection that is established by another goroutine, which makes
 // a call itself to find out where to.

@@ -10,23 +10,32 @@ import (
 func withTimeout(ctx context.Context, r request) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return r.inPool(ctx, jobs)
+	return inPool(ctx, r)
 }
+
+// withoutCancel is what programs had before the context.WithoutCancel of Go 1.21.
+var withoutCancel = func(ctx context.Context) context.Context { return detached{ctx} }
+
+type detached struct{ context.Context }
+
+func (detached) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (detached) Done() <-chan struct{}       { return nil }
+func (detached) Err() error                  { return nil }
 
 type valueKey int
 
-func values(ctx context.Context, n int) context.Context {
-	for i := 0; i < n; i++ {
-		ctx = context.WithValue(ctx, valueKey(i), i)
+func values(n int) func(context.Context) context.Context {
+	return func(ctx context.Context) context.Context {
+		for i := 0; i < n; i++ {
+			ctx = context.WithValue(ctx, valueKey(i), i)
+		}
+		return ctx
 	}
-	return ctx
 }
 
-func tenValues(ctx context.Context) context.Context    { return values(ctx, 10) }
-func thirtyValues(ctx context.Context) context.Context { return values(ctx, 30) }
-func pointerTo(ctx context.Context) context.Context    { return &pointerContext{Context: ctx} }
-func valueOf(ctx context.Context) context.Context      { return valueContext{Context: ctx} }
-func otherOf(ctx context.Context) context.Context      { return &otherContext{"other", ctx} }
+func pointerTo(ctx context.Context) context.Context { return &pointerContext{Context: ctx} }
+func valueOf(ctx context.Context) context.Context   { return valueContext{Context: ctx} }
+func otherOf(ctx context.Context) context.Context   { return &otherContext{"other", ctx} }
 
 // mixed has one context of each kind around that of the request.
 func mixed(ctx context.Context, r request) error {
@@ -37,8 +46,8 @@ func mixed(ctx context.Context, r request) error {
 	defer cancelCause(nil)
 	ctx, stop := context.WithDeadline(ctx, time.Now().Add(time.Minute))
 	defer stop()
-	return r.inPool(&pointerContext{Context: context.WithValue(withoutCancel(ctx), valueKey(101),
-		1)}, jobs)
+	ctx = context.WithValue(withoutCancel(ctx), valueKey(101), 1)
+	return inPool(pointerTo(ctx), r)
 }
 
 // pointerContext is a context as frameworks have their own.
@@ -81,7 +90,7 @@ func recycled(ctx context.Context, r request) error {
 	c.Context = ctx
 	defer pointers.Put(c)
 	if r.via == "grpc" {
-		return r.inPool(c, jobs)
+		return inPool(c, r)
 	}
 	return jobs.Do(c, func(ctx context.Context) error {
 		once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

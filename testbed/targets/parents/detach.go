@@ -4,4 +4,4 @@ package main
 
 import "context"
 
-func withoutCancel(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+func init() { withoutCancel = context.WithoutCancel }

@@ -14,8 +14,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -34,7 +32,7 @@ func main() {
 	calls := flag.String("grpc", "", "address of a gRPC server to call")
 	flag.Parse()
 	httpURL, grpcClient = *over, rpc.Connect(*calls, rpc.Secrets(false))
-	jobs = pool.New(workers)
+	jobs, cases = pool.New(workers), allCases()
 	go tick("ticker")
 
 	mux := http.NewServeMux()
@@ -47,18 +45,12 @@ func main() {
 		mux.Handle(side+"http/proxied/", proxied)
 	}
 	server := web.Server(mux)
-	server.TLSConfig = web.Secure()
-	called := grpc.NewServer()
-	called.RegisterService(&service, nil)
+	secure := web.OverTLS(server)
+	called := grpc.NewServer(grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream))
+	called.RegisterService(rpc.Calls("testbed.Parents", nil), nil)
 	var addresses []string
-	for _, serve := range []func(net.Listener) error{
-		server.Serve, func(l net.Listener) error {
-			return server.ServeTLS(l, "", "")
-		}, called.Serve,
-	} {
-		listener := web.Listen("tcp", web.Loopback)
-		addresses = append(addresses, listener.Addr().String())
-		go func(serve func(net.Listener) error) { log.Fatal(serve(listener)) }(serve)
+	for _, serve := range []func(net.Listener) error{server.Serve, secure, called.Serve} {
+		addresses = append(addresses, web.Serve("tcp", web.Loopback, serve))
 	}
 	lines.Serve(strings.Join(addresses, " "), func(line string) interface{} {
 		switch line {
@@ -67,9 +59,9 @@ func main() {
 		case "still":
 			return background.end()
 		case "held":
-			return holding.count()
+			return holding.Waiting()
 		case "release":
-			return holding.release()
+			return holding.Open()
 		}
 		panic("no such order: " + line)
 	})
@@ -80,16 +72,4 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	if err := serve(r.Context(), r.URL.Path, 0); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
-}
-
-// parse takes the path of a request apart.
-func parse(path string, message int) (request, string, error) {
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	if len(parts) != 4 {
-		return request{}, "", fmt.Errorf("no request: %q", path)
-	}
-	return request{
-		path: "/" + strings.Join(parts, "/"), via: parts[1],
-		message: message,
-	}, parts[2], nil
 }

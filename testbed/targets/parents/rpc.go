@@ -9,30 +9,17 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
-// service has each message answered as a request of its name is.
-var service = grpc.ServiceDesc{
-	ServiceName: "testbed.Parents",
-	HandlerType: (*interface{})(nil),
-	Methods:     []grpc.MethodDesc{{MethodName: "Unary", Handler: unary}},
-	Streams: []grpc.StreamDesc{{
-		StreamName: "Stream", Handler: stream, ServerStreams: true,
-		ClientStreams: true,
-	}},
-}
-
-//nolint:revive // grpc.MethodDesc wants the context second
+// unary answers a call as a request of its message's name is.
 func unary(
-	_ interface{}, ctx context.Context, decode func(interface{}) error,
-	_ grpc.UnaryServerInterceptor,
+	ctx context.Context, message interface{}, _ *grpc.UnaryServerInfo, _ grpc.UnaryHandler,
 ) (interface{}, error) {
-	message := new(wrapperspb.StringValue)
-	if err := decode(message); err != nil {
-		return nil, err
-	}
-	return message, serve(ctx, message.GetValue(), 0)
+	return message, serve(ctx, message.(*wrapperspb.StringValue).GetValue(), 0)
 }
 
-func stream(service interface{}, s grpc.ServerStream) error {
+// stream answers each message of a call so.
+func stream(
+	service interface{}, s grpc.ServerStream, _ *grpc.StreamServerInfo, _ grpc.StreamHandler,
+) error {
 	n := 0
 	return rpc.Each(func(ctx context.Context, message string) error {
 		defer func() { n++ }()

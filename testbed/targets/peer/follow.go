@@ -28,14 +28,9 @@ func clientFor(o order) client {
 	key := fmt.Sprint(o.Protocol, o.Network, o.Address, o.TLS, o.Close, o.Age, o.Wrapped,
 		o.LocalPort, o.Reset)
 	if clients[key] == nil {
-		switch o.Protocol {
-		case "http1", "http2", "net2":
-			clients[key] = newWeb(o)
-		case "unary", "stream":
-			clients[key] = newRPC(o)
-		default:
-			panic("no such protocol: " + o.Protocol)
-		}
+		clients[key] = map[string]func(order) client{
+			"http1": newWeb, "http2": newWeb, "net2": newWeb, "unary": newRPC, "stream": newRPC,
+		}[o.Protocol](o)
 	}
 	return clients[key]
 }
@@ -82,10 +77,10 @@ func (o order) dial(ctx context.Context) (net.Conn, error) {
 		dialer.LocalAddr = &net.TCPAddr{Port: o.LocalPort}
 		dialer.Control = func(_, _ string, c syscall.RawConn) error {
 			var err error
-			if controlErr := c.Control(func(fd uintptr) {
+			if failure := c.Control(func(fd uintptr) {
 				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-			}); controlErr != nil {
-				return controlErr
+			}); failure != nil {
+				return failure
 			}
 			return err
 		}

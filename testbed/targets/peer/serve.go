@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -22,48 +21,42 @@ import (
 // serve begins to serve, and returns the addresses. A name says the protocol, and which listener
 // it is: "http dual".
 func serve(folder string, port int) map[string]string {
-	plain := web.Server(http.HandlerFunc(answer))
-	plain.TLSConfig = web.Secure("h2", "http/1.1")
-	web.WithoutTLS(plain)
 	each := grpc.UnknownServiceHandler(rpc.Each(relay))
+	plain := web.Server(http.HandlerFunc(answer))
+	secure := web.OverTLS(plain, "h2", "http/1.1")
+	web.WithoutTLS(plain)
 	calls := grpc.NewServer(each)
-	secure := grpc.NewServer(each, grpc.Creds(credentials.NewTLS(plain.TLSConfig)))
-	secureWeb := func(l net.Listener) error { return plain.ServeTLS(l, "", "") }
+	secureCalls := grpc.NewServer(each, grpc.Creds(credentials.NewTLS(plain.TLSConfig)))
 
 	addresses := map[string]string{}
-	for _, l := range []struct{ name, network, web, rpc string }{
-		{"ipv4", "tcp4", web.Loopback, web.Loopback},
-		{"ipv6", "tcp6", "[::1]:0", "[::1]:0"},
-		{"dual", "tcp", dual(port, 0), dual(port, 1)}, // of IPv6, and takes connections of IPv4 too
-		{"tls", "tcp4", web.Loopback, web.Loopback},
-		{"wrapped", "tcp4", web.Loopback, web.Loopback},
-		{"unix", "unix", filepath.Join(folder, "http"), filepath.Join(folder, "grpc")},
-		{"abstract", "unix", fmt.Sprint("@http-", os.Getpid()), fmt.Sprint("@grpc-", os.Getpid())},
+	for _, protocol := range []struct {
+		name          string
+		port          int // on the dual listener, if there is one to serve at
+		serve, secure func(net.Listener) error
+	}{
+		{"http", port, plain.Serve, secure},
+		{"grpc", port + 1, calls.Serve, secureCalls.Serve},
 	} {
-		if l.name == "unix" && folder == "" {
-			continue
+		begin := func(name, network, address string, serve func(net.Listener) error) {
+			addresses[protocol.name+" "+name] = web.Serve(network, address, serve)
 		}
-		ways := map[string]func(net.Listener) error{"http": plain.Serve, "grpc": calls.Serve}
-		if l.name == "tls" {
-			ways = map[string]func(net.Listener) error{"http": secureWeb, "grpc": secure.Serve}
+		serve, dual := protocol.serve, ":0"
+		if port != 0 {
+			dual = fmt.Sprint(":", protocol.port)
 		}
-		for protocol, address := range map[string]string{"http": l.web, "grpc": l.rpc} {
-			listener := web.Listen(l.network, address)
-			addresses[protocol+" "+l.name] = listener.Addr().String()
-			if l.name == "wrapped" {
-				listener = wrappingListener{listener}
-			}
-			go func(serve func(net.Listener) error) { log.Fatal(serve(listener)) }(ways[protocol])
+		begin("ipv4", "tcp4", web.Loopback, serve)
+		begin("ipv6", "tcp6", "[::1]:0", serve)
+		begin("dual", "tcp", dual, serve) // of IPv6, and takes connections of IPv4 too
+		begin("tls", "tcp4", web.Loopback, protocol.secure)
+		begin("wrapped", "tcp4", web.Loopback, func(l net.Listener) error {
+			return serve(wrappingListener{l})
+		})
+		begin("abstract", "unix", fmt.Sprintf("@%s-%d", protocol.name, os.Getpid()), serve)
+		if folder != "" {
+			begin("unix", "unix", filepath.Join(folder, protocol.name), serve)
 		}
 	}
 	return addresses
-}
-
-func dual(port, more int) string {
-	if port == 0 {
-		return ":0"
-	}
-	return fmt.Sprint(":", port+more)
 }
 
 // answer answers any request with nothing, but for those that bring an order.

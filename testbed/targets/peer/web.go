@@ -14,14 +14,6 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
-// major is the version of HTTP that an order is for.
-func (o order) major() int {
-	if o.Protocol == "http1" {
-		return 1
-	}
-	return 2
-}
-
 func newWeb(o order) client {
 	c := &http.Client{Transport: transport(o)}
 	return func(ctx context.Context, o order, number int) error {
@@ -29,9 +21,9 @@ func newWeb(o order) client {
 		if err != nil {
 			return err
 		}
-		version, err := web.Do(c, request)
-		if err == nil && version != o.major() {
-			err = fmt.Errorf("answered over HTTP/%d", version)
+		response, err := web.Do(c, request)
+		if err == nil && (response.ProtoMajor == 1) != (o.Protocol == "http1") {
+			err = fmt.Errorf("answered over %s", response.Proto)
 		}
 		return err
 	}

@@ -12,6 +12,12 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 )
 
+// listen and use are how the plugin serves. The tag "serves" has other ones.
+var (
+	listen = func() string { return "" }
+	use    = func(loaded *plugin.Plugin) string { return find(loaded, "Serve").(func() string)() }
+)
+
 func main() {
 	var loaded *plugin.Plugin
 	lines.Serve(listen(), func(string) interface{} {
@@ -26,6 +32,7 @@ func main() {
 	})
 }
 
+// find finds what the plugin exports.
 func find(loaded *plugin.Plugin, name string) plugin.Symbol {
 	symbol, err := loaded.Lookup(name)
 	if err != nil {

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"log"
+	"net"
 	"net/http"
 	"plugin"
 	"sync/atomic"
@@ -11,30 +11,21 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
-var (
-	address string
-	handler atomic.Pointer[http.Handler] // the plugin's; nil: not there yet
-)
-
-func listen() string {
-	listener := web.Listen("tcp", web.Loopback)
-	go func() {
-		log.Fatal(http.Serve(listener, http.HandlerFunc(serve)))
-	}()
-	address = listener.Addr().String()
-	return address
-}
-
-func serve(w http.ResponseWriter, r *http.Request) {
-	if h := handler.Load(); h != nil {
-		(*h).ServeHTTP(w, r)
-	} else {
-		http.NotFound(w, r)
+func init() {
+	address := ""
+	var handler atomic.Value // the plugin's http.HandlerFunc, or that of none
+	handler.Store(http.HandlerFunc(http.NotFound))
+	serve := func(w http.ResponseWriter, r *http.Request) {
+		handler.Load().(http.HandlerFunc)(w, r)
 	}
-}
-
-func use(loaded *plugin.Plugin) string {
-	h := find(loaded, "Handler").(func() http.Handler)()
-	handler.Store(&h)
-	return address
+	listen = func() string {
+		address = web.Serve("tcp", web.Loopback, func(listener net.Listener) error {
+			return http.Serve(listener, http.HandlerFunc(serve))
+		})
+		return address
+	}
+	use = func(loaded *plugin.Plugin) string {
+		handler.Store(http.HandlerFunc(find(loaded, "Handler").(func() http.Handler)().ServeHTTP))
+		return address
+	}
 }

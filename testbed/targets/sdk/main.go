@@ -35,7 +35,7 @@ func main() {
 		spans.Reset()
 		var err error
 		if protocol == "http" {
-			_, err = web.Get(context.Background(), client, "http://"+address+path, nil)
+			_, err = web.Get(context.Background(), client, "http://"+address+path)
 		} else {
 			c := open.Get(address, func() *grpc.ClientConn {
 				return rpc.Connect(address, rpc.Secrets(false),

@@ -17,39 +17,25 @@ const (
 func main() {
 	// A collection asks every goroutine to yield, which makes stack checks fail
 	// although there is room.
-	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(stopped)
 		for {
-			select {
-			case <-stop:
-				return
-			default:
-				runtime.GC()
-			}
+			runtime.GC()
 		}
 	}()
 	var caller Caller = &method{1}
 	var all sync.WaitGroup
 	for i := 0; i < goroutines; i++ {
-		for _, call := range []func(){
-			func() { _ = Deep(depth, i) },
-			func() { Medium(i) },
-			func() { Large(i) },
-			func() { Huge(i) },
-			func() { Deferring(i) },
-			func() { caller.Call(i) },
+		for _, call := range []func(int) int{
+			func(i int) int { return Deep(depth, i) }, Medium, Large, Huge, Deferring, caller.Call,
 		} {
 			all.Add(1)
-			go func(call func()) {
+			go func(call func(int) int, i int) {
 				defer all.Done()
-				call()
-			}(call)
+				call(i)
+			}(call, i)
 		}
 		all.Wait()
 	}
-	close(stop)
-	<-stopped
 	fmt.Println("main.Deep", goroutines*(depth+1))
 	for _, name := range []string{"Medium", "Large", "Huge", "Deferring", "(*method).Call"} {
 		fmt.Println("main."+name, goroutines)
@@ -71,8 +57,7 @@ func Deep(n, i int) int {
 //go:noinline
 func Medium(i int) int {
 	var room [1000]byte
-	fill(room[:], i)
-	return int(room[i%len(room)])
+	return fill(room[:], i)
 }
 
 // Large has one for which it also checks that this did not overflow.
@@ -80,8 +65,7 @@ func Medium(i int) int {
 //go:noinline
 func Large(i int) int {
 	var room [5000]byte
-	fill(room[:], i)
-	return int(room[i%len(room)])
+	return fill(room[:], i)
 }
 
 // Huge has one whose size is a constant that some instructions do not hold.
@@ -89,8 +73,7 @@ func Large(i int) int {
 //go:noinline
 func Huge(i int) int {
 	var room [200000]byte
-	fill(room[:], i)
-	return int(room[i%len(room)])
+	return fill(room[:], i)
 }
 
 // Deferring has a deferred function that runs at its end.
@@ -114,13 +97,13 @@ func (m *method) Call(i int) int { return Medium0(i) + m.by }
 //go:noinline
 func Medium0(i int) int {
 	var room [1000]byte
-	fill(room[:], i)
-	return int(room[i%len(room)])
+	return fill(room[:], i)
 }
 
 //go:noinline
-func fill(room []byte, i int) {
+func fill(room []byte, i int) int {
 	for at := range room {
 		room[at] = byte(i)
 	}
+	return int(room[i%len(room)])
 }

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
@@ -16,47 +14,28 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/targets/soak/tally"
 )
 
+// nobody is an address at which nobody listens, and which nobody is given that asks for any.
+const nobody = "127.0.0.1:1"
+
 // caller makes calls.
 type caller struct {
-	counts *tally.Tally
-	web    string // address of HTTP
-	nobody string // address at which nobody listens
-	http1  *http.Client
-	http2  *http.Client
-	rpc    *grpc.ClientConn
-	toNone *grpc.ClientConn // to nobody
+	counts       *tally.Tally
+	http         string // address of HTTP
+	http1, http2 http.Client
+	rpc, toNone  *grpc.ClientConn
 }
 
-func newCaller(counts *tally.Tally, url, address string) (*caller, error) {
-	c := &caller{counts: counts, web: url}
-	var err error
-	if c.nobody, err = bound(); err != nil {
-		return nil, err
-	}
-	c.http1 = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+func newCaller(counts *tally.Tally, url, address string) *caller {
 	second := &http.Transport{}
 	web.WithoutTLSOnly(second)
-	c.http2 = &http.Client{Transport: second}
-	c.rpc = rpc.Connect(address, rpc.Secrets(false), grpc.WithNoProxy())
-	c.toNone = rpc.Connect(c.nobody, rpc.Secrets(false), grpc.WithNoProxy())
-	return c, nil
-}
-
-// bound returns an address that is taken, so that nobody else gets it, and that
-// nobody listens on.
-func bound() (string, error) {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return "", err
+	return &caller{
+		counts: counts,
+		http:   url,
+		http1:  http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}},
+		http2:  http.Client{Transport: second},
+		rpc:    rpc.Connect(address, rpc.Secrets(false), grpc.WithNoProxy()),
+		toNone: rpc.Connect(nobody, rpc.Secrets(false), grpc.WithNoProxy()),
 	}
-	if err := unix.Bind(socket, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return "", err
-	}
-	address, err := unix.Getsockname(socket)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("127.0.0.1:%d", address.(*unix.SockaddrInet4).Port), nil
 }
 
 // call makes calls at a steady rate until it is stopped, and returns when the last
@@ -85,33 +64,24 @@ func (c *caller) call(rate float64, stop <-chan struct{}) {
 func (c *caller) one(class tally.Class, how ending) error {
 	ctx, cancel := within(how)
 	defer cancel()
+	address, conn := c.http, c.rpc
+	if how == refused {
+		address, conn = nobody, c.toNone
+	}
+	url := fmt.Sprintf("http://%s/%v/%s", address, class, how)
+	method := fmt.Sprintf("/%s/%v", tally.Service, class)
+	ctx = metadata.AppendToOutgoingContext(ctx, "ending", string(how))
 	switch class {
 	case tally.HTTP1:
-		return c.get(ctx, c.http1, class, how)
+		_, err := web.Get(ctx, &c.http1, url)
+		return err
 	case tally.HTTP2:
-		return c.get(ctx, c.http2, class, how)
-	}
-	ctx = metadata.AppendToOutgoingContext(ctx, "ending", string(how))
-	conn, method := c.rpc, "/"+tally.Service+"/"+class.String()
-	if how == refused {
-		conn = c.toNone
-	}
-	if class == tally.Unary {
+		_, err := web.Get(ctx, &c.http2, url)
+		return err
+	case tally.Unary:
 		return rpc.Invoke(ctx, conn, method, "a message")
 	}
-	kind := &grpc.StreamDesc{
+	return rpc.Exchange(ctx, conn, &grpc.StreamDesc{
 		ServerStreams: class != tally.ClientStream, ClientStreams: class != tally.ServerStream,
-	}
-	return rpc.Exchange(ctx, conn, kind, method)
-}
-
-func (c *caller) get(
-	ctx context.Context, client *http.Client, class tally.Class, how ending,
-) error {
-	address := c.web
-	if how == refused {
-		address = c.nobody
-	}
-	_, err := web.Get(ctx, client, fmt.Sprintf("http://%s/%v/%s", address, class, how), nil)
-	return err
+	}, method)
 }

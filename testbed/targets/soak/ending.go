@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // ending is how a call is to end. It travels with the call.
@@ -34,32 +36,29 @@ var endings = []ending{
 	cancelled, endsWell, refused,
 }
 
-var errFails = errors.New("as asked")
-
 // obey is what a server does about an ending.
 func obey(ctx context.Context, e ending) error {
 	switch e {
 	case fails:
-		return errFails
+		return status.Error(codes.Internal, "as asked")
 	case endsSlowly:
 		time.Sleep(slow)
 	case timesOut, cancelled:
 		<-ctx.Done() // the client has gone
-		return ctx.Err()
+		return status.FromContextError(ctx.Err()).Err()
 	}
 	return nil
 }
 
 // within gives the context of a call that is to end in this way.
 func within(e ending) (context.Context, context.CancelFunc) {
-	switch e {
-	case timesOut:
-		return context.WithTimeout(context.Background(), patience)
-	case cancelled:
-		ctx, cancel := context.WithTimeout(context.Background(), most)
-		time.AfterFunc(patience, cancel)
-		return ctx, cancel
-	default:
-		return context.WithTimeout(context.Background(), most)
+	limit := most
+	if e == timesOut {
+		limit = patience
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	if e == cancelled {
+		time.AfterFunc(patience, cancel)
+	}
+	return ctx, cancel
 }

@@ -26,13 +26,10 @@ func main() {
 		log.Fatal(err)
 	}
 	if *web == "" {
-		lines.Serve(serve(counts), func(string) interface{} { return "" })
+		lines.Serve(server{counts}.serve(), func(string) interface{} { return "" })
 		return
 	}
-	c, err := newCaller(counts, *web, *rpc)
-	if err != nil {
-		log.Fatal(err)
-	}
+	c := newCaller(counts, *web, *rpc)
 	stop, done := make(chan struct{}), make(chan struct{})
 	lines.Serve("ready", func(line string) interface{} {
 		if line == "call" {

@@ -21,15 +21,11 @@ func Serve(ready interface{}, answer func(line string) interface{}) {
 }
 
 func say(what interface{}) {
-	text, ok := what.(string)
-	if !ok {
-		encoded, err := json.Marshal(what)
-		if err != nil {
-			panic(err)
-		}
-		text = string(encoded)
+	if text, ok := what.(string); ok {
+		fmt.Println(text)
+	} else if err := json.NewEncoder(os.Stdout).Encode(what); err != nil {
+		panic(err)
 	}
-	fmt.Println(text)
 }
 
 // Parse reads an order, which is JSON.

@@ -19,8 +19,8 @@ const Messages = 3
 // its plugin to the next.
 func Calls(name string, end func(ctx context.Context) error) *grpc.ServiceDesc {
 	unary := func(
-		service interface{}, ctx context.Context, decode func(interface{}) error,
-		interceptor grpc.UnaryServerInterceptor,
+		_ interface{}, ctx context.Context, decode func(interface{}) error,
+		intercept grpc.UnaryServerInterceptor,
 	) (interface{}, error) {
 		message := new(wrapperspb.StringValue)
 		if err := decode(message); err != nil {
@@ -29,26 +29,25 @@ func Calls(name string, end func(ctx context.Context) error) *grpc.ServiceDesc {
 		handle := func(ctx context.Context, message interface{}) (interface{}, error) {
 			return message, end(ctx)
 		}
-		if interceptor == nil {
+		if intercept == nil {
 			return handle(ctx, message)
 		}
-		info := &grpc.UnaryServerInfo{Server: service, FullMethod: "/" + name + "/Unary"}
-		return interceptor(ctx, message, info, handle)
+		return intercept(ctx, message, &grpc.UnaryServerInfo{}, handle)
 	}
 	answer := func(_ interface{}, stream grpc.ServerStream) error {
 		message := new(wrapperspb.StringValue)
-		if err := stream.RecvMsg(message); err != nil {
-			return err
+		err := stream.RecvMsg(message)
+		for i := 0; i < Messages && err == nil; i++ {
+			err = stream.SendMsg(message)
 		}
-		for i := 0; i < Messages; i++ {
-			if err := stream.SendMsg(message); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 		return end(stream.Context())
 	}
+	each := Each(func(context.Context, string) error { return nil })
 	bidi := func(_ interface{}, stream grpc.ServerStream) error {
-		if err := each(stream, func(*wrapperspb.StringValue) error { return nil }); err != nil {
+		if err := each(nil, stream); err != nil {
 			return err
 		}
 		return end(stream.Context())
@@ -68,43 +67,46 @@ func Calls(name string, end func(ctx context.Context) error) *grpc.ServiceDesc {
 // Last answers a call with the last message, when there are no more, and end has returned.
 func Last(end func(ctx context.Context) error) grpc.StreamHandler {
 	return func(_ interface{}, stream grpc.ServerStream) error {
-		message := new(wrapperspb.StringValue)
-		for {
-			err := stream.RecvMsg(message)
-			if errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return err
-			}
+		last := new(wrapperspb.StringValue)
+		keep := func(message *wrapperspb.StringValue) error {
+			last = message
+			return nil
+		}
+		if err := receive(stream, keep); err != nil {
+			return err
 		}
 		if err := end(stream.Context()); err != nil {
 			return err
 		}
-		return stream.SendMsg(message)
+		return stream.SendMsg(last)
 	}
 }
 
 // Each answers each message of a call with the same, once it has been dealt with.
 func Each(deal func(ctx context.Context, message string) error) grpc.StreamHandler {
 	return func(_ interface{}, stream grpc.ServerStream) error {
-		return each(stream, func(message *wrapperspb.StringValue) error {
-			return deal(stream.Context(), message.GetValue())
+		return receive(stream, func(message *wrapperspb.StringValue) error {
+			if err := deal(stream.Context(), message.GetValue()); err != nil {
+				return err
+			}
+			return stream.SendMsg(message)
 		})
 	}
 }
 
-func each(stream grpc.ServerStream, deal func(*wrapperspb.StringValue) error) error {
+// receive deals with the messages of a stream, until there are no more or deal returns io.EOF.
+func receive(
+	stream interface{ RecvMsg(interface{}) error }, deal func(*wrapperspb.StringValue) error,
+) error {
 	for {
 		message := new(wrapperspb.StringValue)
-		if err := stream.RecvMsg(message); errors.Is(err, io.EOF) {
+		err := stream.RecvMsg(message)
+		if err == nil {
+			err = deal(message)
+		}
+		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			return err
-		}
-		if err := deal(message); err != nil {
-			return err
-		}
-		if err := stream.SendMsg(message); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,13 +10,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 // Secrets are how a client connects: with TLS, when it trusts any certificate, or without.
 func Secrets(secure bool) grpc.DialOption {
 	if secure {
-		trusting := &tls.Config{InsecureSkipVerify: true}
-		return grpc.WithTransportCredentials(credentials.NewTLS(trusting))
+		return grpc.WithTransportCredentials(credentials.NewTLS(web.Trusting()))
 	}
 	return grpc.WithInsecure() //nolint:staticcheck // deprecated, but all releases have it
 }
@@ -37,13 +37,11 @@ func Invoke(
 	ctx context.Context, c *grpc.ClientConn, method, message string, options ...grpc.CallOption,
 ) error {
 	answer := new(wrapperspb.StringValue)
-	if err := c.Invoke(ctx, method, wrapperspb.String(message), answer, options...); err != nil {
-		return err
+	err := c.Invoke(ctx, method, wrapperspb.String(message), answer, options...)
+	if err == nil && answer.Value != message {
+		err = fmt.Errorf("%s: answered %q", method, answer.Value)
 	}
-	if answer.Value != message {
-		return fmt.Errorf("%s: answered %q", method, answer.Value)
-	}
-	return nil
+	return err
 }
 
 // Converse makes a call of several messages, of which each waits for the answer to the last one,
@@ -51,35 +49,30 @@ func Invoke(
 func Converse(ctx context.Context, c *grpc.ClientConn, method string, messages []string,
 	options ...grpc.CallOption,
 ) error {
-	kind := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
-	s, err := c.NewStream(ctx, kind, method, options...)
+	stream, err := c.NewStream(ctx, bidi, method, options...)
 	if err != nil {
 		return err
 	}
-	for _, message := range messages {
-		if err := s.SendMsg(wrapperspb.String(message)); err != nil {
-			return err
-		}
-		answer := new(wrapperspb.StringValue)
-		if err := s.RecvMsg(answer); err != nil {
-			return err
-		}
-		if answer.Value != message {
+	if err := stream.SendMsg(wrapperspb.String(messages[0])); err != nil {
+		return err
+	}
+	answered := 0
+	err = receive(stream, func(answer *wrapperspb.StringValue) error {
+		if answered == len(messages) || answer.Value != messages[answered] {
 			return fmt.Errorf("%s: answered %q", method, answer.Value)
 		}
+		if answered++; answered == len(messages) {
+			return stream.CloseSend()
+		}
+		return stream.SendMsg(wrapperspb.String(messages[answered]))
+	})
+	if err == nil && answered < len(messages) {
+		err = fmt.Errorf("%s: answered %d messages of %d", method, answered, len(messages))
 	}
-	if err := s.CloseSend(); err != nil {
-		return err
-	}
-	switch err := s.RecvMsg(new(wrapperspb.StringValue)); {
-	case errors.Is(err, io.EOF):
-		return nil
-	case err == nil:
-		return errors.New(method + ": the stream does not end")
-	default:
-		return err
-	}
+	return err
 }
+
+var bidi = &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
 
 // Exchange makes a call of a kind, sends all messages, and reads all answers.
 func Exchange(ctx context.Context, c *grpc.ClientConn, kind *grpc.StreamDesc, method string,
@@ -99,16 +92,12 @@ func Exchange(ctx context.Context, c *grpc.ClientConn, kind *grpc.StreamDesc, me
 	if err := stream.CloseSend(); err != nil {
 		return err
 	}
-	for {
-		switch err := stream.RecvMsg(new(wrapperspb.StringValue)); {
-		case errors.Is(err, io.EOF):
+	return receive(stream, func(*wrapperspb.StringValue) error {
+		if kind.ServerStreams {
 			return nil
-		case err != nil:
-			return err
-		case !kind.ServerStreams:
-			return nil // RecvMsg has waited for the end
 		}
-	}
+		return io.EOF // RecvMsg has waited for the end
+	})
 }
 
 // Kept are connections that stay open, by what they are for. The zero value is empty.

@@ -4,24 +4,31 @@ package web
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
+	"time"
 )
 
 // Loopback is an address to listen at: any port of this machine.
 const Loopback = "127.0.0.1:0"
 
-// Listen listens, or ends the program.
-func Listen(network, address string) net.Listener {
+// Serve listens, begins to serve, and returns the address.
+func Serve(network, address string, serve func(net.Listener) error) string {
 	listener, err := net.Listen(network, address)
 	if err != nil {
 		log.Fatal(err)
 	}
-	return listener
+	go func() { log.Fatal(serve(listener)) }()
+	return listener.Addr().String()
 }
 
 // Server is a server that says nothing of requests that go wrong.
@@ -29,17 +36,24 @@ func Server(handler http.Handler) *http.Server {
 	return &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
 }
 
-// Get makes a request, reads the answer, and expects that to be 200. It returns the version of HTTP
-// that was spoken: 1 or 2.
-func Get(
-	ctx context.Context, client *http.Client, url string, header http.Header,
-) (version int, err error) {
+// OverTLS has a server serve with TLS, for these protocols.
+func OverTLS(server *http.Server, protocols ...string) func(net.Listener) error {
+	server.TLSConfig = Secure(protocols...)
+	return func(listener net.Listener) error { return server.ServeTLS(listener, "", "") }
+}
+
+// WithoutTLS has a server speak HTTP/2 without TLS, too, and WithoutTLSOnly has a client speak
+// nothing else. Before Go 1.24 net/http does not: then the one does nothing, and the other panics.
+var (
+	WithoutTLS     = func(*http.Server) {}
+	WithoutTLSOnly = func(*http.Transport) { panic("net/http speaks HTTP/2 only with TLS") }
+)
+
+// Get makes a request, reads the answer, and expects that to be 200.
+func Get(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
-	}
-	for name, values := range header {
-		request.Header[name] = values
 	}
 	return Do(client, request)
 }
@@ -62,3 +76,26 @@ func Do(client *http.Client, request *http.Request) (version int, err error) {
 
 // Trusting has a client trust any certificate.
 func Trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
+
+// Secure is the configuration of a server with a certificate of its own, for these protocols.
+func Secure(protocols ...string) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{Certificate()}, NextProtos: protocols}
+}
+
+// Certificate makes a certificate for 127.0.0.1 that signs itself.
+func Certificate() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotAfter:     time.Now().Add(24 * time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{signed}, PrivateKey: key}
+}
