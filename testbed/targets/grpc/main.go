@@ -31,9 +31,8 @@ func main() {
 	streams := flag.Uint("streams", 0,
 		"streams at a time on a connection; 0: as many as there come")
 	flag.Parse()
-	options := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(*workers))}
-	if *streams > 0 {
-		options = append(options, grpc.MaxConcurrentStreams(uint32(*streams)))
+	options := []grpc.ServerOption{
+		grpc.NumStreamWorkers(uint32(*workers)), grpc.MaxConcurrentStreams(uint32(*streams)),
 	}
 	if *recovers {
 		options = append(options, grpc.UnaryInterceptor(recoverUnary),

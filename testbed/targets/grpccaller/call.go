@@ -2,15 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/pool"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
@@ -36,21 +38,16 @@ func many(o order) []outcome {
 		defer open[i].Close()
 	}
 	outcomes := make([]outcome, o.Many.Goroutines*o.Many.Calls)
-	var wg sync.WaitGroup
-	for g := 0; g < o.Many.Goroutines; g++ {
-		wg.Add(1)
-		go func(g int) {
-			defer wg.Done()
-			for i := g * o.Many.Calls; i < (g+1)*o.Many.Calls; i++ {
-				numbered := o
-				numbered.Method = fmt.Sprint(o.Method, i)
-				ending := fmt.Sprintf("%s code=%d", o.Metadata["ending"], i%17)
-				numbered.Metadata = map[string]string{"ending": ending}
-				outcomes[i] = call(open[g%len(open)], numbered)
-			}
-		}(g)
-	}
-	wg.Wait()
+	_ = pool.Each(o.Many.Goroutines, func(g int) error {
+		for i := g * o.Many.Calls; i < (g+1)*o.Many.Calls; i++ {
+			numbered := o
+			numbered.Method = fmt.Sprint(o.Method, i)
+			ending := fmt.Sprintf("%s code=%d", o.Metadata["ending"], i%17)
+			numbered.Metadata = map[string]string{"ending": ending}
+			outcomes[i] = call(open[g%len(open)], numbered)
+		}
+		return nil
+	})
 	return outcomes
 }
 
@@ -106,4 +103,35 @@ func call(c *grpc.ClientConn, o order) outcome {
 		result.Network, result.Peer = p.Addr.Network(), p.Addr.String()
 	}
 	return result
+}
+
+// kindOf says which sides send more than one message.
+func kindOf(o order) *grpc.StreamDesc {
+	return &grpc.StreamDesc{ServerStreams: o.Kind != "client", ClientStreams: o.Kind != "server"}
+}
+
+// leave begins a call, and says over which connection it goes: gRPC does so when a
+// call ends, which nobody waits for here.
+func leave(
+	ctx context.Context, c *grpc.ClientConn, o order, options []grpc.CallOption,
+) (peer.Peer, error) {
+	kind := kindOf(o)
+	stream, err := c.NewStream(ctx, kind, o.Method, options...)
+	if err == nil {
+		err = stream.SendMsg(wrapperspb.String("a message"))
+	}
+	if err == nil && !kind.ClientStreams {
+		err = stream.CloseSend()
+	}
+	if err == nil && kind.ServerStreams {
+		err = stream.RecvMsg(new(wrapperspb.StringValue))
+	}
+	if err != nil {
+		return peer.Peer{}, err
+	}
+	p, ok := peer.FromContext(stream.Context())
+	if !ok {
+		return peer.Peer{}, errors.New("there is no peer")
+	}
+	return *p, nil
 }

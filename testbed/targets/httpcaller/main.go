@@ -7,14 +7,15 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/pool"
 )
 
 // order is what to ask for.
@@ -118,18 +119,12 @@ func newTransport(o order) http.RoundTripper {
 
 func do(o order, all transports) []outcome {
 	if o.Panic {
-		var ended sync.WaitGroup
-		ended.Add(1)
-		panics := func() {
-			defer ended.Done()
-			panicked(all.of(o, 0).(*http.Transport))
-		}
+		panics := func(int) error { return panicked(all.of(o, 0).(*http.Transport)) }
 		if o.Apart {
-			go panics()
+			_ = pool.Each(1, panics)
 		} else {
-			panics()
+			_ = panics(0)
 		}
-		ended.Wait()
 	}
 	if o.Many == 0 {
 		return send(all.of(o, 0), o, o.URL)
@@ -137,16 +132,15 @@ func do(o order, all transports) []outcome {
 	if o.Over == 0 {
 		o.Over = 1
 	}
-	made := make([][]outcome, o.Many)
-	var wg sync.WaitGroup
-	for i := range made {
-		wg.Add(1)
-		go func(i int, transport http.RoundTripper) {
-			defer wg.Done()
-			made[i] = send(transport, o, fmt.Sprint(o.URL, i))
-		}(i, all.of(o, i*o.Over/o.Many))
+	transports := make([]http.RoundTripper, o.Many)
+	for i := range transports {
+		transports[i] = all.of(o, i*o.Over/o.Many)
 	}
-	wg.Wait()
+	made := make([][]outcome, o.Many)
+	_ = pool.Each(o.Many, func(i int) error {
+		made[i] = send(transports[i], o, fmt.Sprint(o.URL, i))
+		return nil
+	})
 	var outcomes []outcome
 	for _, m := range made {
 		outcomes = append(outcomes, m...)
@@ -179,21 +173,18 @@ func send(transport http.RoundTripper, o order, url string) []outcome {
 }
 
 // panicked has a RoundTrip that never returns.
-func panicked(transport *http.Transport) {
-	defer func() {
-		if recover() == nil {
-			panic("there was no panic")
-		}
-	}()
-	request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:1/panic", nil)
-	if err != nil {
-		panic(err)
+func panicked(transport *http.Transport) error {
+	defer func() { _ = recover() }()
+	ctx := panicking{context.Background()}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:1/panic", nil)
+	if err == nil {
+		_, _ = transport.RoundTrip(request) //nolint:bodyclose // there is no response
 	}
-	request = request.WithContext(&panicking{context.Background()})
-	_, _ = transport.RoundTrip(request) //nolint:bodyclose // there is no response
+	log.Fatal("there was no panic")
+	return nil
 }
 
 // panicking is a context of a kind that nobody should write.
 type panicking struct{ context.Context }
 
-func (*panicking) Value(interface{}) interface{} { panic("no values") }
+func (panicking) Value(interface{}) interface{} { panic("no values") }

@@ -96,22 +96,8 @@ func sequence(ctx context.Context, r request) error {
 // started calls on so many goroutines, and waits for them.
 func started(goroutines int) way {
 	return func(ctx context.Context, r request) error {
-		return onEach(goroutines, func(n int) error { return r.call(ctx, n) })
+		return pool.Each(goroutines, func(n int) error { return r.call(ctx, n) })
 	}
-}
-
-func onEach(goroutines int, do func(n int) error) error {
-	errs := make(chan error)
-	for n := 0; n < goroutines; n++ {
-		go func(n int) { errs <- do(n) }(n)
-	}
-	var failure error
-	for n := 0; n < goroutines; n++ {
-		if err := <-errs; err != nil {
-			failure = err
-		}
-	}
-	return failure
 }
 
 func inGroup(ctx context.Context, r request) error {
@@ -129,14 +115,14 @@ func nested(depth int) way {
 		return callOnce
 	}
 	return func(ctx context.Context, r request) error {
-		return onEach(1, func(int) error { return nested(depth-1)(ctx, r) })
+		return pool.Each(1, func(int) error { return nested(depth-1)(ctx, r) })
 	}
 }
 
 // multitude starts 1000 goroutines, a hundred at a time. The first of each hundred makes a call.
 func multitude(_ context.Context, r request) error {
 	for n := 0; n < 10; n++ {
-		if err := onEach(100, func(i int) error {
+		if err := pool.Each(100, func(i int) error {
 			if i > 0 {
 				return nil
 			}

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/pool"
@@ -72,4 +74,22 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	if err := serve(r.Context(), r.URL.Path, 0); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
+}
+
+// unary answers a call as a request of its message's name is.
+func unary(
+	ctx context.Context, message interface{}, _ *grpc.UnaryServerInfo, _ grpc.UnaryHandler,
+) (interface{}, error) {
+	return message, serve(ctx, message.(*wrapperspb.StringValue).GetValue(), 0)
+}
+
+// stream answers each message of a call so.
+func stream(
+	service interface{}, s grpc.ServerStream, _ *grpc.StreamServerInfo, _ grpc.StreamHandler,
+) error {
+	n := 0
+	return rpc.Each(func(ctx context.Context, message string) error {
+		defer func() { n++ }()
+		return serve(ctx, message, n)
+	})(service, s)
 }

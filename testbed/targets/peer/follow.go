@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/pool"
 )
 
 const patience = time.Minute // on a machine that is emulated, too
@@ -45,25 +46,19 @@ func follow(parent context.Context, text string) []string {
 		numbers <- i
 	}
 	close(numbers)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
 	errs := []string{}
-	for g := 0; g < o.AtOnce; g++ {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := range numbers {
-				ctx, cancel := context.WithTimeout(parent, patience)
-				if err := send(ctx, o, i); err != nil {
-					mu.Lock()
-					errs = append(errs, fmt.Sprintf("%s: %v", o.path(i), err))
-					mu.Unlock()
-				}
-				cancel()
+	_ = pool.Each(o.AtOnce, func(int) error {
+		for i := range numbers {
+			ctx, cancel := context.WithTimeout(parent, patience)
+			if err := send(ctx, o, i); err != nil {
+				mu.Lock()
+				errs = append(errs, fmt.Sprintf("%s: %v", o.path(i), err))
+				mu.Unlock()
 			}
-		}()
-	}
-	wg.Wait()
+			cancel()
+		}
+		return nil
+	})
 	return errs
 }
 

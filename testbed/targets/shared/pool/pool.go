@@ -1,7 +1,23 @@
-// Package pool has workers do what requests need done.
+// Package pool has goroutines do what requests need done.
 package pool
 
 import "context"
+
+// Each does something with each number below n on a goroutine of its own, waits for them all, and
+// returns an error if there was one.
+func Each(n int, do func(i int) error) error {
+	errs := make(chan error)
+	for i := 0; i < n; i++ {
+		go func(i int) { errs <- do(i) }(i)
+	}
+	var failure error
+	for i := 0; i < n; i++ {
+		if err := <-errs; err != nil {
+			failure = err
+		}
+	}
+	return failure
+}
 
 // Pool is workers, each a goroutine.
 type Pool chan job

@@ -3,7 +3,6 @@
 package tally
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"slices"
@@ -55,7 +54,7 @@ type Sums [Classes]Counts
 
 const size = unsafe.Sizeof(Sums{})
 
-// Tally counts. All of it is safe for concurrent use.
+// Tally counts. All of it is safe for concurrent use. The file has its sums, as they are in memory.
 type Tally struct{ sums *Sums }
 
 // Create makes the file and counts in it until the program ends.
@@ -85,13 +84,4 @@ func (t *Tally) End(c Class, ok bool) {
 		atomic.AddUint64(&t.sums[c].OK, 1)
 	}
 	atomic.AddUint64(&t.sums[c].Ended, 1)
-}
-
-// Read reads what a program has counted so far.
-func Read(path string) (sums Sums, err error) {
-	content, err := os.ReadFile(path)
-	if err == nil {
-		_, err = binary.Decode(content, binary.NativeEndian, &sums)
-	}
-	return sums, err
 }
