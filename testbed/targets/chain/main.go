@@ -62,7 +62,7 @@ func serve(listener net.Listener) error {
 				grpc.WaitForReady(true))
 		})
 		return server(func(ctx context.Context, id string) error {
-			return workers.Do(ctx, func(ctx context.Context) error { return converse(ctx, id) })
+			return workers.Do(func() error { return converse(ctx, id) })
 		}).Serve(listener)
 	case 5:
 		return calls(get("http", "hop6")).Serve(listener)

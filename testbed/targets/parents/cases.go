@@ -153,13 +153,13 @@ var lazy struct {
 
 // inPool has a worker make a call.
 func inPool(ctx context.Context, r request) error {
-	return jobs.Do(ctx, func(ctx context.Context) error { return r.call(ctx, 0) })
+	return jobs.Do(func() error { return r.call(ctx, 0) })
 }
 
 // inLazyPool has one that the first request starts.
 func inLazyPool(ctx context.Context, r request) error {
 	lazy.once.Do(func() { lazy.jobs = pool.New(workers) })
-	return lazy.jobs.Do(ctx, func(ctx context.Context) error { return r.call(ctx, 0) })
+	return lazy.jobs.Do(func() error { return r.call(ctx, 0) })
 }
 
 // waiting are the goroutines that handlers have left behind, by the paths of their requests. Each

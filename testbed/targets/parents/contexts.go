@@ -92,8 +92,6 @@ func recycled(ctx context.Context, r request) error {
 	if r.via == "grpc" {
 		return inPool(c, r)
 	}
-	return jobs.Do(c, func(ctx context.Context) error {
-		once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-		return get(ctx, once, r.name(0))
-	})
+	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	return jobs.Do(func() error { return get(c, once, r.name(0)) })
 }

@@ -10,6 +10,7 @@ package main
 import (
 	"flag"
 	"log"
+	"sync"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 	"github.com/spanprobe/spanprobe/testbed/targets/soak/tally"
@@ -30,17 +31,15 @@ func main() {
 		return
 	}
 	c := newCaller(counts, *web, *rpc)
-	stop, done := make(chan struct{}), make(chan struct{})
+	var calling sync.WaitGroup
+	stop := make(chan struct{})
 	lines.Serve("ready", func(line string) interface{} {
 		if line == "call" {
-			go func() {
-				defer close(done)
-				c.call(*rate, stop)
-			}()
+			calling.Go(func() { c.call(*rate, stop) })
 			return "calling"
 		}
 		close(stop)
-		<-done
+		calling.Wait()
 		return "done"
 	})
 }

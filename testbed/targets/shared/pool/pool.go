@@ -1,8 +1,6 @@
 // Package pool has goroutines do what requests need done.
 package pool
 
-import "context"
-
 // Each does something with each number below n on a goroutine of its own, waits for them all, and
 // returns an error if there was one.
 func Each(n int, do func(i int) error) error {
@@ -20,30 +18,24 @@ func Each(n int, do func(i int) error) error {
 }
 
 // Pool is workers, each a goroutine.
-type Pool chan job
-
-type job struct {
-	ctx  context.Context
-	do   func(context.Context) error
-	done chan error
-}
+type Pool chan func()
 
 // New starts so many workers.
 func New(workers int) Pool {
 	p := make(Pool)
 	for i := 0; i < workers; i++ {
 		go func() {
-			for j := range p {
-				j.done <- j.do(j.ctx)
+			for do := range p {
+				do()
 			}
 		}()
 	}
 	return p
 }
 
-// Do has a worker do something with a context, and waits for it.
-func (p Pool) Do(ctx context.Context, do func(context.Context) error) error {
-	j := job{ctx, do, make(chan error, 1)}
-	p <- j
-	return <-j.done
+// Do has a worker do something, and waits for it.
+func (p Pool) Do(do func() error) error {
+	done := make(chan error, 1)
+	p <- func() { done <- do() }
+	return <-done
 }
