@@ -67,23 +67,22 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func main() {
-	all := transports{}
 	lines.Serve("ready", func(line string) interface{} {
 		var o order
 		lines.Parse(line, &o)
-		return do(o, all)
+		return do(o)
 	})
 }
 
-type transports map[string]http.RoundTripper
+var transports = map[string]http.RoundTripper{}
 
-// of is the Transport of a number for orders of this kind.
-func (t transports) of(o order, number int) http.RoundTripper {
+// transport is the Transport of a number for orders of this kind.
+func (o order) transport(number int) http.RoundTripper {
 	key := fmt.Sprint(o.Way, o.withoutTLS(), o.Trust, o.HTTP2, o.Socket, number)
-	if t[key] == nil {
-		t[key] = newTransport(o)
+	if transports[key] == nil {
+		transports[key] = newTransport(o)
 	}
-	return t[key]
+	return transports[key]
 }
 
 func (o order) withoutTLS() bool { return strings.HasPrefix(o.URL, "http:") }
@@ -117,9 +116,9 @@ func newTransport(o order) http.RoundTripper {
 	return t
 }
 
-func do(o order, all transports) []outcome {
+func do(o order) []outcome {
 	if o.Panic {
-		panics := func(int) error { return panicked(all.of(o, 0).(*http.Transport)) }
+		panics := func(int) error { return panicked(o.transport(0).(*http.Transport)) }
 		if o.Apart {
 			_ = pool.Each(1, panics)
 		} else {
@@ -127,18 +126,18 @@ func do(o order, all transports) []outcome {
 		}
 	}
 	if o.Many == 0 {
-		return send(all.of(o, 0), o, o.URL)
+		return send(o.transport(0), o, o.URL)
 	}
 	if o.Over == 0 {
 		o.Over = 1
 	}
-	transports := make([]http.RoundTripper, o.Many)
-	for i := range transports {
-		transports[i] = all.of(o, i*o.Over/o.Many)
+	by := make([]http.RoundTripper, o.Many)
+	for i := range by {
+		by[i] = o.transport(i * o.Over / o.Many)
 	}
 	made := make([][]outcome, o.Many)
 	_ = pool.Each(o.Many, func(i int) error {
-		made[i] = send(transports[i], o, fmt.Sprint(o.URL, i))
+		made[i] = send(by[i], o, fmt.Sprint(o.URL, i))
 		return nil
 	})
 	var outcomes []outcome

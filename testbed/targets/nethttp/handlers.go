@@ -30,9 +30,6 @@ func number(r *http.Request, key string) int {
 	return n
 }
 
-// nothing writes nothing, not even a header.
-func nothing(http.ResponseWriter, *http.Request) {}
-
 // mutate changes everything about its request.
 func mutate(w http.ResponseWriter, r *http.Request) {
 	r.Method = "CHANGED"
@@ -52,12 +49,6 @@ func panics(w http.ResponseWriter, r *http.Request) {
 	}
 	panic("as asked")
 }
-
-// aborts ends the request as net/http's documentation says.
-func aborts(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-
-// exits ends the goroutine.
-func exits(http.ResponseWriter, *http.Request) { runtime.Goexit() }
 
 // recovers panics, and answers all the same.
 func recovers(w http.ResponseWriter, _ *http.Request) {

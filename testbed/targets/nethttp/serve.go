@@ -40,9 +40,11 @@ type copyKey struct{}
 
 func routes() http.Handler {
 	mux := muxOf(map[string]http.HandlerFunc{
-		"/status": status, "/nothing": nothing, "/slow": slow, "/panic": panics, "/hijack": hijack,
-		"/abort": aborts, "/garbage": garbage, "/gather": gather, "/exit": exits,
-		"/recover": recovers,
+		"/status": status, "/slow": slow, "/panic": panics, "/recover": recovers,
+		"/hijack": hijack, "/garbage": garbage, "/gather": gather,
+		"/nothing": func(http.ResponseWriter, *http.Request) {}, // it writes no header either
+		"/abort":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"/exit":    func(http.ResponseWriter, *http.Request) { runtime.Goexit() },
 	})
 	if runtime.Version() < "go1.22" { // it knows no patterns
 		mux.HandleFunc("/mutate/", mutate)
