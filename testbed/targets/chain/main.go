@@ -102,8 +102,10 @@ func call(do func(ctx context.Context, c *grpc.ClientConn, id string) error) act
 			return do(ctx, c, id)
 		}
 	}
-	kept := connect()
-	return func(ctx context.Context, id string) error { return do(ctx, kept, id) }
+	var kept rpc.Kept
+	return func(ctx context.Context, id string) error {
+		return do(ctx, kept.Get(*next, connect), id)
+	}
 }
 
 // get makes requests to the next service.
