@@ -110,7 +110,8 @@ func traceHere(
 	for _, executable := range executables {
 		config.Targets = append(config.Targets, engine.Target{Exe: collector.Literal(executable)})
 	}
-	config.URLQuery, config.Inject, config.Instrumented = engine.QueryRedact, engine.InjectOff, engine.InstrumentedSkip
+	config.URLQuery, config.Inject = engine.QueryRedact, engine.InjectOff
+	config.Instrumented = engine.InstrumentedSkip
 	config.RingBufferSize, config.MaxActiveSpans = 4<<20, 16384
 	tracer, err := engine.New(config, engine.Settings{
 		Logger:      zap.NewNop(),

@@ -127,9 +127,9 @@ func get(scheme, path string) action {
 			}
 			request.Header.Set("traceparent", fmt.Sprintf("00-0b%030d-0b%014d-01", n, n))
 		}
-		response, err := web.Do(client, request)
-		if err == nil && scheme == "https" && response.ProtoMajor != 2 {
-			err = fmt.Errorf("%s: answered over %s", url, response.Proto)
+		version, err := web.Do(client, request)
+		if err == nil && scheme == "https" && version != 2 {
+			err = fmt.Errorf("%s: answered over HTTP/%d", url, version)
 		}
 		return err
 	}

@@ -21,9 +21,9 @@ func newWeb(o order) client {
 		if err != nil {
 			return err
 		}
-		response, err := web.Do(c, request)
-		if err == nil && (response.ProtoMajor == 1) != (o.Protocol == "http1") {
-			err = fmt.Errorf("answered over %s", response.Proto)
+		version, err := web.Do(c, request)
+		if err == nil && (version == 1) != (o.Protocol == "http1") {
+			err = fmt.Errorf("answered over HTTP/%d", version)
 		}
 		return err
 	}

@@ -49,8 +49,9 @@ var (
 	WithoutTLSOnly = func(*http.Transport) { panic("net/http speaks HTTP/2 only with TLS") }
 )
 
-// Get makes a request, reads the answer, and expects that to be 200.
-func Get(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
+// Get makes a request, reads the answer, and expects that to be 200. It returns the version of HTTP
+// that was spoken: 1 or 2.
+func Get(ctx context.Context, client *http.Client, url string) (version int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
