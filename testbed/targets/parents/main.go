@@ -47,7 +47,7 @@ func main() {
 		mux.Handle(side+"http/proxied/", proxied)
 	}
 	server := web.Server(mux)
-	secure := web.OverTLS(server)
+	secure := web.OverTLS(server, "h2", "http/1.1")
 	called := grpc.NewServer(grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream))
 	called.RegisterService(rpc.Calls("testbed.Parents", nil), nil)
 	var addresses []string
