@@ -41,8 +41,8 @@ var (
 )
 
 // startServer starts the command as what gets requests.
-func (s *stage) startServer(command *exec.Cmd) (err error) {
-	scheme, address := "http://", ""
+func (s *stage) startServer(command *exec.Cmd) error {
+	scheme := "http://"
 	if s.tls {
 		file := s.path("certificate.pem")
 		if err := writeCertificate(file); err != nil {
@@ -51,7 +51,8 @@ func (s *stage) startServer(command *exec.Cmd) (err error) {
 		command.Args = append(command.Args, "-tls", file)
 		scheme = "https://"
 	}
-	s.measured, address, err = s.launch("server", command)
+	measured, address, err := s.launch("server", command)
+	s.measured = measured
 	s.url = scheme + address + requestPath
 	return err
 }

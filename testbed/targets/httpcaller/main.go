@@ -5,9 +5,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -119,10 +119,14 @@ func newTransport(o order) http.RoundTripper {
 func do(o order) []outcome {
 	if o.Panic {
 		panics := func(int) error { return panicked(o.transport(0).(*http.Transport)) }
+		var err error
 		if o.Apart {
-			_ = pool.Each(1, panics)
+			err = pool.Each(1, panics)
 		} else {
-			_ = panics(0)
+			err = panics(0)
+		}
+		if err != nil {
+			panic(err)
 		}
 	}
 	if o.Many == 0 {
@@ -179,8 +183,7 @@ func panicked(transport *http.Transport) error {
 	if err == nil {
 		_, _ = transport.RoundTrip(request) //nolint:bodyclose // there is no response
 	}
-	log.Fatal("there was no panic")
-	return nil
+	return errors.New("there was no panic")
 }
 
 // panicking is a context of a kind that nobody should write.

@@ -39,7 +39,8 @@ func (p payments) charge(ctx context.Context, cart string, cents int64) error {
 	if err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
-	request, err := http.NewRequestWithContext(ctx, "POST", p.url+"/charges", bytes.NewReader(body))
+	charges := p.url + "/charges"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, charges, bytes.NewReader(body))
 	if err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
