@@ -90,9 +90,10 @@ var (
 	// MapLayout is no field of a struct either: its "offset" says how Go's maps lie in memory.
 	MapLayout = ofRuntime("map", "layout")
 
-	// GoroutineID and GoroutineStatus are asked of every binary: they tell whether a goroutine has
+	// GoroutineID is asked of every binary. It tells, with GoroutineStatus, whether a goroutine has
 	// ended.
-	GoroutineID     = ofRuntime("g", "goid")
+	GoroutineID = ofRuntime("g", "goid")
+	// GoroutineStatus is asked of every binary, like GoroutineID.
 	GoroutineStatus = ofRuntime("g", "atomicstatus")
 )
 

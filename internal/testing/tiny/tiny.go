@@ -197,7 +197,8 @@ func (p Program) DebugInfo() (info, abbrev []byte) {
 			0,
 		}, abbrev[9:]...)
 		unit = []byte{5, 0, 1, 8, 0, 0, 0, 0} // version, kind, address size, abbreviations
-		entries = "\x01runtime\x00\x16" + "\x00\x00\x00\x00" + "\x01" + "\x02" + "\x03" + "\x08\x00\x00\x00"
+		entries = "\x01runtime\x00\x16" + "\x00\x00\x00\x00" +
+			"\x01" + "\x02" + "\x03" + "\x08\x00\x00\x00"
 	}
 	unit = append(unit, entries...)
 	pointer := uint32(4 + len(unit))
