@@ -27,7 +27,11 @@ func Serve(network, address string, serve func(net.Listener) error) string {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go func() { log.Fatal(serve(listener)) }()
+	go func() {
+		if err := serve(listener); err != nil { // nil: it was stopped
+			log.Fatal(err)
+		}
+	}()
 	return listener.Addr().String()
 }
 
