@@ -15,10 +15,10 @@ import (
 )
 
 func main() {
-	o := options{source: jaegerAuto}
-	flag.BoolVar(&o.once, "once", false,
+	once := flag.Bool("once", false,
 		"end when the trace is drawn, instead of staying up until Ctrl-C")
-	flag.Func("jaeger", "where Jaeger comes from: `auto`, image or module", o.source.Set)
+	source := jaegerAuto
+	flag.Func("jaeger", "where Jaeger comes from: `auto`, image or module", source.Set)
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "demo: unexpected argument %q\n", flag.Arg(0))
@@ -27,7 +27,7 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(),
 		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, o, newTerminal(os.Stdout))
+	err := run(ctx, newTerminal(os.Stdout), *once, source)
 	interrupted := ctx.Err() != nil
 	stop()
 	switch {

@@ -13,11 +13,6 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
 
-type options struct {
-	once   bool
-	source jaegerSource
-}
-
 // patience is how long each part may take until it must answer.
 const patience = 60 * time.Second
 
@@ -36,7 +31,7 @@ type demo struct {
 
 // run is the demo from its first check to the end. Everything that it starts and writes is gone
 // when it returns, whatever it returns.
-func run(ctx context.Context, o options, t *terminal) (err error) {
+func run(ctx context.Context, t *terminal, once bool, source jaegerSource) (err error) {
 	tree, err := findTree()
 	if err != nil {
 		return err
@@ -68,7 +63,7 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 	step("collector", "building with ocb", d.buildCollector)
 	step("shop", fmt.Sprintf("building its %d services", len(d.shop.services)), d.shop.build)
 	if err == nil {
-		err = d.provideJaeger(ctx, o.source)
+		err = d.provideJaeger(ctx, source)
 	}
 	step("jaeger", "starting", d.jaeger.start)
 	step("shop", "starting its services", d.shop.start)
@@ -78,7 +73,7 @@ func run(ctx context.Context, o options, t *terminal) (err error) {
 	step("collector", "starting, and waiting for first spans", d.trace)
 	step("traffic", "sending", d.journey.send)
 	step("trace", "waiting for Jaeger to have it", d.readBack)
-	return d.show(ctx, o.once, err)
+	return d.show(ctx, once, err)
 }
 
 // show shows the spans that came, also where not all of them did, and stays up if it is to.

@@ -38,15 +38,13 @@ func (j *journey) writeTable(w io.Writer, width int) {
 	room := width - len(fmt.Sprintf(layout, "", "", "", "", "", "")) // of the last column
 	fmt.Fprintln(w, "  due: spans that the requests must give; spans: those that Jaeger has")
 	line("service", "kind", "span", "due", "spans", "status")
-	service := ""
-	for _, row := range rows {
-		shown := row.service
-		if shown == service {
-			shown = ""
+	for i, row := range rows {
+		service := row.service
+		if i > 0 && rows[i-1].service == service {
+			service = ""
 		}
-		service = row.service
 		statuses := waterfall.Fold(row.statuses, " ", room)
-		line(shown, row.kind, row.name, row.due, row.spans, statuses[0])
+		line(service, row.kind, row.name, row.due, row.spans, statuses[0])
 		for _, more := range statuses[1:] {
 			line("", "", "", "", "", more)
 		}

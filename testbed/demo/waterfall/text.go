@@ -12,11 +12,9 @@ import (
 type palette bool
 
 // The escapes of a terminal's own theme. Red is left to errors.
-const (
-	bold, dim, red = 1, 2, 31
-	cyan           = 36
-	services       = 5 // colours of services: from cyan down to green
-)
+const bold, dim, red, cyan = 1, 2, 31, 36
+
+const services = 5 // colours of services: from cyan down to green
 
 func (p palette) paint(escape int, text string) string {
 	if !p || text == "" {

@@ -58,9 +58,8 @@ func (p payments) charge(ctx context.Context, cart string, cents int64) error {
 		return nil
 	case http.StatusServiceUnavailable:
 		return unavailable(response)
-	default:
-		return status.Errorf(codes.Internal, "payments: %s", response.Status)
 	}
+	return status.Errorf(codes.Internal, "payments: %s", response.Status)
 }
 
 // unavailable hands on what payments says of why, and when to come back.

@@ -34,13 +34,11 @@ func (p payments) routes() http.Handler {
 	return mux
 }
 
-type charge struct {
-	Cart       string `json:"cart"`
-	TotalCents int64  `json:"total_cents"`
-}
-
 func (p payments) charge(w http.ResponseWriter, r *http.Request) {
-	var c charge
+	var c struct {
+		Cart       string `json:"cart"`
+		TotalCents int64  `json:"total_cents"`
+	}
 	if !serve.Read(w, r, &c) {
 		return
 	}
