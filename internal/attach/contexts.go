@@ -11,19 +11,17 @@ import (
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
-// endContexts says of spans, by the words of their ids, that their operations have ended: those
-// that did without an end that a program has seen would keep their places for contexts for ever.
-// Programs go on meanwhile, and know a place by its state (bpf/include/spancontext.h), which nobody
+// endContexts marks the contexts of spans, named by the words of their ids, as those of operations
+// that have ended. An operation whose end no program has seen would keep its places for ever.
+// Programs go on meanwhile, and know a place by its state (bpf/include/spanstore.h), which nobody
 // else changes then.
 func endContexts(contexts *ebpf.Map, ended map[uint64]bool) error {
 	if len(ended) == 0 {
 		return nil
 	}
 	const size = int(unsafe.Sizeof(wire.SpanSet{}))
-	memory, err := unix.Mmap(
-		contexts.FD(), 0, int(contexts.MaxEntries())*size, unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_SHARED,
-	)
+	memory, err := unix.Mmap(contexts.FD(), 0, int(contexts.MaxEntries())*size,
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("map the contexts of spans: %w", err)
 	}

@@ -15,52 +15,49 @@ type Operation struct {
 	PID        int
 	Generation uint32
 	Start      uint64 // CLOCK_BOOTTIME, ns
-	Goroutine  uint64 // id of the goroutine that it began on
-	G          uint64 // address of that one's runtime.g; 0: the operation outlives it
+	Goroutine  uint64 // id of the goroutine that the operation began on
+	G          uint64 // address of that goroutine's runtime.g; 0: the operation outlives it
 }
 
-// Swept counts the operations that a sweep has removed.
+// Swept counts the operations whose entries a sweep has released.
 type Swept struct {
-	Unfinished int // there will be no span of them
-	NotSampled int // there was to be none
+	Unfinished int // lost: their spans would have been sent
+	NotSampled int // they would have had no span
 }
 
-// Sweep removes the operations in flight of the programs for which gone is true, and
-// the entries that were kept for others to come. It returns how many operations there were,
-// and whether it saw all: a map that changes much under a walk makes it
-// start over.
+// selection tells whether a sweep releases an entry of a map of operations in flight.
+type selection func(operations *ebpf.Map, key wire.OperationKey) (bool, error)
+
+// Sweep releases the entries of the processes for which gone is true: those of operations in
+// flight, and those that are kept for operations to come. It returns how many operations there
+// were. whole is false if it did not see all: a walk starts over when its map changes much.
 func (k *Kernel) Sweep(
 	gone func(pid int, generation uint32) bool,
-) (removed Swept, whole bool, err error) {
+) (swept Swept, whole bool, err error) {
 	return k.sweep(func(_ *ebpf.Map, key wire.OperationKey) (bool, error) {
 		return gone(int(key.Tgid), key.Generation), nil
 	})
 }
 
 // SweepOperations does the same, and looks at each operation, which takes longer.
-func (k *Kernel) SweepOperations(gone func(Operation) bool) (removed Swept, whole bool, err error) {
-	return k.sweep(func(m *ebpf.Map, key wire.OperationKey) (bool, error) {
-		value, err := m.LookupBytes(&key)
+func (k *Kernel) SweepOperations(gone func(Operation) bool) (swept Swept, whole bool, err error) {
+	return k.sweep(func(operations *ebpf.Map, key wire.OperationKey) (bool, error) {
+		value, err := operations.LookupBytes(&key)
 		if err != nil || value == nil {
-			return false, err // nil: it has ended
+			return false, err // nil: the operation has ended
 		}
 		head, err := wire.ParseHead(value)
 		if err != nil {
 			return false, err
 		}
 		return gone(Operation{
-			PID:        int(key.Tgid),
-			Generation: key.Generation,
-			Start:      head.Start,
-			Goroutine:  head.Goid,
-			G:          head.G,
+			PID: int(key.Tgid), Generation: key.Generation,
+			Start: head.Start, Goroutine: head.Goid, G: head.G,
 		}), nil
 	})
 }
 
-func (k *Kernel) sweep(
-	gone func(*ebpf.Map, wire.OperationKey) (bool, error),
-) (removed Swept, whole bool, err error) {
+func (k *Kernel) sweep(selected selection) (swept Swept, whole bool, err error) {
 	whole = true
 	var errs []error
 	ended := map[uint64]bool{}
@@ -68,14 +65,13 @@ func (k *Kernel) sweep(
 		if library.Auxiliary() {
 			continue // it has no operations
 		}
-		operations, all, err := sweepMap(
-			library.objects.Maps[wire.MapOperations], library.objects.Maps[wire.MapKept], gone,
-		)
-		for _, head := range operations {
+		maps := library.objects.Maps
+		heads, all, err := sweepMap(maps[wire.MapOperations], maps[wire.MapKept], selected)
+		for _, head := range heads {
 			if head.Sampled() {
-				removed.Unfinished++
+				swept.Unfinished++
 			} else {
-				removed.NotSampled++
+				swept.NotSampled++
 			}
 			ended[binary.NativeEndian.Uint64(head.SpanId[:])] = true
 		}
@@ -83,17 +79,19 @@ func (k *Kernel) sweep(
 		errs = append(errs, err)
 	}
 	errs = append(errs, endContexts(k.process.Maps[wire.MapSpanContexts], ended))
-	return removed, whole, errors.Join(errs...)
+	return swept, whole, errors.Join(errs...)
 }
 
+// sweepMap releases the selected entries of one library, and returns the heads of the operations
+// among them.
 func sweepMap(
-	m, kept *ebpf.Map, gone func(*ebpf.Map, wire.OperationKey) (bool, error),
-) (removed []wire.SpanHead, whole bool, err error) {
+	operations, kept *ebpf.Map, selected selection,
+) (heads []wire.SpanHead, whole bool, err error) {
 	var stale []wire.OperationKey
 	var key, previous wire.OperationKey
 	from := any(nil)
-	for range 2 * m.MaxEntries() { // a walk that starts over is bounded
-		err := m.NextKey(from, &key)
+	for range 2 * operations.MaxEntries() { // a walk that starts over is bounded
+		err := operations.NextKey(from, &key)
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
 			whole = true
 			break
@@ -101,7 +99,7 @@ func sweepMap(
 		if err != nil {
 			return nil, false, fmt.Errorf("walk the operations in flight: %w", err)
 		}
-		is, err := gone(m, key)
+		is, err := selected(operations, key)
 		if err != nil {
 			return nil, false, fmt.Errorf("look at an operation in flight: %w", err)
 		}
@@ -111,41 +109,41 @@ func sweepMap(
 		previous = key
 		from = &previous
 	}
-	removed, keptOnes, err := removeAll(m, stale)
-	return removed, whole, errors.Join(err, noteSwept(kept, keptOnes))
+	heads, keptOnes, err := release(operations, stale)
+	return heads, whole, errors.Join(err, addSwept(kept, keptOnes))
 }
 
-// removeAll removes entries, and returns the heads of those that were of operations, and
-// how many were kept or to be kept.
-func removeAll(
-	m *ebpf.Map, stale []wire.OperationKey,
-) (operations []wire.SpanHead, kept uint64, err error) {
-	value := make([]byte, m.ValueSize())
+// release releases entries. It returns the heads of those that were of operations in flight, and
+// how many entries were kept, or to be kept.
+func release(
+	operations *ebpf.Map, stale []wire.OperationKey,
+) (heads []wire.SpanHead, kept uint64, err error) {
+	value := make([]byte, operations.ValueSize())
 	for _, key := range stale {
-		err := m.LookupAndDelete(&key, value)
+		err := operations.LookupAndDelete(&key, value)
 		if errors.Is(err, ebpf.ErrKeyNotExist) {
-			continue
+			continue // a program was faster
 		}
 		if err != nil {
-			return operations, kept, fmt.Errorf("remove an operation: %w", err)
+			return heads, kept, fmt.Errorf("release an operation: %w", err)
 		}
 		head, err := wire.ParseHead(value)
 		if err != nil {
-			return operations, kept, fmt.Errorf("read an operation: %w", err)
+			return heads, kept, fmt.Errorf("read an operation: %w", err)
 		}
 		keeping := wire.Keeping(head.Keeping)
 		if keeping != wire.KeepingIdle {
-			operations = append(operations, head)
+			heads = append(heads, head)
 		}
 		if keeping != wire.KeepingNot {
 			kept++
 		}
 	}
-	return operations, kept, nil
+	return heads, kept, nil
 }
 
-// noteSwept tells the programs how many of the entries that they keep are gone.
-func noteSwept(kept *ebpf.Map, n uint64) error {
+// addSwept tells the programs how many of the entries that they keep a sweep has released.
+func addSwept(kept *ebpf.Map, n uint64) error {
 	if n == 0 {
 		return nil
 	}

@@ -42,8 +42,8 @@ func TestAnAddressIsSplitFromItsPort(t *testing.T) {
 		{Text{Raw: "@"}, "", 0, false},
 		{Text{}, "", 0, false},
 	} {
-		if address, port, ok := c.text.SplitAddrPort(); address != c.address || port != c.port ||
-			ok != c.ok {
+		address, port, ok := c.text.SplitAddrPort()
+		if address != c.address || port != c.port || ok != c.ok {
 			t.Errorf("%+v is %q, port %d, %t", c.text, address, port, ok)
 		}
 	}

@@ -37,13 +37,19 @@ type counted struct {
 	ends bool
 }
 
+// by is what the kernel counts by its counters.
+func by(kernel ...Counter) counted { return counted{kernel: kernel} }
+
+// ends is that of operations which are in flight no more.
+func ends(kernel ...Counter) counted { return counted{kernel: kernel, ends: true} }
+
 // Metrics is the one list of what is counted. The names of the kernel's counters and of the fields
 // of Stats are those of the metrics, without "spans_", and with the reason behind them.
 var Metrics = []Metric{
 	{
 		Name: "operations", Unit: "{operation}",
 		Description: "Requests of traced processes that reached a probe.",
-		counted:     counted{kernel: []Counter{wireCounterCOUNTER_OPERATIONS}},
+		counted:     by(wireCounterCOUNTER_OPERATIONS),
 		field:       func(s *Stats) *uint64 { return &s.Operations },
 	},
 	{
@@ -54,73 +60,56 @@ var Metrics = []Metric{
 	{
 		Name: "not_sampled", Unit: "{operation}",
 		Description: "Operations without a span since their trace is not sampled.",
-		counted:     counted{kernel: []Counter{wireCounterCOUNTER_NOT_SAMPLED}, ends: true},
+		counted:     ends(wireCounterCOUNTER_NOT_SAMPLED),
 		field:       func(s *Stats) *uint64 { return &s.NotSampled },
 	},
 	{
-		Name: "discarded",
-		Unit: "{operation}",
+		Name: "discarded", Unit: "{operation}",
 		Description: "Operations that turned out to be none, or are counted as another: " +
-			"upgrades to HTTP/2 without TLS, requests that become calls of another library, " +
+			"upgrades to HTTP/2 without TLS, " +
+			"requests that become calls of another library, " +
 			"what a server answers without its handler, and calls that are self_traced.",
-		counted: counted{
-			kernel: []Counter{wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED},
-			ends:   true,
-		},
-		field: func(s *Stats) *uint64 { return &s.Discarded },
+		counted: ends(wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED),
+		field:   func(s *Stats) *uint64 { return &s.Discarded },
 	},
 	{
 		Name: "self_traced", Unit: "{operation}",
 		Description: "Calls that carry a traceparent which the program itself gave them, " +
 			"and so spans of its own; they are among the discarded ones.",
-		counted: counted{kernel: []Counter{wireCounterCOUNTER_SELF_TRACED}},
+		counted: by(wireCounterCOUNTER_SELF_TRACED),
 		field:   func(s *Stats) *uint64 { return &s.SelfTraced },
 	},
 	{
 		Name: "injected", Unit: "{request}",
 		Description: "Requests that carry a traceparent header which the receiver has written.",
-		counted:     counted{kernel: []Counter{wireCounterCOUNTER_INJECTED}},
+		counted:     by(wireCounterCOUNTER_INJECTED),
 		field:       func(s *Stats) *uint64 { return &s.Injected },
 	},
 	{
 		Name: "not_injected", Unit: "{request}",
 		Description: "Requests that should carry a traceparent header and do not, " +
 			"since there was no room for it or its place was not found.",
-		counted: counted{kernel: []Counter{wireCounterCOUNTER_NOT_INJECTED}},
+		counted: by(wireCounterCOUNTER_NOT_INJECTED),
 		field:   func(s *Stats) *uint64 { return &s.NotInjected },
 	},
 	{
 		Name: "tracestates_not_injected", Unit: "{request}",
 		Description: "Requests that carry a traceparent header which the receiver has written, " +
-			"and not the tracestate of their trace, and requests that came with one that cannot be passed on.",
-		counted: counted{kernel: []Counter{wireCounterCOUNTER_TRACESTATES_NOT_INJECTED}},
+			"and not the tracestate of their trace, " +
+			"and requests that came with one that cannot be passed on.",
+		counted: by(wireCounterCOUNTER_TRACESTATES_NOT_INJECTED),
 		field:   func(s *Stats) *uint64 { return &s.TracestatesNotInjected },
 	},
 	{
 		Name: "spans_lost", Unit: "{span}",
 		Description: "Operations that should have had a span and have none, by reason.",
 		Reasons: []Reason{
-			{
-				LostRingBufferFull,
-				counted{kernel: []Counter{wireCounterCOUNTER_LOST_RING_BUFFER_FULL}, ends: true},
-			},
-			{
-				LostActiveSpansFull,
-				counted{kernel: []Counter{wireCounterCOUNTER_LOST_ACTIVE_SPANS_FULL}, ends: true},
-			},
-			{
-				LostUnreadable,
-				counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNREADABLE}, ends: true},
-			},
-			{
-				LostUnsupported,
-				counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNSUPPORTED}, ends: true},
-			},
-			{
-				LostUnfinished,
-				counted{kernel: []Counter{wireCounterCOUNTER_LOST_UNFINISHED}, ends: true},
-			},
-			{LostShutdown, counted{ends: true}},
+			{LostRingBufferFull, ends(wireCounterCOUNTER_LOST_RING_BUFFER_FULL)},
+			{LostActiveSpansFull, ends(wireCounterCOUNTER_LOST_ACTIVE_SPANS_FULL)},
+			{LostUnreadable, ends(wireCounterCOUNTER_LOST_UNREADABLE)},
+			{LostUnsupported, ends(wireCounterCOUNTER_LOST_UNSUPPORTED)},
+			{LostUnfinished, ends(wireCounterCOUNTER_LOST_UNFINISHED)},
+			{LostShutdown, ends()},
 			// Of what the kernel has sent.
 			{LostProcessUnknown, counted{}},
 			{LostNotTarget, counted{}},
@@ -133,23 +122,11 @@ var Metrics = []Metric{
 		Name: "spans_degraded", Unit: "{span}",
 		Description: "Spans that lack something that was there, by reason.",
 		Reasons: []Reason{
-			{
-				DegradedUnreadable,
-				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNREADABLE}},
-			},
-			{DegradedHeaders, counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_HEADERS}}},
-			{
-				DegradedUnknownConnection,
-				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION}},
-			},
-			{
-				DegradedAmbiguousParent,
-				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT}},
-			},
-			{
-				DegradedEvictedParent,
-				counted{kernel: []Counter{wireCounterCOUNTER_DEGRADED_EVICTED_PARENT}},
-			},
+			{DegradedUnreadable, by(wireCounterCOUNTER_DEGRADED_UNREADABLE)},
+			{DegradedHeaders, by(wireCounterCOUNTER_DEGRADED_HEADERS)},
+			{DegradedUnknownConnection, by(wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION)},
+			{DegradedAmbiguousParent, by(wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT)},
+			{DegradedEvictedParent, by(wireCounterCOUNTER_DEGRADED_EVICTED_PARENT)},
 		},
 		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Degraded },
 	},
@@ -159,21 +136,21 @@ var Metrics = []Metric{
 		field:       func(s *Stats) *uint64 { return &s.AttachFailures },
 	},
 	{
-		Name:        "executables_left_alone",
-		Unit:        "{executable}",
-		Description: "Executables of targets that are not traced since they contain OpenTelemetry's SDK.",
-		field:       func(s *Stats) *uint64 { return &s.ExecutablesLeftAlone },
+		Name: "executables_left_alone", Unit: "{executable}",
+		Description: "Executables of targets that are not traced " +
+			"since they contain OpenTelemetry's SDK.",
+		field: func(s *Stats) *uint64 { return &s.ExecutablesLeftAlone },
 	},
 	{
 		Name: "events_lost", Unit: "{event}",
 		Description: "Events on processes that found no room; the next scan finds what they told.",
-		counted:     counted{kernel: []Counter{wireCounterCOUNTER_EVENTS_LOST}},
+		counted:     by(wireCounterCOUNTER_EVENTS_LOST),
 		field:       func(s *Stats) *uint64 { return &s.EventsLost },
 	},
 	{
 		Name: "probe_hits", Unit: "{hit}",
 		Description: "Times that a probe ran for a traced process.",
-		counted:     counted{kernel: []Counter{wireCounterCOUNTER_PROBE_HITS}},
+		counted:     by(wireCounterCOUNTER_PROBE_HITS),
 		field:       func(s *Stats) *uint64 { return &s.ProbeHits },
 	},
 	{

@@ -25,10 +25,8 @@ func TestNothingInInternalImportsWhatIsAbove(t *testing.T) {
 		}
 		files++
 		for _, imported := range file.Imports {
-			if of, ours := strings.CutPrefix(
-				strings.Trim(imported.Path.Value, `"`), module,
-			); ours &&
-				!strings.HasPrefix(of, "internal/") {
+			of, ours := strings.CutPrefix(strings.Trim(imported.Path.Value, `"`), module)
+			if ours && !strings.HasPrefix(of, "internal/") {
 				t.Errorf("%s imports %s", path, of)
 			}
 		}

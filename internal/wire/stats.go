@@ -49,21 +49,25 @@ type ReasonName string
 
 // The reasons for losing a span.
 const (
-	// no room in the ring buffer: ring_buffer_size
-	LostRingBufferFull  ReasonName = "ring_buffer_full"
-	LostActiveSpansFull ReasonName = "active_spans_full" // too many in flight: max_active_spans
-	// memory that identifies it was not resident
+	// LostRingBufferFull: the ring buffer had no room (ring_buffer_size).
+	LostRingBufferFull ReasonName = "ring_buffer_full"
+	// LostActiveSpansFull: too many operations were in flight (max_active_spans).
+	LostActiveSpansFull ReasonName = "active_spans_full"
+	// LostUnreadable: memory of the target that identifies the operation was not resident.
 	LostUnreadable ReasonName = "unreadable"
-	// its protocol's end cannot be seen in this binary
+	// LostUnsupported: the programs cannot see the end of its protocol in this binary.
 	LostUnsupported ReasonName = "unsupported"
-	LostUnfinished  ReasonName = "unfinished" // its end was not seen: the process ended
-	// its process was gone before anybody looked at it
+	// LostUnfinished: no program saw its end. The process has ended, for example.
+	LostUnfinished ReasonName = "unfinished"
+	// LostProcessUnknown: the process was gone before the engine looked at it.
 	LostProcessUnknown ReasonName = "process_unknown"
-	// its process turned out to match no target
+	// LostNotTarget: the process turned out to match no target.
 	LostNotTarget ReasonName = "not_a_target"
-	LostMalformed ReasonName = "malformed" // a record that could not be decoded
-	LostRefused   ReasonName = "refused"   // the next consumer did not take it
-	// in flight when the receiver was shut down
+	// LostMalformed: the record could not be decoded.
+	LostMalformed ReasonName = "malformed"
+	// LostRefused: the next consumer did not take the span.
+	LostRefused ReasonName = "refused"
+	// LostShutdown: the operation was in flight when the receiver was shut down.
 	LostShutdown ReasonName = "shutdown"
 )
 
