@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -24,7 +23,7 @@ const root = "../.."
 // named is the folder of a library that has spans, and the words that name it.
 type named struct {
 	folder string // below bpf
-	words  *regexp.Regexp
+	words  []word
 	others []string // folders with which it makes pairs, which may name it
 }
 
@@ -53,8 +52,8 @@ func TestALibraryIsNamedInItsFolderOnly(t *testing.T) {
 		}
 		for line, text := range linesOf(path, content) {
 			for _, library := range libraries {
-				if word := library.words.FindString(text); word != "" && !library.allows(path) {
-					t.Errorf("%s:%d names %s: %q in %q", path, line, library.folder, word,
+				if named := library.namedIn(text); named != "" && !library.allows(path) {
+					t.Errorf("%s:%d names %s: %q in %q", path, line, library.folder, named,
 						strings.TrimSpace(text))
 				}
 			}
@@ -83,6 +82,16 @@ func isSource(path string) bool {
 		return true
 	}
 	return filepath.Base(path) == "Makefile"
+}
+
+// namedIn gives the library's name as a text has it, or "".
+func (n named) namedIn(text string) string {
+	for _, w := range n.words {
+		if found := w.in(text); found != "" {
+			return found
+		}
+	}
+	return ""
 }
 
 // allows tells whether a file may name the library.
@@ -129,14 +138,14 @@ func namedLibraries() []named {
 			continue
 		}
 		n := named{folder: nameOf(folder)}
-		words := []string{n.folder}
+		names := []string{n.folder}
 		for _, library := range libraries {
 			if hasSpans(library) {
-				words = append(words, string(library.Name))
+				names = append(names, string(library.Name))
 			}
 			for _, rule := range library.Rules {
 				if rule.Module != model.ModuleStd && rule.Oldest != "" {
-					words = append(words, rule.Module)
+					names = append(names, rule.Module)
 				}
 			}
 			for _, other := range folders {
@@ -148,10 +157,9 @@ func namedLibraries() []named {
 				}
 			}
 		}
-		for i := range words {
-			words[i] = regexp.QuoteMeta(words[i])
+		for _, name := range names {
+			n.words = append(n.words, newWord(name))
 		}
-		n.words = regexp.MustCompile("(?i)" + strings.Join(words, "|"))
 		all = append(all, n)
 	}
 	return all
