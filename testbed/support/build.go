@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 // build is how a program was compiled, as the name of a test tells: its elements are written by
@@ -70,10 +72,10 @@ func parseBuild(name string) (build, bool) {
 
 // parsePair says in words which programs an element of a test's name is about. The element is
 // "go1.27.4 stripped m 1.2.3", or two of them with " to " between. Other elements give "".
-func parsePair(element string) string {
+func parsePair(element string, libraries []probe.Support) string {
 	var programs []string
 	for one := range strings.SplitSeq(element, "_to_") {
-		text := parseProgram(one)
+		text := parseProgram(one, libraries)
 		if text == "" {
 			return ""
 		}
@@ -83,8 +85,8 @@ func parsePair(element string) string {
 }
 
 // parseProgram says in words which program is named, by its build and its version of a library.
-func parseProgram(name string) string {
-	for _, s := range supports() {
+func parseProgram(name string, libraries []probe.Support) string {
+	for _, s := range libraries {
 		compiled, version, ok := strings.Cut(name, "_"+s.Short+"_")
 		b, isBuild := parseBuild("/" + compiled)
 		if s.Short == "" || !ok || !isBuild {

@@ -11,18 +11,21 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 func main() {
 	output := flag.String("o", "docs/support.md", "the `file` that the page is written to")
 	flag.Parse()
-	if err := run(*output, flag.Args()); err != nil {
+	if err := run(*output, flag.Args(), supports()); err != nil {
 		fmt.Fprintln(os.Stderr, "support:", err)
 		os.Exit(1)
 	}
 }
 
-func run(output string, inputs []string) error {
+// run writes the page of what the inputs say, with the sections that libraries have.
+func run(output string, inputs []string, libraries []probe.Support) error {
 	if len(inputs) == 0 {
 		return errors.New("name the files that `make test-matrix` has left: dist/matrix.json")
 	}
@@ -35,7 +38,7 @@ func run(output string, inputs []string) error {
 	if failed := all.failed(); len(failed) > 0 {
 		return fmt.Errorf("%d tests have failed: %s", len(failed), strings.Join(failed, ", "))
 	}
-	page, err := render(all)
+	page, err := render(all, libraries)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
 //go:embed page.md.tmpl
@@ -18,7 +20,7 @@ var page = template.Must(template.New("page").Parse(pageText))
 
 // onlyMatrix is text that the name of some test of a suite has if the tests are those of `make
 // test-matrix`, and not those of the sample that is in `make test`.
-func onlyMatrix() map[string]string {
+func onlyMatrix(libraries []probe.Support) map[string]string {
 	only := map[string]string{
 		"parents":     "-race",
 		"connections": "-race",
@@ -28,22 +30,24 @@ func onlyMatrix() map[string]string {
 		"plans":       "1.33.1",
 		"programs":    "TestProgramsThatNobodyHereWrote",
 	}
-	for _, s := range supports() {
+	for _, s := range libraries {
 		only[s.Suite] = "-race"
 	}
 	return only
 }
 
 // render writes the page. Every section must have something, and all be of `make test-matrix`.
-func render(all results) (string, error) {
+func render(all results, libraries []probe.Support) (string, error) {
 	type part struct{ Title, Table string }
 	var parts []part
-	err := ofMatrix(all)
-	for _, s := range sections() {
+	err := ofMatrix(all, libraries)
+	for _, s := range sections(libraries) {
 		head, rows := s.table(all[s.suite])
 		if len(rows) == 0 {
 			err = errors.Join(err,
-				fmt.Errorf("there are no tests of %s for the section %q", s.suite, s.title))
+				fmt.Errorf("there are no tests of %s for the section %q: a build of the "+
+					"section's module is found by target.Build.String in a test's name",
+					s.suite, s.title))
 		}
 		parts = append(parts, part{s.title, markdown(head, rows)})
 	}
@@ -52,14 +56,14 @@ func render(all results) (string, error) {
 	}
 	var text strings.Builder
 	err = page.Execute(&text, map[string]any{
-		"When": when(all), "Libraries": supports(), "Parts": parts,
+		"When": when(all), "Libraries": libraries, "Parts": parts,
 	})
 	return text.String(), err
 }
 
 // ofMatrix says which tests are not those of `make test-matrix`.
-func ofMatrix(all results) error {
-	onlyMatrix := onlyMatrix()
+func ofMatrix(all results, libraries []probe.Support) error {
+	onlyMatrix := onlyMatrix(libraries)
 	var err error
 	for _, suite := range slices.Sorted(maps.Keys(all)) {
 		only, ok := onlyMatrix[suite]

@@ -24,16 +24,17 @@ func supports() []probe.Support {
 	return sections
 }
 
-// sections are those of the page, in its order.
-func sections() []section {
+// sections are those of the page, in its order: those of libraries, and then the others.
+func sections(libraries []probe.Support) []section {
 	var sections []section
-	for _, s := range supports() {
+	for _, s := range libraries {
 		sections = append(sections, section{s.Title, s.Suite, grid(byBuild(s.Module))})
 	}
 	return append(sections,
-		section{"The parent of a call, within a program", "parents", grid(byProgram)},
+		section{"The parent of a call, within a program", "parents", grid(byProgram(libraries))},
 		section{
-			"The parent of a request, from one program to another", "connections", grid(byProgram),
+			"The parent of a request, from one program to another", "connections",
+			grid(byProgram(libraries)),
 		},
 		section{"Each call of a function is one hit", "shapes", grid(byBuild(""))},
 		section{"Binaries out of the ordinary", "binaries", list},
@@ -62,23 +63,25 @@ func byBuild(module string) placing {
 
 // byProgram has a row for each program, or pair of programs, that tests were made with, and one
 // for each test that is of none.
-func byProgram(tests map[string]result) func(name string) (row, column string) {
+func byProgram(libraries []probe.Support) placing {
 	of := func(name string) (test, programs string) {
 		test, rest, _ := strings.Cut(name, "/")
 		first, _, _ := strings.Cut(rest, "/")
-		return test, parsePair(first)
+		return test, parsePair(first, libraries)
 	}
-	hasPrograms := map[string]bool{}
-	for name := range tests {
-		test, programs := of(name)
-		hasPrograms[test] = hasPrograms[test] || programs != ""
-	}
-	return func(name string) (row, column string) {
-		test, programs := of(name)
-		if programs == "" && !hasPrograms[test] {
-			return words(test), ""
+	return func(tests map[string]result) func(name string) (row, column string) {
+		hasPrograms := map[string]bool{}
+		for name := range tests {
+			test, programs := of(name)
+			hasPrograms[test] = hasPrograms[test] || programs != ""
 		}
-		return programs, ""
+		return func(name string) (row, column string) {
+			test, programs := of(name)
+			if programs == "" && !hasPrograms[test] {
+				return words(test), ""
+			}
+			return programs, ""
+		}
 	}
 }
 

@@ -2,15 +2,28 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/spanprobe/spanprobe/internal/probe"
 )
+
+// libraries have the sections of these tests: the real ones come and go.
+var libraries = []probe.Support{
+	{Title: "Servers and clients of net/http", Suite: "nethttp", ARM64: "A server."},
+	{
+		Title: "Servers and clients of golang.org/x/net/http2", Suite: "nethttp",
+		Module: "golang.org/x/net",
+	},
+	{
+		Title: "gRPC, servers and clients", Suite: "grpc", Module: "google.golang.org/grpc",
+		Short: "grpc", Label: "gRPC",
+	},
+}
 
 // text has something for each section.
 const text = `=== RUN   TestEverySpan
@@ -77,6 +90,7 @@ const lines = `{"Time":"2026-11-25T20:00:00Z","Action":"start","Package":"exampl
 func TestThePageSaysOfEachCombinationWhatCameOfIt(t *testing.T) {
 	page := pageOf(t, text)
 	for _, want := range []string{
+		"\n\n- A server.\n\n",
 		"|  | plain | PIE, stripped | race detector |\n| --- | --- | --- | --- |\n",
 		"| v1.75.0, Go 1.9.1 | works (2) | – | skipped:  |\n" +
 			"| v1.75.0, Go 1.26.8 | – | works (1) | – |\n",
@@ -180,7 +194,7 @@ func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := filepath.Join(t.TempDir(), "support.md")
-			err := run(page, written(t, c.inputs))
+			err := run(page, written(t, c.inputs), libraries)
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error is %v", err)
 			}
@@ -188,63 +202,6 @@ func TestThereIsNoPageOfWhatDidNotHold(t *testing.T) {
 				t.Error("there is a page")
 			}
 		})
-	}
-}
-
-// The text that tells a run of the matrix from a sample is in the sources of the matrix alone.
-func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
-	for pkg, only := range onlyMatrix() {
-		only = strings.ReplaceAll(only, "_", " ")
-		inMatrix := false
-		sources, err := filepath.Glob(filepath.Join("..", "suites", pkg, "*_test.go"))
-		if err != nil || len(sources) == 0 {
-			t.Fatalf("no tests of %s: %v", pkg, err)
-		}
-		for _, source := range sources {
-			content, err := os.ReadFile(source)
-			if err != nil {
-				t.Fatal(err)
-			}
-			line, _, _ := strings.Cut(string(content), "\n")
-			constraint, constrained := strings.CutPrefix(line, "//go:build")
-			has := strings.Contains(string(content), only)
-			switch {
-			case !constrained:
-			case strings.HasSuffix(constraint, "!matrix"):
-				if has {
-					t.Errorf("%s has %q", source, only)
-				}
-			case strings.HasSuffix(constraint, "matrix"):
-				inMatrix = inMatrix || has
-			}
-		}
-		if !inMatrix {
-			t.Errorf("no source of %s that only the matrix has has %q", pkg, only)
-		}
-	}
-}
-
-// Else there would be no page of a whole run. The Makefile finds the suites in the same way.
-func TestSuitesThatHaveAMatrixAreKnown(t *testing.T) {
-	sources, err := filepath.Glob("../suites/*/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var suites []string
-	for _, source := range sources {
-		content, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		constraint, _, _ := strings.Cut(string(content), "\n")
-		if strings.HasPrefix(constraint, "//go:build ") &&
-			strings.HasSuffix(constraint, " matrix") {
-			suites = append(suites, filepath.Base(filepath.Dir(source)))
-		}
-	}
-	suites = slices.Compact(suites)
-	if known := slices.Sorted(maps.Keys(onlyMatrix())); !slices.Equal(suites, known) {
-		t.Errorf("%v have a matrix, known are %v", suites, known)
 	}
 }
 
@@ -290,48 +247,6 @@ func TestBuildsAreReadFromTheNamesOfTests(t *testing.T) {
 	}
 }
 
-// The page says of arm64 what this test of another package has there.
-func TestThePageSaysOfARM64WhatRunsInItsMachines(t *testing.T) {
-	var content string
-	for _, file := range []string{"kernels_test.go", "programs_test.go"} {
-		text, err := os.ReadFile(filepath.Join("..", "suites", "vm", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		content += string(text)
-	}
-	n := strings.Count(content, `Kernel{"6.12", "arm64", `)
-	if n != 3 || strings.Count(content, `"arm64", "`) != n {
-		t.Errorf("%d machines with arm64 and Linux 6.12, or others", n)
-	}
-	content = strings.Join(strings.Fields(content), " ")
-	for _, has := range []string{
-		`with("TestEverySpanSaysWhatTheClientKnows", newest),`,
-		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", newestCaller),`,
-		`with("TestEverySpanSaysWhatTheClientKnows", grpcServer),`,
-		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", grpcCaller),`,
-		`with("TestEverySpanSaysWhatTheClientKnows", oldestARM),`,
-		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMCaller),`,
-		`with("TestEverySpanSaysWhatTheClientKnows", oldestARMGRPCServer),`,
-		`with("TestEveryCallGivesASpanThatSaysWhatCameOfIt", oldestARMGRPCCaller),`,
-		`newest = program("nethttp", "1.27.4", target.Stripped)`,
-		`newestCaller = program("httpcaller", "1.27.4", target.Stripped)`,
-		`grpcServer = withGRPC("grpc", "1.27.4", "1.85.0", target.Stripped)`,
-		`grpcCaller = withGRPC("grpccaller", "1.27.4", "1.85.0", target.Stripped)`,
-		`oldestARM = program("nethttp", "1.18.10", target.Stripped)`,
-		`oldestARMCaller = program("httpcaller", "1.18.10", target.Stripped)`,
-		`oldestARMGRPCServer = withGRPC("grpc", "1.18.10", "1.40.0", target.Stripped)`,
-		`oldestARMGRPCCaller = withGRPC("grpccaller", "1.18.10", "1.40.0", target.Stripped)`,
-		`recentSender = withGRPC("peer", "1.26.8", "1.85.0")`,
-		`Kernel{"6.12", "arm64", "trixie"}, ` +
-			`suites: injection("allowed", recentSender, "http1", "http2", "unary"),`,
-	} {
-		if !strings.Contains(content, has) {
-			t.Errorf("there is no %q: what does the page say of arm64?", has)
-		}
-	}
-}
-
 // written are files with some contents.
 func written(t *testing.T, contents []string) []string {
 	t.Helper()
@@ -350,7 +265,7 @@ func written(t *testing.T, contents []string) []string {
 func pageOf(t *testing.T, inputs ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "support.md")
-	if err := run(path, written(t, inputs)); err != nil {
+	if err := run(path, written(t, inputs), libraries); err != nil {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(path)
