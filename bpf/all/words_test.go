@@ -15,7 +15,7 @@ func newWord(name string) word {
 }
 
 // in gives the word as a text has it, or "". The word stands alone there, or is a part of a name in
-// camel case: "cache" is a word of "cacheLine" and "theCACHE", but not of "goidcache" and "GOCACHE".
+// camel case: "cache" is a word of "cacheLine" and "theCACHE", but not of "goidcache" or "GOCACHE".
 func (w word) in(text string) string {
 	for from := 0; from < len(text); {
 		at := w.pattern.FindStringIndex(text[from:])

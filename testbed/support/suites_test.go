@@ -10,8 +10,8 @@ import (
 )
 
 // wanted is what a suite must have for its section of the page.
-const wanted = "the suite of a probe.Support names its subtests by target.Build.String, and has a " +
-	`build with the flag "-race" in a file with the build tag matrix, and in no file of the sample`
+const wanted = "the suite of a probe.Support names its subtests by target.Build.String, and has " +
+	`a build with the flag "-race" in a file with the tag matrix, and in no file of the sample`
 
 // The text that tells a run of the matrix from a sample is in the sources of the matrix alone.
 func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
@@ -20,8 +20,8 @@ func TestWhatOnlyTheMatrixHasIsInItsSourcesOnly(t *testing.T) {
 		inMatrix := false
 		sources, err := filepath.Glob(filepath.Join("..", "suites", pkg, "*_test.go"))
 		if err != nil || len(sources) == 0 {
-			t.Errorf("there are no tests in testbed/suites/%s, which a section of the page names: %v; %s",
-				pkg, err, wanted)
+			t.Errorf("there are no tests in testbed/suites/%s, which a section names: %v; %s", pkg,
+				err, wanted)
 			continue
 		}
 		for _, source := range sources {
