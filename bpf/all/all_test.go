@@ -70,8 +70,8 @@ func TestEveryUprobeProgramHasATailCall(t *testing.T) {
 	}
 }
 
-// What the table does not have is taken from debug information, which the programs of
-// most users do not have.
+// A field that the table lacks is taken from debug information, which the programs of most users do
+// not have.
 func TestTheTableHasEveryFieldThatIsLookedUp(t *testing.T) {
 	for _, field := range probe.Fields(Libraries()) {
 		if !probe.InTable(field) {

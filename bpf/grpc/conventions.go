@@ -8,9 +8,8 @@ import (
 	"github.com/spanprobe/spanprobe/internal/record"
 )
 
-// addMethod adds what was called, "/package.Service/Method" on the wire, and
-// returns the span's name. Of a method that the server may not have, anybody chooses
-// the name.
+// addMethod adds the method, "/package.Service/Method" on the wire, and returns the span's name. A
+// method that is not recognized may not exist: anybody can choose its name.
 func addMethod(a *record.Attributes, method text, recognized bool) string {
 	name := strings.TrimPrefix(method.Valid(methodLimit), "/")
 	system := semconv.RPCSystemNameGRPC.Value.AsString()

@@ -80,8 +80,8 @@ func decodeStream(raw []byte, span *model.Span, _ probe.DecodeOptions) error {
 	return nil
 }
 
-// addClient says who called: gRPC's own transport knows the address, of one that
-// came through net/http there is a text.
+// addClient adds the caller. gRPC's own transport knows its address. Of a call that came through
+// net/http there is a text.
 func addClient(a *record.Attributes, s *stream) {
 	before := len(*a)
 	if address, port, ok := s.remote.SplitAddrPort(); ok {

@@ -31,8 +31,8 @@ func spanName(method, route string) string {
 	return method + " " + route
 }
 
-// addServer adds the server that a Host header or a URL names, and the port; if it names none, the
-// one that is meant then, 0 for none.
+// addServer adds the server and the port that a Host header or a URL names. Without a port, meant
+// is the port; 0 for none.
 func addServer(a *record.Attributes, host text, meant uint16) {
 	if host.Cut {
 		return

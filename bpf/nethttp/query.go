@@ -20,8 +20,8 @@ func redactURL(full string, mode model.QueryMode) string {
 	return rest + "?" + redactQuery(query)
 }
 
-// redactQuery replaces the value of each pair. What is no pair is all value:
-// a bare token may be a secret as well as a flag.
+// redactQuery replaces the value of each pair. A part that is no pair is all value: a bare token
+// may be a secret as well as a flag.
 func redactQuery(query string) string {
 	var b strings.Builder
 	separates := func(r rune) bool { return r == '&' || r == ';' }

@@ -19,8 +19,8 @@ type Assembler struct {
 	span      model.Span // the last one: its memory is used again
 }
 
-// New makes an assembler. Records name a library by its index in libraries; the
-// sampler is that of the programs that send them.
+// New makes an assembler. Records name a library by its index in libraries. The programs that send
+// them have the same sampler.
 func New(
 	libraries []probe.Library, options probe.DecodeOptions, sampler sampling.Sampler,
 ) *Assembler {
@@ -30,8 +30,7 @@ func New(
 var errBackwards = errors.New("record ends before it starts")
 
 // Span makes the span of one record, which is valid until the next call.
-// wallOffset is what to add to CLOCK_BOOTTIME, in nanoseconds, to get the time
-// since the epoch.
+// wallOffset is the wall clock minus CLOCK_BOOTTIME, in nanoseconds.
 func (a *Assembler) Span(record []byte, wallOffset int64) (*model.Span, error) {
 	head, err := wire.ParseHead(record)
 	if err != nil {

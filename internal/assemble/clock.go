@@ -7,15 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clockSamples is how often the two clocks are compared: between the readings
-// of one comparison the thread may lose its processor.
+// clockSamples is the number of comparisons of the two clocks. Between the readings of one
+// comparison the thread may lose its processor.
 const clockSamples = 10
 
-// WallOffset measures CLOCK_REALTIME minus CLOCK_BOOTTIME, in nanoseconds: of
-// several readings the one in which the two were read closest together. Unlike
-// CLOCK_MONOTONIC, CLOCK_BOOTTIME goes on while the machine sleeps; the offset
-// moves only when the wall clock is set or slewed, so it is measured again at
-// intervals.
+// WallOffset measures CLOCK_REALTIME minus CLOCK_BOOTTIME, in nanoseconds. Of several comparisons
+// it takes the one whose readings lie closest together. Unlike CLOCK_MONOTONIC, CLOCK_BOOTTIME goes
+// on while the machine sleeps. The offset moves when the wall clock is set or slewed, so the caller
+// measures it again at intervals.
 func WallOffset() (int64, error) {
 	var offset int64
 	closest := int64(math.MaxInt64)

@@ -24,22 +24,21 @@ type Attachment struct {
 	mu       sync.Mutex
 	closed   bool
 	links    []link.Link
-	onDemand map[string]demandable // by library
+	onDemand map[string]pendingHooks // by library
 }
 
-// demandable is what a library would attach on demand.
-type demandable struct {
+// pendingHooks are the hooks on demand of a library, before they are attached.
+type pendingHooks struct {
 	sites   []plan.Site
-	offsets []byte // what the programs are told until then
+	offsets []byte // those that the programs have until then
 }
 
-// Attach links the sites of a plan to the file, for all processes that run it
-// now and later, but for those on demand. The file is the one that was
-// inspected, and stays open as long as the attachment: a path could name
-// another one by now. index, unique among the attached binaries, is how the
-// programs know the binary's offsets.
+// Attach links the sites of a plan to the file, except those on demand. The links hold for all
+// processes that run the file, now and later. The file is the one that was inspected, since its
+// path could name another file by now. It stays open as long as the attachment. Programs find the
+// binary's offsets by the index, which is unique among the attached binaries.
 func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachment, err error) {
-	a := &Attachment{kernel: k, index: index, onDemand: map[string]demandable{}}
+	a := &Attachment{kernel: k, index: index, onDemand: map[string]pendingHooks{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -62,9 +61,9 @@ func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachmen
 			}
 		}
 		if len(later) > 0 {
-			a.onDemand[library.Library] = demandable{later, library.Offsets}
+			a.onDemand[library.Library] = pendingHooks{later, library.Offsets}
 		}
-		if err := a.tell(library.Library, library.Offsets); err != nil {
+		if err := a.setOffsets(library.Library, library.Offsets); err != nil {
 			return nil, err
 		}
 		if err := a.attach(library.Library, now); err != nil {
@@ -74,8 +73,8 @@ func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachmen
 	return a, nil
 }
 
-// Demand attaches what a library has left for when it is missed. It does nothing
-// when there is nothing left, and does not try again what failed.
+// Demand attaches the hooks on demand of a library. It does nothing when they are attached, or when
+// an earlier attempt has failed.
 func (a *Attachment) Demand(library string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -93,11 +92,11 @@ func (a *Attachment) Demand(library string) error {
 			binary.LittleEndian.PutUint32(offsets[site.Slot:], 1)
 		}
 	}
-	return a.tell(library, offsets)
+	return a.setOffsets(library, offsets)
 }
 
-// tell tells a library's programs of the binary.
-func (a *Attachment) tell(library string, offsets []byte) error {
+// setOffsets gives a library's programs the binary's offsets.
+func (a *Attachment) setOffsets(library string, offsets []byte) error {
 	loaded := a.kernel.library(library)
 	if loaded == nil {
 		return fmt.Errorf("the plan names %s, which is not loaded", library)
@@ -140,8 +139,8 @@ func sitesByProgram(sites []plan.Site) map[string][]plan.Site {
 	return by
 }
 
-// link makes one link for all sites of a program where the kernel can, and one
-// for each where it cannot. It returns what it made even when it fails.
+// link makes one link for all sites of a program where the kernel can do so, and otherwise one for
+// each. It returns the links that it has made even when it fails.
 func (k *Kernel) link(
 	executable *link.Executable, program *ebpf.Program, sites []plan.Site, index uint32,
 ) ([]link.Link, error) {

@@ -21,26 +21,26 @@ import (
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
-// Options sizes the maps, and is what the programs are told.
+// Options has the sizes of the maps, and the settings of the programs.
 type Options struct {
 	RingBufferSize int  // bytes; a power of two and a multiple of the page size
 	MaxActive      int  // operations in flight, for each library
 	MaxBinaries    int  // attached at one time
 	Listen         bool // whether to report listen(2)
-	// SamplingThreshold is what the last 56 bits of a trace's id must not be below
-	// for it to be sampled: 0 for all, 2^56 for none.
+	// SamplingThreshold is the least value of the last 56 bits of the id of a sampled trace: 0
+	// samples all traces, 2^56 none.
 	SamplingThreshold uint64
-	// OwnState is the tracestate of a trace that was begun at that threshold, if it is not 0.
+	// OwnState is the tracestate of a trace that begins at that threshold; "" for 0.
 	OwnState string
 	// Isolated has no operation know of another.
 	Isolated bool
-	// IgnoreParent applies it to operations with a remote parent, too.
+	// IgnoreParent applies the threshold to operations with a remote parent, too.
 	IgnoreParent bool
 }
 
-// Kernel is what is loaded: the programs that watch processes, already running,
-// and those of the libraries, attached to nothing yet. All methods may be called
-// concurrently, but for Close.
+// Kernel has the loaded programs: those that report on processes, which run already, and those of
+// the libraries, which are attached to nothing yet. All methods but Close may be called
+// concurrently.
 type Kernel struct {
 	process     *ebpf.Collection
 	libraries   []loadedLibrary
@@ -54,9 +54,9 @@ type loadedLibrary struct {
 	objects *ebpf.Collection
 }
 
-// Load loads everything and starts the reports on processes. What it began is
-// undone when it fails. tracepoints returns the specification of the programs that
-// report, with all maps that the libraries share.
+// Load loads everything and starts the reports on processes. It undoes its work when it fails.
+// tracepoints returns the specification of the programs that report, with all maps that the
+// libraries share.
 func Load(
 	tracepoints func(listen bool) (*ebpf.CollectionSpec, error), libraries []probe.Library,
 	options Options,
@@ -130,7 +130,7 @@ func constants(sets uint32, libraries []probe.Library, options Options) (map[str
 	}, nil
 }
 
-// truth is how C has a bool.
+// truth is a bool of C.
 func truth(b bool) uint8 {
 	if b {
 		return 1
@@ -197,7 +197,7 @@ func (k *Kernel) loadLibrary(
 // Spans is the ring buffer of finished spans.
 func (k *Kernel) Spans() *ebpf.Map { return k.process.Maps[wire.MapSpans] }
 
-// Events is the ring buffer of what happens to processes: wire.Event.
+// Events is the ring buffer of reports on processes, each a wire.Event.
 func (k *Kernel) Events() *ebpf.Map { return k.process.Maps[wire.MapEvents] }
 
 // Counters adds each counter up over all processors.
@@ -229,8 +229,8 @@ func (k *Kernel) Close() error {
 	return err
 }
 
-// closeLinks closes all at once: each waits for a grace period of the kernel's,
-// and together they wait for the same one.
+// closeLinks closes all links at once. Each waits for a grace period of the kernel, and together
+// they wait for the same one.
 func closeLinks(links []link.Link) error {
 	errs := make([]error, len(links))
 	var wg sync.WaitGroup

@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A probe stays in a file's pages, by offset, whatever is written to the file:
-// a breakpoint inside an instruction of new code kills the next process that
-// runs it. While a process runs the file the kernel refuses writers ("text file
-// busy"); between two processes a read lease stands guard: a writer waits until
-// the lease is given back (fcntl(2), "Leases"; /proc/sys/fs/lease-break-time).
+// A probe stays at its offset in a file's pages, whatever is written to the file. A breakpoint
+// inside an instruction of new code kills the next process that runs the code. While a process runs
+// the file, the kernel refuses writers ("text file busy"). Between two processes a read lease
+// stands guard: a writer waits until the lease is returned (fcntl(2), "Leases";
+// /proc/sys/fs/lease-break-time).
 
-// Lease takes a read lease on the file. Executing it stays possible. The kernel
-// announces a writer by SIGIO, and by LeaseBroken.
+// Lease takes a read lease on the file, which can still be executed. The kernel announces a writer
+// by SIGIO, and LeaseBroken tells of the writer, too.
 func Lease(file *os.File) error {
 	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_RDLCK); err != nil {
 		return fmt.Errorf("take a read lease: %w", err)

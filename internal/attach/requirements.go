@@ -24,7 +24,7 @@ const (
 // in the kernel's include/linux/proc_ns.h.
 const initPIDNamespace = "pid:[4026531836]"
 
-// capabilities that are needed, and what for.
+// capabilities are those that the collector needs, with their use.
 var capabilities = []struct {
 	bit  uint
 	name string
@@ -57,8 +57,8 @@ func CheckWrites() (refusal string, err error) {
 	return refusalOfWrites(features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeWriteUser), held)
 }
 
-// refusalOfWrites makes a reason of what came of the attempt to load a program that writes, and
-// of the capabilities that this process has.
+// refusalOfWrites makes a reason of the result of an attempt to load a program that writes, and of
+// the capabilities of this process.
 func refusalOfWrites(attempt error, held uint64) (refusal string, err error) {
 	switch {
 	case attempt == nil:
@@ -88,21 +88,21 @@ func checkKernel() error {
 }
 
 // checkLockdown refuses a kernel that keeps its memory to itself. Programs could not tell which
-// connection a request is on then; and cilium/ebpf takes such a kernel for one from before Linux
-// 5.5, and has programs read a target's memory with what is refused as well (v0.22, linker.go,
-// fixupProbeReadKernel).
+// connection a request is on. And cilium/ebpf takes such a kernel for one from before Linux 5.5: it
+// has programs read a target's memory by a helper that the kernel refuses as well (v0.22,
+// linker.go, fixupProbeReadKernel).
 func checkLockdown() error {
 	if features.HaveProgramType(ebpf.Kprobe) != nil {
-		return nil //nolint:nilerr // it is told where programs are loaded
+		return nil //nolint:nilerr // Load reports the error
 	}
 	return confidential(features.HaveProgramHelper(ebpf.Kprobe, asm.FnProbeReadKernel))
 }
 
-// confidential makes an error of what came of the attempt to load a program that reads the kernel's
+// confidential makes an error of the result of an attempt to load a program that reads the kernel's
 // memory.
 func confidential(attempt error) error {
 	switch {
-	case attempt == nil, errors.Is(attempt, unix.EPERM): // for lack of capabilities, which is told
+	case attempt == nil, errors.Is(attempt, unix.EPERM): // checkCapabilities reports their lack
 		return nil
 	case errors.Is(attempt, ebpf.ErrNotSupported), errors.Is(attempt, unix.EINVAL):
 		return errors.New(

@@ -11,8 +11,8 @@ import (
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
-// Trace makes a process traced. It keeps the entry that the kernel made itself
-// when it saw the process start, and returns the one that holds.
+// Trace makes a process traced. An entry that the kernel has made at the process's start stays. The
+// result is the entry in force.
 func (k *Kernel) Trace(pid int, p wire.Process) (wire.Process, error) {
 	m := k.process.Maps[wire.MapProcesses]
 	err := m.Update(uint32(pid), p, ebpf.UpdateNoExist)
@@ -32,8 +32,7 @@ func (k *Kernel) Trace(pid int, p wire.Process) (wire.Process, error) {
 	return p, nil
 }
 
-// Forget makes a process untraced, unless another program runs under its id
-// by now.
+// Forget makes a process untraced, unless another generation has taken its id.
 func (k *Kernel) Forget(pid int, generation uint32) error {
 	m := k.process.Maps[wire.MapProcesses]
 	var there wire.Process
@@ -47,7 +46,7 @@ func (k *Kernel) Forget(pid int, generation uint32) error {
 	return nil
 }
 
-// Traces tells whether exactly this program is traced.
+// Traces tells whether this process is traced, of this very generation.
 func (k *Kernel) Traces(pid int, generation uint32) bool {
 	var there wire.Process
 	err := k.process.Maps[wire.MapProcesses].Lookup(uint32(pid), &there)
@@ -81,7 +80,7 @@ func (k *Kernel) Disown(id model.ExeID, binaryIndex uint32) error {
 // fileKey turns a device number as stat(2) shows it into the kernel's own
 // (include/linux/kdev_t.h, MKDEV: 12 bits of major, 20 of minor). A file system
 // that shows another device than its super block's (btrfs) finds no match, and
-// its processes are then traced from when user space has seen them.
+// user space begins to trace its processes once it sees them.
 func fileKey(id model.ExeID) wire.FileKey {
 	return wire.FileKey{
 		Dev: uint64(unix.Major(id.Dev))<<20 | uint64(unix.Minor(id.Dev)),

@@ -73,7 +73,7 @@ func New(config Config, settings Settings) (*Engine, error) {
 }
 
 // Start checks what the machine offers, loads the programs and begins to trace
-// in the background. What it began is undone when it fails. The context bounds
+// in the background. It undoes its work when it fails. The context bounds
 // Start alone.
 func (e *Engine) Start(ctx context.Context) (err error) {
 	if err := e.config.checkPage(os.Getpagesize()); err != nil {

@@ -12,9 +12,8 @@ import (
 // src/syscall/syscall_linux.go, anyToSockaddr.
 const unnamed = "@"
 
-// AddPeer adds what a struct peer says, with which the bytes begin; socket is the path of a unix
-// socket.
-// It adds nothing for a peer that is not known.
+// AddPeer adds the peer of a connection: the struct peer with which the bytes begin. socket is the
+// path of a unix socket. An unknown peer adds nothing.
 func (a *Attributes) AddPeer(record []byte, socket Text) {
 	peer, ok := wire.ParsePeer(record)
 	if !ok {

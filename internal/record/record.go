@@ -1,6 +1,5 @@
-// Package record takes apart what the programs of a library have sent: the
-// strings behind a record (struct text, bpf/include/span.h), and who is at the
-// other end of a connection (struct peer, bpf/include/netconn.h).
+// Package record takes records of a library's programs apart, into texts (struct text,
+// bpf/include/span.h) and peers (struct peer, bpf/include/netconn.h), and makes attributes of them.
 package record
 
 import (
@@ -17,20 +16,19 @@ type Text struct {
 	Cut bool   // bytes are missing at its end
 }
 
-// Missing tells whether it is there, and could not be read.
+// Missing tells whether the target has the text, and the programs could not read it.
 func (t Text) Missing() bool { return t.Cut && t.Raw == "" }
 
-// Placed says where in a record the struct text of a string is, in bytes, and
-// where to put it.
+// Placed is a text's place in a record, and its destination.
 type Placed struct {
 	To *Text
-	At uintptr
-	// Gap is how many bytes lie between it and the next one.
+	At uintptr // offset of the struct text, in bytes
+	// Gap is the number of bytes between this text and the next.
 	Gap int
 }
 
-// Texts takes the strings of a record, which begin at an offset and lie one
-// after the other in this order. They share one copy of the record's.
+// Texts takes the texts of a record, which begin at an offset and lie one after the other in this
+// order. They share one copy of the record's bytes.
 func Texts(record []byte, begin uintptr, texts []Placed) error {
 	if len(record) < int(begin) {
 		return fmt.Errorf("record of %d bytes, %d expected at the least", len(record), begin)
@@ -49,8 +47,8 @@ func Texts(record []byte, begin uintptr, texts []Placed) error {
 	return nil
 }
 
-// Valid makes a text valid UTF-8, of so many bytes at the most: bytes that are none
-// become U+FFFD, of three bytes, and a character that was cut in two at the end goes.
+// Valid makes valid UTF-8 of a text, up to a limit in bytes. Other bytes become U+FFFD, which has
+// three bytes. A character that was cut in two at the end goes.
 func (t Text) Valid(limit int) string {
 	s := t.Raw
 	if t.Cut {

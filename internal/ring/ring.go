@@ -14,9 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reader reads one ring buffer from one goroutine. The programs wake nobody
-// for a single record: the reader looks at fixed intervals, and a program wakes
-// it before that only when much is waiting.
+// Reader reads one ring buffer from one goroutine. The programs wake nobody for a single record.
+// The reader looks at fixed intervals, and a program wakes it earlier only when much is waiting.
 type Reader struct {
 	records *ringbuf.Reader
 	epoll   *os.File
@@ -90,9 +89,9 @@ func (r *Reader) watch(fd int, events uint32) error {
 	return nil
 }
 
-// Run reads until Stop is called, and then what is left. Each record is handed
-// to handle, which must not keep it; drained is called whenever the ring buffer
-// was found empty, at least once an interval.
+// Run reads until Stop is called, and then the rest. It hands each record to handle, which must not
+// keep the record. It calls drained whenever it finds the ring buffer empty, at least once an
+// interval.
 func (r *Reader) Run(
 	interval time.Duration, handle func(record []byte), drained func(),
 ) (err error) {

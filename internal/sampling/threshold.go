@@ -31,8 +31,8 @@ const (
 const (
 	randomBits = 56 // of a trace id
 	digits     = randomBits / 4
-	// precision is how many significant digits of a threshold are kept, those that
-	// are f in front not counted, as the specification recommends.
+	// precision is the number of significant digits that a threshold keeps, beside those in front
+	// that are f. The specification recommends it.
 	precision = 4
 	// MinRatio is the smallest ratio but 0.
 	MinRatio = 1.0 / (1 << randomBits)

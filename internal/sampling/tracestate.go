@@ -8,10 +8,10 @@ const (
 	maxValue   = 256 // bytes of one member's value
 )
 
-// TraceState returns the tracestate of a span on which the sampler decided: the
-// one that it came with, "" for a root, with the threshold as th in OpenTelemetry's
-// member of it, in place of another. Where the trace's random bits contradict it, or
-// there is no room, there is none: nobody knows then how many others the span stands for.
+// TraceState returns the tracestate of a span on which the sampler has decided. It is the one that
+// the span came with, "" for a root, in which OpenTelemetry's member says the threshold as th. It
+// says none if the trace's random bits contradict the threshold, or if there is no room: nobody
+// knows then how many other spans this one stands for.
 func (s Sampler) TraceState(traceID [16]byte, state string) string {
 	ot, members := cut(state)
 	var pairs []string

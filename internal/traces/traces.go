@@ -83,7 +83,7 @@ func (b *Builder) reset() {
 	b.process = map[Resource]ptrace.ResourceSpans{}
 }
 
-// Add adds a span of the process that resource, from NewResource, stands for.
+// Add adds a span of a process, whose resource is from NewResource.
 func (b *Builder) Add(resource Resource, span *model.Span) {
 	fill(b.spans(resource, span.Library).AppendEmpty(), span)
 	b.count++

@@ -17,7 +17,7 @@ type Metric struct {
 	// metric has no such attribute.
 	Reasons []Reason
 
-	counted // of a metric without reasons
+	source  // of a metric without reasons
 	field   func(*Stats) *uint64
 	gauge   func(*Stats) *int
 	reasons func(*Stats) map[ReasonName]uint64
@@ -26,22 +26,22 @@ type Metric struct {
 // Reason is one value of the attribute "reason" of a metric.
 type Reason struct {
 	Name ReasonName
-	counted
+	source
 }
 
-// counted says where the numbers come from.
-type counted struct {
+// source says where the numbers come from.
+type source struct {
 	// kernel are the kernel's counters that are added up. Nil: user space counts alone.
 	kernel []Counter
 	// ends says that an operation which is counted here is in flight no more.
 	ends bool
 }
 
-// by is what the kernel counts by its counters.
-func by(kernel ...Counter) counted { return counted{kernel: kernel} }
+// by is a source of counters of the kernel.
+func by(kernel ...Counter) source { return source{kernel: kernel} }
 
-// ends is that of operations which are in flight no more.
-func ends(kernel ...Counter) counted { return counted{kernel: kernel, ends: true} }
+// ends is a source that counts operations at their end.
+func ends(kernel ...Counter) source { return source{kernel: kernel, ends: true} }
 
 // Metrics is the one list of what is counted. The names of the kernel's counters and of the fields
 // of Stats are those of the metrics, without "spans_", and with the reason behind them.
@@ -49,7 +49,7 @@ var Metrics = []Metric{
 	{
 		Name: "operations", Unit: "{operation}",
 		Description: "Requests of traced processes that reached a probe.",
-		counted:     by(wireCounterCOUNTER_OPERATIONS),
+		source:      by(wireCounterCOUNTER_OPERATIONS),
 		field:       func(s *Stats) *uint64 { return &s.Operations },
 	},
 	{
@@ -60,7 +60,7 @@ var Metrics = []Metric{
 	{
 		Name: "not_sampled", Unit: "{operation}",
 		Description: "Operations without a span since their trace is not sampled.",
-		counted:     ends(wireCounterCOUNTER_NOT_SAMPLED),
+		source:      ends(wireCounterCOUNTER_NOT_SAMPLED),
 		field:       func(s *Stats) *uint64 { return &s.NotSampled },
 	},
 	{
@@ -69,36 +69,36 @@ var Metrics = []Metric{
 			"upgrades to HTTP/2 without TLS, " +
 			"requests that become calls of another library, " +
 			"what a server answers without its handler, and calls that are self_traced.",
-		counted: ends(wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED),
-		field:   func(s *Stats) *uint64 { return &s.Discarded },
+		source: ends(wireCounterCOUNTER_DISCARDED, wireCounterCOUNTER_SELF_TRACED),
+		field:  func(s *Stats) *uint64 { return &s.Discarded },
 	},
 	{
 		Name: "self_traced", Unit: "{operation}",
 		Description: "Calls that carry a traceparent which the program itself gave them, " +
 			"and so spans of its own; they are among the discarded ones.",
-		counted: by(wireCounterCOUNTER_SELF_TRACED),
-		field:   func(s *Stats) *uint64 { return &s.SelfTraced },
+		source: by(wireCounterCOUNTER_SELF_TRACED),
+		field:  func(s *Stats) *uint64 { return &s.SelfTraced },
 	},
 	{
 		Name: "injected", Unit: "{request}",
 		Description: "Requests that carry a traceparent header which the receiver has written.",
-		counted:     by(wireCounterCOUNTER_INJECTED),
+		source:      by(wireCounterCOUNTER_INJECTED),
 		field:       func(s *Stats) *uint64 { return &s.Injected },
 	},
 	{
 		Name: "not_injected", Unit: "{request}",
 		Description: "Requests that should carry a traceparent header and do not, " +
 			"since there was no room for it or its place was not found.",
-		counted: by(wireCounterCOUNTER_NOT_INJECTED),
-		field:   func(s *Stats) *uint64 { return &s.NotInjected },
+		source: by(wireCounterCOUNTER_NOT_INJECTED),
+		field:  func(s *Stats) *uint64 { return &s.NotInjected },
 	},
 	{
 		Name: "tracestates_not_injected", Unit: "{request}",
 		Description: "Requests that carry a traceparent header which the receiver has written, " +
 			"and not the tracestate of their trace, " +
 			"and requests that came with one that cannot be passed on.",
-		counted: by(wireCounterCOUNTER_TRACESTATES_NOT_INJECTED),
-		field:   func(s *Stats) *uint64 { return &s.TracestatesNotInjected },
+		source: by(wireCounterCOUNTER_TRACESTATES_NOT_INJECTED),
+		field:  func(s *Stats) *uint64 { return &s.TracestatesNotInjected },
 	},
 	{
 		Name: "spans_lost", Unit: "{span}",
@@ -110,11 +110,11 @@ var Metrics = []Metric{
 			{LostUnsupported, ends(wireCounterCOUNTER_LOST_UNSUPPORTED)},
 			{LostUnfinished, ends(wireCounterCOUNTER_LOST_UNFINISHED)},
 			{LostShutdown, ends()},
-			// Of what the kernel has sent.
-			{LostProcessUnknown, counted{}},
-			{LostNotTarget, counted{}},
-			{LostMalformed, counted{}},
-			{LostRefused, counted{}},
+			// The kernel has sent a record of these.
+			{LostProcessUnknown, source{}},
+			{LostNotTarget, source{}},
+			{LostMalformed, source{}},
+			{LostRefused, source{}},
 		},
 		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Lost },
 	},
@@ -144,13 +144,13 @@ var Metrics = []Metric{
 	{
 		Name: "events_lost", Unit: "{event}",
 		Description: "Events on processes that found no room; the next scan finds what they told.",
-		counted:     by(wireCounterCOUNTER_EVENTS_LOST),
+		source:      by(wireCounterCOUNTER_EVENTS_LOST),
 		field:       func(s *Stats) *uint64 { return &s.EventsLost },
 	},
 	{
 		Name: "probe_hits", Unit: "{hit}",
 		Description: "Times that a probe ran for a traced process.",
-		counted:     by(wireCounterCOUNTER_PROBE_HITS),
+		source:      by(wireCounterCOUNTER_PROBE_HITS),
 		field:       func(s *Stats) *uint64 { return &s.ProbeHits },
 	},
 	{
@@ -185,7 +185,7 @@ func (m *Metric) Observe(s *Stats, value func(n int64, reason ReasonName)) {
 }
 
 // sum adds up the kernel's counters.
-func (c *counted) sum(kernel *Counts) (n uint64) {
+func (c *source) sum(kernel *Counts) (n uint64) {
 	for _, counter := range c.kernel {
 		n += kernel.N[counter]
 	}

@@ -30,7 +30,7 @@ func TestEveryCounterOfTheKernelIsInAMetricOfItsName(t *testing.T) {
 		}
 	}
 	inGo := map[string]Counter{}
-	add := func(name string, c *counted) {
+	add := func(name string, c *source) {
 		if c.kernel != nil {
 			inGo[strings.ToUpper(name)] = c.kernel[0]
 		}
@@ -38,9 +38,9 @@ func TestEveryCounterOfTheKernelIsInAMetricOfItsName(t *testing.T) {
 	for i := range Metrics {
 		m := &Metrics[i]
 		name := strings.TrimPrefix(m.Name, "spans_")
-		add(name, &m.counted)
+		add(name, &m.source)
 		for j := range m.Reasons {
-			add(name+"_"+string(m.Reasons[j].Name), &m.Reasons[j].counted)
+			add(name+"_"+string(m.Reasons[j].Name), &m.Reasons[j].source)
 		}
 	}
 	if diff := cmp.Diff(inC, inGo); diff != "" {

@@ -92,7 +92,7 @@ const (
 // in flight.
 func (s *Stats) AddKernel(kernel *Counts) {
 	ended := kernel.N[wireCounterCOUNTER_SUBMITTED]
-	add := func(c *counted, n uint64) uint64 {
+	add := func(c *source, n uint64) uint64 {
 		n += c.sum(kernel)
 		if c.ends {
 			ended += n
@@ -102,11 +102,11 @@ func (s *Stats) AddKernel(kernel *Counts) {
 	for i := range Metrics {
 		m := &Metrics[i]
 		if m.field != nil {
-			*m.field(s) = add(&m.counted, *m.field(s))
+			*m.field(s) = add(&m.source, *m.field(s))
 		}
 		for j := range m.Reasons {
 			reason, counts := &m.Reasons[j], m.reasons(s)
-			if n := add(&reason.counted, counts[reason.Name]); n != 0 || reason.kernel != nil {
+			if n := add(&reason.source, counts[reason.Name]); n != 0 || reason.kernel != nil {
 				counts[reason.Name] = n
 			}
 		}

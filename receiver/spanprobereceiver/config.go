@@ -16,7 +16,7 @@ func (c *Config) Validate() error {
 	return errors.Join(config.Validate(), err)
 }
 
-// engine is the configuration as the engine takes it. An error is of what that cannot hold.
+// engine is the configuration in the engine's form. The error is of a value that has none there.
 func (c *Config) engine() (engine.Config, error) {
 	sampler, err := engine.NewSampler(c.Sampling.Ratio, c.Sampling.ParentBased)
 	return engine.Config{

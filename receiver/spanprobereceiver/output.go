@@ -54,9 +54,9 @@ func newOutput(
 	}, nil
 }
 
-// consume hands spans on. Probes cannot be slowed down and spans cannot be kept
-// for long, so what is refused is lost, whether it might be taken later or not;
-// which of the two it was is for the user to know.
+// consume hands spans on. Probes cannot be slowed down, and spans cannot be kept for long. So
+// refused spans are lost, whether the consumer might take them later or not. The metric and the log
+// tell the user which of the two it was.
 func (o *output) consume(ctx context.Context, traces ptrace.Traces) error {
 	spans := traces.SpanCount() // the next consumer may change them
 	ctx = o.obsreport.StartTracesOp(ctx)

@@ -39,7 +39,7 @@ func observe(
 	receiver := ofReceiver(id)
 	return metadata.Meter(settings).
 		RegisterCallback(func(_ context.Context, o metric.Observer) error {
-			// One reading for all: their values agree.
+			// All metrics are of the same reading: their values agree.
 			stats, err := read()
 			if err != nil {
 				settings.Logger.Warn("The receiver's own metrics cannot be read", zap.Error(err))
@@ -58,8 +58,8 @@ func observe(
 		}, observables...)
 }
 
-// newInstruments makes one for each metric of the table, in its order. They are those that mdatagen
-// has made: the same name, kind, unit and description are the same instrument.
+// newInstruments makes an instrument for each metric of the table, in its order. mdatagen's code
+// makes the same ones: OpenTelemetry knows an instrument by its name, kind, unit and description.
 func newInstruments(meter metric.Meter) ([]metric.Int64Observable, error) {
 	var instruments []metric.Int64Observable
 	var errs []error
