@@ -63,7 +63,7 @@ func (b binaries) liveShortly(ctx context.Context, name, path string) (err error
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Stop()) }()
+	defer func() { err = errors.Join(err, p.StopRunning()) }()
 	address, err := p.Line(answerDeadline)
 	if err != nil {
 		return err

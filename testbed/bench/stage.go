@@ -165,7 +165,7 @@ func (b binaries) start(name string, command *exec.Cmd) (*process.Process, error
 // stop ends all processes, those that feed others first.
 func (s *stage) stop() (err error) {
 	for _, p := range slices.Backward(s.processes) {
-		err = errors.Join(err, p.Stop())
+		err = errors.Join(err, p.StopRunning())
 	}
 	return err
 }

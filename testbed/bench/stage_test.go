@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
@@ -104,21 +105,20 @@ func TestEveryKindOfLoadReachesTheServer(t *testing.T) {
 }
 
 func TestAChildThatEndsByItselfIsAnErrorThatShowsItsLog(t *testing.T) {
-	p, err := binaries{
-		dir: t.TempDir(),
-	}.start(
-		"server",
-		exec.Command("sh", "-c", "echo no port is free >&2; exit 3"),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if line, err := p.Line(answerDeadline); err == nil ||
-		!strings.Contains(err.Error(), "no port is free") {
-		t.Errorf("it said %q: %v", line, err)
-	}
-	if err := p.Stop(); err == nil {
-		t.Error("it did not end well, which is no error")
+	for _, status := range []string{"0", "3"} {
+		command := exec.Command("sh", "-c", "echo no port is free >&2; exit "+status)
+		p, err := binaries{dir: t.TempDir()}.start("server", command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, err := p.Line(answerDeadline); err == nil ||
+			!strings.Contains(err.Error(), "no port is free") {
+			t.Errorf("status %s: it said %q: %v", status, line, err)
+		}
+		s := stage{processes: []*process.Process{p}}
+		if err := s.stop(); err == nil || !strings.Contains(err.Error(), "ended by itself") {
+			t.Errorf("status %s: stop: %v", status, err)
+		}
 	}
 }
 

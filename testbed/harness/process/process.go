@@ -201,6 +201,20 @@ func (p *Process) Stop() error {
 	}
 }
 
+// StopRunning is Stop for a process that must still run. An earlier end is an error, however the
+// process has ended.
+func (p *Process) StopRunning() error {
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.ended:
+		return p.Explain(errors.New("it ended by itself"))
+	default:
+		return p.Stop()
+	}
+}
+
 // Kill ends the process and its group with SIGKILL, and waits.
 func (p *Process) Kill() error {
 	select {
