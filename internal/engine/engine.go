@@ -28,6 +28,8 @@ const (
 	// look wakes a whole Go program: five times as many cost half as much CPU time
 	// again at 8,000 spans a second.
 	defaultReadInterval = 500 * time.Millisecond
+	// consumerGrace is how long a shutdown lets the next consumer finish what it is busy with.
+	consumerGrace = 5 * time.Second
 	// scanInterval is how often /proc is scanned for what no event told of.
 	scanInterval = 10 * time.Second
 )
@@ -210,8 +212,9 @@ func (e *Engine) run(name string, read func() error) {
 }
 
 // Shutdown takes every probe out, hands the spans that are left to the consumer
-// and waits for everything that Start began; a consumer that is still busy when
-// ctx ends is told to give up. A read of a target's memory may outlive it: that
+// and waits for everything that Start began. A consumer that is still busy after
+// consumerGrace, or when ctx ends, is told to give up: the spans that it does not
+// take are counted as lost (LostRefused). A read of a target's memory may outlive it: that
 // takes as long as the target makes it take. It is safe before Start, after a
 // Start that failed, and twice. Operations still in flight are counted as lost.
 func (e *Engine) Shutdown(ctx context.Context) error {
@@ -220,6 +223,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	defer e.abandon()
 	defer context.AfterFunc(ctx, e.abandon)()
+	defer time.AfterFunc(consumerGrace, e.abandon).Stop()
 	var errs []error
 	close(e.stop)
 	<-e.control.done // the probes are out: nothing is written any more

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -13,16 +14,25 @@ const (
 	// afterlife is how long a process's resource is kept once the process is gone: records of it
 	// may still be on their way.
 	afterlife = 5 * time.Second
+	// maxEnded bounds the ended processes that are known. The records of more than these are lost
+	// if the next consumer is so slow that they are read later.
+	maxEnded = 8192
 	// underWay is how long a probe may go on with a process that was forgotten as the probe was
 	// hit: an operation that the probe is about to finish is not swept, and counted twice.
 	underWay = 100 * time.Millisecond
 )
+
+// forever is later than any moment that matters.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // registry knows the process keys: of those that are traced, and of those that were until lately.
 // It is safe for concurrent use.
 type registry struct {
 	mu      sync.RWMutex
 	entries map[processKey]registryEntry
+	// readUntil is when the ring buffer of spans was last found empty: every record that was sent
+	// earlier has been handled. A slow consumer keeps it back.
+	readUntil time.Time
 }
 
 // registryEntry is what is known of one process key.
@@ -34,7 +44,16 @@ type registryEntry struct {
 	unswept  bool      // it may have left operations in the kernel
 }
 
-func newRegistry() *registry { return &registry{entries: map[processKey]registryEntry{}} }
+func newRegistry() *registry {
+	return &registry{entries: map[processKey]registryEntry{}, readUntil: time.Now()}
+}
+
+// read notes that every record that was sent before a moment has been handled.
+func (r *registry) read(until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.readUntil = until
+}
 
 // put enters a process that is traced.
 func (r *registry) put(key processKey, resource traces.Resource) {
@@ -103,17 +122,40 @@ func (r *registry) swept(keys map[processKey]bool) {
 	}
 }
 
-// expire drops what ended long enough ago.
+// expire drops the processes that ended long enough ago, of which every record has been handled.
 func (r *registry) expire(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.readUntil.Before(now) {
+		now = r.readUntil
+	}
+	var waiting []processKey
 	for key, entry := range r.entries {
 		switch {
-		case entry.ended.IsZero() || now.Sub(entry.ended) <= afterlife:
-		case entry.unswept:
-			r.entries[key] = registryEntry{ended: entry.ended, unswept: true}
-		default:
-			delete(r.entries, key)
+		case entry.ended.IsZero():
+		case now.Sub(entry.ended) > afterlife:
+			r.drop(key)
+		case entry.known:
+			waiting = append(waiting, key)
 		}
 	}
+	if len(waiting) <= maxEnded {
+		return
+	}
+	slices.SortFunc(waiting, func(a, b processKey) int {
+		return r.entries[a].ended.Compare(r.entries[b].ended)
+	})
+	for _, key := range waiting[:len(waiting)-maxEnded] {
+		r.drop(key)
+	}
+}
+
+// drop forgets a process that has ended, but not that its operations are still to be swept.
+func (r *registry) drop(key processKey) {
+	entry := r.entries[key]
+	if entry.unswept {
+		r.entries[key] = registryEntry{ended: entry.ended, unswept: true}
+		return
+	}
+	delete(r.entries, key)
 }

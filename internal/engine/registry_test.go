@@ -29,6 +29,7 @@ func TestAProcessIsKnownForAWhileAfterItsEnd(t *testing.T) {
 		}
 	}
 	check("at first", map[processKey]bool{traced: true, ended: true, rejected: true})
+	r.read(now.Add(time.Hour))
 	r.expire(now.Add(afterlife))
 	check("then", map[processKey]bool{traced: true, ended: true, rejected: true})
 	r.expire(now.Add(afterlife + 1))
@@ -64,6 +65,7 @@ func TestAKeyThatWasSweptIsForgottenWhenItIsNotKnownAnyMore(t *testing.T) {
 	if _, is := r.get(known); !is || len(r.entries) != 1 {
 		t.Errorf("after the sweep: %v", r.entries)
 	}
+	r.read(now.Add(time.Hour))
 	r.expire(now.Add(afterlife + 1))
 	if len(r.entries) != 0 {
 		t.Errorf("at last: %v", r.entries)
@@ -84,5 +86,44 @@ func TestAKeyThatIsTracedAgainHasLeftNothing(t *testing.T) {
 	r.expire(now.Add(afterlife + 1))
 	if _, known := r.get(key); !known {
 		t.Error("it is not known")
+	}
+}
+
+func TestAProcessIsKnownUntilItsRecordsAreRead(t *testing.T) {
+	r, now := newRegistry(), time.Now()
+	key := processKey{1, 1}
+	r.put(key, traces.Resource{})
+	r.end(key, now)
+	// The consumer takes its time: the ring buffer was last found empty as the process ended.
+	r.read(now)
+	r.expire(now.Add(time.Hour))
+	if _, known := r.get(key); !known {
+		t.Error("a process is unknown before its records are read")
+	}
+	r.read(now.Add(2 * time.Hour))
+	r.expire(now.Add(2 * time.Hour))
+	if _, known := r.get(key); known {
+		t.Error("a process is known long after its records were read")
+	}
+}
+
+func TestTheEndedProcessesThatAreKnownAreBounded(t *testing.T) {
+	r, now := newRegistry(), time.Now()
+	const ended = maxEnded + 100
+	for i := range ended {
+		key := processKey{uint32(i), 1}
+		r.put(key, traces.Resource{})
+		r.end(key, now.Add(time.Duration(i)))
+	}
+	r.read(now)
+	r.expire(now.Add(time.Hour))
+	_, oldest := r.get(processKey{ended - maxEnded - 1, 1})
+	_, kept := r.get(processKey{ended - maxEnded, 1})
+	if oldest || !kept {
+		t.Errorf("the last one to go is known: %t; the oldest one to stay is known: %t", oldest, kept)
+	}
+	// The operations of all are to be swept.
+	if due, _ := r.unswept(now.Add(time.Hour)); len(due) != ended {
+		t.Errorf("%d are to be swept, want %d", len(due), ended)
 	}
 }

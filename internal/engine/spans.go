@@ -122,6 +122,7 @@ func (s *spanReader) miss(hooks missingHooks) {
 func (s *spanReader) drained() {
 	now := time.Now()
 	s.retry(now)
+	s.registry.read(now)
 	s.flush()
 	if now.Sub(s.measured) < clockInterval {
 		return
@@ -157,6 +158,7 @@ func (s *spanReader) finish() {
 	s.retry(time.Now())
 	s.counts.lose(LostProcessUnknown, uint64(len(s.pending)))
 	s.pending = nil
+	s.registry.read(forever) // no process has to be known any more
 	s.flush()
 }
 
