@@ -56,7 +56,7 @@ func build(ctx context.Context, root, dir, otelcol string) (b binaries, err erro
 	if b.copied, err = makeCopies(b.path("bare"), b.path("copies"), report.Copies); err != nil {
 		return b, err
 	}
-	if b.goVersion, err = goCommand(ctx, serverModule(root), "env", "GOVERSION"); err != nil {
+	if b.goVersion, err = goCommand(ctx, testbed(root), "env", "GOVERSION"); err != nil {
 		return b, err
 	}
 	sources := b.path("sources")
@@ -69,22 +69,22 @@ func build(ctx context.Context, root, dir, otelcol string) (b binaries, err erro
 	return b, ofNoRelease(b.path(largeProgram), b.path(ofNoGo), b.goVersion)
 }
 
-// serverPrograms are made of the module in server.
+// serverPrograms are bare, or instrumented by hand.
 var serverPrograms = []string{"bare", "byhand", "barecalls", "byhandcalls"}
 
-func serverModule(root string) string { return filepath.Join(root, "testbed", "bench", "server") }
-
-// buildServer builds one of them: bare, or instrumented by hand.
+// buildServer builds one of them.
 func (b binaries) buildServer(ctx context.Context, root, name string) error {
 	how, calls := strings.CutSuffix(name, "calls")
-	source := "./hello"
+	source := "./bench/server/hello"
 	if calls {
-		source = "./calls"
+		source = "./bench/server/calls"
 	}
-	_, err := goCommand(ctx, serverModule(root),
+	_, err := goCommand(ctx, testbed(root),
 		"build", "-trimpath", "-tags="+how, "-o", b.path(name), source)
 	return err
 }
+
+func testbed(root string) string { return filepath.Join(root, "testbed") }
 
 func goCommand(ctx context.Context, dir string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, "go", arguments...)

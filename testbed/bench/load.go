@@ -5,23 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // requestPath is what every request asks for.
 const requestPath = "/hello/gopher"
 
-// order is a load of one kind. The programs in server/calls read it, too.
-type order struct {
-	Kind       string        // of calls
-	Rate       float64       // a second; 0: each as soon as the last one was answered
-	Duration   time.Duration // or
-	Calls      int           // or requests, if not 0
-	Goroutines int           // are started for each "call" of the kind "goroutines"
-}
+// order is a load of one kind.
+type order = program.Order
 
 // callKinds are the kinds of orders.
 var callKinds = map[report.Mode]string{

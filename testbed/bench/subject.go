@@ -1,15 +1,10 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
-	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
-	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
 // subject is what is measured: a program that gets requests, or that makes or serves calls.
@@ -44,29 +39,13 @@ var (
 func (s *stage) startServer(command *exec.Cmd) error {
 	scheme := "http://"
 	if s.tls {
-		file := s.path("certificate.pem")
-		if err := writeCertificate(file); err != nil {
-			return err
-		}
-		command.Args = append(command.Args, "-tls", file)
+		command.Args = append(command.Args, "-tls")
 		scheme = "https://"
 	}
 	measured, address, err := s.launch("server", command)
 	s.measured = measured
 	s.url = scheme + address + requestPath
 	return err
-}
-
-// writeCertificate writes a certificate for loopback, and its key, into a file.
-func writeCertificate(file string) error {
-	made := web.Certificate()
-	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
-	if err != nil {
-		return err
-	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]})
-	key = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
-	return os.WriteFile(file, slices.Concat(certificate, key), 0o600)
 }
 
 // startClient starts what is called, and the command as what calls it.

@@ -13,11 +13,11 @@ import (
 // As OpenTelemetry's documentation shows: otelhttp around the client's transport, and
 // otelgrpc's stats handlers.
 func init() {
-	instrument = func() instrumentation {
-		return instrumentation{
-			func(base http.RoundTripper) http.RoundTripper { return otelhttp.NewTransport(base) },
+	instrument = func(transport http.RoundTripper) (
+		http.RoundTripper, []grpc.DialOption, []grpc.ServerOption,
+	) {
+		return otelhttp.NewTransport(transport),
 			[]grpc.DialOption{grpc.WithStatsHandler(otelgrpc.NewClientHandler())},
-			[]grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler())},
-		}
+			[]grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler())}
 	}
 }

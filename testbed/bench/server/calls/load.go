@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
 )
 
 // result is what came of a load.
@@ -28,7 +30,7 @@ type worker struct {
 
 // load makes calls from as many goroutines as there are connections. At a rate, each has a fixed
 // share of the times at which calls are due: one that is late does not move those that follow.
-func load(o order, call func(context.Context) error) result {
+func load(o program.Order, call func(context.Context) error) result {
 	number := *connections
 	if o.Calls > 0 {
 		number = min(number, o.Calls)
@@ -59,7 +61,7 @@ func load(o order, call func(context.Context) error) result {
 }
 
 // work is what the i-th of so many workers does.
-func (w *worker) work(o order, i, of int, start time.Time, call func(context.Context) error) {
+func (w *worker) work(o program.Order, i, of int, start time.Time, call func(context.Context) error) {
 	for n := i; ; n += of {
 		due := time.Now()
 		if o.Rate > 0 {

@@ -3,40 +3,47 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"net/http"
 
 	"google.golang.org/grpc"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
+const service = "bench.Greeter"
+
 var (
-	web         = flag.String("http", "", "`URL` to get over HTTP/1.1")
-	rpc         = flag.String("grpc", "", "`address` to call over gRPC; none: serve")
+	page        = flag.String("http", "", "`URL` to get over HTTP/1.1")
+	called      = flag.String("grpc", "", "`address` to call over gRPC; none: serve")
 	connections = flag.Int("connections", 1,
 		"calls at a time: connections of HTTP/1.1, streams of one connection of gRPC")
 )
 
-// instrumentation is what a program is instrumented with.
-type instrumentation struct {
-	transport func(http.RoundTripper) http.RoundTripper
-	dial      []grpc.DialOption
-	serve     []grpc.ServerOption
-}
-
 // instrument is what byhand.go replaces.
-var instrument = func() instrumentation {
-	bare := func(base http.RoundTripper) http.RoundTripper { return base }
-	return instrumentation{transport: bare}
+var instrument = func(transport http.RoundTripper) (
+	http.RoundTripper, []grpc.DialOption, []grpc.ServerOption,
+) {
+	return transport, nil, nil
 }
 
 // main makes calls as it is told on standard input, or serves, until that is closed.
 func main() {
-	program.Run(func() error {
-		if *rpc == "" {
-			return serve(instrument())
+	program.Run(func() {
+		transport, dial, serve := instrument(&http.Transport{MaxIdleConnsPerHost: *connections})
+		if *called == "" {
+			server := grpc.NewServer(serve...)
+			server.RegisterService(
+				rpc.Calls(service, func(context.Context) error { return nil }), nil)
+			lines.Serve(web.Serve("tcp", web.Loopback, server.Serve), nil)
+			return
 		}
-		return follow(instrument())
+		dial = append(dial, rpc.Secrets(false), grpc.WithNoProxy())
+		c := &caller{&http.Client{Transport: transport}, rpc.Connect(*called, dial...)}
+		lines.Serve("ready", c.follow)
 	})
 }

@@ -4,34 +4,31 @@ package main
 import (
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
-var certificate = flag.String("tls", "", "`file` of a certificate and its key, to serve over TLS")
+var secure = flag.Bool("tls", false, "serve over TLS")
 
 // instrument is what byhand.go replaces.
 var instrument = func(handler http.Handler) http.Handler { return handler }
 
 func main() { program.Run(serve) }
 
-// serve answers GET /hello/{name}, over HTTP/1.1 and HTTP/2.
-func serve() error {
+// serve answers GET /hello/{name}, over HTTP/1.1 and HTTP/2, until standard input is closed.
+func serve() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello/{name}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "hello %s\n", r.PathValue("name"))
 	})
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{Handler: instrument(mux), Protocols: &protocols}
-	return program.Serve(func(l net.Listener) error {
-		if *certificate != "" {
-			return server.ServeTLS(l, *certificate, *certificate)
-		}
-		return server.Serve(l)
-	})
+	server := &http.Server{Handler: instrument(mux)}
+	web.WithoutTLS(server)
+	accept := server.Serve
+	if *secure {
+		accept = web.OverTLS(server, "h2", "http/1.1")
+	}
+	lines.Serve(web.Serve("tcp", web.Loopback, accept), nil)
 }

@@ -3,51 +3,33 @@
 package program
 
 import (
-	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"log"
-	"net"
-	"os"
+	"time"
 )
 
-// startSDK sets OpenTelemetry's SDK up, and returns what exports the last spans. It is nil in a
-// bare program.
-var startSDK func() (stop func() error, err error)
+// Order is a load that a program makes, one JSON object a line.
+type Order struct {
+	Kind       string        // "http", "unary", "stream" or "goroutines"
+	Rate       float64       // a second; 0: each as soon as the last one was answered
+	Duration   time.Duration // nanoseconds; or
+	Calls      int           // or requests, if not 0
+	Goroutines int           // are started for each "call" of the kind "goroutines"
+}
+
+// startSDK sets OpenTelemetry's SDK up, and returns what exports the last spans. A bare program
+// has none.
+var startSDK = func() (stop func() error, err error) { return func() error { return nil }, nil }
 
 // Run is the program from its flags to its end.
-func Run(run func() error) {
+func Run(run func()) {
 	flag.Parse()
-	if err := traced(run); err != nil {
+	stop, err := startSDK()
+	if err == nil {
+		run()
+		err = stop()
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
-}
-
-func traced(run func() error) error {
-	if startSDK == nil {
-		return run()
-	}
-	stop, err := startSDK()
-	if err != nil {
-		return err
-	}
-	return errors.Join(run(), stop())
-}
-
-// Serve serves on a free port of loopback. It prints the address, and returns when standard
-// input is closed.
-func Serve(accept func(net.Listener) error) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- accept(listener) }()
-	go func() {
-		_, err := io.Copy(io.Discard, os.Stdin)
-		failed <- err
-	}()
-	fmt.Println(listener.Addr())
-	return <-failed
 }
