@@ -81,7 +81,7 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 
 	// A span too many is as wrong as one too few, and as a span that is not due at all.
 	unwanted := j.exchanges[0]
-	unwanted.hops = "payments inventory shop.v1.Inventory/Reserve OK\n"
+	unwanted.Hops = []string{"payments inventory shop.v1.Inventory/Reserve OK\n"}
 	export(t, jaeger, traced([]exchange{unwanted}))
 	for _, want := range []string{
 		`storefront Server "GET /products", status 200: 3 due, 4 spans`,
@@ -102,8 +102,8 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 	sent := exchange{
 		call: call{
-			method: "GET", target: "/checkout?cart=a", span: "GET /checkout", status: 200,
-			hops: shown + shown + placed,
+			Method: "GET", Target: "/checkout?cart=a", Span: "GET /checkout", Status: 200,
+			Hops: []string{shown, shown, placed},
 		},
 		sent:   time.Now(),
 		took:   20 * time.Millisecond,

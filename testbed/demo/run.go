@@ -94,7 +94,6 @@ func (d *demo) show(ctx context.Context, once bool, failure error) error {
 	if once {
 		return nil
 	}
-	d.say("")
 	if err := d.point(); err != nil {
 		return err
 	}

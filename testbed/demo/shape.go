@@ -41,6 +41,26 @@ type node struct {
 	id, parent pcommon.SpanID
 }
 
+// follow adds the spans of calls between services to the one of the request that leads to them. A
+// service calls for the request that came to it last.
+func follow(request node, hops []string) []node {
+	all := []node{request}
+	last := map[string]pcommon.SpanID{request.service: request.id}
+	add := func(parent pcommon.SpanID, o outcome) pcommon.SpanID {
+		id := pcommon.SpanID{7: byte(len(all) + 1)}
+		all = append(all, node{o, id, parent})
+		return id
+	}
+	for line := range strings.Lines(strings.Join(hops, "")) {
+		words := strings.Fields(line)
+		from, to, name, status := words[0], words[1], words[2:len(words)-1], words[len(words)-1]
+		// A client knows no route.
+		call := add(last[from], outcome{from, ptrace.SpanKindClient, name[0], status})
+		last[to] = add(call, outcome{to, ptrace.SpanKindServer, strings.Join(name, " "), status})
+	}
+	return all
+}
+
 // shape is the tree of spans from one of them on, as text that is the same for the same tree.
 func shape(nodes []node, top pcommon.SpanID) string {
 	texts, below := map[pcommon.SpanID]string{}, map[pcommon.SpanID][]pcommon.SpanID{}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -97,12 +96,7 @@ func (s *shop) stop() error {
 
 // visit makes requests that bring every service something to do.
 func (s *shop) visit(ctx context.Context) error {
-	order := `{"cart":"first","product":"blanket","quantity":1}`
-	for _, c := range []call{
-		{method: "POST", target: "/cart", body: order, status: http.StatusCreated},
-		{method: "GET", target: "/checkout?cart=first", status: http.StatusOK},
-		{method: "DELETE", target: "/cart/first", status: http.StatusNoContent},
-	} {
+	for _, c := range readTraffic().Visit {
 		if _, err := c.make(ctx, s.url(), false); err != nil {
 			return err
 		}

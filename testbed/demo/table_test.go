@@ -9,10 +9,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
+var (
+	shown  = readTraffic().Hops["shown"]
+	placed = readTraffic().Hops["placed"]
+	short  = readTraffic().Hops["short"]
+)
+
 func TestTheTableHasARowForEachNameOfASpan(t *testing.T) {
 	j := journey{shop: newShop("", "", ""), exchanges: []exchange{
-		{call: call{span: "GET /checkout", status: 200, hops: shown + placed}},
-		{call: call{span: "GET /checkout", status: 409, hops: shown + short}},
+		{call: call{Span: "GET /checkout", Status: 200, Hops: []string{shown, placed}}},
+		{call: call{Span: "GET /checkout", Status: 409, Hops: []string{shown, short}}},
 	}, spans: map[outcome]int{}}
 	for _, e := range j.exchanges {
 		for _, due := range e.nodes() {
@@ -72,7 +78,7 @@ func TestACallLeadsToATree(t *testing.T) {
       checkout Client "shop.v1.Inventory/Reserve", status OK
         inventory Server "shop.v1.Inventory/Reserve", status OK
 `
-	one := call{span: "GET /checkout", status: 200, hops: shown + shown + placed}
+	one := call{Span: "GET /checkout", Status: 200, Hops: []string{shown, shown, placed}}
 	if diff := cmp.Diff(want, shape(one.nodes(), one.nodes()[0].id)); diff != "" {
 		t.Errorf("the tree (-want +got):\n%s", diff)
 	}
