@@ -15,12 +15,8 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
-const (
-	// startedAtOnce is how many processes start together.
-	startedAtOnce = 100
-	// processesPause is the time between two looks at how many are traced.
-	processesPause = 20 * time.Millisecond
-)
+// startedAtOnce is how many processes start together.
+const startedAtOnce = 100
 
 // makeCopies makes copies of an executable in a new folder, each a file of its own.
 func makeCopies(executable, folder string, n int) (copies []string, err error) {
@@ -140,23 +136,26 @@ func (s *stage) startAtOnce() (result report.AtOnce, err error) {
 	}
 	m, err := s.observe(func() (m report.Measurement, err error) {
 		var addresses []string
-		began := time.Now()
-		group, ctx := errgroup.WithContext(s.ctx)
-		group.Go(func() (err error) {
-			addresses, err = s.startCopies()
-			result.Serving = time.Since(began)
-			return err
-		})
+		began, first := time.Now(), len(s.processes)
+		var group errgroup.Group
 		group.Go(func() error {
-			err := s.awaitProcesses(ctx, already+startedAtOnce)
+			err := s.awaitProcesses(already + startedAtOnce)
 			result.Traced = time.Since(began)
 			return err
 		})
-		err = group.Wait()
-		for _, address := range addresses {
-			if err == nil {
-				err = ask(s.ctx, address, 1)
-			}
+		for i := 0; i < startedAtOnce && err == nil; i++ {
+			name := fmt.Sprintf("process %d of %d", i+1, startedAtOnce)
+			_, err = s.begin(name, exec.Command(s.copies[i%len(s.copies)]))
+		}
+		for i := first; i < len(s.processes) && err == nil; i++ {
+			var address string
+			address, err = s.processes[i].Line(answerDeadline)
+			addresses = append(addresses, address)
+		}
+		result.Serving = time.Since(began)
+		err = errors.Join(err, group.Wait())
+		for i := 0; i < len(addresses) && err == nil; i++ {
+			err = ask(s.ctx, addresses[i], 1)
 		}
 		m.Short = report.ShortLived{Processes: len(addresses), Requests: len(addresses)}
 		return m, err
@@ -165,41 +164,13 @@ func (s *stage) startAtOnce() (result report.AtOnce, err error) {
 	return result, err
 }
 
-// startCopies starts processes of all copies, and returns their addresses.
-func (s *stage) startCopies() (addresses []string, err error) {
-	first := len(s.processes)
-	for i := range startedAtOnce {
-		name := fmt.Sprintf("process %d of %d", i+1, startedAtOnce)
-		p, err := s.start(name, exec.Command(s.copies[i%len(s.copies)]))
-		if err != nil {
-			return nil, err
-		}
-		s.processes = append(s.processes, p)
-	}
-	for _, p := range s.processes[first:] {
-		address, err := p.Line(answerDeadline)
-		if err != nil {
-			return nil, err
-		}
-		addresses = append(addresses, address)
-	}
-	return addresses, nil
-}
-
 // awaitProcesses waits until so many are traced, by the receiver's count.
-func (s *stage) awaitProcesses(ctx context.Context, want int) error {
-	ctx, cancel := context.WithTimeout(ctx, startDeadline)
-	defer cancel()
-	for {
+func (s *stage) awaitProcesses(want int) error {
+	return s.collector.Await(s.ctx, startDeadline, func(ctx context.Context) error {
 		n, err := s.tracedProcesses(ctx)
-		if err != nil || n >= want {
-			return err
+		if err == nil && n < want {
+			err = fmt.Errorf("%d of %d processes are traced", n, want)
 		}
-		select {
-		case <-ctx.Done():
-			err := fmt.Errorf("%d of %d processes are traced: %w", n, want, ctx.Err())
-			return s.collector.Explain(err)
-		case <-time.After(processesPause):
-		}
-	}
+		return err
+	})
 }

@@ -72,7 +72,7 @@ func startStage(ctx context.Context, b binaries, connections int, with setup) (*
 		err = s.arrange(s, command)
 	}
 	if err == nil && s.sink != nil && s.key != report.ByHand {
-		err = s.awaitProcesses(ctx, 1)
+		err = s.awaitProcesses(1)
 	}
 	if err == nil {
 		err = s.warm()
@@ -147,13 +147,21 @@ func pipeline(receiver string, settings any, sink string, metricsPort int) colle
 // launch starts a program, and returns the line that it says when it is ready, such as the
 // address of a server.
 func (s *stage) launch(name string, command *exec.Cmd) (*process.Process, string, error) {
-	p, err := s.start(name, command)
+	p, err := s.begin(name, command)
 	if err != nil {
 		return nil, "", err
 	}
-	s.processes = append(s.processes, p)
 	said, err := p.Line(answerDeadline)
 	return p, said, err
+}
+
+// begin starts a program that ends with the stage.
+func (s *stage) begin(name string, command *exec.Cmd) (*process.Process, error) {
+	p, err := s.start(name, command)
+	if err == nil {
+		s.processes = append(s.processes, p)
+	}
+	return p, err
 }
 
 // start starts a program that says a line when it is ready.
