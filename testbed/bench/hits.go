@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 )
 
@@ -91,21 +92,12 @@ func (b *bench) plannedProbes(name string) ([]report.Probe, error) {
 }
 
 func parsePlan(inspection []byte) ([]report.Probe, error) {
-	var plan struct {
-		Libraries []struct {
-			Library string
-			LeftOut string `json:"left_out"`
-			Sites   []struct {
-				Symbol, Program, Class string
-				OnDemand               bool `json:"on_demand"`
-			}
-		}
-	}
-	if err := json.Unmarshal(inspection, &plan); err != nil {
+	var planned plan.Plan
+	if err := json.Unmarshal(inspection, &planned); err != nil {
 		return nil, fmt.Errorf("spanprobe inspect: %w", err)
 	}
 	var probes []report.Probe
-	for _, library := range plan.Libraries {
+	for _, library := range planned.Libraries {
 		if library.LeftOut != "" {
 			continue
 		}
@@ -117,7 +109,7 @@ func parsePlan(inspection []byte) ([]report.Probe, error) {
 				i = len(probes)
 				probes = append(probes, report.Probe{
 					Library: library.Library, Program: site.Program,
-					Class: site.Class, OnDemand: site.OnDemand,
+					Class: string(site.Class), OnDemand: site.OnDemand,
 				})
 			}
 			p := &probes[i]
@@ -125,7 +117,7 @@ func parsePlan(inspection []byte) ([]report.Probe, error) {
 			if !slices.Contains(p.Symbols, site.Symbol) {
 				p.Symbols = append(p.Symbols, site.Symbol)
 			}
-			if p.Class != site.Class {
+			if p.Class != string(site.Class) {
 				p.Class = "of several classes"
 			}
 		}
