@@ -38,7 +38,7 @@ func (c *catalogue) list(w http.ResponseWriter, r *http.Request) {
 
 func (c *catalogue) show(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	i := slices.IndexFunc(c.products, func(p product) bool { return p.ID == id })
+	i := slices.IndexFunc(c.products, func(p serve.Product) bool { return p.ID == id })
 	if i < 0 {
 		serve.Refuse(w, http.StatusNotFound, "no such product")
 		return
@@ -50,8 +50,6 @@ func (c *catalogue) show(w http.ResponseWriter, r *http.Request) {
 		serve.Refuse(w, http.StatusBadGateway, "the inventory does not answer")
 		return
 	}
-	serve.Answer(w, http.StatusOK, struct {
-		product
-		InStock int64 `json:"in_stock"`
-	}{found, stock.GetQuantity()})
+	found.InStock = new(stock.GetQuantity())
+	serve.Answer(w, http.StatusOK, found)
 }

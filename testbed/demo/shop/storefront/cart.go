@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
 )
 
@@ -30,7 +31,7 @@ type carts struct {
 
 // add puts a quantity of a product into a cart, which it makes if need be, and returns the cart as
 // it is then.
-func (c *carts) add(id string, p product, quantity int64) cart {
+func (c *carts) add(id string, p serve.Product, quantity int64) cart {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	after := cart{map[string]int64{p.ID: quantity}, c.byID[id].TotalCents + quantity*p.PriceCents}

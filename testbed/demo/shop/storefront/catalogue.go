@@ -9,20 +9,14 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 )
 
 // maxAnswer bounds what the catalogue may answer, in bytes.
 const maxAnswer = 1 << 20
 
 var errNoProduct = errors.New("no such product")
-
-type product struct {
-	ID         string `json:"id"`
-	Name       string `json:"name"`
-	Category   string `json:"category"`
-	PriceCents int64  `json:"price_cents"`
-	InStock    *int64 `json:"in_stock,omitempty"` // lists do not say
-}
 
 // catalogue is the HTTP service of that name.
 type catalogue struct {
@@ -36,7 +30,7 @@ func newCatalogue(url string) catalogue {
 }
 
 // list returns the products of a category, or all for "".
-func (c catalogue) list(ctx context.Context, category string) (all []product, err error) {
+func (c catalogue) list(ctx context.Context, category string) (all []serve.Product, err error) {
 	query := ""
 	if category != "" {
 		query = "?" + url.Values{"category": {category}}.Encode()
@@ -45,7 +39,7 @@ func (c catalogue) list(ctx context.Context, category string) (all []product, er
 }
 
 // product returns errNoProduct for one that does not exist.
-func (c catalogue) product(ctx context.Context, id string) (found product, err error) {
+func (c catalogue) product(ctx context.Context, id string) (found serve.Product, err error) {
 	return found, c.get(ctx, "/products/"+url.PathEscape(id), &found)
 }
 

@@ -9,6 +9,15 @@ import (
 // maxBody bounds what a request may carry, in bytes.
 const maxBody = 64 << 10
 
+// Product is what the shop sells, as its services tell each other.
+type Product struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Category   string `json:"category"`
+	PriceCents int64  `json:"price_cents"`
+	InStock    *int64 `json:"in_stock,omitempty"` // lists do not say
+}
+
 // Read decodes a request whose body is JSON. It refuses what is none, and returns false.
 func Read(w http.ResponseWriter, r *http.Request, body any) bool {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(body)
