@@ -4,10 +4,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"text/template"
 	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 )
 
 // A run writes between these two lines; the rest of the page is written by hand.
@@ -64,11 +66,7 @@ func in(unit float64, verb string, bytes int64) string {
 	return fmt.Sprintf(verb, float64(bytes)/unit)
 }
 
+var english = message.NewPrinter(language.English)
+
 // thousands writes a whole number in groups of three digits.
-func thousands[T int | float64](v T) string {
-	digits := strconv.FormatFloat(float64(v), 'f', 0, 64)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
+func thousands[T int | float64](v T) string { return english.Sprintf("%.0f", float64(v)) }

@@ -61,7 +61,9 @@ func load(o program.Order, call func(context.Context) error) result {
 }
 
 // work is what the i-th of so many workers does.
-func (w *worker) work(o program.Order, i, of int, start time.Time, call func(context.Context) error) {
+func (w *worker) work(
+	o program.Order, i, of int, start time.Time, call func(context.Context) error,
+) {
 	for n := i; ; n += of {
 		due := time.Now()
 		if o.Rate > 0 {
