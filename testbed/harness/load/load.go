@@ -1,7 +1,7 @@
 // Package load sends HTTP requests over connections that stay open, and measures
-// how long their answers take. It speaks the little of HTTP/1.1 that it needs by
-// itself, so that on a small machine the measured program gets the processors;
-// for HTTP/2 it has net/http's client.
+// how long their answers take. It does not use net/http's client for HTTP/1.1, whose
+// goroutines would take processors from the measured program on a small machine;
+// for HTTP/2 it does.
 //
 // There are two kinds of load. In a closed loop each connection (of HTTP/2: each
 // stream) sends its next request when the last one was answered, which finds the
@@ -52,6 +52,8 @@ type Result struct {
 	Lag Histogram
 	// FirstError is the first thing that went wrong with a connection.
 	FirstError error
+
+	lastAnswer time.Time
 }
 
 // Throughput is the rate of whole answers, in requests a second.
@@ -70,6 +72,23 @@ func (r *Result) Held() float64 {
 	return float64(r.Sent) / float64(r.Due)
 }
 
+// add adds what came of a part of the load.
+func (r *Result) add(part *Result) {
+	r.Sent += part.Sent
+	r.Answered += part.Answered
+	r.Failed += part.Failed
+	r.Refused += part.Refused
+	for status, n := range part.Statuses {
+		r.Statuses[status] += n
+	}
+	r.Latency.Merge(&part.Latency)
+	r.Lag.Merge(&part.Lag)
+	r.FirstError = cmp.Or(r.FirstError, part.FirstError)
+	if part.lastAnswer.After(r.lastAnswer) {
+		r.lastAnswer = part.lastAnswer
+	}
+}
+
 // Run sends the load, and returns when the last answer is there. That ctx ended
 // early is no error. Connections that break are opened again.
 func Run(ctx context.Context, o Options) (*Result, error) {
@@ -84,7 +103,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	workers := make([]*worker, len(clients))
 	for i, c := range clients {
-		workers[i] = &worker{client: c, statuses: map[int]int{}}
+		workers[i] = &worker{client: c, Result: Result{Statuses: map[int]int{}}}
 		// Not before all are done: some may share a connection.
 		defer c.disconnect()
 	}
@@ -111,11 +130,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	wg.Wait()
 
-	result := &Result{Statuses: map[int]int{}}
+	result := &Result{Statuses: map[int]int{}, lastAnswer: start}
 	for _, w := range workers {
-		w.addTo(result)
-		result.Elapsed = max(result.Elapsed, w.lastAnswer.Sub(start))
+		result.add(&w.Result)
 	}
+	result.Elapsed = result.lastAnswer.Sub(start)
 	result.Due = result.Sent
 	if paced != nil {
 		result.Due = max(result.Sent, paced.due())

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -26,12 +27,7 @@ type client interface {
 // worker sends requests, one after the other.
 type worker struct {
 	client
-
-	sent, answered, refused int
-	statuses                map[int]int
-	latency, lag            Histogram
-	lastAnswer              time.Time
-	firstError              error
+	Result // of its part of the load
 }
 
 // work takes turns until there are no more.
@@ -43,16 +39,17 @@ func (w *worker) work(ctx context.Context, turns turns) {
 		}
 		written := time.Now()
 		status, err := w.exchange(written)
-		w.sent++
-		w.lag.Record(written.Sub(due))
+		w.Sent++
+		w.Lag.Record(written.Sub(due))
 		if err != nil {
-			w.fail(err)
+			w.Failed++
+			w.FirstError = cmp.Or(w.FirstError, err)
 			continue
 		}
 		w.lastAnswer = time.Now()
-		w.latency.Record(w.lastAnswer.Sub(due))
-		w.answered++
-		w.statuses[status]++
+		w.Latency.Record(w.lastAnswer.Sub(due))
+		w.Answered++
+		w.Statuses[status]++
 	}
 }
 
@@ -67,8 +64,8 @@ func (w *worker) ready(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		w.refused++
-		w.fail(err)
+		w.Refused++
+		w.FirstError = cmp.Or(w.FirstError, err)
 		select {
 		case <-ctx.Done():
 			return false
@@ -76,25 +73,4 @@ func (w *worker) ready(ctx context.Context) bool {
 		}
 	}
 	return true
-}
-
-func (w *worker) fail(err error) {
-	if w.firstError == nil {
-		w.firstError = err
-	}
-}
-
-func (w *worker) addTo(r *Result) {
-	r.Sent += w.sent
-	r.Answered += w.answered
-	r.Failed += w.sent - w.answered
-	r.Refused += w.refused
-	for status, n := range w.statuses {
-		r.Statuses[status] += n
-	}
-	r.Latency.Merge(&w.latency)
-	r.Lag.Merge(&w.lag)
-	if r.FirstError == nil {
-		r.FirstError = w.firstError
-	}
 }
