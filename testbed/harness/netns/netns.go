@@ -2,11 +2,8 @@
 package netns
 
 import (
-	"fmt"
 	"net/netip"
-	"os"
 	"runtime"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/nftables"
@@ -20,31 +17,28 @@ import (
 const device = "spanprobe"
 
 // Namespace is a network namespace.
-type Namespace struct {
-	open func() (netns.NsHandle, error)
-}
+type Namespace struct{ handle netns.NsHandle }
 
-// Of is the namespace of a process.
-func Of(pid int) Namespace {
-	return Namespace{func() (netns.NsHandle, error) { return netns.GetFromPid(pid) }}
-}
-
-var made atomic.Int64
-
-// New makes a namespace that has nothing but its loopback device. It is gone when the test ends.
-func New(t testing.TB) Namespace {
+// Of is the namespace of a process, until the test ends.
+func Of(t testing.TB, pid int) Namespace {
 	t.Helper()
-	name := fmt.Sprintf("spanprobe-%d-%d", os.Getpid(), made.Add(1))
-	must(t, aside(func() error {
-		n, err := netns.NewNamed(name)
-		if err != nil {
+	handle, err := netns.GetFromPid(pid)
+	must(t, err)
+	t.Cleanup(func() { must(t, handle.Close()) })
+	return Namespace{handle}
+}
+
+// New makes a namespace that has nothing but its loopback device. It is gone when the test ends,
+// and with it what was started there.
+func New(t testing.TB) (n Namespace) {
+	t.Helper()
+	must(t, aside(func() (err error) {
+		if n.handle, err = netns.New(); err != nil {
 			return err
 		}
-		return n.Close()
+		return Up("lo")
 	}))
-	t.Cleanup(func() { must(t, netns.DeleteNamed(name)) })
-	n := Namespace{func() (netns.NsHandle, error) { return netns.GetFromName(name) }}
-	must(t, n.Do(func() error { return Up("lo") }))
+	t.Cleanup(func() { must(t, n.handle.Close()) })
 	return n
 }
 
@@ -61,13 +55,10 @@ func Up(device string) error {
 // "10.0.0.1/24".
 func Join(t testing.TB, a, b Namespace, addressOfA, addressOfB string) {
 	t.Helper()
-	peer, err := b.open()
-	must(t, err)
-	defer peer.Close()
 	must(t, a.Do(func() error {
 		return netlink.LinkAdd(&netlink.Veth{
 			LinkAttrs: netlink.LinkAttrs{Name: device},
-			PeerName:  device, PeerNamespace: netlink.NsFd(peer),
+			PeerName:  device, PeerNamespace: netlink.NsFd(b.handle),
 		})
 	}))
 	for _, n := range []Namespace{a, b} {
@@ -123,13 +114,8 @@ func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
 // Do does something in the namespace: sockets that it makes and programs that it
 // starts belong there, but not what other goroutines do for it.
 func (n Namespace) Do(do func() error) error {
-	inside, err := n.open()
-	if err != nil {
-		return err
-	}
-	defer inside.Close()
 	return aside(func() error {
-		if err := netns.Set(inside); err != nil {
+		if err := netns.Set(n.handle); err != nil {
 			return err
 		}
 		return do()

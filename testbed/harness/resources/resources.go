@@ -1,39 +1,20 @@
-// Package resources tells what this process uses, in what the engine under test is too: memory, and
-// BPF maps.
+// Package resources tells of the BPF maps that this process has open, in which the engine under test
+// is too.
 package resources
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/cilium/ebpf"
 )
 
-var errNoField = errors.New("no such field")
-
-// Field reads a number out of a file of /proc.
-func Field(path, name string) (int64, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if words := strings.Fields(lines.Text()); len(words) > 1 && words[0] == name {
-			return strconv.ParseInt(words[1], 10, 64)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return 0, err
-	}
-	return 0, fmt.Errorf("%s: %s: %w", path, name, errNoField)
-}
+// ofMap is in /proc/self/fdinfo for a BPF map: bpf_map_show_fdinfo in the kernel's
+// kernel/bpf/syscall.c.
+var ofMap = regexp.MustCompile(`(?m)^memlock:\t(\d+)\nmap_id:\t(\d+)$`)
 
 // Maps are the BPF maps that this process has open: their ids, and their size
 // in bytes.
@@ -44,14 +25,21 @@ func Maps() (map[ebpf.MapID]int64, error) {
 		return nil, err
 	}
 	for _, file := range files {
-		id, err := Field(file, "map_id:")
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNoField) {
-			continue // closed by now, or something else
+		text, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // closed by now
+		} else if err != nil {
+			return nil, err
 		}
+		found := ofMap.FindSubmatch(text)
+		if found == nil {
+			continue // something else
+		}
+		id, err := strconv.ParseUint(string(found[2]), 10, 32)
 		if err != nil {
 			return nil, err
 		}
-		if maps[ebpf.MapID(id)], err = Field(file, "memlock:"); err != nil {
+		if maps[ebpf.MapID(id)], err = strconv.ParseInt(string(found[1]), 10, 64); err != nil {
 			return nil, err
 		}
 	}

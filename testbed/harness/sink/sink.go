@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	// what a Collector's exporter compresses with by default
@@ -26,13 +25,14 @@ const maxMessage = 64 << 20
 
 // Sink is an OTLP/gRPC server for traces. All of it is safe for concurrent use.
 type Sink struct {
+	ptraceotlp.UnimplementedGRPCServer
+
 	server  *grpc.Server
 	address string
 	keep    bool
 
 	mu     sync.Mutex
 	counts map[string]int // spans by service.name
-	total  int
 	spans  []spans.Span
 }
 
@@ -53,7 +53,7 @@ func start(address string, keep bool) (*Sink, error) {
 		keep:    keep,
 		counts:  map[string]int{},
 	}
-	ptraceotlp.RegisterGRPCServer(s.server, &service{sink: s})
+	ptraceotlp.RegisterGRPCServer(s.server, s)
 	// Serve fails only if the listener does, which Stop closes.
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
@@ -66,10 +66,11 @@ func (s *Sink) Stop() { s.server.Stop() }
 func (s *Sink) Address() string { return s.address }
 
 // Count is how many spans have arrived.
-func (s *Sink) Count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.total
+func (s *Sink) Count() (total int) {
+	for _, n := range s.Counts() {
+		total += n
+	}
+	return total
 }
 
 // Counts is how many spans have arrived, by the service.name of their resource.
@@ -90,7 +91,7 @@ func (s *Sink) Spans() []spans.Span {
 func (s *Sink) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts, s.total, s.spans = map[string]int{}, 0, nil
+	s.counts, s.spans = map[string]int{}, nil
 }
 
 // Await waits until n spans have arrived in all. The error says how many have.
@@ -107,22 +108,11 @@ func (s *Sink) Await(ctx context.Context, n int) error {
 	return err
 }
 
-// service is the gRPC side of a sink.
-type service struct {
-	ptraceotlp.UnimplementedGRPCServer
-	sink *Sink
-}
-
-// Export takes one batch of spans.
-func (s *service) Export(
+// Export takes one batch of spans, which it may keep: the message was decoded for this call alone.
+func (s *Sink) Export(
 	_ context.Context, request ptraceotlp.ExportRequest,
 ) (ptraceotlp.ExportResponse, error) {
-	s.sink.add(request.Traces())
-	return ptraceotlp.NewExportResponse(), nil
-}
-
-// add may keep what it is given: the message was decoded for this call alone.
-func (s *Sink) add(traces ptrace.Traces) {
+	traces := request.Traces()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, resource := range traces.ResourceSpans().All() {
@@ -132,10 +122,10 @@ func (s *Sink) add(traces ptrace.Traces) {
 		}
 		for _, scope := range resource.ScopeSpans().All() {
 			s.counts[name] += scope.Spans().Len()
-			s.total += scope.Spans().Len()
 		}
 	}
 	if s.keep {
 		s.spans = append(s.spans, spans.Of(traces)...)
 	}
+	return ptraceotlp.NewExportResponse(), nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/spanprobe/spanprobe/offsets"
 )
 
-// Inspect opens an executable for inspection, until the test ends.
-func Inspect(t testing.TB, executable string) *inspect.File {
+// open opens an executable until the test ends.
+func open(t testing.TB, executable string) (file *os.File, size int64) {
 	t.Helper()
 	file, err := os.Open(executable)
 	if err != nil {
@@ -24,7 +24,14 @@ func Inspect(t testing.TB, executable string) *inspect.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inspected, err := inspect.Open(file, info.Size(), executable)
+	return file, info.Size()
+}
+
+// Inspect opens an executable for inspection, until the test ends.
+func Inspect(t testing.TB, executable string) *inspect.File {
+	t.Helper()
+	file, size := open(t, executable)
+	inspected, err := inspect.Open(file, size, executable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,16 +41,8 @@ func Inspect(t testing.TB, executable string) *inspect.File {
 // Plan is how an executable would be traced, with what it was planned from.
 func Plan(t testing.TB, executable string) (*model.Binary, *plan.Plan) {
 	t.Helper()
-	file, err := os.Open(executable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary, planned, err := engine.PlanFile(file, info.Size(), executable, all.Libraries(),
+	file, size := open(t, executable)
+	binary, planned, err := engine.PlanFile(file, size, executable, all.Libraries(),
 		offsets.Default())
 	if err != nil {
 		t.Fatal(err)

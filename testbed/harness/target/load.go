@@ -12,19 +12,10 @@ import (
 )
 
 // Load sends GET requests to path over so many connections at once, each as
-// soon as its last one was answered, until stop is closed. It returns how many
+// soon as its last one was answered, until ctx ends. It returns how many
 // were answered; a connection that breaks is opened again.
-func (s *Server) Load(t testing.TB, connections int, path string, stop <-chan struct{}) int {
+func (s *Server) Load(ctx context.Context, t testing.TB, connections int, path string) int {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-stop:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	url := "http://" + s.Address + path
 	result, err := load.Run(ctx, load.Options{URL: url, Connections: connections})
 	if err != nil {

@@ -50,8 +50,7 @@ func Start(t testing.TB, config engine.Config) *Tracer {
 func StartLogging(t testing.TB, config engine.Config, logger *zap.Logger) *Tracer {
 	t.Helper()
 	tracer := &Tracer{}
-	tracer.start(t, config, logger, tracer.keep)
-	return tracer
+	return tracer.start(t, config, logger, tracer.keep)
 }
 
 // StartWith starts an engine of which nothing is kept: what it emits goes to
@@ -61,15 +60,13 @@ func StartWith(
 	consume func(context.Context, ptrace.Traces) error,
 ) *Tracer {
 	t.Helper()
-	tracer := &Tracer{}
-	tracer.start(t, config, logger, consume)
-	return tracer
+	return new(Tracer).start(t, config, logger, consume)
 }
 
 func (tr *Tracer) start(
 	t testing.TB, config engine.Config, logger *zap.Logger,
 	consume func(context.Context, ptrace.Traces) error,
-) {
+) *Tracer {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("this test attaches probes, which needs root: `make test` asks for it")
@@ -101,6 +98,7 @@ func (tr *Tracer) start(
 			t.Errorf("shutdown: %v", err)
 		}
 	})
+	return tr
 }
 
 func (tr *Tracer) keep(_ context.Context, traces ptrace.Traces) error {

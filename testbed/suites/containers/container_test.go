@@ -26,7 +26,10 @@ import (
 )
 
 // container is a server in namespaces of its own, with the host's id of its process.
-type container struct{ *target.Server }
+type container struct {
+	*target.Server
+	network netns.Namespace
+}
 
 // Where the server is in the image, and what it listens on: the same in all
 // containers.
@@ -57,7 +60,7 @@ func start(t *testing.T, image, folder, group string, env ...string) *container 
 	if server.Address != address {
 		t.Fatalf("the container says %q", server.Address)
 	}
-	return &container{server}
+	return &container{server, netns.Of(t, server.PID)}
 }
 
 // become makes the calling process the server of an image: it mounts the
@@ -107,7 +110,7 @@ func (c *container) get(path string) error {
 func (c *container) dial(
 	ctx context.Context, network, address string,
 ) (connection net.Conn, err error) {
-	err = netns.Of(c.PID).Do(func() (err error) {
+	err = c.network.Do(func() (err error) {
 		connection, err = (&net.Dialer{}).DialContext(ctx, network, address)
 		return err
 	})

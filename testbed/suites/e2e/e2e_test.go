@@ -109,8 +109,10 @@ func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
 	config := configuration(targets(settings{"exe": executable}), backend.Address())
 	collector := run(t, config)
 	traces(t, collector)
-	stop, answered := make(chan struct{}), make(chan int)
-	go func() { answered <- server.Load(t, 8, "/hello/load", stop) }()
+	loading, stop := context.WithCancel(context.Background())
+	defer stop()
+	answered := make(chan int)
+	go func() { answered <- server.Load(loading, t, 8, "/hello/load") }()
 	await(t, backend, 1000)
 	select {
 	case <-collector.Ended():
@@ -128,7 +130,7 @@ func TestACollectorKilledUnderLoadHurtsNobodyAndTheNextOneWorks(t *testing.T) {
 	successor := run(t, config)
 	traces(t, successor)
 	await(t, backend, 1000)
-	close(stop)
+	stop()
 	if n, served := <-answered, server.Served(t); n != served {
 		t.Errorf("%d requests were answered, %d were served", n, served)
 	}

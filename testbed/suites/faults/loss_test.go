@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -16,9 +17,9 @@ var build = target.Build{Source: "testbed/targets/nethttp", Go: "1.26.8"}
 // load runs a load for a while.
 func load(t *testing.T, server *target.Server, connections int, d time.Duration) {
 	t.Helper()
-	stop := make(chan struct{})
-	time.AfterFunc(d, func() { close(stop) })
-	server.Load(t, connections, "/hello/load", stop)
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	server.Load(ctx, t, connections, "/hello/load")
 }
 
 func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
@@ -29,15 +30,17 @@ func TestWhatAnOverrunRingBufferLosesIsCounted(t *testing.T) {
 		RingBufferSize: 4096,
 	})
 	tracer.AwaitTracing(t, 1)
-	stop, loaded := make(chan struct{}), make(chan struct{})
+	loading, stop := context.WithCancel(context.Background())
+	defer stop()
+	loaded := make(chan struct{})
 	go func() {
 		defer close(loaded)
-		server.Load(t, 8, "/hello/load", stop)
+		server.Load(loading, t, 8, "/hello/load")
 	}()
 	tracing.Eventually(t, func() bool {
 		return tracer.MustStats(t).Lost[engine.LostRingBufferFull] > 0
 	}, "a ring buffer of 4096 bytes to lose something")
-	close(stop)
+	stop()
 	<-loaded
 	stats := tracer.Settle(t)
 	if served := server.Served(t); stats.Operations != uint64(served) {
@@ -59,8 +62,6 @@ func TestWhatTooManyInFlightLoseIsCounted(t *testing.T) {
 	})
 	tracer.AwaitTracing(t, 1)
 	const requests = 50
-	stop := make(chan struct{})
-	close(stop)
 	done := make(chan error, requests)
 	for range requests {
 		go func() { done <- server.Get("/slow?for=2s") }()
@@ -82,11 +83,12 @@ func TestATargetKilledUnderLoadIsCountedAndItsSuccessorTraced(t *testing.T) {
 	tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{Exe: executable}}})
 	server := target.Start(t, executable)
 	tracer.AwaitTracing(t, 1)
-	stop := make(chan struct{})
+	loading, stop := context.WithCancel(context.Background())
+	defer stop()
 	loaded := make(chan struct{})
 	go func() {
 		defer close(loaded)
-		server.Load(t, 20, "/slow?for=200ms", stop)
+		server.Load(loading, t, 20, "/slow?for=200ms")
 	}()
 	tracing.Eventually(t, func() bool {
 		return len(tracer.Spans()) > 50 && tracer.MustStats(t).Active > 0
@@ -94,7 +96,7 @@ func TestATargetKilledUnderLoadIsCountedAndItsSuccessorTraced(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	close(stop)
+	stop()
 	<-loaded
 	stats := tracer.Settle(t)
 	if stats.Lost[engine.LostUnfinished] == 0 || stats.Emitted == 0 {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"github.com/spanprobe/spanprobe/testbed/harness/resources"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
@@ -28,7 +30,11 @@ type usage struct {
 func (s *soak) usage(t *testing.T) usage {
 	t.Helper()
 	debug.FreeOSMemory() // collects garbage first
-	resident, err := resources.Field("/proc/self/status", "VmRSS:")
+	self, err := procfs.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := self.NewStatus()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +47,7 @@ func (s *soak) usage(t *testing.T) usage {
 		t.Fatal(err)
 	}
 	u := usage{
-		resident: resident << 10, active: int64(s.tracer.MustStats(t).Active),
+		resident: int64(status.VmRSS), active: int64(s.tracer.MustStats(t).Active),
 		descriptors: int64(len(descriptors)), goroutines: int64(runtime.NumGoroutine()),
 	}
 	for _, size := range open {
