@@ -115,18 +115,13 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 
 	start := time.Now()
+	turns := newSchedule(start, o)
 	var wg sync.WaitGroup
-	var source turns
-	var paced *open
 	if o.Rate > 0 {
-		paced = newOpen(start, o)
-		wg.Go(func() { paced.pace(ctx) })
-		source = paced
-	} else {
-		source = &closed{limit: int64(o.Requests)}
+		wg.Go(func() { turns.pace(ctx) })
 	}
 	for _, w := range workers {
-		wg.Go(func() { w.work(ctx, source) })
+		wg.Go(func() { w.work(ctx, turns) })
 	}
 	wg.Wait()
 
@@ -136,9 +131,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	result.Elapsed = result.lastAnswer.Sub(start)
 	result.Due = result.Sent
-	if paced != nil {
-		result.Due = max(result.Sent, paced.due())
-		result.Elapsed = max(result.Elapsed, time.Duration(result.Due)*paced.interval)
+	if o.Rate > 0 {
+		result.Due = max(result.Sent, turns.due())
+		result.Elapsed = max(result.Elapsed, time.Duration(result.Due)*turns.interval)
 	}
 	return result, nil
 }

@@ -8,61 +8,48 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A turn allows one request, which is due at that time.
-type turns interface {
-	// next waits for a turn, and says whether there is one: not when ctx has
-	// ended, or all requests have been sent.
-	next(ctx context.Context) (due time.Time, ok bool)
+// schedule gives turns, each of which allows one request: in an open loop at a fixed rate, else to
+// whoever asks.
+type schedule struct {
+	Options
+	start    time.Time
+	interval time.Duration // 0: a closed loop
+	taken    atomic.Int64  // turns of a closed loop
+	pending  chan time.Time
+	ended    time.Time // when pace returned
 }
 
-// closed gives turns to whoever asks.
-type closed struct {
-	limit int64 // requests; 0: none
-	taken atomic.Int64
+func newSchedule(start time.Time, o Options) *schedule {
+	s := &schedule{Options: o, start: start, pending: make(chan time.Time)}
+	if o.Rate > 0 {
+		s.interval = time.Duration(float64(time.Second) / o.Rate)
+	}
+	return s
 }
 
-func (c *closed) next(ctx context.Context) (time.Time, bool) {
-	if ctx.Err() != nil || c.limit > 0 && c.taken.Add(1) > c.limit {
+// next waits for a turn, and says whether there is one, and when its request is due: none is there
+// when ctx has ended, or all requests have been sent.
+func (s *schedule) next(ctx context.Context) (due time.Time, ok bool) {
+	if s.interval > 0 {
+		due, ok = <-s.pending
+		return due, ok
+	}
+	if ctx.Err() != nil || s.Requests > 0 && s.taken.Add(1) > int64(s.Requests) {
 		return time.Time{}, false
 	}
 	return time.Now(), true
 }
 
-// open gives turns at a fixed rate.
-type open struct {
-	start    time.Time
-	interval time.Duration
-	duration time.Duration // 0: no end
-	limit    int           // requests; 0: none
-	pending  chan time.Time
-	ended    time.Time // when pace returned
-}
-
-func newOpen(start time.Time, o Options) *open {
-	return &open{
-		start:    start,
-		interval: time.Duration(float64(time.Second) / o.Rate),
-		duration: o.Duration,
-		limit:    o.Requests,
-		pending:  make(chan time.Time),
-	}
-}
-
-func (o *open) next(context.Context) (time.Time, bool) {
-	due, ok := <-o.pending
-	return due, ok
-}
-
 // pace hands out each turn at its time, until the last one or the end of ctx. A
 // turn that nobody could take in time is handed out late, and never dropped.
-func (o *open) pace(ctx context.Context) {
+func (s *schedule) pace(ctx context.Context) {
 	defer func() {
-		o.ended = time.Now()
-		close(o.pending)
+		s.ended = time.Now()
+		close(s.pending)
 	}()
-	for i := 0; o.limit == 0 || i < o.limit; i++ {
-		due := o.start.Add(time.Duration(i) * o.interval)
-		if o.duration > 0 && due.Sub(o.start) >= o.duration {
+	for i := 0; s.Requests == 0 || i < s.Requests; i++ {
+		due := s.start.Add(time.Duration(i) * s.interval)
+		if s.Duration > 0 && due.Sub(s.start) >= s.Duration {
 			return
 		}
 		sleepUntil(due)
@@ -70,7 +57,7 @@ func (o *open) pace(ctx context.Context) {
 			return
 		}
 		select {
-		case o.pending <- due:
+		case s.pending <- due:
 		case <-ctx.Done():
 			return
 		}
@@ -78,14 +65,14 @@ func (o *open) pace(ctx context.Context) {
 }
 
 // due is how many requests were due until pace returned.
-func (o *open) due() int {
-	d := o.ended.Sub(o.start)
-	if o.duration > 0 {
-		d = min(d, o.duration)
+func (s *schedule) due() int {
+	d := s.ended.Sub(s.start)
+	if s.Duration > 0 {
+		d = min(d, s.Duration)
 	}
-	n := int((d + o.interval - 1) / o.interval)
-	if o.limit > 0 {
-		n = min(n, o.limit)
+	n := int((d + s.interval - 1) / s.interval)
+	if s.Requests > 0 {
+		n = min(n, s.Requests)
 	}
 	return n
 }

@@ -31,7 +31,7 @@ type worker struct {
 }
 
 // work takes turns until there are no more.
-func (w *worker) work(ctx context.Context, turns turns) {
+func (w *worker) work(ctx context.Context, turns *schedule) {
 	for w.ready(ctx) {
 		due, ok := turns.next(ctx)
 		if !ok {

@@ -21,10 +21,8 @@ func (p *Process) Log() (string, error) {
 // log.
 func (p *Process) Explain(err error) error {
 	err = fmt.Errorf("%s (process %d): %w", p.options.Name, p.PID, err)
-	select {
-	case <-p.ended:
+	if p.hasEnded() {
 		err = fmt.Errorf("%w (the process has ended: %s)", err, p.command.ProcessState)
-	default:
 	}
 	if p.options.Log == "" {
 		return err

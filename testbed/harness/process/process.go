@@ -126,6 +126,15 @@ func (p *Process) follow(stdout io.Reader) {
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
+func (p *Process) hasEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Wait waits until the process has ended, and returns how: nil if it ended well, or as it was told
 // to.
 func (p *Process) Wait(limit time.Duration) error {
@@ -177,11 +186,8 @@ func (p *Process) Ask(line string, limit time.Duration) (string, error) {
 func (p *Process) Stop() error {
 	if p == nil {
 		return nil
-	}
-	select {
-	case <-p.ended:
+	} else if p.hasEnded() {
 		return p.outcome()
-	default:
 	}
 	if p.options.Terminate {
 		p.asked.Store(true)
@@ -204,23 +210,16 @@ func (p *Process) Stop() error {
 // StopRunning is Stop for a process that must still run. An earlier end is an error, however the
 // process has ended.
 func (p *Process) StopRunning() error {
-	if p == nil {
-		return nil
-	}
-	select {
-	case <-p.ended:
+	if p != nil && p.hasEnded() {
 		return p.Explain(errors.New("it ended by itself"))
-	default:
-		return p.Stop()
 	}
+	return p.Stop()
 }
 
 // Kill ends the process and its group with SIGKILL, and waits.
 func (p *Process) Kill() error {
-	select {
-	case <-p.ended:
+	if p.hasEnded() {
 		return nil
-	default:
 	}
 	p.asked.Store(true)
 	err := killGroup(p.command)

@@ -92,30 +92,25 @@ func (r *Report) add(o outcome, want *Want, name string, got *tracing.Span) {
 
 // judge compares the parent and the trace of a span.
 func (r *Report) judge(want *Want, got *tracing.Span) outcome {
-	if want.Remote != (Remote{}) {
-		switch {
-		case got.ParentSpanID().IsEmpty():
-			return orphaned
-		case got.ParentSpanID().String() != want.Remote.Span:
-			return misled
-		case got.TraceID().String() != want.Remote.Trace:
-			return strayed
-		}
-		return right
-	}
-	if got.ParentSpanID().IsEmpty() {
-		switch {
-		case r.forest.roots[got.TraceID()] > 1:
-			return strayed
-		case want.Parent == "":
-			return right
-		case want.OrNone:
-			return spared
-		}
-		return orphaned
-	}
+	remote, root := want.Remote != (Remote{}), got.ParentSpanID().IsEmpty()
 	parent := r.forest.spans[got.ParentSpanID()]
 	switch {
+	case root && remote:
+		return orphaned
+	case root && r.forest.roots[got.TraceID()] > 1:
+		return strayed
+	case root && want.Parent == "":
+		return right
+	case root && want.OrNone:
+		return spared
+	case root:
+		return orphaned
+	case remote && got.ParentSpanID().String() != want.Remote.Span:
+		return misled
+	case remote && got.TraceID().String() != want.Remote.Trace:
+		return strayed
+	case remote:
+		return right
 	case parent == nil || r.forest.names[parent.SpanID()] != want.Parent || want.Parent == "":
 		return misled
 	case want.While && parent.EndTimestamp() < got.StartTimestamp():
