@@ -2,6 +2,7 @@
 package netns
 
 import (
+	"fmt"
 	"net/netip"
 	"runtime"
 	"testing"
@@ -44,11 +45,15 @@ func New(t testing.TB) (n Namespace) {
 
 // Up has a device of the namespace that the calling thread is in go up.
 func Up(device string) error {
-	link, err := netlink.LinkByName(device)
-	if err != nil {
-		return err
+	if err := netlink.LinkSetUp(named(device)); err != nil {
+		return fmt.Errorf("device %q: %w", device, err)
 	}
-	return netlink.LinkSetUp(link)
+	return nil
+}
+
+// named is a device that netlink looks up by its name.
+func named(device string) netlink.Link {
+	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: device}}
 }
 
 // Join gives two namespaces an end each of a pair of veth devices, with addresses as
@@ -74,13 +79,7 @@ func (n Namespace) Add(t testing.TB, address string) {
 	parsed, err := netlink.ParseAddr(address)
 	must(t, err)
 	parsed.Flags = unix.IFA_F_NODAD // to look for others that have it takes a second
-	must(t, n.Do(func() error {
-		link, err := netlink.LinkByName(device)
-		if err != nil {
-			return err
-		}
-		return netlink.AddrAdd(link, parsed)
-	}))
+	must(t, n.Do(func() error { return netlink.AddrAdd(named(device), parsed) }))
 }
 
 // Translate has connections that are made in the namespace to an address of IPv4 go to

@@ -13,9 +13,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/spanprobe/spanprobe/testbed/harness/netns"
 	"github.com/spanprobe/spanprobe/testbed/suites/vm/job"
 )
 
@@ -48,7 +48,9 @@ func main() {
 }
 
 func work() error {
-	if err := errors.Join(mountAll(), raiseLoopback()); err != nil {
+	// The loopback interface gets its addresses by itself when it is up: inetdev_event in the
+	// kernel's net/ipv4/devinet.c.
+	if err := errors.Join(mountAll(), netns.Up("lo")); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(job.File)
@@ -86,19 +88,6 @@ func mountAll() error {
 		if err := unix.Mount(m.kind, m.path, m.kind, 0, ""); err != nil && !m.optional {
 			return fmt.Errorf("mount %s at %s: %w", m.kind, m.path, err)
 		}
-	}
-	return nil
-}
-
-// raiseLoopback brings the loopback interface up, which gets its addresses then by itself:
-// inetdev_event in the kernel's net/ipv4/devinet.c.
-func raiseLoopback() error {
-	loopback, err := netlink.LinkByName("lo")
-	if err == nil {
-		err = netlink.LinkSetUp(loopback)
-	}
-	if err != nil {
-		return fmt.Errorf("loopback: %w", err)
 	}
 	return nil
 }
