@@ -38,34 +38,31 @@ func (c *http1) disconnect() {
 // exchange disconnects when the answer is not whole, or the last one of its
 // connection.
 func (c *http1) exchange(now time.Time) (status int, err error) {
-	answer, err := c.roundTrip(now)
-	if err != nil {
-		c.disconnect()
-		return 0, err
-	}
-	if answer.Close {
+	status, last, err := c.roundTrip(now)
+	if err != nil || last {
 		c.disconnect()
 	}
-	return answer.StatusCode, nil
+	return status, err
 }
 
-// roundTrip sends the request and reads the whole answer.
-func (c *http1) roundTrip(now time.Time) (*http.Response, error) {
+// roundTrip sends the request and reads the whole answer. last tells that the server ends the
+// connection after it.
+func (c *http1) roundTrip(now time.Time) (status int, last bool, err error) {
 	// Not for each request: it costs a timer's change.
 	if c.deadline.Sub(now) < answerTimeout {
 		c.deadline = now.Add(2 * answerTimeout)
 		if err := c.connection.SetDeadline(c.deadline); err != nil {
-			return nil, err
+			return 0, false, err
 		}
 	}
 	if _, err := c.connection.Write(c.request); err != nil {
-		return nil, err
+		return 0, false, err
 	}
 	answer, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return nil, err
+		return 0, false, err
 	}
 	defer answer.Body.Close()
 	_, err = io.Copy(io.Discard, answer.Body)
-	return answer, err
+	return answer.StatusCode, answer.Close, err
 }

@@ -1,5 +1,5 @@
-// Package resources tells of the BPF maps that this process has open, in which the engine under test
-// is too.
+// Package resources tells of the BPF maps that this process has open, in which the engine under
+// test is too.
 package resources
 
 import (
