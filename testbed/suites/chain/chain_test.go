@@ -4,10 +4,10 @@
 package chain
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +41,30 @@ var builds = [services]target.Build{
 }
 
 func build(goVersion, grpc string) target.Build {
-	return target.GRPC("testbed/targets/chain", goVersion, grpc, target.Stripped)
+	return target.GRPC("testbed/targets/peer", goVersion, grpc, target.Stripped)
+}
+
+// service is what one of the chain's serves, and the order that it forwards requests by.
+type service struct {
+	listener string
+	order
+}
+
+// order is one of a peer's.
+type order struct {
+	Protocol, Name, Address, Own string
+	TLS, Close, Pooled           bool
+}
+
+// chained are HTTP/1, a unary call of gRPC, HTTP/2, a pool of workers behind channels, a stream of
+// gRPC with a call for each message, and HTTP/1.
+var chained = [services]service{
+	{"http ipv4", order{Protocol: "unary", Name: "hop2"}},
+	{"grpc ipv4", order{Protocol: "http2", Name: "hop3", TLS: true}},
+	{"http tls", order{Protocol: "http1", Name: "hop4"}},
+	{"http ipv4", order{Protocol: "stream", Name: "chain", Pooled: true}},
+	{"grpc ipv4", order{Protocol: "http1", Name: "hop6"}},
+	{"http ipv4", order{}},
 }
 
 // chain is the services at work.
@@ -52,6 +75,7 @@ type chain struct {
 	executables [services]string
 	arguments   [services][]string
 	running     [services]*target.Server
+	addresses   [services]string
 	form        form
 
 	places []netns.Namespace // where they are, in turn; none: where the test is
@@ -86,17 +110,23 @@ func start(t *testing.T, w where, f form) *chain {
 			engine.Target{Exe: c.executables[i], ServiceName: serviceName(i + 1)})
 	}
 	for i := services - 1; i >= 0; i-- {
-		c.arguments[i] = []string{
-			"-hop", fmt.Sprint(i + 1), fmt.Sprintf("-close=%t", f.close), fmt.Sprintf("-own=%t",
-				f.own && i == 2),
-			"-listen", net.JoinHostPort(c.host(i), "0"),
+		s := chained[i]
+		s.Close = f.close
+		if f.own && i == 2 {
+			s.Own = "set"
 		}
 		if i+1 < services {
-			c.arguments[i] = append(c.arguments[i], "-next", c.running[i+1].Address)
+			s.Address = c.addresses[i+1]
 		}
+		text, err := json.Marshal(s.order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.arguments[i] = []string{"-host", c.host(i), "-forward", string(text)}
 		c.run(t, i)
+		c.addresses[i] = c.running[i].Addresses(t)[s.listener]
 		// when it is started again
-		c.arguments[i] = append(c.arguments[i], "-listen", c.running[i].Address)
+		c.arguments[i] = append(c.arguments[i], "-again", c.running[i].Address)
 	}
 	t.Cleanup(func() {
 		for _, s := range c.running {

@@ -123,19 +123,19 @@ func (r *run) fail(t *testing.T, id int, err error) {
 // remote is the parent that a request has brought along.
 func remote(id int) (parent tree.Remote, ok bool) {
 	return tree.Remote{
-		Trace: fmt.Sprintf("%032x", id+1),
-		Span:  fmt.Sprintf("%016x", id+1),
+		Trace: fmt.Sprintf("0a%030d", id),
+		Span:  fmt.Sprintf("0a%014d", id),
 	}, id%4 == 0
 }
 
 // own is the parent that the third service gives its call.
 func own(id int) tree.Remote {
-	return tree.Remote{Trace: fmt.Sprintf("0b%030d", id), Span: fmt.Sprintf("0b%014d", id)}
+	return tree.Remote{Trace: fmt.Sprintf("%032x", id+1), Span: fmt.Sprintf("%016x", id+1)}
 }
 
 func (c *chain) request(client *http.Client, id int) error {
 	request, err := http.NewRequest(http.MethodGet,
-		fmt.Sprintf("http://%s/hop1/%d", c.running[0].Address, id), nil)
+		fmt.Sprintf("http://%s/hop1/%d", c.addresses[0], id), nil)
 	if err != nil {
 		return err
 	}

@@ -49,10 +49,10 @@ var (
 	peer   = withGRPC("peer", "1.27.4", "1.85.0", target.Stripped)
 	parent = withModule(withGRPC("parents", "1.27.4", "1.85.0", target.Stripped),
 		"golang.org/x/sync@v0.7.0")
+	// chain are those that pass requests on, beside peer.
 	chain = []target.Build{
-		withGRPC("chain", "1.27.4", "1.85.0", target.Stripped),
-		withGRPC("chain", "1.24.13", "1.75.0", target.Stripped),
-		withGRPC("chain", "1.22.12", "1.69.4", target.Stripped),
+		withGRPC("peer", "1.24.13", "1.75.0", target.Stripped),
+		withGRPC("peer", "1.22.12", "1.69.4", target.Stripped),
 	}
 )
 

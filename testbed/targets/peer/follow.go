@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -60,6 +61,29 @@ func follow(parent context.Context, text string) []string {
 		return nil
 	})
 	return errs
+}
+
+var (
+	forwarded order // that each request makes one of; without a protocol, there is none
+	workers   = pool.New(50)
+)
+
+// forward makes the request of another that has an id.
+func forward(ctx context.Context, id string) (err error) {
+	o, number := forwarded, 0
+	if o.Protocol == "" {
+		return nil
+	}
+	if o.id = id; o.Own != "" {
+		if number, err = strconv.Atoi(id); err != nil {
+			return err
+		}
+	}
+	send := func() error { return clientFor(o)(ctx, o, number) }
+	if o.Pooled {
+		return workers.Do(send)
+	}
+	return send()
 }
 
 // dials tells whether connections are made by dial, and not as a library does it by itself.

@@ -3,16 +3,18 @@
 //
 // It says the addresses that it listens on, by name. It reads orders: one a line, or one in each
 // request for /relay, or in each message of a call of such a method. It answers an order with the
-// errors that it had.
+// errors that it had. It can forward all other requests, as a service in a chain of them does.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
+	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 )
 
 // order is what requests to make. What is sent is the same each time.
@@ -42,19 +44,52 @@ type order struct {
 	Lines    int    // further headers
 	Path     int    // bytes that are behind the path, in the query
 	Own      string // "set" or "appended": the request says itself whose child it is
+
+	Pooled bool // requests that are forwarded are made by workers of a pool
+
+	id string // of the request that is forwarded, which has it in place of a number
 }
 
 func main() {
 	folder := flag.String("folder", "", "folder of unix sockets; none: there are none")
 	port := flag.Int("port", 0,
 		"port to serve HTTP on at any address, with gRPC on the next; 0: any")
+	host := flag.String("host", "127.0.0.1", "address of the listeners of IPv4")
+	again := flag.String("again", "{}", "addresses to listen at, as the program has said them")
+	onward := flag.String("forward", "{}",
+		"order that each request makes one request of: its path has what follows the first part")
 	flag.Parse()
-	lines.Serve(serve(*folder, *port), func(line string) interface{} {
+	lines.Parse(*onward, &forwarded)
+	addresses := map[string]string{}
+	lines.Parse(*again, &addresses)
+	serve(addresses, *folder, net.JoinHostPort(*host, "0"), *port)
+	lines.Serve(addresses, func(line string) interface{} {
 		return follow(context.Background(), line)
 	})
 }
 
-func (o order) path(number int) string { return fmt.Sprintf("/%s/%d", o.Name, number) }
+func (o order) path(number int) string {
+	if o.id != "" {
+		return "/" + o.Name + "/" + o.id
+	}
+	return fmt.Sprintf("/%s/%d", o.Name, number)
+}
+
+// messages are what a call sends.
+func (o order) messages(number int) (all []string) {
+	switch {
+	case o.Protocol == "unary" && o.id != "":
+		return []string{o.id}
+	case o.id != "":
+		return []string{o.id + "/0", o.id + "/1"}
+	case o.Protocol == "unary":
+		return []string{o.bytes(number, o.Body)}
+	}
+	for i := 0; i < rpc.Messages; i++ {
+		all = append(all, o.bytes(number, o.Body+i))
+	}
+	return all
+}
 
 // bytes of a number's own.
 func (o order) bytes(number, length int) string {

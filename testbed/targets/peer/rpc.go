@@ -40,13 +40,10 @@ func newRPC(o order) client {
 			ctx = metadata.AppendToOutgoingContext(ctx, "x-other", "value", "traceparent",
 				o.own(number))
 		}
+		messages := o.messages(number)
 		if o.Protocol == "unary" {
-			return rpc.Invoke(ctx, c, o.path(number), o.bytes(number, o.Body))
+			return rpc.Invoke(ctx, c, o.path(number), messages[0])
 		}
-		var messages []string
-		for i := 0; i < rpc.Messages; i++ {
-			messages = append(messages, o.bytes(number, o.Body+i))
-		}
-		return rpc.Converse(ctx, c, o.path(number), messages)
+		return rpc.Converse(ctx, c, o.path(number), messages, grpc.WaitForReady(o.id != ""))
 	}
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
 
-// serve begins to serve, and returns the addresses. A name says the protocol, and which listener
-// it is: "http dual".
-func serve(folder string, port int) map[string]string {
+// serve begins to serve, at the addresses or at others, which it adds. A name says the protocol,
+// and which listener it is: "http dual".
+func serve(addresses map[string]string, folder, host string, port int) {
 	each := grpc.UnknownServiceHandler(rpc.Each(relay))
 	plain := web.Server(http.HandlerFunc(answer))
 	secure := web.OverTLS(plain, "h2", "http/1.1")
@@ -28,7 +28,6 @@ func serve(folder string, port int) map[string]string {
 	calls := grpc.NewServer(each)
 	secureCalls := grpc.NewServer(each, grpc.Creds(credentials.NewTLS(plain.TLSConfig)))
 
-	addresses := map[string]string{}
 	for _, protocol := range []struct {
 		name          string
 		port          int // on the dual listener, if there is one to serve at
@@ -38,17 +37,21 @@ func serve(folder string, port int) map[string]string {
 		{"grpc", port + 1, calls.Serve, secureCalls.Serve},
 	} {
 		begin := func(name, network, address string, serve func(net.Listener) error) {
-			addresses[protocol.name+" "+name] = web.Serve(network, address, serve)
+			name = protocol.name + " " + name
+			if addresses[name] != "" {
+				address = addresses[name]
+			}
+			addresses[name] = web.Serve(network, address, serve)
 		}
 		serve, dual := protocol.serve, ":0"
 		if port != 0 {
 			dual = fmt.Sprint(":", protocol.port)
 		}
-		begin("ipv4", "tcp4", web.Loopback, serve)
+		begin("ipv4", "tcp4", host, serve)
 		begin("ipv6", "tcp6", "[::1]:0", serve)
 		begin("dual", "tcp", dual, serve) // of IPv6, and takes connections of IPv4 too
-		begin("tls", "tcp4", web.Loopback, protocol.secure)
-		begin("wrapped", "tcp4", web.Loopback, func(l net.Listener) error {
+		begin("tls", "tcp4", host, protocol.secure)
+		begin("wrapped", "tcp4", host, func(l net.Listener) error {
 			return serve(wrappingListener{l})
 		})
 		begin("abstract", "unix", fmt.Sprintf("@%s-%d", protocol.name, os.Getpid()), serve)
@@ -56,12 +59,16 @@ func serve(folder string, port int) map[string]string {
 			begin("unix", "unix", filepath.Join(folder, protocol.name), serve)
 		}
 	}
-	return addresses
 }
 
-// answer answers any request with nothing, but for those that bring an order.
+// answer follows the orders of requests that bring some. It answers others with nothing, once they
+// are forwarded.
 func answer(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/relay" {
+		parts := strings.SplitN(r.URL.Path, "/", 3)
+		if err := forward(r.Context(), parts[len(parts)-1]); err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		}
 		return
 	}
 	text, err := io.ReadAll(r.Body)
@@ -73,10 +80,10 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// relay follows the orders of calls that bring some.
+// relay follows the orders of calls that bring some. The messages of others are ids.
 func relay(ctx context.Context, message string) error {
 	if method, _ := grpc.Method(ctx); !strings.HasPrefix(method, "/relay/") {
-		return nil
+		return forward(ctx, message)
 	}
 	if errs := follow(ctx, message); len(errs) > 0 {
 		return fmt.Errorf("%d requests failed: %s", len(errs), errs[0])

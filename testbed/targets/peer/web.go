@@ -45,7 +45,7 @@ func transport(o order) http.RoundTripper {
 		TLSClientConfig:       web.Trusting(),
 		ForceAttemptHTTP2:     o.Protocol == "http2",
 		DisableKeepAlives:     o.Close,
-		MaxIdleConnsPerHost:   100,
+		MaxIdleConnsPerHost:   200,
 		ExpectContinueTimeout: patience,
 	}
 	if o.dials() {
