@@ -39,10 +39,10 @@ int start_call(struct pt_regs *ctx)
 		lose_without_entry(COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
-	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+	if (!add_entry(&key, &empty_operation)) {
 		/* The earlier call panicked, or has this call made within. */
 		lose_unfinished(&key);
-		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		if (!add_entry(&key, &empty_operation)) {
 			lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
 			return 0;
 		}

@@ -58,16 +58,16 @@ BPF_SUBPROGRAM int bind_stream(struct operation_key *key, struct call_span *span
 	span->head.g = 0;
 	span->claim = claim_of(&by_stream);
 	/* An earlier call that is still there was garbage-collected without an end. */
-	if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
+	if (!add_entry(&by_stream, span)) {
 		lose_unfinished(&by_stream);
-		if (bpf_map_update_elem(&operations, &by_stream, span, BPF_NOEXIST)) {
+		if (!add_entry(&by_stream, span)) {
 			lose_operation(key, COUNTER_LOST_ACTIVE_SPANS_FULL);
 			return 0;
 		}
 	}
 	/* User space has swept and counted the first entry meanwhile, so there must be no
 	 * second. */
-	if (bpf_map_delete_elem(&operations, key))
-		bpf_map_delete_elem(&operations, &by_stream);
+	if (!remove_entry(key))
+		remove_entry(&by_stream);
 	return 0;
 }

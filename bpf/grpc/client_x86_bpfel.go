@@ -256,7 +256,9 @@ type clientTracestateKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	clientMapBeyondShares       = "beyond_shares"
 	clientMapCounters           = "counters"
+	clientMapInFlight           = "in_flight"
 	clientMapNothing            = "nothing"
 	clientMapOffsets            = "offsets"
 	clientMapOperations         = "operations"
@@ -277,7 +279,9 @@ const (
 	clientVarNever              = "never"
 	clientVarOwnState           = "own_state"
 	clientVarParentBased        = "parent_based"
+	clientVarPool               = "pool"
 	clientVarSamplingThreshold  = "sampling_threshold"
+	clientVarShare              = "share"
 	clientVarStatusCodeLayout   = "status_code_layout"
 	clientVarTextLimitLayout    = "text_limit_layout"
 	clientVarWakeupBytes        = "wakeup_bytes"
@@ -336,7 +340,9 @@ type clientProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientMapSpecs struct {
+	BeyondShares *ebpf.MapSpec `ebpf:"beyond_shares"`
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Operations   *ebpf.MapSpec `ebpf:"operations"`
@@ -358,7 +364,9 @@ type clientVariableSpecs struct {
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
+	Pool              *ebpf.VariableSpec `ebpf:"pool"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	Share             *ebpf.VariableSpec `ebpf:"share"`
 	StatusCodeLayout  *ebpf.VariableSpec `ebpf:"status_code_layout"`
 	TextLimitLayout   *ebpf.VariableSpec `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -384,7 +392,9 @@ func (o *clientObjects) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientMaps struct {
+	BeyondShares *ebpf.Map `ebpf:"beyond_shares"`
 	Counters     *ebpf.Map `ebpf:"counters"`
+	InFlight     *ebpf.Map `ebpf:"in_flight"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Operations   *ebpf.Map `ebpf:"operations"`
@@ -396,7 +406,9 @@ type clientMaps struct {
 
 func (m *clientMaps) Close() error {
 	return _ClientClose(
+		m.BeyondShares,
 		m.Counters,
+		m.InFlight,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,
@@ -419,7 +431,9 @@ type clientVariables struct {
 	Never             *ebpf.Variable `ebpf:"never"`
 	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
+	Pool              *ebpf.Variable `ebpf:"pool"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	Share             *ebpf.Variable `ebpf:"share"`
 	StatusCodeLayout  *ebpf.Variable `ebpf:"status_code_layout"`
 	TextLimitLayout   *ebpf.Variable `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`

@@ -24,13 +24,13 @@ BPF_SUBPROGRAM int make_entry(const struct operation_key *key)
 
 	if (!key)
 		return false;
-	if (!bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST))
+	if (add_entry(key, &empty_operation))
 		return true;
 	old = bpf_map_lookup_elem(&operations, key);
 	if (old)
 		end_served(&old->served, &old->head);
 	lose_unfinished(key);
-	return !bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST);
+	return add_entry(key, &empty_operation);
 }
 
 /* Loses a stream that cannot be read. */

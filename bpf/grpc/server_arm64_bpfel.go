@@ -253,7 +253,9 @@ type serverTracestateKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	serverMapBeyondShares      = "beyond_shares"
 	serverMapCounters          = "counters"
+	serverMapInFlight          = "in_flight"
 	serverMapNothing           = "nothing"
 	serverMapOffsets           = "offsets"
 	serverMapOperations        = "operations"
@@ -271,7 +273,9 @@ const (
 	serverVarNever             = "never"
 	serverVarOwnState          = "own_state"
 	serverVarParentBased       = "parent_based"
+	serverVarPool              = "pool"
 	serverVarSamplingThreshold = "sampling_threshold"
+	serverVarShare             = "share"
 	serverVarStatusCodeLayout  = "status_code_layout"
 	serverVarTextLimitLayout   = "text_limit_layout"
 	serverVarWakeupBytes       = "wakeup_bytes"
@@ -327,7 +331,9 @@ type serverProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverMapSpecs struct {
+	BeyondShares *ebpf.MapSpec `ebpf:"beyond_shares"`
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Operations   *ebpf.MapSpec `ebpf:"operations"`
@@ -349,7 +355,9 @@ type serverVariableSpecs struct {
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
+	Pool              *ebpf.VariableSpec `ebpf:"pool"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	Share             *ebpf.VariableSpec `ebpf:"share"`
 	StatusCodeLayout  *ebpf.VariableSpec `ebpf:"status_code_layout"`
 	TextLimitLayout   *ebpf.VariableSpec `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -375,7 +383,9 @@ func (o *serverObjects) Close() error {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverMaps struct {
+	BeyondShares *ebpf.Map `ebpf:"beyond_shares"`
 	Counters     *ebpf.Map `ebpf:"counters"`
+	InFlight     *ebpf.Map `ebpf:"in_flight"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Operations   *ebpf.Map `ebpf:"operations"`
@@ -387,7 +397,9 @@ type serverMaps struct {
 
 func (m *serverMaps) Close() error {
 	return _ServerClose(
+		m.BeyondShares,
 		m.Counters,
+		m.InFlight,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,
@@ -410,7 +422,9 @@ type serverVariables struct {
 	Never             *ebpf.Variable `ebpf:"never"`
 	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
+	Pool              *ebpf.Variable `ebpf:"pool"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
+	Share             *ebpf.Variable `ebpf:"share"`
 	StatusCodeLayout  *ebpf.Variable `ebpf:"status_code_layout"`
 	TextLimitLayout   *ebpf.Variable `ebpf:"text_limit_layout"`
 	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`

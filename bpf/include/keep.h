@@ -41,7 +41,7 @@ static __always_inline bool release_entry(const struct operation_key *key, OPERA
 	bool was_kept = operation->head.keeping != KEEPING_NOT;
 	__u64 *in;
 
-	if (bpf_map_delete_elem(&operations, key))
+	if (!remove_entry(key))
 		return false;
 	in = bpf_map_lookup_elem(&kept, &programs);
 	if (was_kept && in)

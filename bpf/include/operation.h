@@ -24,6 +24,98 @@ struct {
 	__type(value, OPERATION);
 } operations SEC(".maps");
 
+/* The entries that each process has in the map. The count goes with the entry: whoever releases an
+ * entry counts it out, by the key, whether the process lives or not. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PROCESS_TABLE_SIZE);
+	__uint(map_flags, BPF_F_MMAPABLE); /* user space counts out those that it sweeps */
+	__type(key, __u32);
+	__type(value, __u64);
+} in_flight SEC(".maps");
+
+/* The entries beyond the shares of their processes: the sum over all processes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} beyond_shares SEC(".maps");
+
+/* The entries that a process has without asking how many others have, and those that are there for
+ * processes which need more. The loader sets these. */
+const volatile __u64 share;
+const volatile __u64 pool;
+
+/* A process gets no more of the pool than this times what is left. It leaves a part, however many
+ * processes take what they can get: one of them a ninth, two a seventeenth. (Choudhury and Hahne,
+ * "Dynamic queue length thresholds for shared-memory packet switches", 1998.) */
+#define TIMES_LEFT 8
+
+/* Counts an entry out. Each step across the share counts in the pool, in either direction. */
+static __always_inline void count_out(__u64 *active)
+{
+	__u32 only = 0;
+	__u64 *beyond;
+
+	if (__sync_fetch_and_add(active, -1) <= share)
+		return;
+	beyond = bpf_map_lookup_elem(&beyond_shares, &only);
+	if (beyond)
+		__sync_fetch_and_add(beyond, -1);
+}
+
+/* Counts an entry in. False: the process has its part, and the entry does not count. */
+static __always_inline bool count_in(__u64 *active)
+{
+	__u64 before = __sync_fetch_and_add(active, 1), taken, *beyond;
+	__u32 only = 0;
+
+	if (before < share)
+		return true;
+	beyond = bpf_map_lookup_elem(&beyond_shares, &only);
+	if (!beyond)
+		return false; /* cannot be: the array has one entry */
+	taken = __sync_fetch_and_add(beyond, 1);
+	if (taken < pool && before - share < TIMES_LEFT * (pool - taken))
+		return true;
+	count_out(active);
+	return false;
+}
+
+/* Adds an entry, with contents. False: the key has an entry, or there is no room. */
+BPF_SUBPROGRAM bool add_entry(const struct operation_key *key, const OPERATION *contents)
+{
+	__u64 *active;
+	__u32 place;
+
+	if (!key || !contents)
+		return false;
+	place = process_place(key->tgid, key->generation);
+	active = bpf_map_lookup_elem(&in_flight, &place);
+	if (!active || !count_in(active))
+		return false;
+	if (!bpf_map_update_elem(&operations, key, contents, BPF_NOEXIST))
+		return true;
+	count_out(active);
+	return false;
+}
+
+/* Removes an entry. False: another program has removed it, or user space. */
+static __always_inline bool remove_entry(const struct operation_key *key)
+{
+	__u32 place = process_place(key->tgid, key->generation);
+	__u64 *active;
+
+	if (bpf_map_delete_elem(&operations, key))
+		return false;
+	active = bpf_map_lookup_elem(&in_flight, &place);
+	if (active)
+		count_out(active);
+	return true;
+}
+
 /* The first contents of a new entry. A program's stack is too small for an entry, and other
  * programs that preempt this one would share a scratch map. */
 static const OPERATION empty_operation;
@@ -104,7 +196,7 @@ static __always_inline enum counter loss_counter(const OPERATION *operation, enu
  * finds no entry counts nothing: the program that released the entry has counted. */
 static __always_inline void release_and_count(const struct operation_key *key, enum counter outcome)
 {
-	if (!bpf_map_delete_elem(&operations, key))
+	if (remove_entry(key))
 		count(outcome);
 }
 
@@ -171,7 +263,7 @@ static __always_inline void finish_operation(const struct operation_key *key, OP
 {
 	if (operation->head.flags & FLAG_SAMPLED) {
 		send_operation(operation, used);
-		bpf_map_delete_elem(&operations, key);
+		remove_entry(key);
 	} else {
 		release_and_count(key, COUNTER_NOT_SAMPLED);
 	}

@@ -30,6 +30,31 @@ struct operation_key {
 	__u64 goid;
 };
 
+/* Two secret words: no target can choose the places of its entries in tables. The loader sets
+ * these. */
+const volatile __u64 hash_seed[2];
+
+static __always_inline __u64 mixed(__u64 x)
+{
+	x *= 0x9e3779b97f4a7c15ULL;
+	return x ^ x >> 32;
+}
+
+/* The tables of what each process has taken, by a hash of the process. Two processes share an entry
+ * by chance, and then what one of them may take: with any one other, 1 in 8192. */
+enum process_table {
+	PROCESS_TABLE_SIZE = 8192, /* a power of two */
+};
+
+/* The place of a process in these tables. An ended process keeps its place, until its last entry
+ * elsewhere is released. User space computes the same: attach.placeOf. */
+static __always_inline __u32 process_place(__u32 tgid, __u32 generation)
+{
+	__u64 word = (__u64)generation << 32 | tgid;
+
+	return mixed(mixed(hash_seed[0] ^ word) + hash_seed[1]) & (PROCESS_TABLE_SIZE - 1);
+}
+
 /* The shift that makes microseconds, or nearly so, of nanoseconds. */
 enum generation {
 	GENERATION_SHIFT = 10,

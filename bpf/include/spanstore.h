@@ -10,6 +10,7 @@
 
 #include "types.h"
 #include "arch.h"
+#include "process.h"
 
 #define WAYS 8 /* whose tags fill one line of the cache */
 
@@ -50,10 +51,8 @@ struct {
 	__type(value, struct span_set);
 } span_contexts SEC(".maps");
 
-/* The number of sets less one, and two secret words: no target can choose the places of its
- * entries. The loader sets these. */
+/* The number of sets less one. The loader sets this. */
 const volatile __u32 last_set;
-const volatile __u64 hash_seed[2];
 
 /* Whether operations know nothing of each other: each begins a trace unless a header says
  * otherwise. The loader sets this, to measure the cost of finding parents. */
@@ -73,12 +72,6 @@ enum span_key_kind {
 	KEY_WRITER,  /* address of the bufio.Writer of a client's connection */
 	KEY_FRAME,   /* address of an HTTP/2 framer, and stream */
 };
-
-static __always_inline __u64 mixed(__u64 x)
-{
-	x *= 0x9e3779b97f4a7c15ULL;
-	return x ^ x >> 32;
-}
 
 static __always_inline void add_to_key(struct span_key *key, __u64 word)
 {

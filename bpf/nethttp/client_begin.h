@@ -21,13 +21,13 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 		lose_without_entry(COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
-	if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+	if (!add_entry(&key, &empty_operation)) {
 		span = bpf_map_lookup_elem(&operations, &key);
 		if (span && net && !span->net && span->depth < depth)
 			return 0;
 		/* The earlier call panicked, or has this call made within. */
 		lose_unfinished(&key);
-		if (bpf_map_update_elem(&operations, &key, &empty_operation, BPF_NOEXIST)) {
+		if (!add_entry(&key, &empty_operation)) {
 			lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
 			return 0;
 		}

@@ -285,7 +285,9 @@ type clientTracestateKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	clientMapBeyondShares            = "beyond_shares"
 	clientMapCounters                = "counters"
+	clientMapInFlight                = "in_flight"
 	clientMapNothing                 = "nothing"
 	clientMapOffsets                 = "offsets"
 	clientMapOperations              = "operations"
@@ -313,8 +315,10 @@ const (
 	clientVarNever                   = "never"
 	clientVarOwnState                = "own_state"
 	clientVarParentBased             = "parent_based"
+	clientVarPool                    = "pool"
 	clientVarResponseStatusLayout    = "response_status_layout"
 	clientVarSamplingThreshold       = "sampling_threshold"
+	clientVarShare                   = "share"
 	clientVarTextLimitLayout         = "text_limit_layout"
 	clientVarWakeupBytes             = "wakeup_bytes"
 )
@@ -379,7 +383,9 @@ type clientProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientMapSpecs struct {
+	BeyondShares *ebpf.MapSpec `ebpf:"beyond_shares"`
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Operations   *ebpf.MapSpec `ebpf:"operations"`
@@ -401,8 +407,10 @@ type clientVariableSpecs struct {
 	Never                *ebpf.VariableSpec `ebpf:"never"`
 	OwnState             *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased          *ebpf.VariableSpec `ebpf:"parent_based"`
+	Pool                 *ebpf.VariableSpec `ebpf:"pool"`
 	ResponseStatusLayout *ebpf.VariableSpec `ebpf:"response_status_layout"`
 	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	Share                *ebpf.VariableSpec `ebpf:"share"`
 	TextLimitLayout      *ebpf.VariableSpec `ebpf:"text_limit_layout"`
 	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -427,7 +435,9 @@ func (o *clientObjects) Close() error {
 //
 // It can be passed to loadClientObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientMaps struct {
+	BeyondShares *ebpf.Map `ebpf:"beyond_shares"`
 	Counters     *ebpf.Map `ebpf:"counters"`
+	InFlight     *ebpf.Map `ebpf:"in_flight"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Operations   *ebpf.Map `ebpf:"operations"`
@@ -439,7 +449,9 @@ type clientMaps struct {
 
 func (m *clientMaps) Close() error {
 	return _ClientClose(
+		m.BeyondShares,
 		m.Counters,
+		m.InFlight,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,
@@ -462,8 +474,10 @@ type clientVariables struct {
 	Never                *ebpf.Variable `ebpf:"never"`
 	OwnState             *ebpf.Variable `ebpf:"own_state"`
 	ParentBased          *ebpf.Variable `ebpf:"parent_based"`
+	Pool                 *ebpf.Variable `ebpf:"pool"`
 	ResponseStatusLayout *ebpf.Variable `ebpf:"response_status_layout"`
 	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
+	Share                *ebpf.Variable `ebpf:"share"`
 	TextLimitLayout      *ebpf.Variable `ebpf:"text_limit_layout"`
 	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

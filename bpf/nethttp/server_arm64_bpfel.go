@@ -321,7 +321,9 @@ type serverTracestateKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	serverMapBeyondShares         = "beyond_shares"
 	serverMapCounters             = "counters"
+	serverMapInFlight             = "in_flight"
 	serverMapKept                 = "kept"
 	serverMapNothing              = "nothing"
 	serverMapOffsets              = "offsets"
@@ -350,8 +352,10 @@ const (
 	serverVarNever                = "never"
 	serverVarOwnState             = "own_state"
 	serverVarParentBased          = "parent_based"
+	serverVarPool                 = "pool"
 	serverVarResponseStatusLayout = "response_status_layout"
 	serverVarSamplingThreshold    = "sampling_threshold"
+	serverVarShare                = "share"
 	serverVarTextLimitLayout      = "text_limit_layout"
 	serverVarWakeupBytes          = "wakeup_bytes"
 )
@@ -414,7 +418,9 @@ type serverProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type serverMapSpecs struct {
+	BeyondShares *ebpf.MapSpec `ebpf:"beyond_shares"`
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
+	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
 	Kept         *ebpf.MapSpec `ebpf:"kept"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
@@ -439,8 +445,10 @@ type serverVariableSpecs struct {
 	Never                *ebpf.VariableSpec `ebpf:"never"`
 	OwnState             *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased          *ebpf.VariableSpec `ebpf:"parent_based"`
+	Pool                 *ebpf.VariableSpec `ebpf:"pool"`
 	ResponseStatusLayout *ebpf.VariableSpec `ebpf:"response_status_layout"`
 	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	Share                *ebpf.VariableSpec `ebpf:"share"`
 	TextLimitLayout      *ebpf.VariableSpec `ebpf:"text_limit_layout"`
 	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -465,7 +473,9 @@ func (o *serverObjects) Close() error {
 //
 // It can be passed to loadServerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type serverMaps struct {
+	BeyondShares *ebpf.Map `ebpf:"beyond_shares"`
 	Counters     *ebpf.Map `ebpf:"counters"`
+	InFlight     *ebpf.Map `ebpf:"in_flight"`
 	Kept         *ebpf.Map `ebpf:"kept"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
@@ -478,7 +488,9 @@ type serverMaps struct {
 
 func (m *serverMaps) Close() error {
 	return _ServerClose(
+		m.BeyondShares,
 		m.Counters,
+		m.InFlight,
 		m.Kept,
 		m.Nothing,
 		m.Offsets,
@@ -504,8 +516,10 @@ type serverVariables struct {
 	Never                *ebpf.Variable `ebpf:"never"`
 	OwnState             *ebpf.Variable `ebpf:"own_state"`
 	ParentBased          *ebpf.Variable `ebpf:"parent_based"`
+	Pool                 *ebpf.Variable `ebpf:"pool"`
 	ResponseStatusLayout *ebpf.Variable `ebpf:"response_status_layout"`
 	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
+	Share                *ebpf.Variable `ebpf:"share"`
 	TextLimitLayout      *ebpf.Variable `ebpf:"text_limit_layout"`
 	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

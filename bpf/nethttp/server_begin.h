@@ -72,7 +72,7 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 	 * seen. */
 	if (span)
 		lose_unfinished_request(key, span);
-	if (bpf_map_update_elem(&operations, key, &empty_operation, BPF_NOEXIST)) {
+	if (!add_entry(key, &empty_operation)) {
 		lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
 		release_span_of_context(key, o, request);
 		return NULL;

@@ -19,9 +19,7 @@ func endContexts(contexts *ebpf.Map, ended map[uint64]bool) error {
 	if len(ended) == 0 {
 		return nil
 	}
-	const size = int(unsafe.Sizeof(wire.SpanSet{}))
-	memory, err := unix.Mmap(contexts.FD(), 0, int(contexts.MaxEntries())*size,
-		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	sets, unmap, err := mapArray[wire.SpanSet](contexts)
 	if err != nil {
 		return fmt.Errorf("map the contexts of spans: %w", err)
 	}
@@ -29,20 +27,31 @@ func endContexts(contexts *ebpf.Map, ended map[uint64]bool) error {
 	for id := range ended {
 		ids[id&^wayStates] = true
 	}
-	for at := 0; at < len(memory); at += size {
-		set := (*wire.SpanSet)(unsafe.Pointer(&memory[at]))
-		for n := range set.Ways {
-			word := &set.Ways[n].State
+	for i := range sets {
+		for n := range sets[i].Ways {
+			word := &sets[i].Ways[n].State
 			state := atomic.LoadUint64(word)
 			if state&wayStates == uint64(wire.WayActive) && ids[state&^wayStates] {
 				atomic.CompareAndSwapUint64(word, state, state&^wayStates|uint64(wire.WayEnded))
 			}
 		}
 	}
-	if err := unix.Munmap(memory); err != nil {
+	if err := unmap(); err != nil {
 		return fmt.Errorf("unmap the contexts of spans: %w", err)
 	}
 	return nil
+}
+
+// mapArray maps the entries of an array that programs use at the same time.
+func mapArray[T any](array *ebpf.Map) (entries []T, unmap func() error, err error) {
+	n := int(array.MaxEntries())
+	memory, err := unix.Mmap(array.FD(), 0, n*int(array.ValueSize()),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, nil, err
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(&memory[0])), n),
+		func() error { return unix.Munmap(memory) }, nil
 }
 
 // wayStates are the bits of a place's state that are not of its span's id.

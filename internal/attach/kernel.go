@@ -24,7 +24,7 @@ import (
 // Options has the sizes of the maps, and the settings of the programs.
 type Options struct {
 	RingBufferSize int  // bytes; a power of two and a multiple of the page size
-	MaxActive      int  // operations in flight, for each library
+	MaxActive      int  // operations in flight of a process, for each library
 	MaxBinaries    int  // attached at one time
 	Listen         bool // whether to report listen(2)
 	// SamplingThreshold is the least value of the last 56 bits of the id of a sampled trace: 0
@@ -47,11 +47,13 @@ type Kernel struct {
 	tracepoints []link.Link
 	multi       bool           // uprobe_multi links: Linux 6.6 and later
 	constants   map[string]any // variables that are the same in all objects
+	seed        hashSeed
 }
 
 type loadedLibrary struct {
 	probe.Library
 	objects *ebpf.Collection
+	room    room // of its map of operations in flight
 }
 
 // Load loads everything and starts the reports on processes. It undoes its work when it fails.
@@ -81,18 +83,21 @@ func Load(
 	if injects(libraries) {
 		spec.Maps[wire.MapTracestates].MaxEntries = uint32(options.MaxActive)
 	}
-	if k.constants, err = constants(sets, libraries, options); err != nil {
+	if err := binary.Read(rand.Reader, binary.NativeEndian, &k.seed); err != nil {
+		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
+	}
+	if k.constants, err = constants(sets, k.seed, libraries, options); err != nil {
 		return nil, err
 	}
 	if k.process, err = ebpf.NewCollection(spec); err != nil {
 		return nil, fmt.Errorf("load the tracepoints: %w", err)
 	}
 	for i, library := range libraries {
-		objects, err := k.loadLibrary(i, library, options)
+		loaded, err := k.loadLibrary(i, library, options)
 		if err != nil {
 			return nil, fmt.Errorf("load the programs of %s: %w", library.Name, err)
 		}
-		k.libraries = append(k.libraries, loadedLibrary{library, objects})
+		k.libraries = append(k.libraries, loaded)
 	}
 	for name, program := range k.process.Programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
@@ -110,11 +115,9 @@ func injects(libraries []probe.Library) bool {
 	)
 }
 
-func constants(sets uint32, libraries []probe.Library, options Options) (map[string]any, error) {
-	var seed [2]uint64
-	if err := binary.Read(rand.Reader, binary.NativeEndian, &seed); err != nil {
-		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
-	}
+func constants(
+	sets uint32, seed hashSeed, libraries []probe.Library, options Options,
+) (map[string]any, error) {
 	own, err := wire.KeepTracestate(options.OwnState)
 	if err != nil {
 		return nil, err
@@ -140,10 +143,11 @@ func truth(b bool) uint8 {
 
 func (k *Kernel) loadLibrary(
 	index int, library probe.Library, options Options,
-) (*ebpf.Collection, error) {
+) (loaded loadedLibrary, err error) {
+	loaded.Library = library
 	spec, err := library.Load()
 	if err != nil {
-		return nil, fmt.Errorf("read the object: %w", err)
+		return loaded, fmt.Errorf("read the object: %w", err)
 	}
 	replacements := map[string]*ebpf.Map{}
 	for _, name := range []string{
@@ -157,21 +161,19 @@ func (k *Kernel) loadLibrary(
 	}
 	spec.Maps[wire.MapOffsets].MaxEntries = uint32(options.MaxBinaries)
 	if size := spec.Maps[wire.MapOffsets].ValueSize; uintptr(size) != library.OffsetsSize {
-		return nil, fmt.Errorf(
+		return loaded, fmt.Errorf(
 			"its offsets have %d bytes in C and %d in Go", size, library.OffsetsSize,
 		)
 	}
-	if operations := spec.Maps[wire.MapOperations]; operations != nil {
-		operations.MaxEntries = uint32(options.MaxActive)
-	}
-	if maxKept := spec.Variables[wire.VariableMaxKept]; maxKept != nil {
-		n := options.MaxActive / 4
-		spec.Maps[wire.MapOperations].MaxEntries += uint32(n)
-		if err := maxKept.Set(uint64(n)); err != nil {
-			return nil, err
-		}
-	}
 	constants := maps.Clone(k.constants)
+	if operations := spec.Maps[wire.MapOperations]; operations != nil {
+		room := &loaded.room
+		*room = roomFor(options.MaxActive, spec.Variables[wire.VariableMaxKept] != nil)
+		operations.MaxEntries = room.entries
+		constants[wire.VariableMaxKept] = room.kept
+		constants[wire.VariableShare] = room.share
+		constants[wire.VariablePool] = room.pool
+	}
 	constants[wire.VariableLibrary] = uint16(index)
 	// A quarter full is worth a wake-up before the reader looks by itself.
 	constants[wire.VariableWakeupBytes] = uint64(options.RingBufferSize / 4)
@@ -181,7 +183,7 @@ func (k *Kernel) loadLibrary(
 			continue // the library has no use for it
 		}
 		if err := variable.Set(value); err != nil {
-			return nil, err
+			return loaded, err
 		}
 	}
 	for _, program := range spec.Programs {
@@ -189,9 +191,10 @@ func (k *Kernel) loadLibrary(
 			program.AttachType = ebpf.AttachTraceUprobeMulti
 		}
 	}
-	return ebpf.NewCollectionWithOptions(
+	loaded.objects, err = ebpf.NewCollectionWithOptions(
 		spec, ebpf.CollectionOptions{MapReplacements: replacements},
 	)
+	return loaded, err
 }
 
 // Spans is the ring buffer of finished spans.

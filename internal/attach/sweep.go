@@ -66,7 +66,12 @@ func (k *Kernel) sweep(selected selection) (swept Swept, whole bool, err error) 
 			continue // it has no operations
 		}
 		maps := library.objects.Maps
-		heads, all, err := sweepMap(maps[wire.MapOperations], maps[wire.MapKept], selected)
+		heads, released, all, err := sweepMap(
+			maps[wire.MapOperations], maps[wire.MapKept], selected,
+		)
+		errs = append(errs, countOut(
+			maps[wire.MapInFlight], maps[wire.MapBeyond], k.seed, library.room.share, released,
+		))
 		for _, head := range heads {
 			if head.Sampled() {
 				swept.Unfinished++
@@ -82,11 +87,11 @@ func (k *Kernel) sweep(selected selection) (swept Swept, whole bool, err error) 
 	return swept, whole, errors.Join(errs...)
 }
 
-// sweepMap releases the selected entries of one library, and returns the heads of the operations
-// among them.
+// sweepMap releases the selected entries of one library. It returns the heads of the operations
+// among them, and the keys of all.
 func sweepMap(
 	operations, kept *ebpf.Map, selected selection,
-) (heads []wire.SpanHead, whole bool, err error) {
+) (heads []wire.SpanHead, released []wire.OperationKey, whole bool, err error) {
 	var stale []wire.OperationKey
 	var key, previous wire.OperationKey
 	from := any(nil)
@@ -97,11 +102,11 @@ func sweepMap(
 			break
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("walk the operations in flight: %w", err)
+			return nil, nil, false, fmt.Errorf("walk the operations in flight: %w", err)
 		}
 		is, err := selected(operations, key)
 		if err != nil {
-			return nil, false, fmt.Errorf("look at an operation in flight: %w", err)
+			return nil, nil, false, fmt.Errorf("look at an operation in flight: %w", err)
 		}
 		if is {
 			stale = append(stale, key)
@@ -109,15 +114,15 @@ func sweepMap(
 		previous = key
 		from = &previous
 	}
-	heads, keptOnes, err := release(operations, stale)
-	return heads, whole, errors.Join(err, addSwept(kept, keptOnes))
+	heads, released, keptOnes, err := release(operations, stale)
+	return heads, released, whole, errors.Join(err, addSwept(kept, keptOnes))
 }
 
-// release releases entries. It returns the heads of those that were of operations in flight, and
-// how many entries were kept, or to be kept.
+// release releases entries, and returns their keys. Of those that were of operations in flight it
+// returns the heads. It counts the entries that were kept, or to be kept.
 func release(
 	operations *ebpf.Map, stale []wire.OperationKey,
-) (heads []wire.SpanHead, kept uint64, err error) {
+) (heads []wire.SpanHead, released []wire.OperationKey, kept uint64, err error) {
 	value := make([]byte, operations.ValueSize())
 	for _, key := range stale {
 		err := operations.LookupAndDelete(&key, value)
@@ -125,11 +130,12 @@ func release(
 			continue // a program was faster
 		}
 		if err != nil {
-			return heads, kept, fmt.Errorf("release an operation: %w", err)
+			return heads, released, kept, fmt.Errorf("release an operation: %w", err)
 		}
+		released = append(released, key)
 		head, err := wire.ParseHead(value)
 		if err != nil {
-			return heads, kept, fmt.Errorf("read an operation: %w", err)
+			return heads, released, kept, fmt.Errorf("read an operation: %w", err)
 		}
 		keeping := wire.Keeping(head.Keeping)
 		if keeping != wire.KeepingIdle {
@@ -139,7 +145,7 @@ func release(
 			kept++
 		}
 	}
-	return heads, kept, nil
+	return heads, released, kept, nil
 }
 
 // addSwept tells the programs how many of the entries that they keep a sweep has released.

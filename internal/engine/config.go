@@ -89,7 +89,7 @@ type Config struct {
 	// RingBufferSize is the size in bytes of the ring buffer for finished
 	// spans: a power of two, and a multiple of the page size.
 	RingBufferSize int
-	// MaxActiveSpans bounds the operations in flight, over all processes.
+	// MaxActiveSpans bounds the operations in flight of one process.
 	MaxActiveSpans int
 	// ReadInterval is how often the ring buffer is looked at, unless much is
 	// waiting; 0 for the default.

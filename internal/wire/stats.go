@@ -51,7 +51,8 @@ type ReasonName string
 const (
 	// LostRingBufferFull: the ring buffer had no room (ring_buffer_size).
 	LostRingBufferFull ReasonName = "ring_buffer_full"
-	// LostActiveSpansFull: too many operations were in flight (max_active_spans).
+	// LostActiveSpansFull: too many operations were in flight, of one process or of all
+	// (max_active_spans).
 	LostActiveSpansFull ReasonName = "active_spans_full"
 	// LostUnreadable: memory of the target that identifies the operation was not resident.
 	LostUnreadable ReasonName = "unreadable"

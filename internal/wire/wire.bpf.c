@@ -41,6 +41,7 @@ EXPORT_TYPE(enum, map_layout);
 EXPORT_TYPE(struct, operation_key);
 EXPORT_TYPE(struct, peer);
 EXPORT_TYPE(enum, peer_kind);
+EXPORT_TYPE(enum, process_table);
 EXPORT_TYPE(struct, span_head);
 EXPORT_TYPE(struct, text);
 EXPORT_TYPE(enum, trace_flag);

@@ -4,7 +4,7 @@ package wire
 
 import "fmt"
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package wire -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type absence -type context_bit -type counter -type counts -type event -type event_kind -type file_key -type generation -type keeping -type kept_count -type kept_tracestate -type map_layout -type operation_key -type peer -type peer_kind -type process -type span_head -type span_set -type text -type trace_flag -type tracestate_limit -type way_state wire wire.bpf.c -- -I../../bpf/include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package wire -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type absence -type context_bit -type counter -type counts -type event -type event_kind -type file_key -type generation -type keeping -type kept_count -type kept_tracestate -type map_layout -type operation_key -type peer -type peer_kind -type process -type process_table -type span_head -type span_set -type text -type trace_flag -type tracestate_limit -type way_state wire wire.bpf.c -- -I../../bpf/include -Wall -Werror -mcpu=v3
 
 // The structs of maps, as the compiler of the C side laid them out.
 type (
@@ -38,6 +38,9 @@ const (
 	WayStates = wireWayStateWAY_STATES
 )
 
+// ProcessTableSize is the size of the tables of what each process has taken.
+const ProcessTableSize = uint32(wireProcessTablePROCESS_TABLE_SIZE)
+
 // Names of the maps: those that all objects share, and those that each library has.
 const (
 	MapProcesses    = wireMapProcesses
@@ -51,6 +54,8 @@ const (
 	MapOffsets    = wireMapOffsets
 	MapOperations = wireMapOperations
 	MapKept       = wireMapKept
+	MapInFlight   = wireMapInFlight
+	MapBeyond     = wireMapBeyondShares
 )
 
 // Names of the variables that the loader sets.
@@ -58,6 +63,8 @@ const (
 	VariableLibrary           = wireVarLibrary
 	VariableWakeupBytes       = wireVarWakeupBytes
 	VariableMaxKept           = wireVarMaxKept
+	VariableShare             = wireVarShare
+	VariablePool              = wireVarPool
 	VariableLastSet           = wireVarLastSet
 	VariableHashSeed          = wireVarHashSeed
 	VariableInjects           = wireVarInjects

@@ -156,6 +156,12 @@ type wireProcess struct {
 	Binary     uint32
 }
 
+type wireProcessTable uint32
+
+const (
+	wireProcessTablePROCESS_TABLE_SIZE wireProcessTable = 8192
+)
+
 type wireSpanHead struct {
 	_          structs.HostLayout
 	Start      uint64
@@ -231,9 +237,11 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	wireMapBeyondShares          = "beyond_shares"
 	wireMapCounters              = "counters"
 	wireMapEvents                = "events"
 	wireMapFiles                 = "files"
+	wireMapInFlight              = "in_flight"
 	wireMapKept                  = "kept"
 	wireMapNothing               = "nothing"
 	wireMapOffsets               = "offsets"
@@ -264,7 +272,10 @@ const (
 	wireVarParentBased           = "parent_based"
 	wireVarPeerKindLayout        = "peer_kind_layout"
 	wireVarPeerLayout            = "peer_layout"
+	wireVarPool                  = "pool"
+	wireVarProcessTableLayout    = "process_table_layout"
 	wireVarSamplingThreshold     = "sampling_threshold"
+	wireVarShare                 = "share"
 	wireVarSpanHeadLayout        = "span_head_layout"
 	wireVarTextLayout            = "text_layout"
 	wireVarTraceFlagLayout       = "trace_flag_layout"
@@ -321,9 +332,11 @@ type wireProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type wireMapSpecs struct {
+	BeyondShares *ebpf.MapSpec `ebpf:"beyond_shares"`
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Files        *ebpf.MapSpec `ebpf:"files"`
+	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
 	Kept         *ebpf.MapSpec `ebpf:"kept"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
@@ -360,7 +373,10 @@ type wireVariableSpecs struct {
 	ParentBased           *ebpf.VariableSpec `ebpf:"parent_based"`
 	PeerKindLayout        *ebpf.VariableSpec `ebpf:"peer_kind_layout"`
 	PeerLayout            *ebpf.VariableSpec `ebpf:"peer_layout"`
+	Pool                  *ebpf.VariableSpec `ebpf:"pool"`
+	ProcessTableLayout    *ebpf.VariableSpec `ebpf:"process_table_layout"`
 	SamplingThreshold     *ebpf.VariableSpec `ebpf:"sampling_threshold"`
+	Share                 *ebpf.VariableSpec `ebpf:"share"`
 	SpanHeadLayout        *ebpf.VariableSpec `ebpf:"span_head_layout"`
 	TextLayout            *ebpf.VariableSpec `ebpf:"text_layout"`
 	TraceFlagLayout       *ebpf.VariableSpec `ebpf:"trace_flag_layout"`
@@ -389,9 +405,11 @@ func (o *wireObjects) Close() error {
 //
 // It can be passed to loadWireObjects or ebpf.CollectionSpec.LoadAndAssign.
 type wireMaps struct {
+	BeyondShares *ebpf.Map `ebpf:"beyond_shares"`
 	Counters     *ebpf.Map `ebpf:"counters"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Files        *ebpf.Map `ebpf:"files"`
+	InFlight     *ebpf.Map `ebpf:"in_flight"`
 	Kept         *ebpf.Map `ebpf:"kept"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
@@ -404,9 +422,11 @@ type wireMaps struct {
 
 func (m *wireMaps) Close() error {
 	return _WireClose(
+		m.BeyondShares,
 		m.Counters,
 		m.Events,
 		m.Files,
+		m.InFlight,
 		m.Kept,
 		m.Nothing,
 		m.Offsets,
@@ -444,7 +464,10 @@ type wireVariables struct {
 	ParentBased           *ebpf.Variable `ebpf:"parent_based"`
 	PeerKindLayout        *ebpf.Variable `ebpf:"peer_kind_layout"`
 	PeerLayout            *ebpf.Variable `ebpf:"peer_layout"`
+	Pool                  *ebpf.Variable `ebpf:"pool"`
+	ProcessTableLayout    *ebpf.Variable `ebpf:"process_table_layout"`
 	SamplingThreshold     *ebpf.Variable `ebpf:"sampling_threshold"`
+	Share                 *ebpf.Variable `ebpf:"share"`
 	SpanHeadLayout        *ebpf.Variable `ebpf:"span_head_layout"`
 	TextLayout            *ebpf.Variable `ebpf:"text_layout"`
 	TraceFlagLayout       *ebpf.Variable `ebpf:"trace_flag_layout"`

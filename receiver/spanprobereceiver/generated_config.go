@@ -62,7 +62,7 @@ type Config struct {
 	Exclude []Target `mapstructure:"exclude,omitempty"`
 	// What becomes of programs that contain OpenTelemetry's SDK, and so may trace themselves: "skip" leaves them alone, "trace" traces them as all others.
 	Instrumented string `mapstructure:"instrumented"`
-	// Operations of each kind (served and sent, of HTTP and of gRPC) that may be in flight at a time, over all targets. One more is lost, and counted.
+	// Operations of each kind (served and sent, of HTTP and of gRPC) that of one process may be in flight at a time. One more is lost, and counted. No process takes the room of all others.
 	MaxActiveSpans int `mapstructure:"max_active_spans"`
 	// How traces go on where a request leaves a process.
 	Propagation Propagation `mapstructure:"propagation"`

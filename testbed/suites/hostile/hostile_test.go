@@ -1,0 +1,182 @@
+// Package hostile tests that a process of an unprivileged user takes nothing from the traces of
+// another, whatever it does. It needs root.
+package hostile
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/internal/wire"
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
+	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
+)
+
+// nobody is a user without any privileges.
+const nobody = 65534
+
+var (
+	quiet   = target.Build{Source: "testbed/targets/nethttp", Go: "1.26.8"}
+	flooder = target.Build{Source: "testbed/targets/flooder", Go: "1.26.8"}
+)
+
+// startAsNobody runs a program as an unprivileged user, who may not enter the folder of the
+// programs: the user has a copy.
+func startAsNobody(t *testing.T, build target.Build) *target.Server {
+	t.Helper()
+	program, err := os.ReadFile(target.MustCompile(t, build))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.MkdirTemp("", "spanprobe-hostile-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	executable := filepath.Join(folder, "target")
+	if err := os.WriteFile(executable, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(executable)
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+	}
+	return target.StartCommand(t, command, nil)
+}
+
+// traceBoth traces a quiet server and processes of nobody.
+func traceBoth(
+	t *testing.T, config engine.Config, flooders ...*target.Server,
+) (*target.Server, *tracing.Tracer) {
+	t.Helper()
+	server := target.Start(t, target.MustCompile(t, quiet))
+	config.Targets = []engine.Target{{PID: server.PID}}
+	for _, f := range flooders {
+		config.Targets = append(config.Targets, engine.Target{PID: f.PID})
+	}
+	tracer := tracing.Start(t, config)
+	tracer.AwaitTracing(t, 1+len(flooders))
+	return server, tracer
+}
+
+// awaitSpansOf waits for all spans of a process.
+func awaitSpansOf(t *testing.T, tracer *tracing.Tracer, server *target.Server, n int) {
+	t.Helper()
+	spans := func() (found int) {
+		for _, span := range tracer.Spans() {
+			if span.Resource["process.pid"] == int64(server.PID) {
+				found++
+			}
+		}
+		return found
+	}
+	tracing.Eventually(t, func() bool { return spans() == n },
+		"the %d spans of the quiet server, beside those of others", n)
+}
+
+// await waits until the count that a flooder says is as large.
+func await(t *testing.T, f *target.Server, n int) {
+	t.Helper()
+	tracing.Eventually(t, func() bool {
+		count, err := strconv.Atoi(f.Ask(t, "count 0"))
+		return err == nil && count >= n
+	}, "%d requests of the flooder", n)
+}
+
+func TestAServerThatHoldsRequestsTakesNoRoomFromAnother(t *testing.T) {
+	flooder := startAsNobody(t, flooder)
+	server, tracer := traceBoth(t, engine.Config{MaxActiveSpans: 16384}, flooder)
+	const held, requests = 30000, 400
+	flooder.Ask(t, "hold "+strconv.Itoa(held))
+	await(t, flooder, held)
+	for range requests {
+		if err := server.Get("/hello/quiet"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitSpansOf(t, tracer, server, requests)
+	stats := tracer.MustStats(t)
+	if lost := stats.Lost[engine.LostActiveSpansFull]; lost == 0 || lost > held-16384 {
+		t.Errorf("of %d requests that one process holds, %d are lost", held, lost)
+	}
+
+	flooder.Ask(t, "stop")
+	tracer.Settle(t)
+	awaitNothingCounted(t)
+}
+
+// What the programs and the sweeper release counts no more, for its process and in the pool.
+func TestRoomIsThereAgainAfterTheEndOfOperationsAndOfProcesses(t *testing.T) {
+	const held = 16384
+	flooders := []*target.Server{startAsNobody(t, flooder), startAsNobody(t, flooder)}
+	_, tracer := traceBoth(t, engine.Config{MaxActiveSpans: held}, flooders...)
+	lost := func() uint64 { return tracer.MustStats(t).Lost[engine.LostActiveSpansFull] }
+
+	flooders[0].Ask(t, "hold "+strconv.Itoa(held))
+	await(t, flooders[0], held)
+	if n := lost(); n != 0 {
+		t.Errorf("of %d requests at once, %d are lost", held, n)
+	}
+	flooders[0].Ask(t, "stop")
+	tracer.Settle(t)
+	awaitNothingCounted(t)
+
+	flooders[1].Ask(t, "hold "+strconv.Itoa(held))
+	await(t, flooders[1], held)
+	if n := lost(); n != 0 {
+		t.Errorf("of %d requests at once, after the end of as many, %d are lost", held, n)
+	}
+	if err := flooders[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if stats := tracer.Settle(t); stats.Lost[engine.LostUnfinished] != held {
+		t.Errorf("%d requests of a process that was killed: %v", held, stats.Lost)
+	}
+	awaitNothingCounted(t)
+}
+
+// awaitNothingCounted waits until the tables in the kernel count nothing that is in flight.
+func awaitNothingCounted(t *testing.T) {
+	t.Helper()
+	var counted uint64
+	tracing.Eventually(t, func() bool {
+		counted = 0
+		tables := 0
+		for id, err := ebpf.MapGetNextID(0); err == nil; id, err = ebpf.MapGetNextID(id) {
+			table, err := ebpf.NewMapFromID(id)
+			if err != nil {
+				continue // it is gone
+			}
+			if info, err := table.Info(); err == nil &&
+				(info.Name == wire.MapInFlight || info.Name == wire.MapBeyond) {
+				tables++
+				counted += sum(t, table)
+			}
+			table.Close()
+		}
+		return tables > 0 && counted == 0
+	}, "the tables to count nothing: %d", &counted)
+}
+
+func sum(t *testing.T, table *ebpf.Map) (sum uint64) {
+	t.Helper()
+	var place uint32
+	var n uint64
+	entries := table.Iterate()
+	for entries.Next(&place, &n) {
+		sum += n
+	}
+	if err := entries.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
