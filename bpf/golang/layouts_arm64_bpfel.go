@@ -117,7 +117,6 @@ const (
 	layoutsMapNothing              = "nothing"
 	layoutsMapProcesses            = "processes"
 	layoutsMapSpanContexts         = "span_contexts"
-	layoutsMapSpans                = "spans"
 	layoutsVarConnOffsetsLayout    = "conn_offsets_layout"
 	layoutsVarContextOffsetsLayout = "context_offsets_layout"
 	layoutsVarHashSeed             = "hash_seed"
@@ -130,7 +129,6 @@ const (
 	layoutsVarParentOffsetsLayout  = "parent_offsets_layout"
 	layoutsVarSamplingThreshold    = "sampling_threshold"
 	layoutsVarTypeOffsetsLayout    = "type_offsets_layout"
-	layoutsVarWakeupBytes          = "wakeup_bytes"
 )
 
 // loadLayouts returns the embedded CollectionSpec for layouts.
@@ -185,7 +183,6 @@ type layoutsMapSpecs struct {
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
-	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // layoutsVariableSpecs contains global variables before they are loaded into the kernel.
@@ -204,7 +201,6 @@ type layoutsVariableSpecs struct {
 	ParentOffsetsLayout  *ebpf.VariableSpec `ebpf:"parent_offsets_layout"`
 	SamplingThreshold    *ebpf.VariableSpec `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.VariableSpec `ebpf:"type_offsets_layout"`
-	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // layoutsObjects contains all objects after they have been loaded into the kernel.
@@ -231,7 +227,6 @@ type layoutsMaps struct {
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
-	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *layoutsMaps) Close() error {
@@ -240,7 +235,6 @@ func (m *layoutsMaps) Close() error {
 		m.Nothing,
 		m.Processes,
 		m.SpanContexts,
-		m.Spans,
 	)
 }
 
@@ -260,7 +254,6 @@ type layoutsVariables struct {
 	ParentOffsetsLayout  *ebpf.Variable `ebpf:"parent_offsets_layout"`
 	SamplingThreshold    *ebpf.Variable `ebpf:"sampling_threshold"`
 	TypeOffsetsLayout    *ebpf.Variable `ebpf:"type_offsets_layout"`
-	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // layoutsPrograms contains all programs after they have been loaded into the kernel.

@@ -56,7 +56,6 @@ const (
 	goroutineMapOffsets           = "offsets"
 	goroutineMapProcesses         = "processes"
 	goroutineMapSpanContexts      = "span_contexts"
-	goroutineMapSpans             = "spans"
 	goroutineProgNoteGoroutine    = "note_goroutine"
 	goroutineVarHashSeed          = "hash_seed"
 	goroutineVarIsolated          = "isolated"
@@ -65,7 +64,6 @@ const (
 	goroutineVarNever             = "never"
 	goroutineVarParentBased       = "parent_based"
 	goroutineVarSamplingThreshold = "sampling_threshold"
-	goroutineVarWakeupBytes       = "wakeup_bytes"
 )
 
 // loadGoroutine returns the embedded CollectionSpec for goroutine.
@@ -122,7 +120,6 @@ type goroutineMapSpecs struct {
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
-	Spans        *ebpf.MapSpec `ebpf:"spans"`
 }
 
 // goroutineVariableSpecs contains global variables before they are loaded into the kernel.
@@ -136,7 +133,6 @@ type goroutineVariableSpecs struct {
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // goroutineObjects contains all objects after they have been loaded into the kernel.
@@ -164,7 +160,6 @@ type goroutineMaps struct {
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
-	Spans        *ebpf.Map `ebpf:"spans"`
 }
 
 func (m *goroutineMaps) Close() error {
@@ -174,7 +169,6 @@ func (m *goroutineMaps) Close() error {
 		m.Offsets,
 		m.Processes,
 		m.SpanContexts,
-		m.Spans,
 	)
 }
 
@@ -189,7 +183,6 @@ type goroutineVariables struct {
 	Never             *ebpf.Variable `ebpf:"never"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // goroutinePrograms contains all programs after they have been loaded into the kernel.

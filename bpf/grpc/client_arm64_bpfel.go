@@ -252,6 +252,14 @@ type clientTracestateKey struct {
 	SpanId  [8]uint8
 }
 
+type clientWaitingBytes struct {
+	_          structs.HostLayout
+	Mark       uint64
+	Last       uint64
+	BeforeMark uint64
+	BehindMark uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -266,6 +274,7 @@ const (
 	clientMapSpanContexts       = "span_contexts"
 	clientMapSpans              = "spans"
 	clientMapTracestates        = "tracestates"
+	clientMapWaiting            = "waiting"
 	clientProgAnnounceCall      = "announce_call"
 	clientProgBindCall          = "bind_call"
 	clientProgBindDeferringCall = "bind_deferring_call"
@@ -350,6 +359,7 @@ type clientMapSpecs struct {
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
 	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
+	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
 }
 
 // clientVariableSpecs contains global variables before they are loaded into the kernel.
@@ -402,6 +412,7 @@ type clientMaps struct {
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
 	Tracestates  *ebpf.Map `ebpf:"tracestates"`
+	Waiting      *ebpf.Map `ebpf:"waiting"`
 }
 
 func (m *clientMaps) Close() error {
@@ -416,6 +427,7 @@ func (m *clientMaps) Close() error {
 		m.SpanContexts,
 		m.Spans,
 		m.Tracestates,
+		m.Waiting,
 	)
 }
 

@@ -249,6 +249,14 @@ type serverTracestateKey struct {
 	SpanId  [8]uint8
 }
 
+type serverWaitingBytes struct {
+	_          structs.HostLayout
+	Mark       uint64
+	Last       uint64
+	BeforeMark uint64
+	BehindMark uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -263,6 +271,7 @@ const (
 	serverMapSpanContexts      = "span_contexts"
 	serverMapSpans             = "spans"
 	serverMapTracestates       = "tracestates"
+	serverMapWaiting           = "waiting"
 	serverProgEndStream        = "end_stream"
 	serverProgStartStream      = "start_stream"
 	serverVarHashSeed          = "hash_seed"
@@ -341,6 +350,7 @@ type serverMapSpecs struct {
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
 	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
+	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
 }
 
 // serverVariableSpecs contains global variables before they are loaded into the kernel.
@@ -393,6 +403,7 @@ type serverMaps struct {
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
 	Tracestates  *ebpf.Map `ebpf:"tracestates"`
+	Waiting      *ebpf.Map `ebpf:"waiting"`
 }
 
 func (m *serverMaps) Close() error {
@@ -407,6 +418,7 @@ func (m *serverMaps) Close() error {
 		m.SpanContexts,
 		m.Spans,
 		m.Tracestates,
+		m.Waiting,
 	)
 }
 

@@ -14,6 +14,7 @@
 #include "counters.h"
 #include "offsets.h"
 #include "process.h"
+#include "ring.h"
 #include "span.h"
 
 struct {
@@ -253,7 +254,8 @@ static __always_inline void send_operation(OPERATION *operation, __u32 used)
 	bounded(used);
 	if (used > sizeof(operation->texts))
 		used = sizeof(operation->texts);
-	submit(operation, __builtin_offsetof(OPERATION, texts) + used);
+	submit(operation, __builtin_offsetof(OPERATION, texts) + used, operation->head.tgid,
+	       operation->head.generation);
 }
 
 /* Finishes an operation: sends its record and releases its entry. An operation that is not sampled

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The head of every record, the texts behind it, and the ring buffer that takes records to user
- * space. */
+/* The head of every record, and the texts behind it. */
 #pragma once
 
 #include "types.h"
@@ -56,21 +55,8 @@ struct text {
 	__u16 whole;  /* bytes of the string, at most 65535 */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 * 1024 * 1024); /* set by the loader */
-} spans SEC(".maps");
-
 /* The index of this library in the registry. The loader sets this. */
 const volatile __u16 library;
-/* The number of waiting bytes at which a program wakes the reader: a power of two. The loader sets
- * this. The reader also looks at fixed intervals, so no program wakes it for a single record. */
-const volatile __u64 wakeup_bytes;
-/* The bytes beyond a multiple of wakeup_bytes in which a program wakes the reader. A wake-up is an
- * interrupt that a CPU sends to itself, and costs more than a program. The reader may take a while,
- * so not each record beyond the threshold wakes it. A single wake-up is enough. The band has room
- * for a few records, since another CPU may send one between a program's look and its own record. */
-#define WAKEUP_BAND 4096
 
 /* Random numbers for an entry that is used again and again, such as that of a connection:
  * xoroshiro128++ 1.0 (David Blackman and Sebastiano Vigna, 2019). The kernel's generator takes
@@ -229,16 +215,3 @@ static __always_inline bool copy_text(struct text *text, __u8 *texts, const __u3
 #define COPY(span, field, string, limit)                                                       \
 	copy_text(&(span)->field, (span)->texts, sizeof((span)->texts), &(span)->used, string, \
 		  limit)
-
-/* Sends a record of `size` bytes to user space. */
-static __always_inline void submit(void *record, __u64 size)
-{
-	__u64 waiting = bpf_ringbuf_query(&spans, BPF_RB_AVAIL_DATA);
-	bool reached = waiting >= wakeup_bytes && (waiting & (wakeup_bytes - 1)) < WAKEUP_BAND;
-	__u64 wakeup = reached ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-
-	if (bpf_ringbuf_output(&spans, record, size, wakeup))
-		count(COUNTER_LOST_RING_BUFFER_FULL);
-	else
-		count(COUNTER_SUBMITTED);
-}

@@ -281,6 +281,14 @@ type clientTracestateKey struct {
 	SpanId  [8]uint8
 }
 
+type clientWaitingBytes struct {
+	_          structs.HostLayout
+	Mark       uint64
+	Last       uint64
+	BeforeMark uint64
+	BehindMark uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -295,6 +303,7 @@ const (
 	clientMapSpanContexts            = "span_contexts"
 	clientMapSpans                   = "spans"
 	clientMapTracestates             = "tracestates"
+	clientMapWaiting                 = "waiting"
 	clientProgAnnounceBundledStream  = "announce_bundled_stream"
 	clientProgAnnounceInternalStream = "announce_internal_stream"
 	clientProgAnnounceNetStream      = "announce_net_stream"
@@ -393,6 +402,7 @@ type clientMapSpecs struct {
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
 	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
+	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
 }
 
 // clientVariableSpecs contains global variables before they are loaded into the kernel.
@@ -445,6 +455,7 @@ type clientMaps struct {
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
 	Tracestates  *ebpf.Map `ebpf:"tracestates"`
+	Waiting      *ebpf.Map `ebpf:"waiting"`
 }
 
 func (m *clientMaps) Close() error {
@@ -459,6 +470,7 @@ func (m *clientMaps) Close() error {
 		m.SpanContexts,
 		m.Spans,
 		m.Tracestates,
+		m.Waiting,
 	)
 }
 

@@ -95,7 +95,6 @@ const (
 	injectMapOffsets              = "offsets"
 	injectMapProcesses            = "processes"
 	injectMapSpanContexts         = "span_contexts"
-	injectMapSpans                = "spans"
 	injectMapTracestates          = "tracestates"
 	injectProgInjectBundledField  = "inject_bundled_field"
 	injectProgInjectInternalField = "inject_internal_field"
@@ -110,7 +109,6 @@ const (
 	injectVarOwnState             = "own_state"
 	injectVarParentBased          = "parent_based"
 	injectVarSamplingThreshold    = "sampling_threshold"
-	injectVarWakeupBytes          = "wakeup_bytes"
 )
 
 // loadInject returns the embedded CollectionSpec for inject.
@@ -170,7 +168,6 @@ type injectMapSpecs struct {
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
-	Spans        *ebpf.MapSpec `ebpf:"spans"`
 	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
 }
 
@@ -187,7 +184,6 @@ type injectVariableSpecs struct {
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
 	ParentBased       *ebpf.VariableSpec `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.VariableSpec `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // injectObjects contains all objects after they have been loaded into the kernel.
@@ -215,7 +211,6 @@ type injectMaps struct {
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
-	Spans        *ebpf.Map `ebpf:"spans"`
 	Tracestates  *ebpf.Map `ebpf:"tracestates"`
 }
 
@@ -226,7 +221,6 @@ func (m *injectMaps) Close() error {
 		m.Offsets,
 		m.Processes,
 		m.SpanContexts,
-		m.Spans,
 		m.Tracestates,
 	)
 }
@@ -244,7 +238,6 @@ type injectVariables struct {
 	OwnState          *ebpf.Variable `ebpf:"own_state"`
 	ParentBased       *ebpf.Variable `ebpf:"parent_based"`
 	SamplingThreshold *ebpf.Variable `ebpf:"sampling_threshold"`
-	WakeupBytes       *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // injectPrograms contains all programs after they have been loaded into the kernel.

@@ -317,6 +317,14 @@ type serverTracestateKey struct {
 	SpanId  [8]uint8
 }
 
+type serverWaitingBytes struct {
+	_          structs.HostLayout
+	Mark       uint64
+	Last       uint64
+	BeforeMark uint64
+	BehindMark uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -332,6 +340,7 @@ const (
 	serverMapSpanContexts         = "span_contexts"
 	serverMapSpans                = "spans"
 	serverMapTracestates          = "tracestates"
+	serverMapWaiting              = "waiting"
 	serverProgDiscardRequest      = "discard_request"
 	serverProgEndConnection       = "end_connection"
 	serverProgEndNetStream        = "end_net_stream"
@@ -429,6 +438,7 @@ type serverMapSpecs struct {
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
 	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
+	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
 }
 
 // serverVariableSpecs contains global variables before they are loaded into the kernel.
@@ -484,6 +494,7 @@ type serverMaps struct {
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
 	Tracestates  *ebpf.Map `ebpf:"tracestates"`
+	Waiting      *ebpf.Map `ebpf:"waiting"`
 }
 
 func (m *serverMaps) Close() error {
@@ -499,6 +510,7 @@ func (m *serverMaps) Close() error {
 		m.SpanContexts,
 		m.Spans,
 		m.Tracestates,
+		m.Waiting,
 	)
 }
 

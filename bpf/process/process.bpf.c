@@ -9,6 +9,7 @@
 #include "counters.h"
 #include "event.h"
 #include "process.h"
+#include "ring.h"
 #include "span.h"
 #include "spanstore.h"
 #include "tracestate.h"

@@ -59,6 +59,14 @@ type sharedTracestateKey struct {
 	SpanId  [8]uint8
 }
 
+type sharedWaitingBytes struct {
+	_          structs.HostLayout
+	Mark       uint64
+	Last       uint64
+	BeforeMark uint64
+	BehindMark uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -71,6 +79,7 @@ const (
 	sharedMapSpanContexts      = "span_contexts"
 	sharedMapSpans             = "spans"
 	sharedMapTracestates       = "tracestates"
+	sharedMapWaiting           = "waiting"
 	sharedProgProcessExec      = "process_exec"
 	sharedProgProcessExit      = "process_exit"
 	sharedProgProcessListen    = "process_listen"
@@ -144,6 +153,7 @@ type sharedMapSpecs struct {
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
 	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
+	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
 }
 
 // sharedVariableSpecs contains global variables before they are loaded into the kernel.
@@ -189,6 +199,7 @@ type sharedMaps struct {
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
 	Tracestates  *ebpf.Map `ebpf:"tracestates"`
+	Waiting      *ebpf.Map `ebpf:"waiting"`
 }
 
 func (m *sharedMaps) Close() error {
@@ -201,6 +212,7 @@ func (m *sharedMaps) Close() error {
 		m.SpanContexts,
 		m.Spans,
 		m.Tracestates,
+		m.Waiting,
 	)
 }
 

@@ -152,7 +152,7 @@ func (k *Kernel) loadLibrary(
 	replacements := map[string]*ebpf.Map{}
 	for _, name := range []string{
 		wire.MapProcesses, wire.MapCounters, wire.MapSpans, wire.MapSpanContexts,
-		wire.MapTracestates,
+		wire.MapTracestates, wire.MapWaiting,
 	} {
 		if spec.Maps[name] != nil {
 			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()
@@ -175,7 +175,8 @@ func (k *Kernel) loadLibrary(
 		constants[wire.VariablePool] = room.pool
 	}
 	constants[wire.VariableLibrary] = uint16(index)
-	// A quarter full is worth a wake-up before the reader looks by itself.
+	// A quarter full is worth a wake-up before the reader looks by itself. From there on a process
+	// has a share of the room.
 	constants[wire.VariableWakeupBytes] = uint64(options.RingBufferSize / 4)
 	for name, value := range constants {
 		variable := spec.Variables[name]

@@ -11,6 +11,7 @@
 #include "maplayout.h"
 #include "netconn.h"
 #include "process.h"
+#include "ring.h"
 #include "span.h"
 #include "spanstore.h"
 #include "tracestate.h"

@@ -46,6 +46,7 @@ const (
 	MapProcesses    = wireMapProcesses
 	MapCounters     = wireMapCounters
 	MapSpans        = wireMapSpans
+	MapWaiting      = wireMapWaiting
 	MapEvents       = wireMapEvents
 	MapFiles        = wireMapFiles
 	MapSpanContexts = wireMapSpanContexts

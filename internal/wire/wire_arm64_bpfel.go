@@ -221,6 +221,14 @@ const (
 	wireTracestateLimitTRACESTATE_LIMIT wireTracestateLimit = 512
 )
 
+type wireWaitingBytes struct {
+	_          structs.HostLayout
+	Mark       uint64
+	Last       uint64
+	BeforeMark uint64
+	BehindMark uint64
+}
+
 type wireWayState uint32
 
 const (
@@ -250,6 +258,7 @@ const (
 	wireMapSpanContexts          = "span_contexts"
 	wireMapSpans                 = "spans"
 	wireMapTracestates           = "tracestates"
+	wireMapWaiting               = "waiting"
 	wireVarAbsenceLayout         = "absence_layout"
 	wireVarContextBitLayout      = "context_bit_layout"
 	wireVarCounterLayout         = "counter_layout"
@@ -345,6 +354,7 @@ type wireMapSpecs struct {
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
 	Spans        *ebpf.MapSpec `ebpf:"spans"`
 	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
+	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
 }
 
 // wireVariableSpecs contains global variables before they are loaded into the kernel.
@@ -418,6 +428,7 @@ type wireMaps struct {
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
 	Spans        *ebpf.Map `ebpf:"spans"`
 	Tracestates  *ebpf.Map `ebpf:"tracestates"`
+	Waiting      *ebpf.Map `ebpf:"waiting"`
 }
 
 func (m *wireMaps) Close() error {
@@ -435,6 +446,7 @@ func (m *wireMaps) Close() error {
 		m.SpanContexts,
 		m.Spans,
 		m.Tracestates,
+		m.Waiting,
 	)
 }
 

@@ -3,17 +3,22 @@
 package hostile
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap/zaptest"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/internal/wire"
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
@@ -71,7 +76,7 @@ func traceBoth(
 // awaitSpansOf waits for all spans of a process.
 func awaitSpansOf(t *testing.T, tracer *tracing.Tracer, server *target.Server, n int) {
 	t.Helper()
-	spans := func() (found int) {
+	come := func() (found int) {
 		for _, span := range tracer.Spans() {
 			if span.Resource["process.pid"] == int64(server.PID) {
 				found++
@@ -79,7 +84,7 @@ func awaitSpansOf(t *testing.T, tracer *tracing.Tracer, server *target.Server, n
 		}
 		return found
 	}
-	tracing.Eventually(t, func() bool { return spans() == n },
+	tracing.Eventually(t, func() bool { return come() == n },
 		"the %d spans of the quiet server, beside those of others", n)
 }
 
@@ -112,6 +117,44 @@ func TestAServerThatHoldsRequestsTakesNoRoomFromAnother(t *testing.T) {
 	flooder.Ask(t, "stop")
 	tracer.Settle(t)
 	awaitNothingCounted(t)
+}
+
+// The reader is behind, as with an exporter that is slow, while a process sends all that it can.
+func TestAServerThatFloodsTheRingBufferTakesNoRoomFromAnother(t *testing.T) {
+	const requests = 400
+	flooder := startAsNobody(t, flooder)
+	server := target.Start(t, target.MustCompile(t, quiet))
+	caughtUp := make(chan struct{})
+	var ofServer atomic.Int64
+	tracer := tracing.StartWith(t, engine.Config{
+		Targets: []engine.Target{{PID: server.PID}, {PID: flooder.PID}},
+	}, zaptest.NewLogger(t), func(ctx context.Context, traces ptrace.Traces) error {
+		select {
+		case <-caughtUp:
+		case <-ctx.Done():
+		}
+		for _, span := range spans.Of(traces) {
+			if span.Resource["process.pid"] == int64(server.PID) {
+				ofServer.Add(1)
+			}
+		}
+		return nil
+	})
+	tracer.AwaitTracing(t, 2)
+	flooder.Ask(t, "answer 8")
+	tracing.Eventually(t, func() bool {
+		return tracer.MustStats(t).Lost[engine.LostRingBufferFull] > 0
+	}, "the flooder to lose something")
+	for range requests {
+		if err := server.Get("/hello/quiet"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flooder.Ask(t, "stop")
+	close(caughtUp)
+	tracing.Eventually(t, func() bool { return ofServer.Load() == requests },
+		"the %d spans of the quiet server, beside those of others", requests)
+	tracer.Settle(t)
 }
 
 // What the programs and the sweeper release counts no more, for its process and in the pool.
