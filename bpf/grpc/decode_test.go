@@ -206,6 +206,30 @@ func TestTheServerIsWhatTheTargetNames(t *testing.T) {
 	}
 }
 
+// A caller can choose what is no method of the server's: old servers have other answers to that than
+// UNIMPLEMENTED.
+func TestAMalformedMethodNamesNoSpanOfAServer(t *testing.T) {
+	const resourceExhausted = 8
+	for method, name := range map[string]string{
+		"/shop.Cart/Add": "shop.Cart/Add", "shop.Cart/Add": "shop.Cart/Add",
+		"": "grpc", "/": "grpc", "//": "grpc", "chosen-4711": "grpc", "/chosen-4711": "grpc",
+		"//chosen": "grpc", "/chosen/": "grpc", "/shop.Cart/Add/4711": "grpc", "/a//b": "grpc",
+	} {
+		var span model.Span
+		record := laidOut(streamTextsAt, unsafe.Offsetof(serverStreamSpan{}.Tracestate),
+			func(fixed []byte) {
+				at := fixed[unsafe.Offsetof(serverStreamSpan{}.Code):]
+				binary.LittleEndian.PutUint32(at, resourceExhausted)
+			}, "", method)
+		if err := decodeStream(record, &span, probe.DecodeOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if span.Name != name {
+			t.Errorf("a call of %q is named %q, want %q", method, span.Name, name)
+		}
+	}
+}
+
 // FuzzDecode feeds both decoders any bytes: they must survive, and give valid
 // attributes.
 func FuzzDecode(f *testing.F) {

@@ -10,9 +10,9 @@ var serverAttributes = []probe.Attribute{
 	{Key: semconv.RPCSystemNameKey, From: "`grpc`"},
 	{
 		Key: semconv.RPCMethodKey,
-		From: "`package.Service/Method`; it is the span's name too. `_OTHER` if the status is " +
-			"`UNIMPLEMENTED`: the server may not have the method, and the span's name is then " +
-			"`grpc`",
+		From: "`package.Service/Method`; it is the span's name too. `_OTHER` if the " +
+			"method is malformed, or the status is `UNIMPLEMENTED`: the server may not have the " +
+			"method, and the span's name is then `grpc`",
 	},
 	{
 		Key:  semconv.RPCMethodOriginalKey,

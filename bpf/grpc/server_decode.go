@@ -3,6 +3,7 @@ package grpc
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -63,7 +64,7 @@ func decodeStream(raw []byte, span *model.Span, _ probe.DecodeOptions) error {
 	span.Kind = model.KindServer
 	span.TraceState = s.tracestate.TraceState()
 	a := record.Attributes(span.Attributes)
-	span.Name = addMethod(&a, s.method, s.code != codeUnimplemented)
+	span.Name = addMethod(&a, s.method, recognized(&s))
 	if known(s.code) {
 		a.Add(semconv.RPCResponseStatusCodeKey, statusName(s.code))
 	}
@@ -78,6 +79,22 @@ func decodeStream(raw []byte, span *model.Span, _ probe.DecodeOptions) error {
 	a.Add(semconv.UserAgentOriginalKey, s.userAgent.Valid(userAgentLimit))
 	span.Attributes = a
 	return nil
+}
+
+// recognized tells whether the server has the method of a call, as far as its answer says so: a
+// caller can make a method up. A server answers UNIMPLEMENTED to a method that it does not have. gRPC
+// 1.34 answers RESOURCE_EXHAUSTED to a malformed one, and 1.40 UNIMPLEMENTED (server.go,
+// handleStream).
+func recognized(s *stream) bool {
+	return s.code != codeUnimplemented && wellFormed(s.method.Raw)
+}
+
+// wellFormed tells whether a method is "/package.Service/Method":
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. Releases before gRPC 1.81 take it
+// without the first slash, too.
+func wellFormed(method string) bool {
+	service, name, ok := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	return ok && service != "" && name != "" && !strings.Contains(name, "/")
 }
 
 // addClient adds the caller. gRPC's own transport knows its address. Of a call that came through
