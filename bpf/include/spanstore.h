@@ -69,7 +69,7 @@ enum span_key_kind {
 	KEY_REQUEST,	 /* connection, and stream on the connection */
 	/* The next three have the id of the span's parent as extra. */
 	KEY_MESSAGE, /* address of a client transport's own form of a request */
-	KEY_WRITER,  /* address of the bufio.Writer of a client's connection */
+	KEY_WRITER,  /* addresses of a bufio.Writer, and of the client's connection that has it */
 	KEY_FRAME,   /* address of an HTTP/2 framer, and stream */
 };
 

@@ -36,7 +36,7 @@ static __always_inline void hand_over_request(struct pt_regs *ctx, const struct 
 	if (!injects || o->http1_writer == ABSENT ||
 	    go_read(&writer, GO_ARG0(ctx), o->http1_writer))
 		return;
-	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, 0);
+	written = key_in(key->tgid, key->generation, KEY_WRITER, writer, GO_ARG0(ctx));
 	if (span)
 		store_span_context(&written, &span->head, *(const __u64 *)span->head.parent_id,
 				   WAY_ANNOUNCED);

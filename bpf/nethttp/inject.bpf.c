@@ -25,24 +25,32 @@ int inject_line(struct pt_regs *ctx)
 	struct inject_offsets *o;
 	struct span_key wanted;
 	struct span_way way = {};
+	struct go_interface owner;
 	struct go_slice buf;
 	__u32 added;
 
-	if (!enter(ctx, &key, &o))
+	/* A client's connection writes to a persistConnWriter, whose word is the address of the
+	 * connection (src/net/http/transport.go, dialConn). Another writer that has got the address
+	 * of an earlier one has another owner. */
+	if (!enter(ctx, &key, &o) || o->writer_wr == ABSENT ||
+	    go_read(&owner, writer, o->writer_wr))
 		return 0;
-	wanted = key_in(key.tgid, key.generation, KEY_WRITER, writer, 0);
-	if (!take_span(&wanted, &way))
+	wanted = key_in(key.tgid, key.generation, KEY_WRITER, writer, owner.data);
+	if (!take_announced(&wanted, &way))
 		return 0;
 	state = find_tracestate(&way);
 	write_value(line.value, &way);
 	if (o->writer_buf == ABSENT || o->writer_n == ABSENT ||
 	    go_read(&buf, writer, o->writer_buf) || go_read(&n, writer, o->writer_n) || n == 0 ||
 	    n > (__u64)buf.length || buf.length - n < sizeof(line) ||
-	    bpf_probe_write_user((void *)(buf.data + n), &line, sizeof(line)))
+	    (n > sizeof(line) &&
+	     is_name(buf.data + n - sizeof(line), line.name, sizeof(line.name))))
+		goto without;
+	added = write_tracestate_line(buf.data + n, buf.length - n - sizeof(line), state, &way);
+	n += added;
+	if (bpf_probe_write_user((void *)(buf.data + n), &line, sizeof(line)))
 		goto without;
 	n += sizeof(line);
-	added = write_tracestate_line(buf.data + n, buf.length - n, state, &way);
-	n += added;
 	if (bpf_probe_write_user((void *)(writer + o->writer_n), &n, sizeof(n)))
 		goto without;
 	count_written(true, added, state);

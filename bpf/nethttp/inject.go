@@ -21,6 +21,7 @@ func Inject() probe.Library {
 	fields := []probe.Field{
 		golang.Optional("bufio", "Writer", "buf", unsafe.Offsetof(o.WriterBuf)),
 		golang.Optional("bufio", "Writer", "n", unsafe.Offsetof(o.WriterN)),
+		golang.Optional("bufio", "Writer", "wr", unsafe.Offsetof(o.WriterWr)),
 	}
 	for _, f := range framers() {
 		fields = append(fields, f.fields()...)

@@ -8,10 +8,11 @@
 #include "go.h"
 #include "handover.h"
 #include "spancontext.h"
+#include "spaneviction.h"
 #include "tracestate.h"
 
 struct inject_offsets {
-	__u32 writer_buf, writer_n; /* bufio.Writer.buf and .n */
+	__u32 writer_buf, writer_n, writer_wr; /* bufio.Writer.buf, .n and .wr */
 	/* Of net/http, of its internal package, and of golang.org/x/net. */
 	struct frame_offsets {
 		__u32 stream, block, end_headers; /* HeadersFrameParam */
@@ -56,6 +57,34 @@ static __always_inline bool write_tracestate(__u64 to, const struct kept_tracest
 	return length &&
 	       !bpf_probe_write_user((void *)to, state->text, positive(length, TRACESTATE_LIMIT)) &&
 	       find_tracestate(way) == state;
+}
+
+/* Takes the context that was announced for a request that is about to be sent. That takes a moment.
+ * An older announcement is of a request that was never sent, or not in time. */
+static __always_inline bool take_announced(struct span_key *key, struct span_way *way)
+{
+	__u32 now = bpf_ktime_get_boot_ns() >> 24;
+
+	if (!take_span(key, way))
+		return false;
+	if (now - way->time <= UNDER_WAY)
+		return true;
+	count(COUNTER_NOT_INJECTED);
+	return false;
+}
+
+/* Whether the bytes at an address are a name. */
+static __always_inline bool is_name(__u64 at, const char *name, const __u32 length)
+{
+	char found[16] = {};
+
+	if (bpf_probe_read_user(found, length, (const void *)at))
+		return false;
+	for (__u32 i = 0; i < length; i++) {
+		if (found[i] != name[i])
+			return false;
+	}
+	return true;
 }
 
 /* Counts a request with its span's context or without, and likewise its tracestate. */

@@ -71,15 +71,29 @@ static __always_inline const struct frame_offsets *frames_of(const struct inject
 	return net ? &o->net : internal ? &o->internal : &o->bundled;
 }
 
-/* Writes the fields for a stream's span, if there is room. Returns the count of bytes. */
+/* Writes the fields for a stream's span, if there is room. The traceparent is the last: its place
+ * tells another receiver that the request has one. Returns the count of bytes. */
 BPF_SUBPROGRAM __u32 write_fields(__u64 to, __s64 room, const struct span_way *way,
 				  const struct kept_tracestate *state)
 {
-	const __u32 first = sizeof(struct header_field);
+	const __u32 last = sizeof(struct header_field);
+	__u32 added;
 
-	if (!way || room < first || !write_field(way, to))
+	if (!way || room < last)
 		return 0;
-	return first + write_tracestate_field(to + first, room - first, state, way);
+	added = write_tracestate_field(to, room - last, state, way);
+	return write_field(way, to + added) ? added + last : 0;
+}
+
+/* Whether a header block ends with a traceparent that another receiver has written. */
+static __always_inline bool has_field(const struct go_slice *block)
+{
+	const __u32 last = sizeof(struct header_field);
+
+	return block->length >= last &&
+	       is_name(block->data + block->length - last +
+			       __builtin_offsetof(struct header_field, name),
+		       "traceparent", TRACEPARENT_NAME_LENGTH);
 }
 
 static __always_inline __s64 least(__s64 a, __s64 b)

@@ -110,10 +110,11 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 	    go_read(&stream, parameters, at->stream))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, GO_ARG0(ctx), stream);
-	if (!take_span(&wanted, &way))
+	if (!take_announced(&wanted, &way))
 		return 0;
 	if (!go_read(&block, parameters, at->block) &&
-	    !go_read(&end_headers, parameters, at->end_headers) && end_headers) {
+	    !go_read(&end_headers, parameters, at->end_headers) && end_headers &&
+	    !has_field(&block)) {
 		state = find_tracestate(&way);
 		limit = FRAME_LIMIT - block.length;
 		added = inject_behind(&way, state, limit, &block, parameters + at->block);

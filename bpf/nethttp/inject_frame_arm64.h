@@ -36,9 +36,9 @@ static __always_inline int inject_field(struct pt_regs *ctx, bool net, bool inte
 		return 0;
 	stream = (head[5] & 0x7f) << 24 | head[6] << 16 | head[7] << 8 | head[8];
 	wanted = key_in(key.tgid, key.generation, KEY_FRAME, framer, stream);
-	if (!take_span(&wanted, &way))
+	if (!take_announced(&wanted, &way))
 		return 0;
-	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED)) {
+	if (head[4] & FRAME_END_HEADERS && !(head[4] & FRAME_PADDED) && !has_field(&frame)) {
 		state = find_tracestate(&way);
 		added = inject_behind(&way, state, FRAME_HEADER + FRAME_LIMIT - frame.length,
 				      &frame, framer + at->buffer);

@@ -10,7 +10,8 @@ struct header_line {
 	char end[2];
 };
 
-/* Writes a line for the tracestate, if there is room. Returns the count of bytes. */
+/* Writes a line for the tracestate, if there is room. Returns the count of bytes. The traceparent
+ * is the last line: its place tells another receiver that the request has one. */
 BPF_SUBPROGRAM __u32 write_tracestate_line(__u64 to, __u64 room,
 					   const struct kept_tracestate *state,
 					   const struct span_way *way)

@@ -22,6 +22,7 @@ type injectInjectOffsets struct {
 	_         structs.HostLayout
 	WriterBuf uint32
 	WriterN   uint32
+	WriterWr  uint32
 	Bundled   struct {
 		_          structs.HostLayout
 		Stream     uint32
