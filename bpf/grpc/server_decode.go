@@ -82,8 +82,8 @@ func decodeStream(raw []byte, span *model.Span, _ probe.DecodeOptions) error {
 }
 
 // recognized tells whether the server has the method of a call, as far as its answer says so: a
-// caller can make a method up. A server answers UNIMPLEMENTED to a method that it does not have. gRPC
-// 1.34 answers RESOURCE_EXHAUSTED to a malformed one, and 1.40 UNIMPLEMENTED (server.go,
+// caller can make a method up. A server answers UNIMPLEMENTED to a method that it does not have. To
+// a malformed one, gRPC 1.34 answers RESOURCE_EXHAUSTED, and 1.40 UNIMPLEMENTED (server.go,
 // handleStream).
 func recognized(s *stream) bool {
 	return s.code != codeUnimplemented && wellFormed(s.method.Raw)

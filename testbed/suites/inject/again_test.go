@@ -49,8 +49,8 @@ func countHeaders(t *testing.T, arrived map[string][]arrival, refused bool) {
 // The context of a request that was never sent is not for what is written to the same address.
 func TestAnotherWriterAtTheAddressGetsNoHeader(t *testing.T) {
 	_, refused := mode(t)
-	executable := target.MustCompile(t, target.Build{Source: "testbed/targets/unsent", Go: "1.26.8"})
-	client := target.Start(t, executable)
+	client := target.Start(t, target.MustCompile(t,
+		target.Build{Source: "testbed/targets/unsent", Go: "1.26.8"}))
 	server := target.Start(t, target.MustCompile(t,
 		target.Build{Source: "testbed/targets/nethttp", Go: "1.26.8"}))
 	tracer := start(t, client, refused)

@@ -67,12 +67,15 @@ func (f *flood) ask(path string, n int) {
 			return
 		default:
 		}
-		if _, err := fmt.Fprintf(client, "GET %s HTTP/1.1\r\nHost: flooder\r\n\r\n", path); err != nil {
+		_, err := fmt.Fprintf(client, "GET %s HTTP/1.1\r\nHost: flooder\r\n\r\n", path)
+		if err != nil {
 			panic(err)
 		}
-		if _, err := http.ReadResponse(answers, nil); err != nil {
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
 			panic(err)
 		}
+		answer.Body.Close()
 	}
 }
 

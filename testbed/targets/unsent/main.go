@@ -32,12 +32,13 @@ func leave(address string) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	for range requests {
-		_, err := transport.RoundTrip(&http.Request{
-			Method: "GET",
+		answer, err := transport.RoundTrip(&http.Request{
+			Method: http.MethodGet,
 			URL:    &url.URL{Scheme: "http", Host: address, Opaque: "/unsent\x01"},
 			Header: http.Header{},
 		})
 		if err == nil {
+			answer.Body.Close()
 			panic("the request was sent")
 		}
 	}
