@@ -81,16 +81,16 @@ func TestAShutdownGivesABlockedConsumerAMomentAndCountsTheRest(t *testing.T) {
 	}
 	<-blocked.reached
 	const more = 1500 // more than one batch
-	stop := make(chan struct{})
+	loading, stop := context.WithCancel(t.Context())
 	loaded := make(chan struct{})
 	go func() {
 		defer close(loaded)
-		server.Load(t, 4, "/hello/more", stop)
+		server.Load(loading, t, 4, "/hello/more")
 	}()
 	tracing.Eventually(t, func() bool {
 		return tracer.MustStats(t).Operations > more
 	}, "%d requests", more)
-	close(stop)
+	stop()
 	<-loaded
 	ended := make(chan error, 1)
 	go func() { ended <- tracer.Shutdown(context.Background()) }()
