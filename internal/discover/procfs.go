@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -17,11 +16,14 @@ import (
 
 // procfs is a mounted proc file system.
 type procfs struct {
-	root string
-	line []byte // for one stat file after the other
+	root  string
+	line  []byte // for one stat file after the other
+	reads *boundedReads
 }
 
-func newProcfs(root string) procfs { return procfs{root: root, line: make([]byte, maxStat)} }
+func newProcfs(root string) procfs {
+	return procfs{root: root, line: make([]byte, maxStat), reads: newBoundedReads()}
+}
 
 func (p procfs) path(pid int, name string) string {
 	return p.root + "/" + strconv.Itoa(pid) + "/" + name
@@ -160,15 +162,10 @@ func (p procfs) exeID(pid int) (model.ExeID, error) {
 }
 
 // head returns the first bytes of a file of the process, at most limit, and
-// whether there were more.
+// whether there were more. It waits for a bounded time: errNoAnswer.
 func (p procfs) head(pid int, name string, limit int) (data []byte, cut bool, err error) {
 	path := p.path(pid, name)
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, false, explain(path, err, mayTraceAndRead)
-	}
-	defer file.Close()
-	data, err = io.ReadAll(io.LimitReader(file, int64(limit)+1))
+	data, err = p.reads.head(path, limit+1)
 	if err != nil {
 		return nil, false, explain(path, err, mayTraceAndRead)
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
@@ -34,16 +36,29 @@ func openRetry(path string) (int, error) {
 	}
 }
 
+// fileID asks for what the kernel knows, and not the file system's server: a FUSE daemon or an NFS
+// server that does not answer would hold up whoever asks.
 func fileID(path string) (model.ExeID, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return model.ExeID{}, err
+	id, _, err := identify(unix.AT_FDCWD, path, 0)
+	return id, err
+}
+
+// OpenFileID identifies an open file, and gives the number of its names. It does not wait for the
+// file system's server.
+func OpenFileID(file *os.File) (id model.ExeID, names uint32, err error) {
+	return identify(int(file.Fd()), "", unix.AT_EMPTY_PATH)
+}
+
+func identify(dir int, path string, flags int) (id model.ExeID, names uint32, err error) {
+	const wanted = unix.STATX_INO | unix.STATX_SIZE | unix.STATX_MTIME | unix.STATX_NLINK
+	var st unix.Statx_t
+	if err := unix.Statx(dir, path, flags|unix.AT_STATX_DONT_SYNC, wanted, &st); err != nil {
+		return id, 0, &os.PathError{Op: "statx", Path: path, Err: err}
 	}
-	st := info.Sys().(*syscall.Stat_t)
 	return model.ExeID{
-		Dev:   st.Dev,
+		Dev:   unix.Mkdev(st.Dev_major, st.Dev_minor),
 		Ino:   st.Ino,
-		Size:  st.Size,
-		Mtime: st.Mtim.Nano(),
-	}, nil
+		Size:  int64(st.Size),
+		Mtime: st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec),
+	}, st.Nlink, nil
 }

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/discover"
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -39,12 +41,33 @@ func openExecutable(pid int, path string, id model.ExeID) (*os.File, error) {
 	if err == nil || !isGone(err) {
 		return file, err
 	}
-	if there, pathErr := discover.FileID(path); pathErr != nil || there != id {
+	again, pathErr := openIfSame(path, id)
+	if pathErr != nil {
 		return nil, err
 	}
-	// Another file may have taken the path meanwhile. Opening it does not wait.
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	return again, nil
 }
+
+// openIfSame opens a file at a path that others may change at any moment. A file that is another
+// one, such as a device, is not opened: that may have effects.
+func openIfSame(path string, id model.ExeID) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	named := os.NewFile(uintptr(fd), path)
+	defer named.Close()
+	there, _, err := discover.OpenFileID(named)
+	if err != nil {
+		return nil, err
+	}
+	if there != id {
+		return nil, &os.PathError{Op: "open", Path: path, Err: errAnotherFile}
+	}
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", fd))
+}
+
+var errAnotherFile = errors.New("is another file by now")
 
 // isGone tells whether an error says that a process has ended.
 func isGone(err error) bool {
@@ -53,18 +76,15 @@ func isGone(err error) bool {
 
 // identity is the identity of the open file as it is now.
 func (f leasedFile) identity() (model.ExeID, error) {
-	return discover.FileID(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	id, _, err := discover.OpenFileID(f.File)
+	return id, err
 }
 
 // unchanged tells whether a path still leads to the file, and the file is the one that was
 // attached: a new time stamp makes it another one for discovery.
 func (f leasedFile) unchanged(id model.ExeID) bool {
-	info, err := f.Stat()
-	if err != nil || info.Sys().(*syscall.Stat_t).Nlink == 0 {
-		return false
-	}
-	there, err := f.identity()
-	return err == nil && there == id
+	there, names, err := discover.OpenFileID(f.File)
+	return err == nil && names > 0 && there == id
 }
 
 // writerWaits tells whether a writer waits for the lease.

@@ -4,8 +4,12 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -14,8 +18,22 @@ import (
 	"github.com/spanprobe/spanprobe/internal/probe"
 )
 
-// preparers is how many executables are inspected and attached at a time.
-const preparers = 2
+const (
+	// preparers is how many executables are inspected and attached at a time.
+	preparers = 2
+	// preparationTime is how long a file may take to be inspected. A file of 100 MB takes some
+	// 0.2 s (docs/benchmarks.md), if its file system answers.
+	preparationTime = 10 * time.Second
+	// maxUnanswered bounds the files that are still read after that time, each with a thread.
+	maxUnanswered = 64
+)
+
+// Why an executable was not inspected.
+var (
+	errNoAnswer = fmt.Errorf("its file system has not answered within %v", preparationTime)
+	errDevice   = errors.New("another file of its file system has not answered")
+	errTooMany  = errors.New("too many files of other file systems have not answered")
+)
 
 // preparer inspects and attaches executables in the background.
 type preparer struct {
@@ -28,14 +46,20 @@ type preparer struct {
 	slots    chan struct{} // one for each executable that is being prepared
 	stop     <-chan struct{}
 	prepared chan preparation
+	time     time.Duration // preparationTime, or that of a test
+
+	mu         sync.Mutex
+	unanswered map[uint64]int // the files that are read after their time, by device
 }
 
 func newPreparer(config Config, settings Settings, kernel kernel) *preparer {
 	return &preparer{
 		kernel: kernel, logger: settings.Logger, libraries: settings.Libraries,
 		offsets: settings.Offsets, instrumented: config.Instrumented,
-		slots:    make(chan struct{}, preparers),
-		prepared: make(chan preparation),
+		slots:      make(chan struct{}, preparers),
+		prepared:   make(chan preparation),
+		time:       preparationTime,
+		unanswered: map[uint64]int{},
 	}
 }
 
@@ -62,7 +86,7 @@ func (r *preparer) start(x *executable, pid int, path string) {
 		select {
 		case r.slots <- struct{}{}:
 			defer func() { <-r.slots }()
-			p = r.prepare(pid, path, id, index)
+			p = r.await(pid, path, id, index)
 		case <-r.stop:
 		}
 		p.executable = x
@@ -70,9 +94,71 @@ func (r *preparer) start(x *executable, pid int, path string) {
 	}()
 }
 
+// attempt is an attempt at an executable, which may be given up until probes are put in. What is
+// read of a file takes as long as its file system makes it take, and nothing ends it.
+type attempt struct{ decided atomic.Bool }
+
+// attach decides that probes are put in. False: the attempt was given up.
+func (a *attempt) attach() bool { return a.decided.CompareAndSwap(false, true) }
+
+// giveUp decides that none are. False: they are being put in.
+func (a *attempt) giveUp() bool { return a.attach() }
+
+// await prepares an executable, and gives up once that takes too long or tracing stops.
+func (r *preparer) await(pid int, path string, id model.ExeID, index uint32) preparation {
+	if err := r.refuse(id.Dev); err != nil {
+		return preparation{event: preparedNothing, err: err}
+	}
+	current, done := &attempt{}, make(chan preparation, 1)
+	go func() { done <- r.prepare(current, pid, path, id, index) }()
+	given := preparation{event: preparedNothing, err: errNoAnswer}
+	timer := time.NewTimer(r.time)
+	defer timer.Stop()
+	select {
+	case p := <-done:
+		return p
+	case <-timer.C:
+	case <-r.stop:
+		given = preparation{event: processesVanished}
+	}
+	if !current.giveUp() {
+		return <-done // the kernel puts the probes in, which is no work of the file's
+	}
+	r.count(id.Dev, 1)
+	go func() {
+		<-done // an attempt that was given up has closed its file, and put nothing in
+		r.count(id.Dev, -1)
+	}()
+	return given
+}
+
+// refuse tells why a file of a device is not opened.
+func (r *preparer) refuse(device uint64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unanswered[device] > 0 {
+		return errDevice
+	}
+	if len(r.unanswered) >= maxUnanswered {
+		return errTooMany
+	}
+	return nil
+}
+
+func (r *preparer) count(device uint64, change int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unanswered[device] += change
+	if r.unanswered[device] == 0 {
+		delete(r.unanswered, device)
+	}
+}
+
 // prepare opens the executable of a process, and inspects and attaches this one open file: the
 // path may name another file by then.
-func (r *preparer) prepare(pid int, path string, id model.ExeID, index uint32) preparation {
+func (r *preparer) prepare(
+	a *attempt, pid int, path string, id model.ExeID, index uint32,
+) preparation {
 	// Before anything is read: who writes from now on breaks the lease.
 	file, err, noLease := openLeased(pid, path, id)
 	if err != nil {
@@ -81,7 +167,7 @@ func (r *preparer) prepare(pid int, path string, id model.ExeID, index uint32) p
 		}
 		return preparation{event: preparedNothing, err: err}
 	}
-	p := r.inspect(file, path, id, index)
+	p := r.inspect(a, file, path, id, index)
 	if p.event == preparedProbes {
 		if noLease != nil {
 			r.logger.Debug("No lease on the executable; its probes go with its last process",
@@ -103,7 +189,7 @@ func (r *preparer) prepare(pid int, path string, id model.ExeID, index uint32) p
 
 // inspect inspects an open file, and attaches what its plan says.
 func (r *preparer) inspect(
-	file leasedFile, path string, id model.ExeID, index uint32,
+	a *attempt, file leasedFile, path string, id model.ExeID, index uint32,
 ) preparation {
 	there, err := file.identity()
 	if err != nil {
@@ -130,6 +216,9 @@ func (r *preparer) inspect(
 	if !planned.Traced() {
 		p.settled = contents.whole()
 		return p
+	}
+	if !a.attach() {
+		return preparation{event: processesVanished}
 	}
 	attached, err := r.kernel.Attach(file.File, index, planned)
 	if err != nil {

@@ -1,0 +1,52 @@
+package discover
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A FIFO without a writer stands for a process that does not let its memory be read: nothing but
+// its other end lets whoever opens it go on.
+func TestNobodyWaitsLongForAReadThatHangs(t *testing.T) {
+	folder := t.TempDir()
+	fifo, file := filepath.Join(folder, "fifo"), filepath.Join(folder, "file")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("contents"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reads := newBoundedReads()
+	for range maxUnanswered - 1 {
+		if _, err := reads.head(fifo, 10); !errors.Is(err, errNoAnswer) {
+			t.Fatalf("a read that hangs: %v", err)
+		}
+	}
+	if time.Since(reads.slow) > slowTime {
+		t.Error("the time of a read that hangs is not known")
+	}
+	if data, err := reads.head(file, 4); string(data) != "cont" || err != nil {
+		t.Errorf("with %d reads that hang, another file has %q: %v", maxUnanswered-1, data, err)
+	}
+	_, last := reads.head(fifo, 10)
+	_, beyond := reads.head(file, 10)
+	if !errors.Is(last, errNoAnswer) || !errors.Is(beyond, errTooManyUnanswered) {
+		t.Errorf("the last one that may hang: %v; one more: %v", last, beyond)
+	}
+
+	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range maxUnanswered { // each has ended
+		reads.underWay <- struct{}{}
+	}
+}
