@@ -31,9 +31,19 @@ var (
 	flooder = target.Build{Source: "testbed/targets/flooder", Go: "1.26.8"}
 )
 
-// startAsNobody runs a program as an unprivileged user, who may not enter the folder of the
-// programs: the user has a copy.
+// startAsNobody runs a program as an unprivileged user.
 func startAsNobody(t *testing.T, build target.Build) *target.Server {
+	t.Helper()
+	command := exec.Command(copyForNobody(t, build))
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+	}
+	return target.StartCommand(t, command, nil)
+}
+
+// copyForNobody makes a copy of a program that an unprivileged user may run, who may not enter the
+// folder of the programs.
+func copyForNobody(t *testing.T, build target.Build) string {
 	t.Helper()
 	program, err := os.ReadFile(target.MustCompile(t, build))
 	if err != nil {
@@ -51,11 +61,7 @@ func startAsNobody(t *testing.T, build target.Build) *target.Server {
 	if err := os.WriteFile(executable, program, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(executable)
-	command.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
-	}
-	return target.StartCommand(t, command, nil)
+	return executable
 }
 
 // traceBoth traces a quiet server and processes of nobody.
