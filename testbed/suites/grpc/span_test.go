@@ -89,8 +89,9 @@ func expected(kind ptrace.SpanKind, method string, code codes.Code) span {
 	if kind == ptrace.SpanKindServer {
 		s.Scope = scopeOfServers
 		failed = slices.Contains(faults, code)
-		if code == codes.Unimplemented {
-			// It may have no such method, and the conventions want none named then.
+		if code == codes.Unimplemented || !strings.Contains(method, "/") {
+			// It may have no such method, or surely has none of no form. Old releases answer the
+			// latter with another code. The conventions want none named then.
 			s.Name = "grpc"
 			s.Attributes["rpc.method"], s.Attributes["rpc.method_original"] = "_OTHER", method
 		}
