@@ -16,7 +16,7 @@ func (f *Finder) containerID(pid int) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) || cut {
 		return "", nil // a kernel without control groups, or a list that no engine makes
 	}
-	return parseCgroups(string(list)), err
+	return strings.Clone(parseCgroups(string(list))), err // without the list
 }
 
 // parseCgroups finds a container's id in the text of /proc/<pid>/cgroup, whose

@@ -7,13 +7,6 @@ import (
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
-	text "github.com/spanprobe/spanprobe/internal/record"
-)
-
-// Limits of what is read of a process.
-const (
-	maxArgs     = 64      // arguments of the command line
-	maxArgsSize = 4 << 10 // bytes of the command line; the last argument may be cut
 )
 
 // describe reads what a matched process is called. Warnings are of what it has
@@ -25,16 +18,11 @@ func (f *Finder) describe(
 	if process.ID, err = f.proc.exeID(pid); err != nil {
 		return process, nil, err
 	}
-	if process.Args, err = f.args(pid); err != nil {
-		warnings = append(warnings, err)
-	}
 	if process.ContainerID, err = f.containerID(pid); err != nil {
 		warnings = append(warnings, err)
 	}
-	env, err := f.environment(pid)
-	if err != nil {
-		warnings = append(warnings, err)
-	}
+	env, missing := f.environment(pid)
+	warnings = append(warnings, missing...)
 	process.Resource, err = parseResource(env.resourceAttributes)
 	if err != nil {
 		warnings = append(
@@ -80,22 +68,4 @@ func serviceName(target Target, env environment, process model.Process) string {
 		}
 	}
 	return strings.ToValidUTF8(path.Base(process.Exe), "\uFFFD")
-}
-
-func (f *Finder) args(pid int) ([]string, error) {
-	data, cut, err := f.proc.head(pid, "cmdline", maxArgsSize)
-	if err != nil || len(data) == 0 {
-		return nil, err
-	}
-	line := string(data)
-	if cut {
-		line = text.WholeCharacters(line)
-	}
-	// Programs that write over their command line may end it without a NUL, or
-	// with many.
-	args := strings.Split(strings.TrimRight(line, "\x00"), "\x00")
-	for i := range args {
-		args[i] = strings.ToValidUTF8(args[i], "\uFFFD")
-	}
-	return args[:min(len(args), maxArgs)], nil
 }

@@ -1,7 +1,6 @@
 package discover
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -82,33 +81,6 @@ func TestResourceAttributesAreDecodedOrVoidAsAWhole(t *testing.T) {
 	}
 }
 
-func TestTheCommandLineIsBoundedAndNeverGarbled(t *testing.T) {
-	many := make([]string, 100)
-	for i := range many {
-		many[i] = fmt.Sprint("arg", i)
-	}
-	for _, c := range []struct {
-		name string
-		args []string
-		want []string
-	}{
-		{"none", nil, nil},
-		{"an empty one in the middle", []string{"a", "", "b"}, []string{"a", "", "b"}},
-		{"too many", many, many[:64]},
-		{"too long", []string{"a", strings.Repeat("x", 5000), "b"}, []string{"a", strings.Repeat("x", 4094)}},
-		{"cut in a rune", []string{strings.Repeat("x", 4094) + "€"}, []string{strings.Repeat("x", 4094)}},
-		{"cut after a rune", []string{strings.Repeat("x", 4093) + "€€"}, []string{strings.Repeat("x", 4093) + "€"}},
-		{"not UTF-8", []string{"a\xffb"}, []string{"a\uFFFDb"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			process, errs := appeared(t, Target{}, fakeProcess{args: c.args})
-			if diff := cmp.Diff(c.want, process.Args); diff != "" || len(errs) != 0 {
-				t.Errorf("errors %v, (-want +got)\n%s", errs, diff)
-			}
-		})
-	}
-}
-
 func TestAnEnvironmentThatIsTooLongIsReadAsFarAsItGoes(t *testing.T) {
 	long := "PADDING=" + strings.Repeat("x", maxEnvironSize)
 	process, errs := appeared(t, Target{}, fakeProcess{env: []string{"OTEL_SERVICE_NAME=a", long}})
@@ -122,5 +94,46 @@ func TestAnEnvironmentThatIsTooLongIsReadAsFarAsItGoes(t *testing.T) {
 	process, _ = appeared(t, Target{}, fakeProcess{env: []string{pad, name}})
 	if process.ServiceName != "shop" {
 		t.Errorf("service name %q", process.ServiceName)
+	}
+}
+
+func TestAVariableThatIsTooLongIsReadAsFarAsItGoes(t *testing.T) {
+	long := strings.Repeat("x", maxVariable)
+	for name, c := range map[string]struct {
+		env      []string
+		name     string // of the service
+		warnings []string
+	}{
+		"another one":        {[]string{"A=" + long, "OTEL_SERVICE_NAME=a"}, "a", nil},
+		"the last one":       {[]string{"OTEL_SERVICE_NAME=a", "A=" + long}, "a", nil},
+		"that fills a read":  {[]string{"A=" + long[3:], "OTEL_SERVICE_NAME=a"}, "a", nil},
+		"that is one longer": {[]string{"A=" + long[2:], "OTEL_SERVICE_NAME=a"}, "a", nil},
+		"of the attributes": {
+			[]string{"OTEL_RESOURCE_ATTRIBUTES=service.name=a,b=" + long, "C=d"},
+			"a", []string{"OTEL_RESOURCE_ATTRIBUTES: longer than 32768 bytes: the rest is ignored"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			process, errs := appeared(t, Target{}, fakeProcess{env: c.env})
+			if process.ServiceName != c.name {
+				t.Errorf("service name %q, want %q", process.ServiceName, c.name)
+			}
+			if len(errs) != len(c.warnings) {
+				t.Fatalf("warnings %v", errs)
+			}
+			for i, want := range c.warnings {
+				if !strings.HasSuffix(errs[i].Error(), want) {
+					t.Errorf("warning %v, want %q", errs[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestAnEnvironmentMayEndWithoutANUL(t *testing.T) {
+	var env environment
+	warnings := env.read(strings.NewReader("A=b\x00OTEL_SERVICE_NAME=shop"))
+	if env.serviceName != "shop" || warnings != nil {
+		t.Errorf("%+v, %v", env, warnings)
 	}
 }

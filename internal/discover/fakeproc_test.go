@@ -36,7 +36,6 @@ type fakeProcess struct {
 	start   int
 	stack   int
 	flags   int
-	args    []string
 	env     []string
 	sockets []int  // inodes
 	netns   string // whose tables it sees; see fakeProc.listen
@@ -56,13 +55,11 @@ func (f fakeProc) set(pid int, p fakeProcess) {
 		fmt.Sprintf("%d (%s) S 1 1 1 0 -1 %d 0 0 0 0 0 0 0 0 20 0 1 0 %d 4096 1 0 1 1 %d 0 0\n",
 			pid, p.comm, p.flags, p.start, p.stack),
 	)
-	for name, strs := range map[string][]string{"cmdline": p.args, "environ": p.env} {
-		text := ""
-		for _, s := range strs {
-			text += s + "\x00"
-		}
-		f.write(filepath.Join(dir, name), text)
+	environ := ""
+	for _, variable := range p.env {
+		environ += variable + "\x00"
 	}
+	f.write(filepath.Join(dir, "environ"), environ)
 	if p.exe != "" {
 		file := filepath.Join(f.bin, p.exe)
 		if _, err := os.Stat(file); err != nil {

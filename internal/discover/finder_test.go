@@ -64,7 +64,6 @@ func TestAProcessIsDescribedWhole(t *testing.T) {
 		exe:   "shop",
 		start: 4711,
 		stack: 99,
-		args:  []string{"shop", "-listen", ""},
 		env: []string{
 			"PATH=/bin",
 			"OTEL_RESOURCE_ATTRIBUTES=service.name=cart,deployment.environment.name=a%20b",
@@ -81,7 +80,6 @@ func TestAProcessIsDescribedWhole(t *testing.T) {
 	}
 	want := Match{Process: model.Process{
 		PID: 10, StartTicks: 4711, Exe: exe, ID: id,
-		Args:        []string{"shop", "-listen"},
 		ServiceName: "cart",
 		Resource:    map[string]string{"deployment.environment.name": "a b"},
 	}}

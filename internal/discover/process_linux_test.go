@@ -182,9 +182,6 @@ func TestARealProcessIsFollowedThroughItsLife(t *testing.T) {
 		got.StartTicks == 0 {
 		t.Errorf("got %+v", got)
 	}
-	if diff := cmp.Diff([]string{shop, cart, "-x"}, got.Args); diff != "" {
-		t.Error(diff)
-	}
 	if diff := cmp.Diff(map[string]string{"team": "red"}, got.Resource); diff != "" {
 		t.Error(diff)
 	}

@@ -5,9 +5,8 @@ type Process struct {
 	PID int // in the host's pid namespace
 	// field 22 of /proc/<pid>/stat: clock ticks since boot; tells a reused pid apart
 	StartTicks uint64
-	Exe        string   // the executable's path as the process's own mount namespace names it
-	ID         ExeID    // of that executable
-	Args       []string // the command line
+	Exe        string // the executable's path as the process's own mount namespace names it
+	ID         ExeID  // of that executable
 	// ServiceName is what the target entry, OTEL_SERVICE_NAME,
 	// OTEL_RESOURCE_ATTRIBUTES or the executable's base name say, in this order.
 	ServiceName string
