@@ -110,7 +110,8 @@ func TestAVariableThatIsTooLongIsReadAsFarAsItGoes(t *testing.T) {
 		"that is one longer": {[]string{"A=" + long[2:], "OTEL_SERVICE_NAME=a"}, "a", nil},
 		"of the attributes": {
 			[]string{"OTEL_RESOURCE_ATTRIBUTES=service.name=a,b=" + long, "C=d"},
-			"a", []string{"OTEL_RESOURCE_ATTRIBUTES: longer than 32768 bytes: the rest is ignored"},
+			"a",
+			[]string{"OTEL_RESOURCE_ATTRIBUTES: longer than 32768 bytes: the rest is ignored"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,15 +38,27 @@ var (
 // environment reads the environment of a process. Warnings are of what is missing.
 func (f *Finder) environment(pid int) (env environment, warnings []error) {
 	path := f.proc.path(pid, "environ")
-	file, err := os.Open(path)
+	type found struct {
+		environment
+		warnings []error
+	}
+	its, err := inTime(f.proc.reads, func() (found, error) {
+		var its found
+		file, err := os.Open(path)
+		if err != nil {
+			return its, err
+		}
+		defer file.Close()
+		its.warnings = its.read(file)
+		return its, nil
+	})
 	if err != nil {
 		return env, []error{explain(path, err, mayTraceAndRead)}
 	}
-	defer file.Close()
-	for _, err := range env.read(file) {
+	for _, err := range its.warnings {
 		warnings = append(warnings, explain(path, err, mayTraceAndRead))
 	}
-	return env, warnings
+	return its.environment, warnings
 }
 
 // read takes the variables from an environment, of which it holds one at a time.

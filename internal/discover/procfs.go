@@ -165,7 +165,7 @@ func (p procfs) exeID(pid int) (model.ExeID, error) {
 // whether there were more. It waits for a bounded time: errNoAnswer.
 func (p procfs) head(pid int, name string, limit int) (data []byte, cut bool, err error) {
 	path := p.path(pid, name)
-	data, err = p.reads.head(path, limit+1)
+	data, err = inTime(p.reads, func() ([]byte, error) { return head(path, limit+1) })
 	if err != nil {
 		return nil, false, explain(path, err, mayTraceAndRead)
 	}

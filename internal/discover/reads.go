@@ -40,22 +40,22 @@ func newBoundedReads() *boundedReads {
 	return &boundedReads{underWay: make(chan struct{}, maxUnanswered)}
 }
 
-// head returns the first bytes of a file, at most so many.
-func (r *boundedReads) head(path string, limit int) ([]byte, error) {
+// inTime returns what a read brings, or an error if that takes too long.
+func inTime[T any](r *boundedReads, read func() (T, error)) (its T, err error) {
 	select {
 	case r.underWay <- struct{}{}:
 	default:
-		return nil, errTooManyUnanswered
+		return its, errTooManyUnanswered
 	}
 	type result struct {
-		data []byte
-		err  error
+		its T
+		err error
 	}
-	read := make(chan result, 1)
+	done := make(chan result, 1)
 	go func() {
 		defer func() { <-r.underWay }()
-		data, err := head(path, limit)
-		read <- result{data, err}
+		its, err := read()
+		done <- result{its, err}
 	}()
 	begun := time.Now()
 	bound := patience
@@ -65,17 +65,18 @@ func (r *boundedReads) head(path string, limit int) ([]byte, error) {
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
 	select {
-	case its := <-read:
+	case got := <-done:
 		if now := time.Now(); now.Sub(begun) > lessPatience {
 			r.slow = now
 		}
-		return its.data, its.err
+		return got.its, got.err
 	case <-timer.C:
 		r.slow = time.Now()
-		return nil, errNoAnswer
+		return its, errNoAnswer
 	}
 }
 
+// head returns the first bytes of a file, at most so many.
 func head(path string, limit int) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -120,7 +120,11 @@ func TestTheEndedProcessesThatAreKnownAreBounded(t *testing.T) {
 	_, oldest := r.get(processKey{ended - maxEnded - 1, 1})
 	_, kept := r.get(processKey{ended - maxEnded, 1})
 	if oldest || !kept {
-		t.Errorf("the last one to go is known: %t; the oldest one to stay is known: %t", oldest, kept)
+		t.Errorf(
+			"the last one to go is known: %t; the oldest one to stay is known: %t",
+			oldest,
+			kept,
+		)
 	}
 	// The operations of all are to be swept.
 	if due, _ := r.unswept(now.Add(time.Hour)); len(due) != ended {
