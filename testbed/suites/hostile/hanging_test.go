@@ -45,7 +45,11 @@ func mountHanging(t *testing.T, contents map[string][]byte) *hanging {
 		MountOptions: fuse.MountOptions{AllowOther: true, DirectMount: true},
 		OnAdd: func(ctx context.Context) {
 			for name, bytes := range contents {
-				file := root.NewPersistentInode(ctx, &hangingFile{of: h, contents: bytes}, fs.StableAttr{})
+				file := root.NewPersistentInode(
+					ctx,
+					&hangingFile{of: h, contents: bytes},
+					fs.StableAttr{},
+				)
 				root.AddChild(name, file, false)
 			}
 		},

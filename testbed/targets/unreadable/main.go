@@ -23,12 +23,16 @@ func main() {
 	direct := open(os.O_SYNC)
 	lines.Serve("ready", func(string) interface{} {
 		// The page is locked while it is read.
-		go syscall.Pread(buffered, make([]byte, 1), 0)
+		go func() {
+			_, err := syscall.Pread(buffered, make([]byte, 1), 0)
+			must(err)
+		}()
 		// An mmap of a file with direct I/O drops the file's pages first (fuse_file_mmap in the
 		// kernel's fs/fuse/file.c), and waits for those that are locked.
 		go func() {
 			time.Sleep(100 * time.Millisecond)
-			syscall.Mmap(direct, 0, 4096, syscall.PROT_READ, syscall.MAP_PRIVATE)
+			_, err := syscall.Mmap(direct, 0, 4096, syscall.PROT_READ, syscall.MAP_PRIVATE)
+			must(err)
 		}()
 		return "waiting"
 	})
@@ -36,9 +40,13 @@ func main() {
 
 func open(flags int) int {
 	fd, err := syscall.Open(os.Args[1], os.O_RDONLY|flags, 0)
+	must(err)
+	return fd
+}
+
+func must(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	return fd
 }
