@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -23,7 +24,8 @@ func (f *Finder) describe(
 	}
 	env, missing := f.environment(pid)
 	warnings = append(warnings, missing...)
-	process.Resource, err = parseResource(env.resourceAttributes)
+	var cut []string
+	process.Resource, cut, err = parseResource(env.resourceAttributes)
 	if err != nil {
 		warnings = append(
 			warnings,
@@ -32,7 +34,19 @@ func (f *Finder) describe(
 			),
 		)
 	}
-	process.ServiceName = serviceName(target, env, process)
+	name, long := serviceName(target, env, process)
+	if process.ServiceName = name; long {
+		cut = append(cut, fmt.Sprintf("the service name has more than %d bytes", maxServiceName))
+	}
+	if cut != nil {
+		warnings = append(
+			warnings,
+			fmt.Errorf(
+				"%s: what it says of telemetry is cut: %s",
+				f.proc.path(pid, "environ"), strings.Join(cut, ", "),
+			),
+		)
+	}
 	delete(process.Resource, serviceNameKey)
 	if len(process.Resource) == 0 {
 		process.Resource = nil
@@ -60,12 +74,14 @@ var errExeced = errors.New("runs another program now")
 // serviceNameKey is the attribute service.name of the semantic conventions.
 const serviceNameKey = "service.name"
 
-func serviceName(target Target, env environment, process model.Process) string {
-	names := []string{target.ServiceName, env.serviceName, process.Resource[serviceNameKey]}
-	for _, name := range names {
-		if name != "" {
-			return name
-		}
+// serviceName names a process. cut says that its environment has a longer name.
+func serviceName(target Target, env environment, process model.Process) (name string, cut bool) {
+	if target.ServiceName != "" {
+		return target.ServiceName, false
 	}
-	return strings.ToValidUTF8(path.Base(process.Exe), "\uFFFD")
+	if name = cmp.Or(env.serviceName, process.Resource[serviceNameKey]); name != "" {
+		name, cut = cutText(name, maxServiceName)
+		return strings.Clone(name), cut
+	}
+	return strings.ToValidUTF8(path.Base(process.Exe), "\uFFFD"), false
 }

@@ -1,8 +1,10 @@
 package discover
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,14 +72,76 @@ func TestResourceAttributesAreDecodedOrVoidAsAWhole(t *testing.T) {
 		{"%f=1", nil, `key of "%f=1": invalid URL escape "%f"`},
 		{"a=%ff", nil, `value of "a=%ff": is not UTF-8`},
 	} {
-		got, err := parseResource(c.text)
+		got, cut, err := parseResource(c.text)
 		text := ""
 		if err != nil {
 			text = err.Error()
 		}
-		if diff := cmp.Diff(c.want, got); diff != "" || text != c.err {
+		if diff := cmp.Diff(c.want, got); diff != "" || text != c.err || cut != nil {
 			t.Errorf("%q: error %q, want %q; (-want +got)\n%s", c.text, text, c.err, diff)
 		}
+	}
+}
+
+func TestResourceAttributesAreBounded(t *testing.T) {
+	pairs := func(n, size int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf("k%d=%s", i, strings.Repeat("x", size)))
+		}
+		return strings.Join(all, ",")
+	}
+	for name, c := range map[string]struct {
+		text    string
+		count   int
+		warning string
+	}{
+		"as many as there may be": {pairs(128, 1), 128, ""},
+		"too many":                {pairs(3000, 1), 128, "there are more than 128 attributes"},
+		"too much":                {pairs(20, 1024), 15, "all of them have more than 16384 bytes"},
+		"the last of equal keys":  {pairs(128, 1) + ",k0=b,k0=c", 128, ""},
+		"a key over the limit":    {strings.Repeat("k", 257) + "=1,a=b", 1, "a key has more than 256 bytes"},
+		"a value over the limit":  {"a=" + strings.Repeat("x", 1025), 1, "a value has more than 1024 bytes"},
+		"a character over it":     {"a=" + strings.Repeat("x", 1023) + "€", 1, "a value has more than 1024 bytes"},
+		"a name over the limit": {
+			"service.name=" + strings.Repeat("x", 257), 0, "the service name has more than 256 bytes",
+		},
+		"two limits": {
+			pairs(3000, 1) + "," + strings.Repeat("k", 257) + "=1", 128,
+			"there are more than 128 attributes, a key has more than 256 bytes",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			process, errs := appeared(t, Target{}, fakeProcess{
+				env: []string{"OTEL_RESOURCE_ATTRIBUTES=" + c.text},
+			})
+			if len(process.Resource) != c.count {
+				t.Errorf("%d attributes, want %d", len(process.Resource), c.count)
+			}
+			if c.warning == "" && len(errs) != 0 || c.warning != "" && (len(errs) != 1 ||
+				!strings.HasSuffix(errs[0].Error(), "is cut: "+c.warning)) {
+				t.Errorf("warnings %v, want %q", errs, c.warning)
+			}
+			size := len(process.ServiceName)
+			for key, value := range process.Resource {
+				size += len(key) + len(value)
+				if !utf8.ValidString(value) {
+					t.Errorf("%q is %q", key, value)
+				}
+			}
+			if size > 16384+256 {
+				t.Errorf("%d bytes in all", size)
+			}
+		})
+	}
+}
+
+func TestAServiceNameIsBounded(t *testing.T) {
+	process, errs := appeared(t, Target{}, fakeProcess{
+		env: []string{"OTEL_SERVICE_NAME=" + strings.Repeat("x", 5000)},
+	})
+	if len(process.ServiceName) != 256 || len(errs) != 1 {
+		t.Errorf("%d bytes, warnings %v", len(process.ServiceName), errs)
 	}
 }
 

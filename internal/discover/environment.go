@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strings"
-	"unicode/utf8"
 )
 
 // Limits of what is read of an environment, in bytes.
@@ -128,42 +126,4 @@ func (e *environment) take(variable []byte) (kept string) {
 		return resourceVariable
 	}
 	return ""
-}
-
-// parseResource reads the value of OTEL_RESOURCE_ATTRIBUTES:
-// key1=value1,key2=value2, where keys and values may be percent-encoded. As the
-// specification of OpenTelemetry's resource SDK has it, one mistake makes all
-// of it void. The last of equal keys counts.
-func parseResource(text string) (map[string]string, error) {
-	attributes := make(map[string]string)
-	for pair := range strings.SplitSeq(text, ",") {
-		pair = strings.TrimSpace(pair)
-		if pair == "" {
-			continue // a comma too many does no harm
-		}
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok {
-			return nil, fmt.Errorf("%.80q has no =", pair)
-		}
-		key, err := decode(key)
-		if err != nil {
-			return nil, fmt.Errorf("key of %.80q: %w", pair, err)
-		}
-		if key == "" {
-			return nil, fmt.Errorf("%.80q has no key", pair)
-		}
-		if attributes[key], err = decode(value); err != nil {
-			return nil, fmt.Errorf("value of %.80q: %w", pair, err)
-		}
-	}
-	return attributes, nil
-}
-
-// decode undoes percent-encoding, in which a plus sign is a plus sign.
-func decode(text string) (string, error) {
-	text, err := url.PathUnescape(strings.TrimSpace(text))
-	if err == nil && !utf8.ValidString(text) {
-		err = errors.New("is not UTF-8")
-	}
-	return text, err
 }

@@ -4,10 +4,12 @@ package traces
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	otel "go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -24,35 +26,49 @@ const scopePrefix = "github.com/spanprobe/spanprobe/"
 
 const sdkName = "spanprobe"
 
-// NewResource makes the resource of a process. goVersion and host may be empty.
+// NewResource makes the resource of a process. goVersion and host may be empty. What
+// the receiver tells by itself no process may say, also where the receiver has nothing
+// to tell. Discovery bounds the number of the other attributes.
 func NewResource(p *model.Process, goVersion, host, version string) Resource {
+	if goVersion != "" {
+		goVersion = "go" + goVersion
+	}
 	r := pcommon.NewResource()
 	attributes := r.Attributes()
-	attributes.EnsureCapacity(len(p.Resource) + 11)
-	for key, value := range p.Resource {
-		attributes.PutStr(key, value)
+	own := []model.Attribute{
+		attribute(semconv.ServiceNameKey, p.ServiceName),
+		model.Int(string(semconv.ProcessPIDKey), int64(p.PID)),
+		attribute(semconv.ProcessExecutablePathKey, p.Exe),
+		attribute(semconv.ProcessExecutableNameKey, path.Base(p.Exe)),
+		attribute(semconv.ProcessRuntimeNameKey, "go"),
+		attribute(semconv.ProcessRuntimeVersionKey, goVersion),
+		attribute(semconv.ContainerIDKey, p.ContainerID),
+		attribute(semconv.HostNameKey, host),
+		attribute(semconv.TelemetrySDKNameKey, sdkName),
+		attribute(semconv.TelemetrySDKLanguageKey, "go"),
+		attribute(semconv.TelemetrySDKVersionKey, version),
 	}
-	// A path may be any bytes, and one string that is not UTF-8 makes a
-	// backend refuse the whole batch.
-	put := func(key, value string) {
-		if value != "" {
-			attributes.PutStr(key, strings.ToValidUTF8(value, "\uFFFD"))
+	attributes.EnsureCapacity(len(p.Resource) + len(own))
+	for key, value := range p.Resource {
+		if !slices.ContainsFunc(own, func(a model.Attribute) bool { return a.Key == key }) {
+			attributes.PutStr(key, value)
 		}
 	}
-	put(string(semconv.ServiceNameKey), p.ServiceName)
-	attributes.PutInt(string(semconv.ProcessPIDKey), int64(p.PID))
-	put(string(semconv.ProcessExecutablePathKey), p.Exe)
-	put(string(semconv.ProcessExecutableNameKey), path.Base(p.Exe))
-	put(string(semconv.ProcessRuntimeNameKey), "go")
-	if goVersion != "" {
-		put(string(semconv.ProcessRuntimeVersionKey), "go"+goVersion)
+	for _, a := range own {
+		switch {
+		case a.IsInt:
+			attributes.PutInt(a.Key, a.Int)
+		case a.Str != "":
+			attributes.PutStr(a.Key, a.Str)
+		}
 	}
-	put(string(semconv.ContainerIDKey), p.ContainerID)
-	put(string(semconv.HostNameKey), host)
-	put(string(semconv.TelemetrySDKNameKey), sdkName)
-	put(string(semconv.TelemetrySDKLanguageKey), "go")
-	put(string(semconv.TelemetrySDKVersionKey), version)
 	return r
+}
+
+// attribute makes an attribute of what may be any bytes, such as a path: one string
+// that is not UTF-8 makes a backend refuse the whole batch.
+func attribute(key otel.Key, value string) model.Attribute {
+	return model.String(string(key), strings.ToValidUTF8(value, "\uFFFD"))
 }
 
 // Builder collects spans into one ptrace.Traces. It is not safe for concurrent

@@ -92,6 +92,32 @@ func TestAResourceSaysWhatProcessItIs(t *testing.T) {
 	}
 }
 
+func TestAProcessDoesNotSayOfItselfWhatTheReceiverTells(t *testing.T) {
+	for name, p := range map[string]model.Process{
+		"all of it is known":      {PID: 7, Exe: "/bin/shop", ServiceName: "shop", ContainerID: "c1"},
+		"the container is not":    {PID: 7, Exe: "/bin/shop", ServiceName: "shop"},
+		"only the pid is, in all": {PID: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := NewResource(&p, "1.26.8", "host", "1").Attributes().AsRaw()
+			want["k8s.pod.name"] = "lie"
+			p.Resource = map[string]string{"k8s.pod.name": "lie"}
+			for _, key := range []string{
+				"service.name", "process.pid", "process.executable.path",
+				"process.executable.name", "process.runtime.name", "process.runtime.version",
+				"container.id", "host.name", "telemetry.sdk.name", "telemetry.sdk.language",
+				"telemetry.sdk.version",
+			} {
+				p.Resource[key] = "lie"
+			}
+			got := NewResource(&p, "1.26.8", "host", "1").Attributes().AsRaw()
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAPathThatIsNoTextDoesNotMakeTheBatchInvalid(t *testing.T) {
 	r := NewResource(&model.Process{Exe: "/srv/\xff\xfe/shop"}, "", "", "")
 	if got, _ := r.Attributes().Get("process.executable.path"); got.Str() != "/srv/\uFFFD/shop" {
