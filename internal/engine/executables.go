@@ -3,8 +3,6 @@
 package engine
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -142,17 +140,25 @@ func (b *executables) attached() int {
 	return n
 }
 
-// failures joins why executables that processes run are not traced, or not in full.
+// failures says why executables that processes run are not traced, or not in full; nil if there
+// are none.
 func (b *executables) failures() error {
-	var errs []error
+	var all untraced
 	for _, x := range b.byID {
 		if x.failure == nil {
 			continue
 		}
 		for p := range b.processes.of(x) {
-			errs = append(errs, fmt.Errorf("%s: %w", p.Exe, x.failure))
+			if len(all.files) < maxUntraced {
+				all.files = append(all.files, untracedFile{p.Exe, x.failure})
+			} else {
+				all.more++
+			}
 			break
 		}
 	}
-	return errors.Join(errs...)
+	if all.files == nil {
+		return nil
+	}
+	return &all
 }

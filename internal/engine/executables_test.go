@@ -3,6 +3,9 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,5 +84,32 @@ func TestThereIsRoomForSoManyExecutablesAndThoseThatAreReleasedMakeRoom(t *testi
 	x.give(5)
 	if !x.left() || x.take() != 5 || x.left() {
 		t.Error("one was returned, by whatever number of calls, and is to be had once")
+	}
+}
+
+func TestTheStatusNamesFewExecutables(t *testing.T) {
+	s := newScene(t)
+	if err := s.executables.failures(); err != nil {
+		t.Errorf("nothing failed: %v", err)
+	}
+	var appeared []discover.Match
+	for i := range 100 {
+		process := model.Process{
+			PID: 1000 + i, Exe: fmt.Sprintf("/bin/%d", i), ID: model.ExeID{Ino: uint64(i + 1)},
+		}
+		appeared = append(appeared, discover.Match{Process: process})
+	}
+	s.follow(discover.Changes{Appeared: appeared})
+	why := errors.New("why")
+	for _, x := range s.executables.byID {
+		x.failure = why
+	}
+	err := s.executables.failures()
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != 17 ||
+		lines[16] != "and 84 more executables" || !strings.HasSuffix(lines[0], ": why") {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+	if !errors.Is(err, why) {
+		t.Error("it is not why")
 	}
 }

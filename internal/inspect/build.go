@@ -35,9 +35,9 @@ func (f *File) build() (info *buildinfo.BuildInfo, recorded bool, err error) {
 	version, dwarfErr := f.compiledBy()
 	if dwarfErr != nil {
 		return nil, false, fmt.Errorf(
-			"%w: a Go executable whose build information cannot be read (%w), and whose debug information does not say which Go compiled it (%w); leave it one of the two to have it traced",
+			"%w: a Go executable whose build information cannot be read (%s), and whose debug information does not say which Go compiled it (%w); leave it one of the two to have it traced",
 			ErrUnsupported,
-			err,
+			text(err.Error()),
 			dwarfErr,
 		)
 	}
@@ -60,14 +60,14 @@ func (f *File) compiledBy() (version string, err error) {
 			!strings.HasPrefix(version, "go1.") && !strings.HasPrefix(version, "devel "):
 			return false, fmt.Errorf("%.40q is no version of Go", version)
 		case !strings.Contains(" "+flags+" ", " "+passesInRegisters+" "):
-			return false, fmt.Errorf("it says that %s passed arguments on the stack", version)
+			return false, fmt.Errorf("it says that %s passed arguments on the stack", text(version))
 		}
 		return false, nil
 	})
 	if err == nil && !found {
 		err = errors.New("it has no package runtime that Go compiled")
 	}
-	return version, err
+	return text(version), err
 }
 
 // isVersion tells whether a text may be a version of Go, with its experiments.

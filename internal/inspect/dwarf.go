@@ -175,7 +175,7 @@ func (d *debugInfo) findStructs(
 			}
 		case depth == 2 && members != nil && e.tag == tagMember:
 			if e.location < 0 || len(members) >= maxMembers {
-				return fmt.Errorf("member %q has no place", e.name)
+				return fmt.Errorf("member %.80q has no place", e.name)
 			}
 			if _, twice := members[e.name]; !twice {
 				references = append(references, reference{members, e.name, e.refers})

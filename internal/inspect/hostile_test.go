@@ -5,12 +5,14 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spanprobe/spanprobe/internal/inspect"
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -160,6 +162,58 @@ func TestModulesThatAreNoTextBecomeOne(t *testing.T) {
 	b, err := inspectBytes((tiny.Program{}).With(map[string][]byte{".go.buildinfo": info}))
 	if err != nil || b.Main.Path != "example.com/\uFFFD" || b.Main.Version != "v1.0.0\uFFFD" {
 		t.Errorf("the main module is %+v, %v", b.Main, err)
+	}
+}
+
+func TestTextsOfAFileAreShort(t *testing.T) {
+	long := strings.Repeat("é", 10_000)
+	info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
+	info = append(info, "\x08go1.26.8"...)
+	mod := strings.Repeat("s", 16) + "path\tp\nmod\t" + long + "\t" + long + "\t\n" +
+		"dep\t" + long + "\t" + long + "\n=>\t" + long + "\t" + long + "\t\n" +
+		"build\t" + long + "=" + long + "\n" + strings.Repeat("e", 16)
+	info = append(binary.AppendUvarint(info, uint64(len(mod))), mod...)
+	b, err := inspectBytes((tiny.Program{
+		Functions: []tiny.Function{
+			{Name: "main.main", Code: []byte{0xc3}},
+			{Name: long + "/sdk/trace.NewTracerProvider", Code: []byte{0xc3}},
+		},
+	}).With(map[string][]byte{".go.buildinfo": info}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{
+		"path": b.Main.Path, "version": b.Main.Version, "symbol": b.TracerProvider,
+	}
+	for _, m := range b.Modules {
+		texts["path of a module"], texts["version of a module"] = m.Path, m.Version
+		texts["replacement"] = m.Replace
+	}
+	for key, value := range b.Settings {
+		texts["key"], texts["setting"] = key, value
+	}
+	for name, text := range texts {
+		cut := strings.HasSuffix(text, "é…")
+		if len(text) > 256 || !utf8.ValidString(text) || !cut {
+			t.Errorf("the %s has %d bytes: %.300q", name, len(text), text)
+		}
+	}
+	if len(texts) != 8 {
+		t.Errorf("texts %q", texts)
+	}
+}
+
+func TestAnErrorOfTheBuildInformationIsShort(t *testing.T) {
+	info := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
+	info = append(info, "\x08go1.26.8"...)
+	mod := strings.Repeat("s", 16) + "build\tkey=a`" + strings.Repeat("x", 100_000) + "\n" +
+		strings.Repeat("e", 16)
+	info = append(binary.AppendUvarint(info, uint64(len(mod))), mod...)
+	_, err := inspectBytes((tiny.Program{}).With(map[string][]byte{
+		".go.buildinfo": info, ".debug_info": tiny.Words32(64, 4),
+	}))
+	if err == nil || len(err.Error()) > 1000 {
+		t.Errorf("%d bytes: %.500v", len(fmt.Sprint(err)), err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/model"
+	"github.com/spanprobe/spanprobe/internal/record"
 )
 
 // Why a file cannot be inspected.
@@ -39,6 +40,7 @@ const (
 	maxBuildInfo = 64 << 20  // what is searched for the build information
 	maxString    = 1 << 20   // one string of it: a module takes about 100 bytes
 	maxVersion   = 256       // the version of Go, with its experiments
+	maxText      = 256       // any other text that is kept of a file
 )
 
 // File is an executable that is being inspected. It is not safe for concurrent
@@ -141,7 +143,7 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	}
 	b = &model.Binary{
 		Path:      f.path,
-		GoVersion: strings.TrimPrefix(info.GoVersion, "go"),
+		GoVersion: text(strings.TrimPrefix(info.GoVersion, "go")),
 		Arch:      f.arch,
 		Main:      model.Module{Path: text(info.Main.Path), Version: text(info.Main.Version)},
 		Settings:  map[string]string{},
@@ -196,8 +198,16 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	return b, nil
 }
 
-// text makes what comes from a file fit for logs and spans.
-func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+// text makes what comes from a file fit for logs, reasons and spans, in which a file
+// may have it said again and again: it is short, and a copy, so that a long text of
+// which it was a part does not stay in memory.
+func text(s string) string {
+	const ellipsis = "…"
+	if len(s) > maxText {
+		s = record.WholeCharacters(s[:maxText-len(ellipsis)]) + ellipsis
+	}
+	return strings.ToValidUTF8(strings.Clone(s), "\uFFFD")
+}
 
 // isUPX looks for the mark that UPX leaves behind the headers of what it packs.
 func (f *File) isUPX() bool {
@@ -251,6 +261,6 @@ func (m *meter) ReadAt(p []byte, at int64) (int, error) {
 // guard turns a panic of a parser of the standard library into an error.
 func guard(err *error) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("malformed executable: %v", r)
+		*err = fmt.Errorf("malformed executable: %s", text(fmt.Sprint(r)))
 	}
 }
