@@ -13,7 +13,7 @@ import (
 func Build(
 	b *model.Binary, libraries []probe.Library, lookup model.FieldLookup, types model.TypeLookup,
 ) *Plan {
-	p := planner{b, extend(libraries), lookup, types}
+	p := planner{binary: b, libraries: extend(libraries), lookup: lookup, types: types}
 	planned := &Plan{}
 	for i := range p.libraries {
 		planned.Libraries = append(planned.Libraries, p.library(&p.libraries[i]))
@@ -35,6 +35,7 @@ type planner struct {
 	libraries []extended
 	lookup    model.FieldLookup
 	types     model.TypeLookup
+	sites     int // of all libraries
 }
 
 // extended is a library, with the extensions that others have for it.
@@ -115,7 +116,7 @@ func (p *planner) addHooks(l *Library, hooks []probe.Hook, failures, notes *reas
 		into, inlined := b.Inlined[hook.Symbol]
 		inlinedInto := fmt.Sprintf("the compiler has inlined calls of it into %s, "+
 			"where they are not seen", into)
-		switch err := l.add(b, hook); {
+		switch err := p.add(l, hook); {
 		case inlined && !hook.Optional && (profiled(b) || len(b.Settings) == 0):
 			failures.add(hook.Symbol,
 				inlinedInto+" (built with -pgo=off it would be traced)")
@@ -158,7 +159,7 @@ func (p *planner) addDependent(planned *Plan, index int) {
 		hook := &hooks[i]
 		added := slices.ContainsFunc(hooks[:i], func(h probe.Hook) bool { return h.Same(hook) })
 		if !added && p.wants(hook, hooks) {
-			if err := l.add(p.binary, hook); err != nil {
+			if err := p.add(l, hook); err != nil {
 				notes.add(hook.Symbol, err.Error())
 			}
 		}
@@ -180,12 +181,18 @@ func (p *planner) anyTraced(planned *Plan, is func(*probe.Library) bool) bool {
 }
 
 // add gives a hook its sites.
-func (l *Library) add(b *model.Binary, hook *probe.Hook) error {
+func (p *planner) add(l *Library, hook *probe.Hook) error {
+	b := p.binary
 	sites, err := choose(b, *hook)
 	if err != nil {
 		return err
 	}
-	l.Sites = append(l.Sites, l.addDeferred(b, hook, sites)...)
+	if p.sites+len(sites) > maxSites {
+		return fmt.Errorf("with it, more than %d instructions would have probes", maxSites)
+	}
+	added := l.addDeferred(b, hook, sites)
+	p.sites += len(added)
+	l.Sites = append(l.Sites, added...)
 	if hook.SiteSlot != 0 && len(sites) == 1 {
 		l.set(hook.SiteSlot, distance(b, sites[0].Address))
 	}
@@ -210,6 +217,9 @@ func (l *Library) addDeferred(b *model.Binary, hook *probe.Hook, returns []Site)
 		if !deferred.covers(site.Address) {
 			sites = append(sites, site)
 		}
+	}
+	if len(sites) > maxHookSites {
+		return returns
 	}
 	for n, value := range append(deferred.results, deferred.frame, deferred.above) {
 		l.set(hook.Deferred.Slot+uintptr(n)*4, value)

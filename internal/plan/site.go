@@ -13,6 +13,14 @@ import (
 // the program ends itself: src/crypto/internal/fips140/check/check.go.
 const fipsPackages = "crypto/internal/fips140"
 
+// The kernel keeps some 370 bytes for each probe, and without uprobe_multi links a probe
+// takes a descriptor of the collector's. Of the plans on record, the largest have 16
+// sites of one hook, and 24 in all.
+const (
+	maxHookSites = 64  // of one hook
+	maxSites     = 512 // of an executable
+)
+
 // Why there is no site for the entry into a function.
 var (
 	errNoStackCheck = errors.New("it does not begin with a stack check (it is a leaf with a " +
@@ -98,8 +106,13 @@ func find(arch model.Arch, event probe.Event, code []byte) (found []instruction,
 	default:
 		return nil, fmt.Errorf("the returns of %s are not known", arch)
 	}
-	if err == nil && len(found) == 0 {
+	switch {
+	case err != nil:
+	case len(found) == 0:
 		err = errors.New("it never returns")
+	case len(found) > maxHookSites:
+		err = fmt.Errorf("it returns at %d places, and %d have probes at the most", len(found),
+			maxHookSites)
 	}
 	return found, err
 }
