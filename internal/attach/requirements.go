@@ -44,7 +44,8 @@ var capabilities = []struct {
 // give it. It changes nothing.
 func CheckRequirements() error {
 	return errors.Join(
-		checkKernel(), checkCapabilities(), checkPIDNamespace(), checkBTF(), checkLockdown(),
+		checkKernel(), checkCapabilities(), checkDescriptors(), checkPIDNamespace(), checkBTF(),
+		checkLockdown(),
 	)
 }
 
