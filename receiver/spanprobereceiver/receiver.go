@@ -28,6 +28,7 @@ type tracesReceiver struct {
 	id        component.ID
 	settings  component.TelemetrySettings
 	engine    *engine.Engine
+	log       *gathering // of the engine's lines
 	telemetry *metadata.TelemetryBuilder
 	metrics   metric.Registration // nil while the engine does not run
 	host      component.Host      // set by Start
@@ -56,9 +57,10 @@ func createTraces(
 		id:        settings.ID,
 		settings:  settings.TelemetrySettings,
 		telemetry: telemetry,
+		log:       newGathering(),
 	}
 	r.engine, err = engine.New(engineConfig, engine.Settings{
-		Logger:      settings.Logger,
+		Logger:      r.log.gather(settings.Logger),
 		Libraries:   all.Libraries(),
 		Tracepoints: all.Tracepoints,
 		Offsets:     offsets.Default(),
@@ -92,6 +94,7 @@ func (r *tracesReceiver) Start(ctx context.Context, host component.Host) error {
 // Start and twice.
 func (r *tracesReceiver) Shutdown(ctx context.Context) error {
 	err := r.engine.Shutdown(ctx)
+	r.log.end()
 	r.telemetry.Shutdown()
 	if r.metrics != nil {
 		err = errors.Join(err, r.metrics.Unregister())
