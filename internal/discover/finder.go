@@ -141,9 +141,8 @@ type look struct {
 	// pid listens on port, by the word of the kernel; port 0: no such word.
 	pid  int
 	port uint16
-	// quick: a process that matches without its ports is not asked for them. The
-	// kernel walks its whole table of connections for an answer, which takes
-	// milliseconds, and a program that has just started listens on nothing but
+	// quick: a process that matches without its ports is not asked for them, nor is
+	// one without sockets. A program that has just started listens on nothing but
 	// what it inherited: a later look finds that.
 	quick bool
 }
@@ -224,6 +223,9 @@ func (f *Finder) learnPorts(pid int, r *record, look *look) {
 	}
 	open := f.openPorts(r)
 	if len(open) == 0 || look.quick && f.verdict(r) != unmatched {
+		return
+	}
+	if look.quick && look.listeners.haveNone(pid) {
 		return
 	}
 	ports, err := look.listeners.of(pid, open)

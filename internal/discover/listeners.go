@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// listeners answers which TCP ports a process listens on. It reads the socket
-// tables of each network namespace once: it serves one look at the system.
+// listeners answers which TCP ports a process listens on. It asks for the sockets
+// of each network namespace once: it serves one look at the system.
 type listeners struct {
 	proc   procfs
 	ports  []uint16                     // what is asked for; no other port is remembered
@@ -84,6 +84,12 @@ func (l *listeners) space(pid int) (map[uint64]uint16, error) {
 		return sockets, nil
 	}
 	sockets := make(map[uint64]uint16)
+	if l.proc.real() && l.dump(path, name, sockets) == nil {
+		l.spaces[name] = sockets
+		return sockets, nil
+	}
+	// The kernel lacks sock_diag, or the collector may not enter the namespace.
+	clear(sockets)
 	// A kernel without IPv6 has no tcp6. It is read first, so that its absence
 	// is not the process's: that shows with tcp.
 	for _, table := range []string{"net/tcp6", "net/tcp"} {
@@ -97,6 +103,43 @@ func (l *listeners) space(pid int) (map[uint64]uint16, error) {
 	}
 	l.spaces[name] = sockets
 	return sockets, nil
+}
+
+// dump asks the kernel for the sockets of a namespace, whose link is at path and has a name.
+func (l *listeners) dump(path, name string, sockets map[uint64]uint16) error {
+	wanted := func(port uint16) bool { return slices.Contains(l.ports, port) }
+	own, err := ownNamespace()
+	if err == nil && own == name {
+		return dumpListeners(nil, wanted, sockets)
+	}
+	namespace, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer namespace.Close()
+	return dumpListeners(namespace, wanted, sockets)
+}
+
+// maxFirstLook bounds the descriptors at which haveNone looks.
+const maxFirstLook = 64
+
+// haveNone reports whether a process certainly has no socket. Hardly any program has
+// one where it begins.
+func (l *listeners) haveNone(pid int) bool {
+	path := l.proc.path(pid, "fd")
+	dir, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(maxFirstLook + 1)
+	if err != nil && !errors.Is(err, io.EOF) || len(names) > maxFirstLook {
+		return false
+	}
+	return !slices.ContainsFunc(names, func(name string) bool {
+		_, ok := socketInode(path + "/" + name)
+		return ok
+	})
 }
 
 func (l *listeners) readTable(pid int, name string, sockets map[uint64]uint16) error {

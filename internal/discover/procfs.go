@@ -21,6 +21,9 @@ type procfs struct {
 	reads *boundedReads
 }
 
+// real reports whether it is the one of this host, as this process sees it.
+func (p procfs) real() bool { return p.root == "/proc" }
+
 func newProcfs(root string) procfs {
 	return procfs{root: root, line: make([]byte, maxStat), reads: newBoundedReads()}
 }
