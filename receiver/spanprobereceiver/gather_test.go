@@ -38,7 +38,8 @@ func (c *collectorLog) logger() *zap.Logger {
 }
 
 func target(logger *zap.Logger, n int) {
-	logger.Info("Tracing a target", zap.Int("pid", n), zap.String("exe", fmt.Sprintf("/bin/%d.", n)))
+	logger.Info("Tracing a target",
+		zap.Int("pid", n), zap.String("exe", fmt.Sprintf("/bin/%d.", n)))
 }
 
 func TestEveryTargetIsInTheLogOfACollector(t *testing.T) {
