@@ -243,12 +243,14 @@ func (f *Finder) learnPorts(pid int, r *record, look *look) {
 // than before.
 func (f *Finder) settle(pid int, r *record, look *look) {
 	verdict := f.verdict(r)
-	if verdict == r.match {
+	// An environment that could not be read in time is read again at each scan.
+	again := r.unread && !look.quick
+	if verdict == r.match && !again {
 		return
 	}
 	if verdict == unmatched {
 		look.Gone = append(look.Gone, r.process)
-		r.match, r.process = unmatched, model.Process{}
+		r.match, r.process, r.unread = unmatched, model.Process{}, false
 		return
 	}
 	process, warnings, err := f.describe(pid, r.program, f.targets[verdict])
@@ -260,9 +262,14 @@ func (f *Finder) settle(pid int, r *record, look *look) {
 		look.fail(r, err)
 		return
 	}
+	unread := slices.ContainsFunc(warnings, isUnanswered)
 	for _, warning := range warnings {
 		look.fail(r, warning)
 	}
+	if verdict == r.match && unread {
+		return // nothing is new
+	}
+	r.unread = unread
 	match := Match{Process: process, Target: verdict}
 	if r.match == unmatched {
 		look.Appeared = append(look.Appeared, match)

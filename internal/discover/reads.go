@@ -29,6 +29,11 @@ var errNoAnswer = errors.New(
 var errTooManyUnanswered = errors.New(
 	"not read, since other processes do not let their memory be read")
 
+// isUnanswered tells whether a read took too long, or was not begun for that of others.
+func isUnanswered(err error) bool {
+	return errors.Is(err, errNoAnswer) || errors.Is(err, errTooManyUnanswered)
+}
+
 // boundedReads reads files of processes, and waits no longer than patience for each. It is used by
 // one goroutine.
 type boundedReads struct {

@@ -53,3 +53,45 @@ func TestNobodyWaitsLongForAReadThatHangs(t *testing.T) {
 		reads.underWay <- struct{}{}
 	}
 }
+
+func TestAnEnvironmentThatTookTooLongIsReadAgain(t *testing.T) {
+	proc := newFakeProc(t)
+	proc.set(10, fakeProcess{exe: "shop", env: []string{"OTEL_SERVICE_NAME=cart"}})
+	environ := filepath.Join(proc.root, "10", "environ")
+	later, fifo := environ+".later", environ+".fifo"
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(environ, later)
+	if err := unix.Mkfifo(environ, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	finder := proc.finder(Config{Targets: []Target{{Exe: "/**/shop"}}})
+	first := finder.Scan()
+	if len(first.Appeared) != 1 || first.Appeared[0].Process.ServiceName != "shop" ||
+		len(first.Errors) != 1 || !errors.Is(first.Errors[0], errNoAnswer) {
+		t.Errorf("while it hangs: %+v", first)
+	}
+	if still := finder.Scan(); len(still.Updated)+len(still.Errors) != 0 {
+		t.Errorf("while it still hangs: %+v", still)
+	}
+	move(environ, fifo)
+	move(later, environ)
+	if then := finder.Scan(); len(then.Updated) != 1 ||
+		then.Updated[0].Process.ServiceName != "cart" {
+		t.Errorf("then: %+v", then)
+	}
+	if last := finder.Scan(); len(last.Appeared)+len(last.Updated)+len(last.Gone) != 0 {
+		t.Errorf("at last: %+v", last)
+	}
+	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // lets the reads go
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

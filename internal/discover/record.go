@@ -27,6 +27,7 @@ type record struct {
 
 	match    int // index of the target entry that it appeared by, or unmatched
 	process  model.Process
+	unread   bool     // its environment could not be read in time
 	reported []string // the errors that were reported of it
 	round    uint64   // the scan that saw it last
 }

@@ -38,14 +38,20 @@ func (b *blockade) consume(ctx context.Context, traces ptrace.Traces) error {
 	}
 }
 
-func TestWhatASlowConsumerHoldsUpIsKnownAfterItsProcessHasEnded(t *testing.T) {
-	executable := target.MustCompile(t, build)
-	server := target.Start(t, executable)
-	slow := newBlockade()
+// trace traces a server, whose spans go to the blockade.
+func (b *blockade) trace(t *testing.T) (*target.Server, *tracing.Tracer) {
+	t.Helper()
+	server := target.Start(t, target.MustCompile(t, build))
 	tracer := tracing.StartWith(t, engine.Config{
 		Targets: []engine.Target{{PID: server.PID}},
-	}, zaptest.NewLogger(t), slow.consume)
+	}, zaptest.NewLogger(t), b.consume)
 	tracer.AwaitTracing(t, 1)
+	return server, tracer
+}
+
+func TestWhatASlowConsumerHoldsUpIsKnownAfterItsProcessHasEnded(t *testing.T) {
+	slow := newBlockade()
+	server, tracer := slow.trace(t)
 	const requests = 200
 	for i := range requests {
 		if err := server.Get("/hello/slow"); err != nil {
@@ -69,13 +75,8 @@ func TestWhatASlowConsumerHoldsUpIsKnownAfterItsProcessHasEnded(t *testing.T) {
 }
 
 func TestAShutdownGivesABlockedConsumerAMomentAndCountsTheRest(t *testing.T) {
-	executable := target.MustCompile(t, build)
-	server := target.Start(t, executable)
 	blocked := newBlockade()
-	tracer := tracing.StartWith(t, engine.Config{
-		Targets: []engine.Target{{PID: server.PID}},
-	}, zaptest.NewLogger(t), blocked.consume)
-	tracer.AwaitTracing(t, 1)
+	server, tracer := blocked.trace(t)
 	if err := server.Get("/hello/first"); err != nil {
 		t.Fatal(err)
 	}
