@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -95,13 +96,26 @@ func (f leasedFile) writerWaits() (bool, error) {
 	return attach.LeaseBroken(f.File)
 }
 
-// close returns the lease, which lets a writer go on, and closes the file.
+// closeTime is how long the file system may take to be told that a file is closed.
+const closeTime = time.Second
+
+var errCloseUnanswered = errors.New("its file system does not answer that it is closed")
+
+// close returns the lease, which lets a writer go on, and closes the file. A file system that does
+// not answer holds up nobody: the file is closed in the background then.
 func (f leasedFile) close() error {
 	var err error
 	if f.leased {
 		err = attach.ReturnLease(f.File)
 	}
-	return errors.Join(err, f.Close())
+	closed := make(chan error, 1)
+	go func() { closed <- f.Close() }()
+	select {
+	case closeErr := <-closed:
+		return errors.Join(err, closeErr)
+	case <-time.After(closeTime):
+		return errors.Join(err, errCloseUnanswered)
+	}
 }
 
 // watchWriters reports by the channel that a writer waits for a lease, until stop is called.

@@ -113,6 +113,12 @@ func (f *hangingFile) Open(
 	return nil, fuse.FOPEN_KEEP_CACHE, 0
 }
 
+// Flush is asked by whoever closes the file.
+func (f *hangingFile) Flush(context.Context, fs.FileHandle) syscall.Errno {
+	f.of.pass()
+	return 0
+}
+
 // Read is asked by whoever reads the file, or touches a page of it.
 func (f *hangingFile) Read(
 	_ context.Context, _ fs.FileHandle, dest []byte, at int64,
@@ -166,6 +172,30 @@ func TestAFileSystemThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
 	letGo := h.hang()
 	t.Cleanup(letGo)
 	traceBesideHanging(t, h, executable)
+}
+
+func TestAFileSystemThatStopsAnsweringHoldsUpNoShutdown(t *testing.T) {
+	program, err := os.ReadFile(target.MustCompile(t, quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := mountHanging(t, map[string][]byte{"target": program})
+	executable := filepath.Join(h.folder, "target")
+	server := target.Start(t, executable)
+	tracer := startInTime(t, engine.Config{Targets: []engine.Target{{Exe: executable}}})
+	tracer.AwaitTracing(t, 1)
+	if err := server.Get("/hello/hanging"); err != nil {
+		t.Fatal(err)
+	}
+	awaitSpansOf(t, tracer, server, 1)
+	h.looks = true
+	letGo := h.hang()
+	t.Cleanup(letGo)
+	inTime(t, "the shutdown", func() {
+		if err := tracer.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // traceBesideHanging traces a quiet server beside an executable of a file system that hangs.
