@@ -115,31 +115,47 @@ func callFailure(c *call) string {
 	return ""
 }
 
-// fullURL puts the URL together again, without credentials, which are not read,
-// and up to where a part of it was cut. There is none if a part could not be read.
+// fullURL puts the URL together again, without credentials and up to where a part of it was cut.
+// There is none if a part could not be read, or if the parts make no absolute URL.
 func fullURL(c *call) string {
 	scheme := c.scheme.Valid(schemeLimit)
 	if scheme == "" || c.scheme.Cut || c.host.Cut || c.path.Missing() || c.query.Missing() {
 		return ""
 	}
-	var b strings.Builder
-	b.WriteString(scheme + ":")
-	path := c.path.Valid(pathLimit)
+	host, path := escapedHost(c.host.Valid(hostLimit)), c.path.Valid(pathLimit)
 	switch {
-	case c.opaque:
-		b.WriteString(path)
-	default:
-		b.WriteString("//" + c.host.Valid(hostLimit))
+	case !c.opaque:
 		if path != "" && path[0] != '/' {
-			b.WriteByte('/')
+			path = "/" + path
 		}
-		b.WriteString(escapedPath(path, c.raw))
+		path = escapedPath(path, c.raw)
+	case strings.HasPrefix(path, "//"):
+		host, path = splitAuthority(path[len("//"):])
+	case path != "" && path[0] != '/':
+		return "" // net/http sends the opaque part as it is: net/url.URL.RequestURI
 	}
+	if host == "" {
+		return ""
+	}
+	full := scheme + "://" + host + path
 	if query := c.query.Valid(queryLimit); query != "" && !c.path.Cut &&
-		b.Len()+len("?")+len(query) <= urlLimit {
-		b.WriteString("?" + query)
+		len(full)+len("?")+len(query) <= urlLimit {
+		full += "?" + query
 	}
-	return cutURL(b.String())
+	return cutURL(full)
+}
+
+// splitAuthority splits what follows the slashes of a URL. The credentials are left out.
+func splitAuthority(s string) (host, path string) {
+	if i := strings.IndexAny(s, "/?#"); i >= 0 {
+		s, path = s[:i], s[i:]
+	}
+	return s[strings.LastIndexByte(s, '@')+1:], path
+}
+
+// escapedHost escapes what no host of a URL has, such as the path of a unix socket.
+func escapedHost(host string) string {
+	return strings.TrimPrefix((&url.URL{Host: host}).String(), "//")
 }
 
 // escapedPath is what net/http sends of a URL's path: its RawPath if that is a

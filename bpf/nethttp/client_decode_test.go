@@ -130,6 +130,12 @@ func TestAURLIsPutTogetherAgain(t *testing.T) {
 		{call{host: text{Raw: "a.example"}, path: text{Raw: "//b.example/c"}, opaque: true}, "http://b.example/c"},
 		{call{host: text{Raw: "a.example"}, path: text{Raw: "/a", Cut: true}, query: text{Raw: "x"}}, "http://a.example/a"},
 		{call{host: text{Raw: "a.example", Cut: true}}, ""},
+		{call{path: text{Raw: "/a"}}, ""},
+		{call{host: text{Raw: "a.example"}, path: text{Raw: "/b%20c"}, query: text{Raw: "x"}, opaque: true}, "http://a.example/b%20c?x"},
+		{call{host: text{Raw: "a.example"}, path: text{Raw: "//user:secret@b.example:81/c"}, opaque: true}, "http://b.example:81/c"},
+		{call{host: text{Raw: "a.example"}, path: text{Raw: "b.example/c"}, opaque: true}, ""},
+		{call{host: text{Raw: "/run/docker.sock"}, path: text{Raw: "/info"}}, "http://%2Frun%2Fdocker.sock/info"},
+		{call{host: text{Raw: "[fe80::1%eth0]:80"}, path: text{Raw: "/a"}}, "http://[fe80::1%25eth0]:80/a"},
 	} {
 		c.call.scheme.Raw = "http"
 		if got := fullURL(&c.call); got != c.want {

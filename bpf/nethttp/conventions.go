@@ -3,6 +3,7 @@ package nethttp
 import (
 	"cmp"
 	"strconv"
+	"strings"
 
 	"github.com/spanprobe/spanprobe/internal/record"
 )
@@ -32,9 +33,13 @@ func spanName(method, route string) string {
 }
 
 // addServer adds the server and the port that a Host header or a URL names. Without a port, meant
-// is the port; 0 for none.
+// is the port; 0 for none. The path of a unix socket has no port.
 func addServer(a *record.Attributes, host text, meant uint16) {
 	if host.Cut {
+		return
+	}
+	if strings.HasPrefix(host.Raw, "/") {
+		a.AddServer(host.Valid(hostLimit), 0)
 		return
 	}
 	address, port := record.SplitHostPort(host.Valid(hostLimit))

@@ -62,13 +62,15 @@ var clientAttributes = []probe.Attribute{
 		From: "the method of the request, if `http.request.method` is `_OTHER`",
 	},
 	{
-		Key:  semconv.URLFullKey,
-		From: "the URL of the request, without credentials; its query is subject to `url_query`",
+		Key: semconv.URLFullKey,
+		From: "the URL of the request, without credentials; its query is subject to " +
+			"`url_query`; absent where the request has no absolute URL",
 	},
 	{Key: semconv.ServerAddressKey, From: "the host of the URL"},
 	{
-		Key:  semconv.ServerPortKey,
-		From: "the port of the URL; where that names none, the port of the scheme",
+		Key: semconv.ServerPortKey,
+		From: "the port of the URL; where that names none, the port of the scheme; absent " +
+			"where the host is the path of a unix socket",
 	},
 	{Key: semconv.HTTPResponseStatusCodeKey, From: "the response"},
 	{Key: semconv.NetworkProtocolVersionKey, From: "the response: `1.0`, `1.1` or `2`"},

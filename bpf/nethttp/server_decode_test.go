@@ -46,6 +46,8 @@ func TestAHostGivesAnAddressAndThePortItNames(t *testing.T) {
 		{text{Raw: "[::1]"}, 0, record.Attributes{model.String("server.address", "::1")}},
 		{text{Raw: "[::1"}, 80, nil},
 		{text{Raw: ""}, 80, nil},
+		{text{Raw: "/run/docker.sock"}, 80, record.Attributes{model.String("server.address", "/run/docker.sock")}},
+		{text{Raw: "/run/a:80"}, 80, record.Attributes{model.String("server.address", "/run/a:80")}},
 		{text{Raw: "a.very.long.name", Cut: true}, 80, nil},
 	} {
 		var got record.Attributes

@@ -28,6 +28,8 @@ const callerSource = "testbed/targets/httpcaller"
 type order struct {
 	Method  string
 	URL     string
+	Opaque  string
+	Host    string
 	Way     string
 	Timeout int
 	Cancel  int
@@ -198,6 +200,15 @@ func errands(u *upstreams) []errand {
 			urls: []string{u.plain.URL + "/a%20b/%C3%A9"}, spans: none,
 		},
 		{
+			name: "an opaque path", order: order{URL: u.plain.URL + "/", Opaque: "/a%2Fb"},
+			urls: []string{u.plain.URL + "/a%2Fb"}, spans: none,
+		},
+		{
+			name:  "an opaque part with a host and credentials",
+			order: order{URL: u.plain.URL + "/", Opaque: "//user:secret@" + address + "/a"},
+			urls:  []string{u.plain.URL + "/a"}, spans: none,
+		},
+		{
 			name: "another method", order: order{Method: "PUT", URL: u.plain.URL + "/a"},
 			spans: []map[string]any{{"http.request.method": "PUT"}},
 		},
@@ -245,6 +256,16 @@ func errands(u *upstreams) []errand {
 			spans: []map[string]any{{
 				"server.port": int64(80), "network.peer.address": u.socket,
 				"network.transport": "unix",
+			}},
+		},
+		{
+			name:  "a unix socket's path for a host",
+			order: order{URL: "http://local/a", Socket: u.socket, Host: u.socket},
+			spans: []map[string]any{{
+				// RFC 3986 allows the escapes in a host. net/url writes them, and does not read them.
+				"url.full":       "http://" + strings.ReplaceAll(u.socket, "/", "%2F") + "/a",
+				"server.address": u.socket, "server.port": nil,
+				"network.peer.address": u.socket, "network.transport": "unix",
 			}},
 		},
 		{

@@ -22,6 +22,8 @@ import (
 type order struct {
 	Method  string
 	URL     string
+	Opaque  string // in place of the URL's path
+	Host    string // in place of the URL's host
 	Way     string // whose Transport makes the requests: see newTransport
 	Timeout int    // milliseconds; 0: none
 	Cancel  int    // milliseconds after which the request is cancelled; 0: never
@@ -163,7 +165,10 @@ func send(transport http.RoundTripper, o order, url string) []outcome {
 	if err != nil {
 		panic(err)
 	}
-	request.Method = o.Method
+	request.Method, request.URL.Opaque = o.Method, o.Opaque
+	if o.Host != "" {
+		request.URL.Host, request.Host = o.Host, "local"
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return r.outcomes
