@@ -56,7 +56,7 @@ func Client() probe.Library {
 			golang.ParentFunctions(unsafe.Offsetof(o.Parent)),
 			golang.ContextFunctions(unsafe.Offsetof(o.Context))),
 		Types: []probe.Type{
-			{Name: "metadata.mdOutgoingKey", Slot: unsafe.Offsetof(o.OutgoingKey)},
+			metadataType("mdOutgoingKey", unsafe.Offsetof(o.OutgoingKey)),
 		},
 		Fields: clientFields(),
 		Marks:  marks(),

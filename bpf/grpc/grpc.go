@@ -28,6 +28,11 @@ func field(pkg, structName, name string, slot uintptr) probe.Field {
 	return golang.FieldOf(module, module+pkg, structName, name, slot)
 }
 
+// metadataType is a key under which a context holds the metadata of a call.
+func metadataType(name string, slot uintptr) probe.Type {
+	return probe.Type{Package: module + "/metadata", Name: "metadata." + name, Slot: slot}
+}
+
 // optional is one that some versions do not have.
 func optional(pkg, structName, name string, slot uintptr) probe.Field {
 	f := field(pkg, structName, name, slot)

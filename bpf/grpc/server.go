@@ -34,7 +34,7 @@ func Server() probe.Library {
 			golang.ContextFunctions(unsafe.Offsetof(o.Context)),
 			golang.ParentFunctions(unsafe.Offsetof(o.Parent))),
 		Types: []probe.Type{
-			{Name: "metadata.mdIncomingKey", Slot: unsafe.Offsetof(o.MetadataKey)},
+			metadataType("mdIncomingKey", unsafe.Offsetof(o.MetadataKey)),
 		},
 		Fields:       serverFields(),
 		Marks:        marks(),

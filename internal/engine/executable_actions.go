@@ -116,7 +116,11 @@ func (b *executables) reportFailure(x *executable) {
 	}
 	if x.failure != nil && !errors.Is(x.failure, inspect.ErrNotGo) {
 		b.counts.failToAttach()
-		b.logger.Warn("A target cannot be traced",
+		message := "A target cannot be traced"
+		if x.probes != nil {
+			message = "A target is traced in part"
+		}
+		b.logger.Warn(message,
 			zap.String("exe", path), zap.Int("pid", pid), zap.Error(x.failure))
 		return
 	}

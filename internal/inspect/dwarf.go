@@ -66,7 +66,7 @@ func (f *File) FieldOffset(
 // (Go 1.17 to 1.27). The units before it are skipped unread.
 func (f *File) readLayouts(structs map[string]map[string]uint64, wanted map[string]bool) error {
 	return f.eachUnit(unitWithTypes, func(d *debugInfo) (more bool, err error) {
-		err = d.findStructs(structs, wanted)
+		err = d.findStructs(structs, wanted, f.plain)
 		// there is one such unit, and what follows need not be decompressed
 		return len(structs) == 0, err
 	})
@@ -140,9 +140,10 @@ type reference struct {
 }
 
 // findStructs walks the rest of the current unit and notes the wanted structs
-// and where their members are; those that are pointers also as "*name".
+// and where their members are; those that are pointers also as "*name". plain takes vendor folders
+// off names.
 func (d *debugInfo) findStructs(
-	structs map[string]map[string]uint64, wanted map[string]bool,
+	structs map[string]map[string]uint64, wanted map[string]bool, plain func(string) string,
 ) error {
 	depth := 1
 	var members map[string]uint64 // of the struct that is being read, if it is wanted
@@ -169,9 +170,12 @@ func (d *debugInfo) findStructs(
 			if e.tag == tagPointerType {
 				pointers[e.at] = true
 			}
-			if e.tag == tagStructType && wanted[e.name] && structs[e.name] == nil {
+			if e.tag != tagStructType {
+				break
+			}
+			if name := plain(e.name); wanted[name] && structs[name] == nil {
 				members = map[string]uint64{}
-				structs[e.name] = members
+				structs[name] = members
 			}
 		case depth == 2 && members != nil && e.tag == tagMember:
 			if e.location < 0 || len(members) >= maxMembers {

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -11,30 +10,26 @@ import (
 	"github.com/spanprobe/spanprobe/internal/model"
 )
 
-// newTracerProvider is how the name of the function ends that makes tracer providers
-// of OpenTelemetry's SDK (sdk/trace/provider.go of go.opentelemetry.io/otel), in a
-// vendor folder or a fork as well. The linker leaves out what is never called: a
-// program that gets no more than the API, the types or the metrics from its
-// dependencies does not have it.
-const newTracerProvider = "/sdk/trace.NewTracerProvider"
-
 // found is what one pass over the function table finds.
 type found struct {
 	functions      map[string]model.Function
-	tracerProvider string // the first function that makes one; "": there is none
+	elsewhere      map[string]string // wanted functions by name, and one of each in another package
+	tracerProvider string            // the first function that makes one; "": there is none
 	inlined        *inlining
 }
 
 // functions finds the wanted functions in one pass over the table, whose entries
 // are relative to text, and collects the trees of what was inlined.
 func (f *File) functions(table *pclntab, text uint64, wanted []string) (found, error) {
-	names, providers, err := table.findNames(wanted)
+	names, err := table.findNames(wanted)
 	if err != nil {
 		return found{}, err
 	}
+	f.folders = names.folders
 	all := found{
 		functions: make(map[string]model.Function, len(wanted)),
-		inlined:   &inlining{table: table, names: names},
+		elsewhere: map[string]string{},
+		inlined:   &inlining{table: table, names: names.wanted},
 	}
 	reader := newFuncReader(table)
 	err = table.walk(func(entry, next, function uint64) error {
@@ -44,9 +39,12 @@ func (f *File) functions(table *pclntab, text uint64, wanted []string) (found, e
 		}
 		all.inlined.note(d, function)
 		if all.tracerProvider == "" {
-			all.tracerProvider = providers[d.name]
+			all.tracerProvider = names.providers[d.name]
 		}
-		name, ok := names[d.name]
+		if other, ok := names.others[d.name]; ok {
+			all.elsewhere[other.wanted] = other.whole
+		}
+		name, ok := names.wanted[d.name]
 		if !ok {
 			return nil
 		}
@@ -77,68 +75,6 @@ func (f *File) function(name string, entry, next uint64) (model.Function, error)
 	}
 	function.FileOffset, function.Code = offset, code[:n]
 	return function, nil
-}
-
-// maxPlaces bounds how often the table may have one of the wanted names: linkers
-// write a name once, or once for each ABI of the function.
-const maxPlaces = 4
-
-// findNames finds where the wanted names are, as offsets in the table's names, and
-// those that end in newTracerProvider.
-func (t *pclntab) findNames(wanted []string) (found, providers map[uint32]string, err error) {
-	places := make(map[string]int, len(wanted)) // how often each was found
-	longest := 0
-	for _, name := range wanted {
-		places[name] = 0
-		longest = max(longest, len(name))
-	}
-	found, providers = make(map[uint32]string, len(wanted)), map[uint32]string{}
-	area := io.NewSectionReader(t.reader, int64(t.names), int64(t.namesEnd-t.names))
-	reader := bufio.NewReaderSize(area, windowSize)
-	at := 0
-	for {
-		name, err := reader.ReadSlice(0)
-		if n := len(name) - 1; err == nil && n <= longest {
-			if seen, ok := places[string(name[:n])]; ok && seen < maxPlaces {
-				places[string(name[:n])]++
-				found[uint32(at)] = string(name[:n])
-			}
-		}
-		if err == nil && len(providers) < maxPlaces &&
-			bytes.HasSuffix(name, []byte(newTracerProvider+"\x00")) {
-			providers[uint32(at)] = string(name[:len(name)-1])
-		}
-		at += len(name)
-		switch {
-		case errors.Is(err, io.EOF):
-			return found, providers, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-			n, err := discardName(reader)
-			if at += n; err != nil {
-				return found, providers, ignoreEOF(err)
-			}
-		case err != nil:
-			return nil, nil, fmt.Errorf("read its names: %w", err)
-		}
-	}
-}
-
-// discardName passes over the rest of a name, and says how long that was.
-func discardName(reader *bufio.Reader) (n int, err error) {
-	for {
-		rest, err := reader.ReadSlice(0)
-		n += len(rest)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return n, err
-		}
-	}
-}
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }
 
 // funcReader reads functions' descriptions (runtime._func) through a window that

@@ -131,7 +131,7 @@ func FuzzTypes(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		address, err := file.TypeAddress(tiny.Main, name)
+		address, err := file.TypeAddress(tiny.Main, "main", name)
 		if err == nil && (address < tiny.Main || address >= tiny.Text+uint64(len(data))) {
 			t.Errorf("it is at %#x, in a file of %d bytes at %#x", address, len(data), tiny.Text)
 		}
@@ -169,7 +169,7 @@ func inspectAll(reader io.ReaderAt, size int64) (*model.Binary, error) {
 	}
 	// Errors are answers too.
 	if b.Moduledata != nil {
-		_, _ = f.TypeAddress(b.Moduledata[len(b.Moduledata)-1], "http.response")
+		_, _ = f.TypeAddress(b.Moduledata[len(b.Moduledata)-1], "net/http", "http.response")
 	}
 	_, _, _ = f.FieldOffset(status, map[string]bool{"net/http.response": true})
 	return b, nil

@@ -52,7 +52,9 @@ type File struct {
 	arch    model.Arch
 	layouts *layouts // of the debug information; made when first asked for
 
-	functionTable uint64 // its virtual address, once it was found
+	// Known once the functions were found.
+	functionTable uint64            // its virtual address
+	folders       map[string]string // the vendor folder of each project that is in no other place
 }
 
 // Open begins with a file of size bytes. path is for messages only. The reader
@@ -186,7 +188,8 @@ func (f *File) Binary(wanted []string) (b *model.Binary, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the function table: %w", err)
 	}
-	b.Functions, b.TracerProvider = in.functions, text(in.tracerProvider)
+	b.Functions, b.Elsewhere = in.functions, in.elsewhere
+	b.TracerProvider = text(in.tracerProvider)
 	if _, b.Plugins = b.Functions[loadsPlugin]; !slices.Contains(wanted, loadsPlugin) {
 		delete(b.Functions, loadsPlugin)
 	}

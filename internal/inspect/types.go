@@ -21,10 +21,15 @@ const (
 	typeStr      = 40 // of the name, from moduledata.types
 	typeLength   = 48
 	typeAligned  = 8
+	uncommon     = 1 << 0 // internal/abi.UncommonType follows, which every named type has
 	extraStar    = 1 << 1 // the name has a * in front that is not the type's
 	named        = 1 << 2
 	kindMask     = 1<<5 - 1
+	kindComplex  = 16 // the last of those whose description has nothing of its own
 	kindPointer  = 22
+	kindString   = 24
+	kindStruct   = 25
+	structLength = 80  // internal/abi.StructType
 	longestShort = 127 // bytes of a name whose length takes one byte
 )
 
@@ -34,10 +39,10 @@ const maxTypes = 128 << 20
 
 var errNoType = errors.New("the binary does not describe it")
 
-// TypeAddress finds where a named type is described that is no pointer, among the
-// descriptions that begin at types (moduledata.types). A name that several have is
-// an error.
-func (f *File) TypeAddress(types uint64, name string) (address uint64, err error) {
+// TypeAddress finds where a named type of a package is described, among the descriptions that begin
+// at types (moduledata.types). The name is that of reflect.Type.String. The type is a struct, or of
+// a basic kind. The package may be in a vendor folder. Two such types are an error.
+func (f *File) TypeAddress(types uint64, pkg, name string) (address uint64, err error) {
 	defer guard(&err)
 	if name == "" || len(name) >= longestShort {
 		return 0, errors.New("a name of that length is not sought")
@@ -58,15 +63,49 @@ func (f *File) TypeAddress(types uint64, name string) (address uint64, err error
 		return 0, errNoType
 	}
 	found, err := findDescriptions(area, names)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, err
+	}
+	found = slices.DeleteFunc(found, func(at int64) bool { return !f.isOf(pkg, area, at) })
+	switch {
 	case len(found) == 0:
 		return 0, errNoType
 	case len(found) > 1:
-		return 0, fmt.Errorf("%d types are called so", len(found))
+		return 0, fmt.Errorf("%d types of %s are called so", len(found), pkg)
 	}
 	return types + uint64(found[0]), nil
+}
+
+// isOf tells whether the type that is described at a distance from the first is of a package.
+func (f *File) isOf(pkg string, area io.ReaderAt, at int64) bool {
+	var d [structLength + 4]byte
+	if _, err := area.ReadAt(d[:], at); err != nil || d[typeTFlag]&uncommon == 0 {
+		return false
+	}
+	behind := typeLength
+	switch kind := d[typeKind] & kindMask; {
+	case kind == kindStruct:
+		behind = structLength
+	case kind > kindComplex && kind != kindString:
+		return false
+	}
+	path, err := nameAtOffset(area, int64(binary.LittleEndian.Uint32(d[behind:])))
+	return err == nil && f.plain(path) == pkg
+}
+
+// nameAtOffset reads a name: flags, a length of one or two bytes, and the text (internal/abi.Name).
+func nameAtOffset(area io.ReaderAt, at int64) (string, error) {
+	var head [3]byte
+	if _, err := area.ReadAt(head[:], at); err != nil {
+		return "", err
+	}
+	length, n := binary.Uvarint(head[1:])
+	if n <= 0 {
+		return "", errors.New("a name of that length is not read")
+	}
+	name := make([]byte, length)
+	_, err := area.ReadAt(name, at+1+int64(n))
+	return string(name), err
 }
 
 // fromAddress is the file's part from a virtual address to the end of its segment,

@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"debug/dwarf"
 	"debug/elf"
+	"path"
 	"strings"
 	"testing"
 
@@ -23,18 +24,18 @@ func TestTypesAreDescribedWhereTheDebugInformationSaysSo(t *testing.T) {
 			t.Run(build.String(), func(t *testing.T) {
 				path := testbinary.Server(t, build)
 				said := runtimeTypes(t, path)
-				for name, full := range map[string]string{
-					"http.response": "net/http.response", "http.http2ErrCode": "net/http.http2ErrCode", "net.TCPAddr": "net.TCPAddr", "time.Time": "time.Time",
+				for _, full := range []string{
+					"net/http.response", "net/http.http2ErrCode", "net.TCPAddr", "time.Time",
 				} {
 					want, ok := said[full]
-					if !ok && name == "http.http2ErrCode" {
+					if !ok && full == "net/http.http2ErrCode" {
 						continue // gone since Go 1.27
 					}
-					got, err := typeAddress(t, path, build, name)
+					got, err := typeAddress(t, path, build, full)
 					// Some releases tell the address, others the distance from the first.
 					if !ok || err != nil || got != want && got-typesOf(t, path, build) != want {
 						t.Errorf(
-							"%s is at %#x (%v), the debug information says %#x", name, got, err,
+							"%s is at %#x (%v), the debug information says %#x", full, got, err,
 							want,
 						)
 					}
@@ -48,12 +49,12 @@ func TestStrippingMovesNoType(t *testing.T) {
 	for _, release := range testbinary.Releases() {
 		plain := testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Plain}
 		stripped := testbinary.Build{Go: release, Arch: model.AMD64, Form: testbinary.Stripped}
-		want, err := typeAddress(t, testbinary.Server(t, plain), plain, "http.response")
+		want, err := typeAddress(t, testbinary.Server(t, plain), plain, "net/http.response")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := typeAddress(
-			t, testbinary.Server(t, stripped), stripped, "http.response",
+			t, testbinary.Server(t, stripped), stripped, "net/http.response",
 		); err != nil ||
 			got != want {
 			t.Errorf("Go %s: at %#x, in the stripped binary at %#x (%v)", release, want, got, err)
@@ -65,9 +66,9 @@ func TestATypeThatIsNotThereIsAnError(t *testing.T) {
 	build := testbinary.Build{Go: "1.26.8", Arch: model.AMD64, Form: testbinary.Stripped}
 	path := testbinary.Server(t, build)
 	for name, says := range map[string]string{
-		"http.noSuchType":         "does not describe it",
-		"":                        "length",
-		strings.Repeat("x", 2000): "length",
+		"net/http.noSuchType":            "does not describe it",
+		"example.com/http.response":      "does not describe it",
+		"p." + strings.Repeat("x", 2000): "length",
 	} {
 		if address, err := typeAddress(t, path, build, name); err == nil ||
 			!strings.Contains(err.Error(), says) {
@@ -75,15 +76,17 @@ func TestATypeThatIsNotThereIsAnError(t *testing.T) {
 		}
 	}
 	file := open(t, path)
-	if _, err := file.TypeAddress(1<<62, "http.response"); err == nil {
+	if _, err := file.TypeAddress(1<<62, "net/http", "http.response"); err == nil {
 		t.Error("types are found where nothing of the file is")
 	}
 }
 
-// typeAddress asks for a type where the binary's descriptions begin.
-func typeAddress(t *testing.T, path string, build testbinary.Build, name string) (uint64, error) {
+// typeAddress asks for a type, "net/http.response", where the binary's descriptions begin.
+func typeAddress(t *testing.T, file string, build testbinary.Build, full string) (uint64, error) {
 	t.Helper()
-	return open(t, path).TypeAddress(typesOf(t, path, build), name)
+	dot := strings.LastIndexByte(full, '.')
+	pkg := full[:max(dot, 0)]
+	return open(t, file).TypeAddress(typesOf(t, file, build), pkg, path.Base(full))
 }
 
 // typesOf is where the descriptions begin.

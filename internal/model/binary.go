@@ -63,8 +63,12 @@ type Binary struct {
 	// TracerProvider is the function that makes tracer providers of OpenTelemetry's
 	// SDK, by its full name, if the binary has it: who has it makes spans of its own.
 	TracerProvider string `json:"tracer_provider,omitempty"`
-	// Functions holds those of the wanted functions that exist, by symbol name.
+	// Functions holds those of the wanted functions that exist, by symbol name. Where packages are
+	// in a vendor folder, the name is without it.
 	Functions map[string]Function `json:"-"`
+	// Elsewhere holds the wanted functions that exist under another path, of a fork or of a second
+	// copy, each with one such name.
+	Elsewhere map[string]string `json:"elsewhere,omitempty"`
 	// Inlined holds those of the wanted functions that the compiler has inlined
 	// somewhere, each with one function that it was inlined into: a probe on the
 	// function does not see those calls. InlinedUnknown says that it is not known
@@ -126,6 +130,6 @@ type FieldOffset struct {
 type FieldLookup func(Field) (FieldOffset, error)
 
 // TypeLookup finds where a binary describes a type, as a virtual address. types is
-// where its descriptions begin (moduledata.types), name the type's name as
-// reflect.Type.String has it.
-type TypeLookup func(types uint64, name string) (uint64, error)
+// where its descriptions begin (moduledata.types), pkg the path of the type's package, name the
+// type's name as reflect.Type.String has it.
+type TypeLookup func(types uint64, pkg, name string) (uint64, error)

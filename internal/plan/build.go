@@ -70,7 +70,8 @@ func extend(libraries []probe.Library) []extended {
 func (p *planner) library(library *extended) Library {
 	l := Library{Library: string(library.Name), Option: library.Option.String()}
 	if !p.uses(library) {
-		l.Unused = true
+		l.LeftOut = p.elsewhere(library)
+		l.Unused = l.LeftOut == ""
 		return l
 	}
 	if err := checkABI(p.binary); err != nil {
@@ -94,7 +95,7 @@ func (p *planner) library(library *extended) Library {
 	}
 	p.addFields(&l, library, &failures, &notes)
 	for _, t := range library.Types {
-		address, err := p.typeAddress(t.Name)
+		address, err := p.typeAddress(t)
 		if err != nil {
 			notes.add("the type "+t.Name, err.Error())
 			continue
@@ -102,6 +103,9 @@ func (p *planner) library(library *extended) Library {
 		l.set(t.Slot, distance(p.binary, address))
 	}
 	l.LeftOut, l.Notes = strings.Join(failures.list(), "; "), notes.list()
+	if other := p.elsewhere(library); other != "" {
+		l.Notes = append(l.Notes, other)
+	}
 	return l
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -22,6 +23,19 @@ func (p *planner) uses(library *extended) bool {
 		}
 	}
 	return false
+}
+
+// elsewhere says of a fork or a second copy of a library that it is not traced; "" if there is none.
+func (p *planner) elsewhere(library *extended) string {
+	if library.Auxiliary() {
+		return ""
+	}
+	for _, hook := range library.Hooks {
+		if other, ok := p.binary.Elsewhere[hook.Symbol]; ok && !hook.Optional {
+			return fmt.Sprintf("%s is of a fork or of a second copy, which is not traced", other)
+		}
+	}
+	return ""
 }
 
 // allHooks goes through those of the library, and those that extensions add.

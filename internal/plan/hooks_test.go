@@ -417,7 +417,10 @@ func TestATypeIsGivenAsItsDistanceFromTheCode(t *testing.T) {
 	library := probe.Library{
 		Name: "m", OffsetsSize: 16,
 		Hooks: []probe.Hook{{Symbol: "p.begin", Program: "begin"}},
-		Types: []probe.Type{{Name: "p.key", Slot: 4}, {Name: "p.none", Slot: 8}},
+		Types: []probe.Type{
+			{Package: "example.com/p", Name: "p.key", Slot: 4},
+			{Package: "example.com/q", Name: "p.key", Slot: 8},
+		},
 	}
 	b := &model.Binary{
 		GoVersion:  "1.26.8",
@@ -431,11 +434,11 @@ func TestATypeIsGivenAsItsDistanceFromTheCode(t *testing.T) {
 	lookup := func(field model.Field) (model.FieldOffset, error) {
 		return model.FieldOffset{Offset: 8, Exists: field == probe.ModuleTypes}, nil
 	}
-	types := func(types uint64, name string) (uint64, error) {
+	types := func(types uint64, pkg, name string) (uint64, error) {
 		if types != 0x500000 {
 			t.Errorf("the types are sought at %#x", types)
 		}
-		if name == "p.key" {
+		if pkg == "example.com/p" && name == "p.key" {
 			return 0x501000, nil
 		}
 		return 0, errors.New("no such type")
@@ -446,7 +449,7 @@ func TestATypeIsGivenAsItsDistanceFromTheCode(t *testing.T) {
 		none != probe.Absent {
 		t.Errorf("the types are at %#x and %#x", key, none)
 	}
-	if !l.Traced() || len(l.Notes) != 1 || !strings.Contains(l.Notes[0], "p.none: no such type") {
+	if !l.Traced() || len(l.Notes) != 1 || !strings.Contains(l.Notes[0], "p.key: no such type") {
 		t.Errorf("left out %q, notes %q", l.LeftOut, l.Notes)
 	}
 }

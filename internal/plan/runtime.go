@@ -121,7 +121,7 @@ func typesAt(b *model.Binary, at model.FieldOffset) (model.FieldOffset, error) {
 }
 
 // typeAddress is where a type is described.
-func (p *planner) typeAddress(name string) (uint64, error) {
+func (p *planner) typeAddress(t probe.Type) (uint64, error) {
 	begin, err := p.resolve(probe.ModuleTypes)
 	if err != nil {
 		return 0, err
@@ -129,7 +129,7 @@ func (p *planner) typeAddress(name string) (uint64, error) {
 	if !begin.Exists {
 		return 0, errors.New("it is not known where the types are")
 	}
-	return p.types(p.binary.Text+begin.Offset, name)
+	return p.types(p.binary.Text+begin.Offset, t.Package, t.Name)
 }
 
 // languageOf gives the language version of a version of Go, without what makers of distributions

@@ -31,7 +31,8 @@ type Function struct {
 
 // Type is one whose address the library's programs need, to know it in an empty interface.
 type Type struct {
-	Name string // as reflect.Type.String has it: "metadata.mdIncomingKey"
+	Package string // its path: "example.com/shop/metadata"
+	Name    string // as reflect.Type.String has it: "metadata.mdIncomingKey"
 	// Slot is where its distance from the start of the binary's code goes, as that of a function
 	// does.
 	Slot uintptr

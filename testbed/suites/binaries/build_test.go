@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
@@ -25,6 +26,7 @@ type program struct {
 	// lines of go.mod, behind the version of the language
 	module   string
 	vendored bool                              // what it requires is in its folder
+	gopath   bool                              // and the build is one without modules
 	fork     func(t *testing.T, folder string) // changes what was vendored
 }
 
@@ -35,7 +37,8 @@ func build(t *testing.T, p program) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	work := t.TempDir()
+	gopath := t.TempDir()
+	work := filepath.Join(gopath, "src", target.Module)
 	sources, err := target.Sources(root, p.source)
 	if err != nil {
 		t.Fatal(err)
@@ -62,16 +65,32 @@ func build(t *testing.T, p program) string {
 		"GOTOOLCHAIN=go" + p.goes, "GOFLAGS=-mod=mod -buildvcs=false",
 		"GOWORK=off",
 	}, p.env...)
-	if p.vendored {
+	if p.vendored || p.gopath {
 		run(t, work, env, "go", "mod", "tidy")
 		run(t, work, env, "go", "mod", "vendor")
 		if p.fork != nil {
 			p.fork(t, work)
 		}
+	}
+	switch {
+	case p.gopath:
+		env = append(env, "GO111MODULE=off", "GOPATH="+gopath, "GOFLAGS=-buildvcs=false",
+			"GOMODCACHE="+moduleCache(t))
+	case p.vendored:
 		p.args = append(p.args, "-mod=vendor")
 	}
 	run(t, work, env, "go", append(append([]string{"build", "-o", executable}, p.args...), ".")...)
 	return executable
+}
+
+// moduleCache is the folder of the modules and toolchains that were fetched.
+func moduleCache(t *testing.T) string {
+	t.Helper()
+	folder, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(folder))
 }
 
 // run runs a command that must end well, with more variables in its environment.

@@ -13,9 +13,6 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
-// A server of gRPC that may serve with net/http's, and calls other servers.
-const grpcSource = "testbed/targets/grpc"
-
 func TestWhatAProfileHadInlinedIsLeftOutAndAllElseIsTraced(t *testing.T) {
 	const why = "net/http: net/http.(*response).finishRequest: the compiler has inlined calls of it into net/http.(*conn).serve"
 	executable := build(t, program{
