@@ -19,8 +19,8 @@ import (
 // dependencies does not have it.
 const newTracerProvider = "/sdk/trace.NewTracerProvider"
 
-// vendored stands in the names of what a build without modules (GO111MODULE=off) takes from a vendor
-// folder. Behind it the package's own path begins.
+// vendored stands in the names of what a build without modules (GO111MODULE=off) takes from a
+// vendor folder. Behind it the package's own path begins.
 const vendored = "/vendor/"
 
 // plain gives the name of a function or a type without the vendor folder that its project was found

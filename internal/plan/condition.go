@@ -25,7 +25,7 @@ func (p *planner) uses(library *extended) bool {
 	return false
 }
 
-// elsewhere says of a fork or a second copy of a library that it is not traced; "" if there is none.
+// elsewhere says that a fork or a second copy of a library is not traced; "" if there is none.
 func (p *planner) elsewhere(library *extended) string {
 	if library.Auxiliary() {
 		return ""
