@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* The name of a connection, which is the same at both of its ends.
  *
- * A TCP connection has a name that no other connection ever has. The name consists of its addresses
- * and ports, and of the sequence numbers that it began with. The same addresses may exist twice, in
- * unrelated network namespaces, and may be used again. The sequence numbers of the same addresses
- * go up by one each 64 ns (net/core/secure_seq.c, seq_scale). No proxy passes these numbers on.
- * They follow from the present position in each direction and the count of bytes so far. */
+ * A TCP connection is named by the sequence numbers that it began with, one in each direction: 64
+ * bits that no other connection has at the same time, but by a chance of one in 2^64. The addresses
+ * are no part of the name. They may exist twice, in unrelated network namespaces, and they may
+ * differ at the two ends: behind a Service of Kubernetes, among others. Who translates addresses
+ * leaves the numbers alone. No proxy passes them on. They follow from the present position in each
+ * direction and the count of bytes so far. */
 #pragma once
 
 #include "types.h"
@@ -49,7 +50,7 @@ struct finding {
 	__u64 numbers;
 };
 
-/* Finds the sequence numbers of a socket; 0: they are uncertain. The connection's key has the
+/* Finds the sequence numbers of a socket; 0: they are uncertain. The finding's key has the
  * addresses already. Each number follows from two others. The kernel updates these one after the
  * other, and may be interrupted in between for long. So the store keeps the numbers that were read
  * while nobody used the socket. */
@@ -61,7 +62,6 @@ BPF_SUBPROGRAM __u64 sequence_numbers(struct sock *sk, enum connection_end end,
 
 	if (!connection || !finding)
 		return 0;
-	finding->key = connection->key;
 	add_to_key(&finding->key, (__u64)sk);
 	kept = read_id(&finding->key);
 #pragma clang loop unroll(disable)
@@ -89,59 +89,49 @@ BPF_SUBPROGRAM __u64 sequence_numbers(struct sock *sk, enum connection_end end,
 	return numbers == last ? numbers : 0;
 }
 
-/* Adds the addresses and ports of a TCP connection: the client's, then the server's. Together with
- * the sequence numbers they identify the connection. An IPv4 address is the same in a socket of
- * either family. */
-BPF_SUBPROGRAM int add_addresses(struct connection *connection, struct sock *sk, __u32 end)
+/* Adds the addresses and ports of a TCP socket. False: it is not connected. With TCP Fast Open the
+ * request goes with the SYN, and nobody knows the server's number yet. */
+BPF_SUBPROGRAM int add_addresses(struct span_key *key, struct sock *sk)
 {
 	unsigned short family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	struct in6_addr local, remote;
-	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	__u16 remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	bool client = end == END_CLIENT;
+	__u16 remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	struct in6_addr local = {}, remote = {};
 
-	if (!connection)
+	if (!key || !remote_port || BPF_CORE_READ(sk, __sk_common.skc_state) == STATE_SYN_SENT)
 		return false;
 	if (family == FAMILY_INET6) {
 		BPF_CORE_READ_INTO(&local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&remote, sk, __sk_common.skc_v6_daddr);
 	} else if (family == FAMILY_INET) {
-		local.words[0] = remote.words[0] = 0;
-		local.words[1] =
-			(__u64)BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr) << 32 | 0xffff0000;
-		remote.words[1] =
-			(__u64)BPF_CORE_READ(sk, __sk_common.skc_daddr) << 32 | 0xffff0000;
+		local.words[0] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+		remote.words[0] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
 	} else {
 		return false;
 	}
-	if (!remote_port)
-		return false; /* no longer connected */
-	add_to_key(&connection->key, client ? local.words[0] : remote.words[0]);
-	add_to_key(&connection->key, client ? local.words[1] : remote.words[1]);
-	add_to_key(&connection->key, client ? remote.words[0] : local.words[0]);
-	add_to_key(&connection->key, client ? remote.words[1] : local.words[1]);
-	add_to_key(&connection->key, client ? (__u32)local_port << 16 | remote_port
-					    : (__u32)remote_port << 16 | local_port);
-	/* Both ends are at one address, so they are in one namespace. */
-	if (local.words[0] == remote.words[0] && local.words[1] == remote.words[1])
-		add_to_key(&connection->key, BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum));
+	add_to_key(key, local.words[0]);
+	add_to_key(key, local.words[1]);
+	add_to_key(key, remote.words[0]);
+	add_to_key(key, remote.words[1]);
+	add_to_key(key, (__u32)BPF_CORE_READ(sk, __sk_common.skc_num) << 16 | remote_port);
 	return true;
 }
 
+/* Adds the numbers of a TCP connection. */
 static __always_inline bool add_tcp(struct connection *connection, struct sock *sk, __u32 end,
 				    struct finding *finding)
 {
 	__u64 numbers;
 
-	if (!add_addresses(connection, sk, end))
+	finding->key = new_key(KEY_REQUEST);
+	if (!add_addresses(&finding->key, sk))
 		return false;
 	numbers = sequence_numbers(sk, end, connection, finding);
 	add_to_key(&connection->key, numbers);
 	return numbers != 0;
 }
 
-/* Does the same for unix sockets. The two sockets are at addresses of their own, and the client's
- * has an inode number. */
+/* Adds the name of a connection between unix sockets. The two sockets are at addresses of their
+ * own, and the client's has an inode number. */
 BPF_SUBPROGRAM int add_unix(struct connection *connection, struct sock *sk, __u32 end)
 {
 	struct sock *peer;
@@ -179,6 +169,17 @@ BPF_SUBPROGRAM struct sock *socket_of(__u32 fd)
 	return BPF_CORE_READ(socket, sk);
 }
 
+/* Finds the socket of TCP that a connection began with. Connections over several paths (MPTCP) have
+ * sockets of TCP below their own. NULL: there is none. */
+static __always_inline struct sock *tcp_of(struct sock *sk)
+{
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+
+	if (protocol == PROTOCOL_MPTCP && bpf_core_field_exists(struct mptcp_sock, first))
+		return BPF_CORE_READ((struct mptcp_sock *)sk, first);
+	return protocol == PROTOCOL_TCP ? sk : NULL;
+}
+
 /* Finds the connection of a file descriptor of the current process, which is its `end` (enum
  * connection_end). False: the connection is not known, and the structs have no meaning. The caller
  * stores the finding, because the caller has more room on the stack. */
@@ -198,6 +199,6 @@ __noinline int connection_of(struct connection *connection, __u32 fd, __u32 end,
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (family == FAMILY_UNIX)
 		return add_unix(connection, sk, end);
-	return BPF_CORE_READ(sk, sk_protocol) == PROTOCOL_TCP &&
-	       add_tcp(connection, sk, end, finding);
+	sk = tcp_of(sk);
+	return sk && add_tcp(connection, sk, end, finding);
 }

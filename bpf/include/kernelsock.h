@@ -3,7 +3,7 @@
  * finds them by name in the type information of the running kernel.
  *
  * Sources: include/linux/{fs,fdtable,sched,net,tcp,spinlock_types}.h,
- * include/net/{sock,af_unix,net_namespace}.h. */
+ * include/net/{sock,af_unix}.h, net/mptcp/protocol.h. */
 #pragma once
 
 #include <bpf/bpf_core_read.h>
@@ -39,25 +39,13 @@ struct in6_addr {
 	__u64 words[2];
 };
 
-struct ns_common {
-	unsigned int inum;
-} KERNEL_STRUCT;
-
-struct net {
-	struct ns_common ns;
-} KERNEL_STRUCT;
-
-typedef struct {
-	struct net *net;
-} possible_net_t;
-
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
-	possible_net_t skc_net;
+	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 } KERNEL_STRUCT;
@@ -104,6 +92,10 @@ struct tcp_sock {
 	__u64 bytes_acked;
 } KERNEL_STRUCT;
 
+struct mptcp_sock {
+	struct sock *first;
+} KERNEL_STRUCT;
+
 struct unix_sock {
 	struct sock *peer;
 } KERNEL_STRUCT;
@@ -111,7 +103,9 @@ struct unix_sock {
 #define FAMILY_UNIX 1
 #define FAMILY_INET 2
 #define FAMILY_INET6 10
+#define STATE_SYN_SENT 2 /* TCP_SYN_SENT: include/net/tcp_states.h */
 #define PROTOCOL_TCP 6
+#define PROTOCOL_MPTCP 262
 #define MODE_FORMAT 0170000
 #define MODE_SOCKET 0140000
 

@@ -86,6 +86,25 @@ func (n Namespace) Add(t testing.TB, address string) {
 // another (DNAT), as those to a Service of Kubernetes do.
 func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
 	t.Helper()
+	n.translate(t, "output", nftables.ChainHookOutput, nftables.ChainPriorityNATDest,
+		expr.NATTypeDestNAT, from, to)
+}
+
+// Disguise has connections that are made from an address of IPv4 come from another (SNAT), which
+// the namespace has as well.
+func (n Namespace) Disguise(t testing.TB, from, to netip.Addr) {
+	t.Helper()
+	n.translate(t, "postrouting", nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource,
+		expr.NATTypeSourceNAT, from, to)
+}
+
+func (n Namespace) translate(
+	t testing.TB, name string, hook *nftables.ChainHook, priority *nftables.ChainPriority,
+	nat expr.NATType, from, to netip.Addr,
+) {
+	t.Helper()
+	// Where the addresses are in a header of IPv4: RFC 791.
+	offset := map[expr.NATType]uint32{expr.NATTypeSourceNAT: 12, expr.NATTypeDestNAT: 16}[nat]
 	must(t, n.Do(func() error {
 		rules, err := nftables.New()
 		if err != nil {
@@ -94,17 +113,15 @@ func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
 		ipv4 := &nftables.Table{Name: "spanprobe", Family: nftables.TableFamilyIPv4}
 		table := rules.AddTable(ipv4)
 		chain := rules.AddChain(&nftables.Chain{
-			Name: "output", Table: table, Type: nftables.ChainTypeNAT,
-			Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityNATDest,
+			Name: name, Table: table, Type: nftables.ChainTypeNAT, Hooknum: hook, Priority: priority,
 		})
-		const destination = 16 // of an address in a header of IPv4 (RFC 791)
 		rules.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
 			&expr.Payload{
-				DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: destination, Len: 4,
+				DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4,
 			},
 			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: from.AsSlice()},
 			&expr.Immediate{Register: 1, Data: to.AsSlice()},
-			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},
+			&expr.NAT{Type: nat, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},
 		}})
 		return rules.Flush()
 	}))

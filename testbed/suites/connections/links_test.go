@@ -22,7 +22,7 @@ type order struct {
 	Protocol, Network, Address string
 	TLS, Close, Wrapped        bool
 	LocalPort                  int
-	Reset                      bool
+	Reset, FastOpen            bool
 }
 
 // link is one way in which requests get from one program to another.

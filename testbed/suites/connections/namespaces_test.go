@@ -3,6 +3,9 @@ package connections
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,20 +105,120 @@ func TestEndsOfUnrelatedConnectionsAreNotTakenForOne(t *testing.T) {
 	}))
 }
 
-// A client whose addresses are translated on the way knows another connection than its server. That
-// server's looks like the one of the other pair, whose client has no translation.
-func TestTranslatedAddressesGiveNoParentRatherThanAGuess(t *testing.T) {
-	servers, clients := twins(t, func(pair int, at netns.Namespace) {
-		if pair == 0 {
+// The ends of a connection know other addresses than each other behind a Service of Kubernetes. The
+// server's are those of the other pair, whose client has no translation.
+func TestTranslatedAddressesAreNoHindrance(t *testing.T) {
+	var (
+		clientHost = netip.MustParseAddr("10.99.1.1")
+		disguise   = netip.MustParseAddr("10.99.1.8")
+	)
+	for name, translate := range map[string]func(netns.Namespace){
+		"of the server": func(at netns.Namespace) { at.Translate(t, otherHost, serverHost) },
+		"of both": func(at netns.Namespace) {
 			at.Translate(t, otherHost, serverHost)
+			at.Add(t, disguise.String()+"/24")
+			at.Disguise(t, clientHost, disguise)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			servers, clients := twins(t, func(pair int, at netns.Namespace) {
+				if pair == 0 {
+					translate(at)
+				}
+			})
+			tracer := trace(t, append(servers, clients...)...)
+			followed := followTwins(t, clients, func(pair int, l *link) {
+				if l.expect = ifKnown; pair == 0 {
+					l.Address = at(otherHost, l.Protocol)
+				}
+			})
+			without := compare(t, tracer, followed)
+			expectCounted(t, tracer, without)
+			if n := len(followed) * many; without > n/10 {
+				t.Errorf("%d of %d requests have no parent", without, n)
+			}
+		})
+	}
+}
+
+// Connections over several paths begin with one of TCP. Go's listeners take them since Go 1.24, and
+// its dialers ask for them if the program does.
+func TestRequestsOverSeveralPathsAreJoined(t *testing.T) {
+	for name, serverAccepts := range map[string]string{"both ends": "1", "the client alone": "0"} {
+		t.Run(name, func(t *testing.T) {
+			namespace := netns.New(t)
+			start := func(multipath string) *peer {
+				t.Setenv("GODEBUG", "multipathtcp="+multipath)
+				return startIn(t, namespace.Do, newest)
+			}
+			server, client := start(serverAccepts), start("1")
+			tracer := trace(t, client, server)
+			list := links(ends{newest, newest})
+			list = slices.DeleteFunc(list, func(l link) bool {
+				return !strings.HasSuffix(l.listener, " ipv4") || l.expect != linked
+			})
+			for _, l := range list {
+				client.follow(t, l, server)
+			}
+			compare(t, tracer, list)
+			if n := multipathConnections(t, client.PID); n == 0 {
+				t.Error("no connection over several paths was asked for")
+			}
+		})
+	}
+}
+
+// multipathConnections counts those that were asked for in the namespace of a process.
+func multipathConnections(t *testing.T, pid int) int {
+	t.Helper()
+	statistics, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/netstat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string // of the numbers that are in the next line
+	for line := range strings.Lines(string(statistics)) {
+		fields := strings.Fields(line)
+		if fields[0] != "MPTcpExt:" {
+			continue
 		}
-	})
-	tracer := trace(t, append(servers, clients...)...)
-	expectCounted(t, tracer, compare(t, tracer, followTwins(t, clients, func(pair int, l *link) {
-		if l.expect = ifKnown; pair == 0 {
-			l.Address, l.expect = at(otherHost, l.Protocol), apart
+		if names == nil {
+			names = fields
+			continue
 		}
-	})))
+		n, err := strconv.Atoi(fields[slices.Index(names, "MPCapableSYNTX")])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	t.Fatal("the kernel says nothing of connections over several paths")
+	return 0
+}
+
+// With TCP Fast Open a request may go with the SYN: nobody can name its connection by then.
+func TestARequestThatGoesWithTheSYNIsCounted(t *testing.T) {
+	const always = "1543" // 0x607: ask and accept, also without a cookie (Documentation/networking)
+	namespace := netns.New(t)
+	if err := namespace.Do(func() error {
+		return os.WriteFile("/proc/sys/net/ipv4/tcp_fastopen", []byte(always), 0o644)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	server, client := startIn(t, namespace.Do, newest), startIn(t, namespace.Do, newest)
+	tracer := trace(t, client, server)
+	l := link{
+		order: order{
+			Name: "http1-fast-open", Protocol: "http1", Requests: few, AtOnce: 1, Close: true,
+			FastOpen: true,
+		},
+		listener: "http ipv4", expect: ifKnown,
+	}
+	client.follow(t, l, server)
+	without := compare(t, tracer, []link{l})
+	expectCounted(t, tracer, without)
+	if without == 0 {
+		t.Error("no request has gone with the SYN")
+	}
 }
 
 // Where nothing else has the same addresses, requests are joined.

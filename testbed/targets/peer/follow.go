@@ -28,7 +28,7 @@ func clientFor(o order) client {
 	mu.Lock()
 	defer mu.Unlock()
 	key := fmt.Sprint(o.Protocol, o.Network, o.Address, o.TLS, o.Close, o.Age, o.Wrapped,
-		o.LocalPort, o.Reset)
+		o.LocalPort, o.Reset, o.FastOpen)
 	if clients[key] == nil {
 		clients[key] = map[string]func(order) client{
 			"http1": newWeb, "http2": newWeb, "net2": newWeb, "unary": newRPC, "stream": newRPC,
@@ -94,15 +94,11 @@ func (o order) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{}
 	if o.LocalPort != 0 {
 		dialer.LocalAddr = &net.TCPAddr{Port: o.LocalPort}
-		dialer.Control = func(_, _ string, c syscall.RawConn) error {
-			var err error
-			if failure := c.Control(func(fd uintptr) {
-				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-			}); failure != nil {
-				return failure
-			}
-			return err
-		}
+		dialer.Control = enabled(syscall.SOL_SOCKET, syscall.SO_REUSEADDR)
+	}
+	if o.FastOpen {
+		const connectLater = 30 // TCP_FASTOPEN_CONNECT: include/uapi/linux/tcp.h
+		dialer.Control = enabled(syscall.IPPROTO_TCP, connectLater)
 	}
 	c, err := dialer.DialContext(ctx, o.Network, o.Address)
 	if err != nil {
@@ -117,4 +113,17 @@ func (o order) dial(ctx context.Context) (net.Conn, error) {
 		return &wrapped{Conn: c}, nil
 	}
 	return c, nil
+}
+
+// enabled sets an option of a socket before that is connected.
+func enabled(level, option int) func(_, _ string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) (err error) {
+		failure := c.Control(func(fd uintptr) {
+			err = syscall.SetsockoptInt(int(fd), level, option, 1)
+		})
+		if failure != nil {
+			return failure
+		}
+		return err
+	}
 }

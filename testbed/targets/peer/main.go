@@ -34,6 +34,7 @@ type order struct {
 	Wrapped   bool // they are of a type that only the program knows
 	LocalPort int  // of the only connection there is; 0: any
 	Reset     bool // it ends with a reset, after which its address is free
+	FastOpen  bool // the first request goes with the SYN
 
 	Body     int  // bytes
 	Chunked  bool // its length is not told before
