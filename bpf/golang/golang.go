@@ -36,6 +36,7 @@ func Optional(pkg, structName, name string, slot uintptr) probe.Field {
 // ConnFields lists what a net.Conn is known by, and its peer: struct conn_offsets.
 func ConnFields(base uintptr) []probe.Field {
 	var o layoutsConnOffsets
+	wrapped := base + unsafe.Offsetof(o.Wrapped)
 	return []probe.Field{
 		Optional("runtime", "itab", "fun", base+unsafe.Offsetof(o.ItabFun)),
 		Optional("internal/abi", "ITab", "Fun", base+unsafe.Offsetof(o.ItabFun)),
@@ -49,6 +50,10 @@ func ConnFields(base uintptr) []probe.Field {
 		Optional("internal/poll", "FD", "Sysfd", base+unsafe.Offsetof(o.PollSysfd)),
 		Optional("internal/poll", "FD", "fdmu", base+unsafe.Offsetof(o.PollMutex)),
 		Optional("internal/poll", "fdMutex", "state", base+unsafe.Offsetof(o.MutexState)),
+		Optional("runtime", "moduledata", "types", wrapped+unsafe.Offsetof(o.Wrapped.Types)),
+		Optional("runtime", "itab", "_type", wrapped+unsafe.Offsetof(o.Wrapped.ItabType)),
+		Optional("internal/abi", "ITab", "Type", wrapped+unsafe.Offsetof(o.Wrapped.ItabType)),
+		Optional("internal/abi", "Type", "TFlag", wrapped+unsafe.Offsetof(o.Wrapped.Tflag)),
 	}
 }
 

@@ -32,6 +32,12 @@ type layoutsConnOffsets struct {
 	PollSysfd    uint32
 	PollMutex    uint32
 	MutexState   uint32
+	Wrapped      struct {
+		_        structs.HostLayout
+		Types    uint32
+		ItabType uint32
+		Tflag    uint32
+	}
 }
 
 type layoutsContextOffsets struct {

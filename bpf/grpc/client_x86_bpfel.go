@@ -82,6 +82,12 @@ type clientCallOffsets struct {
 		PollSysfd    uint32
 		PollMutex    uint32
 		MutexState   uint32
+		Wrapped      struct {
+			_        structs.HostLayout
+			Types    uint32
+			ItabType uint32
+			Tflag    uint32
+		}
 	}
 	Parent struct {
 		_              structs.HostLayout

@@ -7,6 +7,7 @@
 #include "gotype.h"
 #include "connection.h"
 #include "spancontext.h"
+#include "wrapped.h"
 
 /* Functions are distances from the start of the binary's code. */
 struct conn_offsets {
@@ -23,6 +24,7 @@ struct conn_offsets {
 	__u32 unix_name;
 	/* net.netFD.pfd, internal/poll.FD.Sysfd and .fdmu, and the state of the latter. */
 	__u32 fd_poll, poll_sysfd, poll_mutex, mutex_state;
+	struct wrapped_offsets wrapped;
 };
 
 /* The kind of a peer. */
@@ -68,30 +70,41 @@ static __always_inline void read_addr(const struct conn_offsets *o, __u64 text,
 	}
 }
 
-/* Finds the net.netFD of a net.Conn, through TLS. `text` is the address of the binary's code in the
- * process. 0: the connection is of an unknown type. */
-BPF_SUBPROGRAM __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
+/* How many types may lie around a socket. */
+#define MOST_WRAPPERS 6
+
+/* Finds the net.netFD of a net.Conn, through TLS and through types that wrap a connection. `text`
+ * is the address of the binary's code in the process. 0: the connection is of an unknown type. */
+__noinline __u64 fd_of(const struct conn_offsets *o, __u64 text, __u64 conn_at)
 {
 	struct go_interface conn;
-	__u32 close;
 	__u64 fd;
 
 	if (!o || o->itab_fun == ABSENT || o->conn_fd == ABSENT || go_read(&conn, conn_at, 0))
 		return 0;
-	close = first_method(o->itab_fun, text, &conn);
-	if (close != ABSENT && close == o->wrapper_close) {
-		if (go_read(&conn, conn.data, 0))
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < MOST_WRAPPERS; i++) {
+		__u32 close = first_method(o->itab_fun, text, &conn);
+		enum inner inner = INNER_CONN;
+
+		if (close == ABSENT)
 			return 0;
-		close = first_method(o->itab_fun, text, &conn);
-	}
-	if (close != ABSENT && close == o->tls_close && o->tls_conn != ABSENT) {
-		if (go_read(&conn, conn.data, o->tls_conn))
+		if (close == o->tcp_close || close == o->unix_close)
+			inner = INNER_SOCKET;
+		else if (close == o->tls_close)
+			inner = INNER_TLS;
+		else if (close != o->wrapper_close)
+			inner = unwrap(&o->wrapped, text, &conn);
+		else if (go_read(&conn, conn.data, 0))
 			return 0;
-		close = first_method(o->itab_fun, text, &conn);
+		if (inner == INNER_SOCKET)
+			return go_read(&fd, conn.data, o->conn_fd) ? 0 : fd;
+		if (inner == INNER_TLS
+			    ? o->tls_conn == ABSENT || go_read(&conn, conn.data, o->tls_conn)
+			    : inner != INNER_CONN)
+			return 0;
 	}
-	if (close == ABSENT || (close != o->tcp_close && close != o->unix_close))
-		return 0;
-	return go_read(&fd, conn.data, o->conn_fd) ? 0 : fd;
+	return 0;
 }
 
 /* Finds the peer of a net.Conn. */

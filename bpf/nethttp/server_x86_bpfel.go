@@ -150,6 +150,12 @@ type serverServerOffsets struct {
 		PollSysfd    uint32
 		PollMutex    uint32
 		MutexState   uint32
+		Wrapped      struct {
+			_        structs.HostLayout
+			Types    uint32
+			ItabType uint32
+			Tflag    uint32
+		}
 	}
 	Parent struct {
 		_              structs.HostLayout

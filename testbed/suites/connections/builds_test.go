@@ -1,6 +1,7 @@
 package connections
 
 import (
+	"go/version"
 	"strings"
 
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
@@ -27,6 +28,17 @@ func name(b target.Build) string {
 	grpc := b.Modules[0][strings.LastIndex(b.Modules[0], "@v")+2:]
 	b.Modules = nil
 	return b.String() + " grpc " + grpc
+}
+
+// wrapped is what is expected where ends of a connection lie in types of the program's own. Go
+// describes its types as the programs read them from 1.21 on.
+func wrapped(ends ...target.Build) expectation {
+	for _, end := range ends {
+		if version.Compare("go"+end.Go, "go1.21") < 0 {
+			return ifKnown
+		}
+	}
+	return linked
 }
 
 // withoutTLS tells whether both ends speak HTTP/2 without TLS, which net/http does from Go 1.24 on.

@@ -72,10 +72,18 @@ func links(e ends) []link {
 		web("unix", "unix", crowd, nil),
 		web("unix-close", "unix", sequence, func(l *link) { l.Close = true }),
 		web("abstract", "abstract", crowd, nil),
-		web("wrapped-client", "ipv4", crowd, func(l *link) { l.Wrapped, l.expect = true, ifKnown }),
-		web("wrapped-server", "wrapped", crowd, func(l *link) { l.expect = ifKnown }),
+		web("wrapped-client", "ipv4", crowd, func(l *link) {
+			l.Wrapped, l.expect = true, wrapped(e.client)
+		}),
+		web("wrapped-client-unix", "unix", crowd, func(l *link) {
+			l.Wrapped, l.expect = true, wrapped(e.client)
+		}),
+		web("wrapped-server", "wrapped", crowd, func(l *link) { l.expect = wrapped(e.server) }),
 		web("wrapped-both", "wrapped", crowd, func(l *link) {
-			l.Wrapped, l.expect = true, ifKnown
+			l.Wrapped, l.expect = true, wrapped(e.client, e.server)
+		}),
+		web("wrapped-both-tls", "wrapped tls", crowd, func(l *link) {
+			l.Wrapped, l.TLS, l.expect = true, true, wrapped(e.client, e.server)
 		}),
 	}
 	streams := order{Requests: many, AtOnce: many}
@@ -88,6 +96,9 @@ func links(e ends) []link {
 		list = append(list, l)
 	}
 	over("http2", "tls", "http tls", func(l *link) { l.TLS = true })
+	over("http2", "wrapped-both-tls", "http wrapped tls", func(l *link) {
+		l.Wrapped, l.TLS, l.expect = true, true, wrapped(e.client, e.server)
+	})
 	if e.withoutTLS() {
 		for _, listener := range []string{"ipv4", "ipv6", "dual", "unix"} {
 			over("http2", listener, "http "+listener, nil)
@@ -99,9 +110,14 @@ func links(e ends) []link {
 		}
 		over(protocol, "tls", "grpc tls", func(l *link) { l.TLS = true })
 		over(protocol, "wrapped-client", "grpc ipv4", func(l *link) {
-			l.Wrapped, l.expect = true, ifKnown
+			l.Wrapped, l.expect = true, wrapped(e.client)
 		})
-		over(protocol, "wrapped-server", "grpc wrapped", func(l *link) { l.expect = ifKnown })
+		over(protocol, "wrapped-server", "grpc wrapped", func(l *link) {
+			l.expect = wrapped(e.server)
+		})
+		over(protocol, "wrapped-both-tls", "grpc wrapped tls", func(l *link) {
+			l.Wrapped, l.TLS, l.expect = true, true, wrapped(e.client, e.server)
+		})
 	}
 	return list
 }

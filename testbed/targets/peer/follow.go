@@ -110,7 +110,7 @@ func (o order) dial(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	if o.Wrapped {
-		return &wrapped{Conn: c}, nil
+		return wrap(c), nil
 	}
 	return c, nil
 }

@@ -54,6 +54,9 @@ func serve(addresses map[string]string, folder, host string, port int) {
 		begin("wrapped", "tcp4", host, func(l net.Listener) error {
 			return serve(wrappingListener{l})
 		})
+		begin("wrapped tls", "tcp4", host, func(l net.Listener) error {
+			return protocol.secure(wrappingListener{l})
+		})
 		begin("abstract", "unix", fmt.Sprintf("@%s-%d", protocol.name, os.Getpid()), serve)
 		if folder != "" {
 			begin("unix", "unix", filepath.Join(folder, protocol.name), serve)
@@ -98,6 +101,16 @@ type wrapped struct {
 	net.Conn
 }
 
+// socket is another, which is one pointer.
+type socket struct{ *net.TCPConn }
+
+func wrap(c net.Conn) net.Conn {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		c = socket{tcp}
+	}
+	return &wrapped{Conn: c}
+}
+
 type wrappingListener struct{ net.Listener }
 
 func (l wrappingListener) Accept() (net.Conn, error) {
@@ -105,5 +118,5 @@ func (l wrappingListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wrapped{Conn: c}, nil
+	return wrap(c), nil
 }
