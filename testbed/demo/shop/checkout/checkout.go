@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net/http"
 	"time"
 
 	"google.golang.org/grpc"
@@ -20,7 +21,8 @@ import (
 func main() {
 	serve.Main("checkout", func(ctx context.Context, address string) error {
 		inventory := shoppb.NewInventoryClient(serve.Dial("inventory"))
-		c := &checkout{inventory: inventory, payments: newPayments(serve.URL("payments"))}
+		payments := serve.NewClient(serve.URL("payments"), true)
+		c := &checkout{inventory: inventory, payments: payments}
 		return serve.GRPC(ctx, address, func(s grpc.ServiceRegistrar) {
 			shoppb.RegisterCheckoutServer(s, c)
 		})
@@ -33,7 +35,7 @@ const releaseTimeout = 2 * time.Second
 type checkout struct {
 	shoppb.UnimplementedCheckoutServer
 	inventory shoppb.InventoryClient
-	payments  payments
+	payments  serve.Client
 }
 
 func (c *checkout) PlaceOrder(
@@ -45,7 +47,7 @@ func (c *checkout) PlaceOrder(
 	if err := c.reserve(ctx, order.GetLines()); err != nil {
 		return nil, err
 	}
-	if err := c.payments.charge(ctx, order.GetCart(), order.GetTotalCents()); err != nil {
+	if err := c.charge(ctx, order); err != nil {
 		c.release(ctx, order)
 		return nil, err
 	}
@@ -66,6 +68,21 @@ func (c *checkout) reserve(ctx context.Context, lines []*shoppb.Line) error {
 		return nil
 	}
 	return err
+}
+
+// charge has payments charge for an order. It fails with a status of gRPC.
+func (c *checkout) charge(ctx context.Context, order *shoppb.PlaceOrderRequest) error {
+	charge := serve.Charge{Cart: order.GetCart(), TotalCents: order.GetTotalCents()}
+	answered, err := c.payments.Ask(ctx, "/charges", charge, &charge)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return status.FromContextError(ctx.Err()).Err()
+	case answered == 0 || answered == http.StatusServiceUnavailable:
+		return status.Errorf(codes.Unavailable, "payments: %v", err)
+	}
+	return status.Errorf(codes.Internal, "payments: %v", err)
 }
 
 // release gives the goods back of an order that was not paid, also when nobody waits for the

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
@@ -13,8 +12,7 @@ import (
 
 func main() {
 	serve.Main("payments", func(ctx context.Context, address string) error {
-		p := payments{latency: 8 * time.Millisecond, retryAfter: 30 * time.Second}
-		return serve.HTTP(ctx, address, p.routes())
+		return serve.HTTP(ctx, address, payments{latency: 8 * time.Millisecond}.routes())
 	})
 }
 
@@ -23,10 +21,7 @@ func main() {
 const declinedCart = "cart-503"
 
 // payments stands for a payment provider, which takes its time.
-type payments struct {
-	latency    time.Duration
-	retryAfter time.Duration
-}
+type payments struct{ latency time.Duration }
 
 func (p payments) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -35,10 +30,7 @@ func (p payments) routes() http.Handler {
 }
 
 func (p payments) charge(w http.ResponseWriter, r *http.Request) {
-	var c struct {
-		Cart       string `json:"cart"`
-		TotalCents int64  `json:"total_cents"`
-	}
+	var c serve.Charge
 	if !serve.Read(w, r, &c) {
 		return
 	}
@@ -48,7 +40,6 @@ func (p payments) charge(w http.ResponseWriter, r *http.Request) {
 	case <-time.After(p.latency):
 	}
 	if c.Cart == declinedCart {
-		w.Header().Set("Retry-After", strconv.Itoa(int(p.retryAfter.Seconds())))
 		serve.Refuse(w, http.StatusServiceUnavailable,
 			"the payment provider does not answer, please try again later")
 		return

@@ -30,7 +30,7 @@ const (
 type CheckoutClient interface {
 	// PlaceOrder takes the goods from the shelves and charges for them. It fails
 	// with FAILED_PRECONDITION when goods are short, and with UNAVAILABLE when the
-	// payment provider is down; a google.rpc.RetryInfo then says when to come back.
+	// payment provider is down.
 	PlaceOrder(ctx context.Context, in *PlaceOrderRequest, opts ...grpc.CallOption) (*Receipt, error)
 }
 
@@ -60,7 +60,7 @@ func (c *checkoutClient) PlaceOrder(ctx context.Context, in *PlaceOrderRequest, 
 type CheckoutServer interface {
 	// PlaceOrder takes the goods from the shelves and charges for them. It fails
 	// with FAILED_PRECONDITION when goods are short, and with UNAVAILABLE when the
-	// payment provider is down; a google.rpc.RetryInfo then says when to come back.
+	// payment provider is down.
 	PlaceOrder(context.Context, *PlaceOrderRequest) (*Receipt, error)
 	mustEmbedUnimplementedCheckoutServer()
 }

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
 	"log"
 	"net/http"
-	"strconv"
-	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -23,11 +19,13 @@ func (s *storefront) checkout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	order := &shoppb.PlaceOrderRequest{Cart: id, Lines: cart.lines()}
-	var err error
-	// A product of the cart may not be sold any more.
-	order.TotalCents, err = s.price(r.Context(), order.GetLines())
-	if !found(w, err, http.StatusConflict) {
-		return
+	for _, line := range order.GetLines() {
+		// The price may differ from when the product was put into the cart.
+		product, ok := s.product(w, r, line.GetProduct(), http.StatusConflict)
+		if !ok {
+			return
+		}
+		order.TotalCents += line.GetQuantity() * product.PriceCents
 	}
 	receipt, err := s.checkouts.PlaceOrder(r.Context(), order)
 	if err != nil {
@@ -35,44 +33,18 @@ func (s *storefront) checkout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	serve.Answer(w, http.StatusOK,
-		map[string]any{"cart": receipt.GetCart(), "total_cents": receipt.GetTotalCents()})
-}
-
-// price is what lines cost today, which may differ from when they were put into a cart.
-func (s *storefront) price(ctx context.Context, lines []*shoppb.Line) (cents int64, err error) {
-	for _, line := range lines {
-		product, err := s.catalogue.product(ctx, line.GetProduct())
-		if err != nil {
-			return 0, err
-		}
-		cents += line.GetQuantity() * product.PriceCents
-	}
-	return cents, nil
+		serve.Charge{Cart: receipt.GetCart(), TotalCents: receipt.GetTotalCents()})
 }
 
 // refuseOrder says in HTTP's words why the checkout refused.
 func refuseOrder(w http.ResponseWriter, cart string, err error) {
 	log.Printf("checkout of cart %q: %v", cart, err)
-	refused := status.Convert(err)
-	code, reason := http.StatusInternalServerError, "the order failed"
-	switch delay, known := retryDelay(refused); {
-	case refused.Code() == codes.FailedPrecondition:
-		code, reason = http.StatusConflict, refused.Message()
-	case refused.Code() == codes.Unavailable && known:
-		w.Header().Set("Retry-After", strconv.Itoa(int(delay.Seconds())))
-		code, reason = http.StatusServiceUnavailable, refused.Message()
-	case refused.Code() == codes.Unavailable:
-		code, reason = http.StatusServiceUnavailable, "the checkout does not answer"
+	switch refused := status.Convert(err); refused.Code() {
+	case codes.FailedPrecondition:
+		serve.Refuse(w, http.StatusConflict, refused.Message())
+	case codes.Unavailable:
+		serve.Refuse(w, http.StatusServiceUnavailable, "please try again later")
+	default:
+		serve.Refuse(w, http.StatusInternalServerError, "the order failed")
 	}
-	serve.Refuse(w, code, reason)
-}
-
-// retryDelay is when the checkout says to come back, if it does.
-func retryDelay(refused *status.Status) (time.Duration, bool) {
-	for _, detail := range refused.Details() {
-		if retry, ok := detail.(*errdetails.RetryInfo); ok {
-			return retry.GetRetryDelay().AsDuration(), true
-		}
-	}
-	return 0, false
 }

@@ -4,9 +4,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log"
 	"net/http"
+	"net/url"
 
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
@@ -15,26 +15,23 @@ import (
 func main() {
 	serve.Main("storefront", func(ctx context.Context, address string) error {
 		checkouts := shoppb.NewCheckoutClient(serve.Dial("checkout"))
-		s := newStorefront(newCatalogue(serve.URL("catalogue")), checkouts)
+		s := newStorefront(serve.NewClient(serve.URL("catalogue"), false), checkouts)
 		return serve.HTTP(ctx, address, s.routes())
 	})
 }
 
 type storefront struct {
-	catalogue catalogue
+	catalogue serve.Client
 	carts     *carts
 	checkouts shoppb.CheckoutClient
 }
 
-func newStorefront(catalogue catalogue, checkouts shoppb.CheckoutClient) *storefront {
+func newStorefront(catalogue serve.Client, checkouts shoppb.CheckoutClient) *storefront {
 	return &storefront{catalogue, &carts{byID: map[string]cart{}}, checkouts}
 }
 
 func (s *storefront) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusNoContent)
-	})
 	mux.HandleFunc("GET /products", s.listProducts)
 	mux.HandleFunc("GET /products/{id}", s.showProduct)
 	mux.HandleFunc("POST /cart", s.addToCart)
@@ -44,15 +41,18 @@ func (s *storefront) routes() http.Handler {
 }
 
 func (s *storefront) listProducts(w http.ResponseWriter, r *http.Request) {
-	products, err := s.catalogue.list(r.Context(), r.URL.Query().Get("category"))
-	if found(w, err, http.StatusBadGateway) {
+	query := ""
+	if category := r.URL.Query().Get("category"); category != "" {
+		query = "?" + url.Values{"category": {category}}.Encode()
+	}
+	var products []serve.Product
+	if s.look(w, r, query, http.StatusNotFound, &products) {
 		serve.Answer(w, http.StatusOK, products)
 	}
 }
 
 func (s *storefront) showProduct(w http.ResponseWriter, r *http.Request) {
-	product, err := s.catalogue.product(r.Context(), r.PathValue("id"))
-	if found(w, err, http.StatusNotFound) {
+	if product, ok := s.product(w, r, r.PathValue("id"), http.StatusNotFound); ok {
 		serve.Answer(w, http.StatusOK, product)
 	}
 }
@@ -71,8 +71,8 @@ func (s *storefront) addToCart(w http.ResponseWriter, r *http.Request) {
 			"an order names a cart, a product and a quantity")
 		return
 	}
-	product, err := s.catalogue.product(r.Context(), order.Product)
-	if found(w, err, http.StatusUnprocessableEntity) {
+	product, ok := s.product(w, r, order.Product, http.StatusUnprocessableEntity)
+	if ok {
 		serve.Answer(w, http.StatusCreated, s.carts.add(order.Cart, product, order.Quantity))
 	}
 }
@@ -85,15 +85,28 @@ func (s *storefront) emptyCart(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// found refuses a request for which the catalogue has no product, with a status, or no answer. It
-// returns false then.
-func found(w http.ResponseWriter, err error, status int) bool {
+// product asks the catalogue for a product. It refuses the request with a status if there is none,
+// and returns false.
+func (s *storefront) product(
+	w http.ResponseWriter, r *http.Request, id string, absent int,
+) (product serve.Product, ok bool) {
+	ok = s.look(w, r, "/"+url.PathEscape(id), absent, &product)
+	return product, ok
+}
+
+// look is product for all that the catalogue has.
+func (s *storefront) look(
+	w http.ResponseWriter, r *http.Request, target string, absent int, found any,
+) bool {
+	code, err := s.catalogue.Ask(r.Context(), "/products"+target, nil, found)
 	switch {
-	case errors.Is(err, errNoProduct):
-		serve.Refuse(w, status, err.Error())
-	case err != nil:
+	case err == nil:
+		return true
+	case code == http.StatusNotFound:
+		serve.Refuse(w, absent, "no such product")
+	default:
 		log.Printf("the catalogue: %v", err)
 		serve.Refuse(w, http.StatusBadGateway, "the catalogue does not answer")
 	}
-	return err == nil
+	return false
 }
