@@ -31,10 +31,25 @@ build: $(TOOLS)/builder ## The collector with the receiver: dist/otelcol-spanpro
 cli: ## The inspection command: dist/spanprobe
 	go build -trimpath -o dist/spanprobe ./cmd/spanprobe
 
+# What runs Jaeger's image, which has the web page that its module lacks; ENGINE= is for the module.
+ENGINE ?= $(shell for e in docker podman; do $$e info >/dev/null 2>&1 && echo $$e && break; done)
+
 .PHONY: demo
-demo: build ## A shop of five small services, traced, with Jaeger beside it
+demo: build cli dist/shop ## A shop of five small services, traced, with Jaeger beside it
+	@[ "$$(uname)" = Linux ] || { echo "spanprobe traces programs on Linux alone." >&2; exit 1; }
 	cd testbed && go build -o ../dist/demo ./demo
-	exec dist/demo
+	@$(SAY_WHY)
+	@engine="$(ENGINE)"; [ -n "$$engine" ] || $(MAKE) dist/jaeger && \
+	exec $(AS_ROOT) dist/demo -engine="$$engine" $(DEMO)
+
+.PHONY: dist/shop
+dist/shop:
+	@mkdir -p $@
+	cd testbed && CGO_ENABLED=0 go build -trimpath -o ../$@/ ./demo/shop/...
+
+# Five minutes the first time.
+dist/jaeger: testbed/jaeger/go.mod testbed/jaeger/go.sum
+	CGO_ENABLED=0 go build -C testbed/jaeger -trimpath -o $(CURDIR)/$@ github.com/jaegertracing/jaeger/cmd/jaeger
 
 .PHONY: test
 test: test-unit test-privileged ## All tests; root is asked for where probes are attached

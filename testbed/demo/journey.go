@@ -11,7 +11,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/spanprobe/spanprobe/testbed/demo/jaegerapi"
 	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
@@ -23,7 +22,7 @@ type journey struct {
 	began     time.Time // spans that started before are of the wait for tracing
 	exchanges []exchange
 	spans     map[outcome]int // that Jaeger has of all services
-	trace     ptrace.Traces   // of the last exchange
+	trace     []spans.Span    // of the last exchange
 }
 
 // send makes the calls. It answers as a step.
@@ -37,7 +36,7 @@ func (j *journey) send(ctx context.Context) (string, error) {
 		}
 		j.exchanges = append(j.exchanges, e)
 	}
-	return fmt.Sprintf("%d requests", len(all)), nil
+	return fmt.Sprintf("%d requests, in", len(all)), nil
 }
 
 func (j *journey) last() exchange { return j.exchanges[len(j.exchanges)-1] }
@@ -45,42 +44,33 @@ func (j *journey) last() exchange { return j.exchanges[len(j.exchanges)-1] }
 // look reads from Jaeger the spans that are there now. It fails with those that are missing or
 // wrong.
 func (j *journey) look(ctx context.Context) error {
-	var errs []error
-	j.spans = map[outcome]int{}
+	j.spans, j.trace = map[outcome]int{}, nil
 	for _, service := range j.shop.services {
-		found, err := j.jaeger.api().Find(ctx, jaegerapi.Query{
-			Service: service.name, Limit: 5000, // more than the demo makes
-			From: j.began.Add(-time.Second), To: time.Now().Add(time.Second),
-		})
+		found, err := j.jaeger.find(ctx, service.name, j.began)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("spans of the service %s: %w", service.name, err))
-			continue
+			return fmt.Errorf("spans of the service %s: %w", service.name, err)
 		}
-		for _, span := range spans.Of(found) {
+		for _, span := range found {
 			// Spans of other services, which the traces may hold too, are counted with theirs.
 			o := outcomeOf(span)
 			if o.service == service.name && !span.StartTimestamp().AsTime().Before(j.began) {
 				j.spans[o]++
 			}
+			if service.name == entry && span.TraceID() == j.last().trace {
+				j.trace = append(j.trace, span)
+			}
 		}
 	}
-	errs = append(errs, j.unequal())
-
-	// After that, so that it is whole when they are all there.
-	trace, err := j.jaeger.api().Trace(ctx, j.last().trace)
-	if err == nil {
-		j.trace = trace
-		err = j.last().check(trace)
-	}
+	err := j.last().check(j.trace)
 	if err != nil {
-		errs = append(errs, fmt.Errorf("trace %s: %w", j.last().trace, err))
+		err = fmt.Errorf("trace %s: %w", j.last().trace, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(j.unequal(), err)
 }
 
 // check says what is wrong with the trace of an exchange.
-func (e exchange) check(trace ptrace.Traces) error {
-	all, due := spans.Of(trace), e.nodes()
+func (e exchange) check(all []spans.Span) error {
+	due := e.nodes()
 	top := slices.IndexFunc(all, func(s spans.Span) bool {
 		return s.Kind() == ptrace.SpanKindServer && s.ParentSpanID() == e.parent
 	})

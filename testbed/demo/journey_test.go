@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,24 +17,25 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/spanprobe/spanprobe/testbed/demo/waterfall"
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
 // Everything of the demo but the receiver: what the receiver would have seen is
 // told to Jaeger by the test.
 func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
-	tree, err := findTree()
+	root, err := target.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := buildJaeger(t.Context(), tree); err != nil { // five minutes if it is not there
-		t.Fatal(err)
+	make := exec.Command("make", "dist/jaeger", "dist/shop") // minutes if Jaeger is not there
+	make.Dir = root
+	if output, err := make.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	dir := t.TempDir()
-	shop := newShop(tree, filepath.Join(dir, "shop"), dir)
-	if _, err := shop.build(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	jaeger := &jaeger{binary: tree.dist("jaeger"), dir: dir}
+	shop := newShop(filepath.Join(root, "dist", "shop"), dir)
+	jaeger := &jaeger{binary: filepath.Join(root, "dist", "jaeger"), dir: dir}
 	t.Cleanup(func() {
 		if err := errors.Join(shop.stop(), jaeger.stop()); err != nil {
 			t.Error(err)
@@ -62,12 +64,12 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 	}
 
 	var table, drawing bytes.Buffer
-	j.writeTable(&table, 80)
+	j.writeTable(&table)
 	all := 0
 	for _, e := range j.exchanges {
 		all += len(e.nodes())
 	}
-	if want := fmt.Sprintf("%d %5[1]d\n", all); !strings.HasSuffix(table.String(), want) {
+	if want := fmt.Sprintf("%d  %5[1]d\n", all); !strings.HasSuffix(table.String(), want) {
 		t.Errorf("the table does not end with %q:\n%s", want, &table)
 	}
 	if err := waterfall.Draw(&drawing, j.trace, waterfall.Options{Width: 80}); err != nil {
@@ -110,7 +112,7 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 		trace:  [16]byte{1},
 		parent: [8]byte{2},
 	}
-	if err := sent.check(traced([]exchange{sent})); err != nil {
+	if err := sent.check(spans.Of(traced([]exchange{sent}))); err != nil {
 		t.Errorf("a right trace: %v", err)
 	}
 	for name, spoil := range map[string]func(ptrace.Span){
@@ -128,7 +130,7 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 	} {
 		trace := traced([]exchange{sent})
 		spoil(nth(trace, 0))
-		if err := sent.check(trace); err == nil {
+		if err := sent.check(spans.Of(trace)); err == nil {
 			t.Errorf("%s: the trace passes for a right one", name)
 		}
 	}
@@ -151,7 +153,7 @@ func TestAWrongTraceIsNotTakenForARightOne(t *testing.T) {
 	} {
 		trace := traced([]exchange{sent})
 		spoil(trace)
-		if err := sent.check(trace); err == nil {
+		if err := sent.check(spans.Of(trace)); err == nil {
 			t.Errorf("%s: the trace passes for a right one", name)
 		}
 	}

@@ -1,7 +1,7 @@
-// Command demo shows spanprobe at work: it builds a collector, a shop of five small services and
-// Jaeger, runs them on loopback, sends the shop some requests, tells which spans Jaeger has of
-// each service, and draws one trace. Everything that it started and wrote goes away with it, but
-// for what it built in dist/.
+// Command demo shows spanprobe at work: it runs a collector, a shop of five small services and
+// Jaeger on loopback, sends the shop some requests, tells which spans Jaeger has of each service,
+// and draws one trace. Everything that it started and wrote goes away with it. `make demo` builds
+// what it needs into dist/, and runs it as root.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 func main() {
 	once := flag.Bool("once", false,
 		"end when the trace is drawn, instead of staying up until Ctrl-C")
-	source := jaegerAuto
-	flag.Func("jaeger", "where Jaeger comes from: `auto`, image or module", source.Set)
+	engine := flag.String("engine", "", "the container engine that runs Jaeger's image, "+
+		"`docker` or podman; none: dist/jaeger is run, which has no web page")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "demo: unexpected argument %q\n", flag.Arg(0))
@@ -27,7 +27,7 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(),
 		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, newTerminal(os.Stdout), *once, source)
+	err := run(ctx, *engine, *once)
 	interrupted := ctx.Err() != nil
 	stop()
 	switch {

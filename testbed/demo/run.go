@@ -2,15 +2,23 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
+	"path/filepath"
+	"strings"
+	"text/template"
 	"time"
 
-	"github.com/spanprobe/spanprobe/testbed/demo/waterfall"
+	"golang.org/x/term"
+
+	otelcol "github.com/spanprobe/spanprobe/testbed/harness/collector"
 	"github.com/spanprobe/spanprobe/testbed/harness/process"
+	"github.com/spanprobe/spanprobe/testbed/harness/target"
+
+	"github.com/spanprobe/spanprobe/testbed/demo/waterfall"
 )
 
 // patience is how long each part may take until it must answer.
@@ -19,20 +27,20 @@ const patience = 60 * time.Second
 // client sends the demo's requests, to the shop and to Jaeger.
 var client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
 
-// demo is all that is built, started and shown.
+// demo is all that is started and shown.
 type demo struct {
-	*terminal
-	tree      tree
+	dist      string // folder of what `make demo` has built
+	dir       string // of logs and configurations
 	jaeger    jaeger
 	shop      *shop
-	collector collector
+	collector *otelcol.Collector
 	journey   journey
 }
 
-// run is the demo from its first check to the end. Everything that it starts and writes is gone
+// run is the demo from its first step to the end. Everything that it starts and writes is gone
 // when it returns, whatever it returns.
-func run(ctx context.Context, t *terminal, once bool, source jaegerSource) (err error) {
-	tree, err := findTree()
+func run(ctx context.Context, engine string, once bool) (err error) {
+	root, err := target.Root()
 	if err != nil {
 		return err
 	}
@@ -40,13 +48,14 @@ func run(ctx context.Context, t *terminal, once bool, source jaegerSource) (err 
 	if err != nil {
 		return err
 	}
+	dist := filepath.Join(root, "dist")
 	d := &demo{
-		terminal: t, tree: tree, shop: newShop(tree, tree.dist("shop"), dir),
-		jaeger: jaeger{dir: dir}, collector: collector{dir: dir},
+		dist: dist, dir: dir, shop: newShop(filepath.Join(dist, "shop"), dir),
+		jaeger: jaeger{engine: engine, binary: filepath.Join(dist, "jaeger"), dir: dir},
 	}
 	d.journey = journey{shop: d.shop, jaeger: &d.jaeger}
 	defer func() {
-		left := errors.Join(d.collector.stop(), d.shop.stop(), d.jaeger.stop(), os.RemoveAll(dir))
+		left := errors.Join(d.stopCollector(), d.shop.stop(), d.jaeger.stop(), os.RemoveAll(dir))
 		if err != nil && left != nil { // it is no interrupt after which all has ended
 			left = errors.New(err.Error() + "\n" + left.Error())
 		}
@@ -54,43 +63,53 @@ func run(ctx context.Context, t *terminal, once bool, source jaegerSource) (err 
 			err = left
 		}
 	}()
-	step := func(name, doing string, work func(context.Context) (string, error)) {
-		if err == nil {
-			err = t.step(name, doing, func() (string, error) { return work(ctx) })
+	for _, s := range []struct {
+		name string
+		work func(context.Context) (result string, err error)
+	}{
+		{"start Jaeger", d.jaeger.start},
+		{"start the shop", d.shop.start},
+		{"start the collector", d.trace},
+		{"send requests", d.journey.send},
+		{"wait for their spans", d.readBack},
+	} {
+		if err = step(s.name, func() (string, error) { return s.work(ctx) }); err != nil {
+			break
 		}
 	}
-	step("machine", "looking at it", d.lookAtMachine)
-	step("collector", "building with ocb", d.buildCollector)
-	step("shop", fmt.Sprintf("building its %d services", len(d.shop.services)), d.shop.build)
-	if err == nil {
-		err = d.provideJaeger(ctx, source)
-	}
-	step("jaeger", "starting", d.jaeger.start)
-	step("shop", "starting its services", d.shop.start)
-	if err == nil {
-		err = d.askForRoot(ctx)
-	}
-	step("collector", "starting, and waiting for first spans", d.trace)
-	step("traffic", "sending", d.journey.send)
-	step("trace", "waiting for Jaeger to have it", d.readBack)
 	return d.show(ctx, once, err)
+}
+
+// step tells what is done, and then the result and how long it has taken.
+func step(name string, work func() (string, error)) error {
+	fmt.Printf("  %-20s  ", name)
+	start := time.Now()
+	result, err := work()
+	took := time.Since(start).Round(100 * time.Millisecond)
+	switch {
+	case errors.Is(err, context.Canceled):
+		result = "interrupted after"
+	case err != nil:
+		result = "failed after"
+	}
+	fmt.Printf("%s %v\n", result, took)
+	return err
 }
 
 // show shows the spans that came, also where not all of them did, and stays up if it is to.
 func (d *demo) show(ctx context.Context, once bool, failure error) error {
 	if d.journey.spans != nil {
-		d.say("")
-		d.journey.writeTable(d.out, d.width())
+		fmt.Println()
+		d.journey.writeTable(os.Stdout)
 	}
 	if failure != nil {
 		return failure
 	}
-	d.say("")
-	options := waterfall.Options{Width: d.width(), Color: d.color()}
-	if err := waterfall.Draw(d.out, d.journey.trace, options); err != nil {
+	fmt.Println()
+	if err := waterfall.Draw(os.Stdout, d.journey.trace, screen()); err != nil {
 		return err
 	}
-	d.say("\n" + d.journey.extent())
+	fmt.Println("\n" + d.journey.extent())
 	if once {
 		return nil
 	}
@@ -100,39 +119,88 @@ func (d *demo) show(ctx context.Context, once bool, failure error) error {
 	return d.stayUp(ctx)
 }
 
+// screen is how to draw on standard output. A file or a pipe has no width to fit; for colours see
+// https://no-color.org.
+func screen() waterfall.Options {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return waterfall.Options{Width: 120}
+	}
+	colors := os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return waterfall.Options{Width: min(width, 120), Color: colors}
+}
+
+// collectorConfig is the configuration that a user would write to trace all executables of a
+// directory, but for the short batches that bring their spans to Jaeger soon.
+func collectorConfig(targets, endpoint string) otelcol.Config {
+	return otelcol.Config{
+		Settings:     otelcol.Targets(otelcol.Literal(targets) + "/*"),
+		Endpoint:     endpoint,
+		BatchTimeout: 200 * time.Millisecond,
+	}
+}
+
 // trace starts the collector, and visits the shop until spans of all its services are in Jaeger:
 // then every step from the probe to the query works.
-func (d *demo) trace(ctx context.Context) (string, error) {
-	if err := d.collector.start(d.tree.collector(), d.shop.dir, d.jaeger.OTLP); err != nil {
+func (d *demo) trace(ctx context.Context) (result string, err error) {
+	config := collectorConfig(d.shop.dir, d.jaeger.OTLP)
+	binary := filepath.Join(d.dist, "otelcol-spanprobe")
+	if d.collector, err = otelcol.Start(d.dir, binary, config, process.Options{}); err != nil {
 		return "", err
 	}
-	err := d.collector.process.Await(ctx, patience, func(ctx context.Context) error {
+	began := time.Now()
+	err = d.collector.Await(ctx, patience, func(ctx context.Context) error {
 		if err := d.shop.visit(ctx); err != nil {
 			return err
 		}
-		traced, err := d.jaeger.api().Services(ctx)
-		if err != nil {
-			return err
-		}
 		for _, service := range d.shop.services {
-			if !slices.Contains(traced, service.name) {
+			traces, err := d.jaeger.find(ctx, service.name, began)
+			if err != nil {
+				return err
+			} else if len(traces) == 0 {
 				return fmt.Errorf("jaeger has no span of the service %q", service.name)
 			}
 		}
 		return nil
 	})
-	return "spans of every service arrive in Jaeger", err
+	return "spans of every service arrive in Jaeger, after", err
+}
+
+func (d *demo) stopCollector() error {
+	if d.collector == nil {
+		return nil
+	}
+	return d.collector.Stop()
 }
 
 // readBack waits until Jaeger has the right spans for every call.
 func (d *demo) readBack(ctx context.Context) (string, error) {
-	err := d.collector.process.Await(ctx, patience, d.journey.look)
-	return "read back from " + d.jaeger.url() + "/api/v3", err
+	err := d.collector.Await(ctx, patience, d.journey.look)
+	return "Jaeger has them all, after", err
+}
+
+//go:embed pointers.txt.tmpl
+var pointersText string
+
+var pointers = template.Must(template.New("pointers").Parse(pointersText))
+
+// point tells where the reader can go on.
+func (d *demo) point() error {
+	config, err := os.ReadFile(filepath.Join(d.dir, "collector.yaml"))
+	if err != nil {
+		return err
+	}
+	return pointers.Execute(os.Stdout, map[string]any{
+		"engine": d.jaeger.engine, "jaeger": d.jaeger.url(), "trace": d.journey.last().trace,
+		"shop": d.shop.url(), "pid": d.shop.service(entry).process.PID,
+		"inspector": filepath.Join(d.dist, "spanprobe"), "dir": d.dir,
+		"text": strings.ReplaceAll(strings.TrimSpace(string(config)), "\n", "\n    "),
+	})
 }
 
 // stayUp returns when ctx ends, or with an error when a part of the demo does.
 func (d *demo) stayUp(ctx context.Context) error {
-	parts := []*process.Process{d.jaeger.process, d.collector.process}
+	parts := []*process.Process{d.jaeger.process, d.collector.Process}
 	for _, service := range d.shop.services {
 		parts = append(parts, service.process)
 	}
@@ -142,7 +210,7 @@ func (d *demo) stayUp(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
-		d.say("\nstopping")
+		fmt.Println("\nstopping")
 		return nil
 	case p := <-gone:
 		return p.Explain(errors.New("the demo cannot go on without it"))

@@ -18,7 +18,6 @@ const entry = "storefront"
 
 // shop is the services of testbed/demo/shop, which get traced.
 type shop struct {
-	tree     tree
 	dir      string // of the executables
 	logs     string // folder
 	services []*service
@@ -34,8 +33,8 @@ type service struct {
 }
 
 // newShop lists the services, each after those that it calls.
-func newShop(tree tree, dir, logs string) *shop {
-	return &shop{tree: tree, dir: dir, logs: logs, services: []*service{
+func newShop(dir, logs string) *shop {
+	return &shop{dir: dir, logs: logs, services: []*service{
 		{name: "inventory"},
 		{name: "payments"},
 		{name: "catalogue", callees: []string{"inventory"}},
@@ -73,7 +72,7 @@ func (s *shop) start(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%s, and %d services behind it", s.url(), len(s.services)-1), nil
+	return fmt.Sprintf("%s, and %d services behind it, after", s.url(), len(s.services)-1), nil
 }
 
 // accepts fails while nobody listens.

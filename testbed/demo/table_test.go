@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
 var (
@@ -15,8 +17,8 @@ var (
 	short  = readTraffic().Hops["short"]
 )
 
-func TestTheTableHasARowForEachNameOfASpan(t *testing.T) {
-	j := journey{shop: newShop("", "", ""), exchanges: []exchange{
+func TestTheTableHasARowForEachNameAndStatusOfASpan(t *testing.T) {
+	j := journey{shop: newShop("", ""), exchanges: []exchange{
 		{call: call{Span: "GET /checkout", Status: 200, Hops: []string{shown, placed}}},
 		{call: call{Span: "GET /checkout", Status: 409, Hops: []string{shown, short}}},
 	}, spans: map[outcome]int{}}
@@ -28,27 +30,28 @@ func TestTheTableHasARowForEachNameOfASpan(t *testing.T) {
 	j.spans[outcome{"payments", ptrace.SpanKindServer, "POST /charges", "201"}] = 0
 	j.spans[outcome{"inventory", ptrace.SpanKindServer, "shop.v1.Inventory/Peek", "OK"}] = 1
 	var table bytes.Buffer
-	j.writeTable(&table, 80)
+	j.writeTable(&table)
 	want := `
   due: spans that the requests must give; spans: those that Jaeger has
-  service    kind   span                          due spans status
-  storefront Server GET /checkout                   2     2 200 409
-             Client GET                             2     2 200
-             Client shop.v1.Checkout/PlaceOrder     2     2 FAILED_PRECONDITION
-                                                            OK
-  checkout   Server shop.v1.Checkout/PlaceOrder     2     2 FAILED_PRECONDITION
-                                                            OK
-             Client POST                            1     1 201
-             Client shop.v1.Inventory/Reserve       2     2 FAILED_PRECONDITION
-                                                            OK
-  catalogue  Server GET /products/{id}              2     2 200
-             Client shop.v1.Inventory/GetStock      2     2 OK
-  payments   Server POST /charges                   1     0 201
-  inventory  Server shop.v1.Inventory/GetStock      2     2 OK
-             Server shop.v1.Inventory/Peek          0     1 OK
-             Server shop.v1.Inventory/Reserve       2     2 FAILED_PRECONDITION
-                                                            OK
-                                                   20    20
+  service     kind    span                         status               due  spans
+  storefront  Server  GET /checkout                200                    1      1
+              Server  GET /checkout                409                    1      1
+              Client  GET                          200                    2      2
+              Client  shop.v1.Checkout/PlaceOrder  FAILED_PRECONDITION    1      1
+              Client  shop.v1.Checkout/PlaceOrder  OK                     1      1
+  checkout    Server  shop.v1.Checkout/PlaceOrder  FAILED_PRECONDITION    1      1
+              Server  shop.v1.Checkout/PlaceOrder  OK                     1      1
+              Client  POST                         201                    1      1
+              Client  shop.v1.Inventory/Reserve    FAILED_PRECONDITION    1      1
+              Client  shop.v1.Inventory/Reserve    OK                     1      1
+  catalogue   Server  GET /products/{id}           200                    2      2
+              Client  shop.v1.Inventory/GetStock   OK                     2      2
+  payments    Server  POST /charges                201                    1      0
+  inventory   Server  shop.v1.Inventory/GetStock   OK                     2      2
+              Server  shop.v1.Inventory/Peek       OK                     0      1
+              Server  shop.v1.Inventory/Reserve    FAILED_PRECONDITION    1      1
+              Server  shop.v1.Inventory/Reserve    OK                     1      1
+                                                                         20     20
 `
 	if diff := cmp.Diff(want, "\n"+table.String()); diff != "" {
 		t.Errorf("the table (-want +got):\n%s", diff)
@@ -82,7 +85,7 @@ func TestACallLeadsToATree(t *testing.T) {
 	if diff := cmp.Diff(want, shape(one.nodes(), one.nodes()[0].id)); diff != "" {
 		t.Errorf("the tree (-want +got):\n%s", diff)
 	}
-	j := journey{trace: traced([]exchange{{call: one}})}
+	j := journey{trace: spans.Of(traced([]exchange{{call: one}}))}
 	if got := j.extent(); !strings.Contains(got, "holds all 15 spans") {
 		t.Errorf("of its trace it says %q", got)
 	}
@@ -90,7 +93,7 @@ func TestACallLeadsToATree(t *testing.T) {
 
 func TestAServiceStartsAfterThoseThatItCalls(t *testing.T) {
 	started := map[string]bool{}
-	for _, service := range newShop("", "", "").services {
+	for _, service := range newShop("", "").services {
 		for _, callee := range service.callees {
 			if !started[callee] {
 				t.Errorf("%s calls %s, which starts later", service.name, callee)

@@ -8,114 +8,88 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
 // Options is how to draw.
 type Options struct {
 	Width int  // columns to draw in; less than MinWidth counts as MinWidth
-	Color bool // with ANSI colours
+	Color bool // with ANSI colours: errors are red
 }
 
 // MinWidth is the fewest columns that a waterfall is drawn in.
 const MinWidth = 72
 
+// Widths of columns.
 const (
 	maxService = 16
 	maxName    = 34
 	minBar     = 16
 	timeWidth  = 9  // "123.45 ms"
-	minStatus  = 9  // "503 error"
 	maxStatus  = 11 // "UNAVAILABLE"
-	gap        = "  "
+	gaps       = 8  // four, between the columns
 )
 
-// Draw writes a trace as a waterfall. It fails only as w does.
-func Draw(w io.Writer, traces ptrace.Traces, options Options) error {
-	out := bufio.NewWriter(w)
-	if spans := rows(traces); len(spans) > 0 {
-		newDrawing(out, spans, options).draw()
-	} else {
-		fmt.Fprintln(out, "an empty trace")
-	}
-	return out.Flush()
-}
-
+// drawing is a trace, and the columns that it takes.
 type drawing struct {
-	out    *bufio.Writer
 	rows   []*row
-	colors map[string]int // escapes for the services, in the order in which they appear
-	paint  palette
 	start  time.Time
 	length time.Duration // from the first start to the last end
-	width  int
 	// The columns' widths.
 	service, name, bar, status int
 }
 
-func newDrawing(out *bufio.Writer, spans []*row, options Options) *drawing {
-	d := &drawing{
-		out: out, rows: spans, colors: map[string]int{}, paint: palette(options.Color),
-		start: spans[0].start(), width: max(options.Width, MinWidth),
-		service: len("service"), name: len("span"), status: minStatus,
+// Draw writes a trace as a waterfall. It fails only as w does.
+func Draw(w io.Writer, trace []spans.Span, o Options) error {
+	out := bufio.NewWriter(w)
+	d := drawing{
+		rows: inOrder(trace), service: len("service"), name: len("span"), status: len("status"),
 	}
-	for _, r := range spans {
-		if r.start().Before(d.start) {
+	if len(d.rows) == 0 {
+		fmt.Fprintln(out, "an empty trace")
+		return out.Flush()
+	}
+	services, end := map[string]bool{}, time.Time{}
+	for _, r := range d.rows {
+		if d.start.IsZero() || r.start().Before(d.start) {
 			d.start = r.start()
 		}
-		if _, known := d.colors[r.service()]; !known {
-			d.colors[r.service()] = cyan - len(d.colors)%services
+		if last := r.start().Add(r.duration()); last.After(end) {
+			end = last
 		}
-		d.service = min(max(d.service, columns(r.service())), maxService)
-		d.name = min(max(d.name, columns(r.label())), maxName)
-		d.status = min(max(d.status, columns(r.outcome())), maxStatus)
+		services[r.service()] = true
+		d.service = min(max(d.service, utf8.RuneCountInString(r.service())), maxService)
+		d.name = min(max(d.name, utf8.RuneCountInString(r.label())), maxName)
+		d.status = min(max(d.status, utf8.RuneCountInString(r.outcome())), maxStatus)
 	}
-	for _, r := range spans {
-		d.length = max(d.length, r.start().Sub(d.start)+r.duration())
-	}
-	d.bar = d.width - d.service - d.name - timeWidth - d.status - 4*len(gap)
+	d.length = end.Sub(d.start)
+	d.bar = max(o.Width, MinWidth) - d.service - d.name - timeWidth - d.status - gaps
 	if d.bar < minBar {
 		d.name -= minBar - d.bar
 		d.bar = minBar
 	}
-	return d
-}
 
-func (d *drawing) draw() {
-	length, paint := format(d.length), d.paint.paint
-	fmt.Fprintf(d.out, "%s %s, %s, %s, %s\n\n", paint(bold, "trace"), d.rows[0].TraceID(),
-		count(len(d.colors), "service"), count(len(d.rows), "span"), length)
-	d.line(paint(dim, fit("service", d.service)), paint(dim, fit("span", d.name)),
-		paint(dim, "0"+right(length, d.bar-1)), paint(dim, right("duration", timeWidth)),
-		paint(dim, "status"))
+	line := func(service, name, bar, duration, status string) {
+		text := fmt.Sprintf("%-*s  %-*s  %-*s  %*s  %s", d.service, cut(service, d.service),
+			d.name, cut(name, d.name), d.bar, bar, timeWidth, duration, status)
+		fmt.Fprintln(out, strings.TrimRight(text, " "))
+	}
+	fmt.Fprintf(out, "trace %s, %d services, %d spans, %s\n\n",
+		d.rows[0].TraceID(), len(services), len(d.rows), format(d.length))
+	line("service", "span", fmt.Sprintf("0%*s", d.bar-1, format(d.length)), "duration", "status")
 	for _, r := range d.rows {
-		color, outcome := d.colors[r.service()], cut(r.outcome(), d.status)
-		service := paint(color, fit(r.service(), d.service))
-		if r.Status().Code() == ptrace.StatusCodeError {
-			color, outcome = red, paint(red, outcome)
+		status := cut(r.outcome(), d.status)
+		if o.Color && r.Status().Code() == ptrace.StatusCodeError {
+			status = "\x1b[31m" + status + "\x1b[0m"
 		}
-		d.line(service, fit(r.label(), d.name), paint(color, d.barOf(r)),
-			right(format(r.duration()), timeWidth), outcome)
-		d.details(r)
+		line(r.service(), r.label(), d.barOf(r), format(r.duration()), status)
 	}
-}
-
-func (d *drawing) line(cells ...string) {
-	fmt.Fprintln(d.out, strings.TrimRight(strings.Join(cells, gap), " "))
-}
-
-// details writes the attributes of a span below it, over as many lines as it takes.
-func (d *drawing) details(r *row) {
-	// A deep tree must leave room to write in.
-	margin := min(d.service+len(gap)+2*(r.depth+1), d.width/2)
-	details := r.details()
-	for i := range details {
-		details[i] = cut(clean(details[i]), d.width-margin)
-	}
-	for _, line := range Fold(details, gap, d.width-margin) {
-		fmt.Fprintf(d.out, "%*s%s\n", margin, "", d.paint.paint(dim, line))
-	}
+	return out.Flush()
 }
 
 // eighths of a column, with which a bar ends between two columns.
@@ -124,11 +98,8 @@ var eighths = []rune("▏▎▍▌▋▊▉█")
 // barOf draws the time of a span to the scale of the trace, to an eighth of a column at its end.
 // No span is too short to be seen.
 func (d *drawing) barOf(r *row) string {
-	if d.length <= 0 {
-		return strings.Repeat("█", d.bar)
-	}
 	scale := func(t time.Duration) int { // in eighths of a column
-		return int(float64(t) / float64(d.length) * float64(8*d.bar))
+		return int(float64(t) / float64(max(d.length, 1)) * float64(8*d.bar))
 	}
 	offset := r.start().Sub(d.start)
 	from := min(scale(offset)/8, d.bar-1)
@@ -137,5 +108,39 @@ func (d *drawing) barOf(r *row) string {
 	if rest := length % 8; rest > 0 {
 		bar += string(eighths[rest-1])
 	}
-	return fit(bar, d.bar)
+	return bar
+}
+
+// format writes a duration with three digits that count: "1.23 ms".
+func format(t time.Duration) string {
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{{"s", time.Second}, {"ms", time.Millisecond}, {"µs", time.Microsecond}} {
+		switch value := float64(t) / float64(unit.size); {
+		case value >= 999.5:
+			return fmt.Sprintf("%.0f %s", value, unit.name)
+		case value >= 0.9995: // 999.6 µs would be rounded to 1000 µs
+			return strings.TrimSuffix(fmt.Sprintf("%#.3g", value), ".") + " " + unit.name
+		}
+	}
+	return fmt.Sprintf("%d ns", t)
+}
+
+// clean replaces all that would move a terminal's cursor: names and attributes come from outside.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// cut shortens text to a number of columns.
+func cut(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	return string([]rune(text)[:width-1]) + "…"
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -76,15 +78,15 @@ func TestNothingThatATraceHoldsReachesTheTerminalAsAnEscape(t *testing.T) {
 
 func TestSpansWithoutAnEndToTheirAncestorsAreDrawnOnce(t *testing.T) {
 	trace := ptrace.NewTraces()
-	spans := trace.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	looped := trace.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
 	for _, link := range [][2]byte{{1, 2}, {2, 1}, {3, 3}, {4, 3}, {4, 3}} {
-		span := spans.AppendEmpty()
+		span := looped.AppendEmpty()
 		span.SetTraceID([16]byte{1})
 		span.SetSpanID([8]byte{link[0]})
 		span.SetParentSpanID([8]byte{link[1]})
 	}
-	if got := len(rows(trace)); got != spans.Len() {
-		t.Errorf("%d rows for %d spans", got, spans.Len())
+	if got := len(inOrder(spans.Of(trace))); got != looped.Len() {
+		t.Errorf("%d rows for %d spans", got, looped.Len())
 	}
 }
 
@@ -122,7 +124,7 @@ func TestDurationsShowThreeDigits(t *testing.T) {
 func draw(t *testing.T, trace ptrace.Traces, options Options) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := Draw(&out, trace, options); err != nil {
+	if err := Draw(&out, spans.Of(trace), options); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -130,8 +132,8 @@ func draw(t *testing.T, trace ptrace.Traces, options Options) string {
 
 func oneSpan() ptrace.Traces {
 	trace := ptrace.NewTraces()
-	spans := addService(trace, "storefront", 4711)
-	addSpan(spans, 1, 0xb7, "GET /products/{id}", server, 0, 84, map[string]any{
+	storefront := addService(trace, "storefront", 4711)
+	addSpan(storefront, 1, 0xb7, "GET /products/{id}", server, 0, 84, map[string]any{
 		"http.response.status_code": 200,
 		"url.path":                  "/products/kettle",
 		"server.address":            "127.0.0.1",
@@ -205,11 +207,11 @@ func addService(trace ptrace.Traces, name string, pid int64) ptrace.SpanSlice {
 
 // addSpan adds a span that starts and ends so many microseconds after the others' epoch.
 func addSpan(
-	spans ptrace.SpanSlice, id, parent byte, name string, kind ptrace.SpanKind,
+	service ptrace.SpanSlice, id, parent byte, name string, kind ptrace.SpanKind,
 	start, end time.Duration, attributes map[string]any,
 ) ptrace.Span {
 	epoch := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
-	span := spans.AppendEmpty()
+	span := service.AppendEmpty()
 	span.SetTraceID([16]byte{
 		0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6,
 		0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36,

@@ -31,11 +31,7 @@ func (p *Process) Explain(err error) error {
 	if readErr != nil {
 		return errors.Join(err, readErr)
 	}
-	return fmt.Errorf("%w\nthe end of its log:\n%s", err, Tail(log))
-}
-
-// Tail is the end of a log, indented.
-func Tail(log []byte) string {
 	lines := strings.Split(string(bytes.TrimSpace(log)), "\n")
-	return "  " + strings.Join(lines[max(len(lines)-tailLines, 0):], "\n  ")
+	end := strings.Join(lines[max(len(lines)-tailLines, 0):], "\n  ")
+	return fmt.Errorf("%w\nthe end of its log:\n  %s", err, end)
 }

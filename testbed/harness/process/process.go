@@ -67,12 +67,11 @@ func Start(command *exec.Cmd, o Options) (*Process, error) {
 			return strings.HasPrefix(variable, "OTEL_")
 		})
 	}
-	via := o.Via
+	via, group := o.Via, attributes(command)
 	if via == nil {
-		endWithParent(command)
+		group.Pdeathsig = syscall.SIGTERM
 		via = onThread
 	}
-	Group(command)
 	err = via(command.Start)
 	if log, ok := command.Stderr.(*os.File); ok && log != os.Stderr {
 		log.Close() // the process has its own
@@ -222,7 +221,7 @@ func (p *Process) Kill() error {
 		return nil
 	}
 	p.asked.Store(true)
-	err := killGroup(p.command)
+	err := syscall.Kill(-p.PID, syscall.SIGKILL)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("the %s (process %d) still runs: %w", p.options.Name, p.PID, err)
 	}

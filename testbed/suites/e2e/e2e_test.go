@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -168,8 +167,8 @@ func TestTheDemoDrawsATraceThatItReadBackFromJaeger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	demo := exec.Command("go", "run", "./demo", "-once", "-jaeger", "module")
-	demo.Dir = filepath.Join(root, "testbed")
+	demo := exec.Command("make", "demo", "ENGINE=", "DEMO=-once")
+	demo.Dir = root
 	var output bytes.Buffer
 	demo.Stdout, demo.Stderr = &output, os.Stderr
 	if err := demo.Run(); err != nil {
@@ -179,8 +178,8 @@ func TestTheDemoDrawsATraceThatItReadBackFromJaeger(t *testing.T) {
 		t.Errorf("the tree that is drawn (-want +got):\n%s\nof\n%s", diff, output.String())
 	}
 	for _, want := range []string{
-		"checkout   Server", "catalogue  Server", "payments   Server",
-		"inventory  Server", "holds all 15 spans",
+		"checkout    Server", "catalogue   Server", "payments    Server",
+		"inventory   Server", "holds all 15 spans",
 	} {
 		if !strings.Contains(output.String(), want) {
 			t.Errorf("the demo does not show %q:\n%s", want, output.String())
@@ -206,8 +205,7 @@ checkout        └ POST
 payments          └ POST /charges
 `
 
-// drawnTree is the column of spans in the demo's drawing, without their attributes, which are
-// further in.
+// drawnTree is the column of spans in the demo's drawing.
 func drawnTree(output string) string {
 	_, drawing, _ := strings.Cut(output, "\nservice     span ")
 	header, rows, _ := strings.Cut(drawing, "\n")

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,26 +31,21 @@ func Attribute(span spans.Span, keys ...attribute.Key) string {
 // row is one span, and its place in the tree.
 type row struct {
 	spans.Span
-	depth  int
-	orphan bool // its parent is not in the trace
+	depth int
 }
 
-// rows puts the spans in the order of the tree, siblings by their start.
-func rows(traces ptrace.Traces) []*row {
-	var all, ordered []*row
-	known := map[pcommon.SpanID]bool{}
-	for _, span := range spans.Of(traces) {
+// inOrder puts the spans in the order of the tree, siblings by their start.
+func inOrder(trace []spans.Span) (ordered []*row) {
+	var all []*row
+	known, children := map[pcommon.SpanID]bool{}, map[pcommon.SpanID][]*row{}
+	for _, span := range trace {
 		all = append(all, &row{Span: span})
 		known[span.SpanID()] = true
 	}
 	slices.SortStableFunc(all, func(a, b *row) int { return a.start().Compare(b.start()) })
-	children := map[pcommon.SpanID][]*row{}
 	for _, r := range all {
-		parent := r.ParentSpanID()
-		r.orphan = !known[parent] && !parent.IsEmpty()
-		children[parent] = append(children[parent], r)
+		children[r.ParentSpanID()] = append(children[r.ParentSpanID()], r)
 	}
-
 	placed := map[*row]bool{}
 	var place func(r *row, depth int)
 	place = func(r *row, depth int) {
@@ -103,34 +97,4 @@ func (r *row) outcome() string {
 		ptrace.StatusCodeError: " error", ptrace.StatusCodeOk: " ok",
 	}[r.Status().Code()]
 	return strings.TrimSpace(clean(Attribute(r.Span, semconv.HTTPResponseStatusCodeKey)) + word)
-}
-
-// shown are the attributes that say most about a call, and are not in the span's row already.
-var shown = []attribute.Key{
-	semconv.URLPathKey,
-	semconv.URLQueryKey,
-	semconv.ErrorTypeKey,
-	semconv.ServerAddressKey,
-	semconv.ServerPortKey,
-	semconv.ClientAddressKey,
-	semconv.NetworkProtocolVersionKey,
-	semconv.UserAgentOriginalKey,
-	semconv.ProcessPIDKey,
-}
-
-// details stand below the span's row.
-func (r *row) details() []string {
-	var details []string
-	for _, key := range shown {
-		if value := Attribute(r.Span, key); value != "" {
-			details = append(details, string(key)+"="+value)
-		}
-	}
-	if message := r.Span.Status().Message(); message != "" {
-		details = append(details, "status="+strconv.Quote(message))
-	}
-	if r.orphan {
-		details = append(details, "parent="+r.ParentSpanID().String()+" (not in this trace)")
-	}
-	return details
 }

@@ -1,10 +1,10 @@
-package jaegerapi
+package main
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,27 +20,14 @@ func TestATraceIsDecodedFromARealAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var asked string
-	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		asked = r.URL.String()
-		w.Write(recorded)
-	})
-	traceID := [16]byte{
-		0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6,
-		0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36,
-	}
-	traces, err := client.Trace(t.Context(), traceID)
+	answer := func(w http.ResponseWriter, _ *http.Request) { w.Write(recorded) }
+	found, err := answering(t, answer).find(t.Context(), "storefront", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "/api/v3/traces/4bf92f3577b34da6a3ce929d0e0e4736?raw_traces=true"; asked != want {
-		t.Errorf("asked for %s, want %s", asked, want)
+	if len(found) != 4 {
+		t.Errorf("%d spans, want 4", len(found))
 	}
-	if got := traces.SpanCount(); got != 4 {
-		t.Errorf("%d spans, want 4", got)
-	}
-	resource := traces.ResourceSpans().At(0)
-	span := resource.ScopeSpans().At(0).Spans().At(0)
 	type summary struct {
 		Trace              pcommon.TraceID
 		Span, Parent       pcommon.SpanID
@@ -51,16 +38,20 @@ func TestATraceIsDecodedFromARealAnswer(t *testing.T) {
 		Service, HTTPRoute any
 		HTTPStatus         any
 	}
-	attributes := span.Attributes().AsRaw()
+	span := found[0]
+	attributes := span.Values()
 	got := summary{
 		span.TraceID(), span.SpanID(), span.ParentSpanID(), span.Name(), span.Kind(),
 		span.StartTimestamp().AsTime(), span.EndTimestamp().AsTime(), span.Status().Code(),
-		resource.Resource().Attributes().AsRaw()["service.name"],
+		span.Resource["service.name"],
 		attributes["http.route"], attributes["http.response.status_code"],
 	}
 	start := time.Date(2025, 11, 24, 16, 0, 0, 0, time.UTC)
 	want := summary{
-		traceID,
+		[16]byte{
+			0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6,
+			0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36,
+		},
 		[8]byte{0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb1},
 		[8]byte{0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7},
 		"GET /checkout", ptrace.SpanKindServer,
@@ -82,9 +73,9 @@ func TestWhatJaegerDoesNotHaveIsNotFound(t *testing.T) {
 			w.Write([]byte(`{"result":{"resourceSpans":[]}}`))
 		},
 	} {
-		_, err := serve(t, answer).Trace(t.Context(), [16]byte{1})
-		if !errors.Is(err, ErrNotFound) {
-			t.Errorf("%s: error %v, want ErrNotFound", name, err)
+		found, err := answering(t, answer).find(t.Context(), "a", time.Now())
+		if err != nil || len(found) != 0 {
+			t.Errorf("%s: %v, error %v", name, found, err)
 		}
 	}
 }
@@ -104,30 +95,32 @@ func TestAnAnswerThatIsNoTraceIsAnErrorOfItsOwn(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		},
 	} {
-		_, err := serve(t, answer).Trace(t.Context(), [16]byte{1})
-		if err == nil || errors.Is(err, ErrNotFound) {
-			t.Errorf("%s: error %v, want one that is not ErrNotFound", name, err)
+		if found, err := answering(t, answer).find(t.Context(), "a", time.Now()); err == nil {
+			t.Errorf("%s: %v, and no error", name, found)
 		}
 	}
 }
 
 func TestAQueryAsksForRawTracesOfAServiceAndTime(t *testing.T) {
 	var asked map[string][]string
-	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	jaeger := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = r.URL.Query()
 		w.WriteHeader(http.StatusNotFound)
 	})
-	from := time.Date(2026, 2, 3, 4, 5, 6, 7, time.FixedZone("east", 3600))
-	_, err := client.Find(t.Context(),
-		Query{Service: "a b", From: from, To: from.Add(time.Second), Limit: 9})
-	if !errors.Is(err, ErrNotFound) {
-		t.Errorf("error %v, want ErrNotFound", err)
+	since := time.Date(2026, 2, 3, 4, 5, 6, 7, time.FixedZone("east", 3600))
+	before := time.Now()
+	if _, err := jaeger.find(t.Context(), "a b", since); err != nil {
+		t.Error(err)
 	}
+	last, err := time.Parse(time.RFC3339Nano, strings.Join(asked["query.start_time_max"], ""))
+	if err != nil || last.Before(before) || last.After(time.Now().Add(time.Minute)) {
+		t.Errorf("asked for spans until %v: %v", last, err)
+	}
+	delete(asked, "query.start_time_max")
 	want := map[string][]string{
 		"query.service_name":   {"a b"},
-		"query.start_time_min": {"2026-02-03T03:05:06.000000007Z"},
-		"query.start_time_max": {"2026-02-03T03:05:07.000000007Z"},
-		"query.num_traces":     {"9"},
+		"query.start_time_min": {"2026-02-03T03:05:05.000000007Z"},
+		"query.num_traces":     {"5000"},
 		"query.raw_traces":     {"true"},
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
@@ -135,22 +128,10 @@ func TestAQueryAsksForRawTracesOfAServiceAndTime(t *testing.T) {
 	}
 }
 
-func TestServicesAreListed(t *testing.T) {
-	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`{"services":["storefront","payments"]}`))
-	})
-	got, err := client.Services(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"storefront", "payments"}, got); diff != "" {
-		t.Errorf("services (-want +got):\n%s", diff)
-	}
-}
-
-func serve(t *testing.T, handler http.HandlerFunc) Client {
+// answering is a Jaeger whose query API answers so.
+func answering(t *testing.T, handler http.HandlerFunc) *jaeger {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return Client{URL: server.URL, HTTP: server.Client()}
+	return &jaeger{Query: server.Listener.Addr().String()}
 }

@@ -7,24 +7,13 @@ import (
 	"syscall"
 )
 
-// Group gives a command a process group of its own, which Ctrl-C does not reach.
-func Group(command *exec.Cmd) { attributes(command).Setpgid = true }
-
-// InterruptGroup does to the group of a command what Ctrl-C does.
-func InterruptGroup(command *exec.Cmd) error {
-	return syscall.Kill(-command.Process.Pid, syscall.SIGINT)
-}
-
-func killGroup(command *exec.Cmd) error {
-	return syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
-}
-
-func endWithParent(command *exec.Cmd) { attributes(command).Pdeathsig = syscall.SIGTERM }
-
+// attributes are those of a command that is to have a process group of its own, which Ctrl-C does
+// not reach.
 func attributes(command *exec.Cmd) *syscall.SysProcAttr {
 	if command.SysProcAttr == nil {
 		command.SysProcAttr = &syscall.SysProcAttr{}
 	}
+	command.SysProcAttr.Setpgid = true
 	return command.SysProcAttr
 }
 
