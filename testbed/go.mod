@@ -5,7 +5,6 @@ go 1.26.0
 replace github.com/spanprobe/spanprobe => ../
 
 require (
-	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/bmatcuk/doublestar/v4 v4.10.4
 	github.com/cavaliergopher/cpio v1.0.1
 	github.com/cilium/ebpf v0.22.0

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
 
 // startedAtOnce is how many processes start together.
@@ -64,16 +65,14 @@ func (b binaries) liveShortly(ctx context.Context, name, path string) (err error
 	if err != nil {
 		return err
 	}
-	if err := ask(ctx, address, report.RequestsOfShort); err != nil {
-		return p.Explain(err)
-	}
-	return nil
+	return ask(ctx, p, address, report.RequestsOfShort)
 }
 
 // ask sends requests to a server, at the address that it has said.
-func ask(ctx context.Context, address string, requests int) error {
-	o := load.Options{URL: "http://" + address + requestPath, Connections: 1, Requests: requests}
-	_, err := request(ctx, o)
+func ask(ctx context.Context, p *process.Process, address string, requests int) error {
+	one := load.HTTP{URL: "http://" + address + requestPath, Connections: 1}
+	r, err := one.Run(ctx, load.Options{Requests: requests})
+	_, err = judge(p, r, errors.Join(err, ctx.Err()))
 	return err
 }
 
@@ -94,7 +93,7 @@ func (b *bench) measureChurn(c *report.Case) error {
 }
 
 func (b *bench) comeAndGo(s *stage, c *report.Case) error {
-	o := order{Rate: b.rates[report.Fixed], Duration: b.run.Settings.ChurnDuration()}
+	o := load.Options{Rate: b.rates[report.Fixed], Duration: b.run.Settings.ChurnDuration()}
 	calm, err := s.measure(report.Fixed, o)
 	if err != nil {
 		return err
@@ -155,7 +154,7 @@ func (s *stage) startAtOnce() (result report.AtOnce, err error) {
 		result.Serving = time.Since(began)
 		err = errors.Join(err, group.Wait())
 		for i := 0; i < len(addresses) && err == nil; i++ {
-			err = ask(s.ctx, addresses[i], 1)
+			err = ask(s.ctx, s.processes[first+i], addresses[i], 1)
 		}
 		m.Short = report.ShortLived{Processes: len(addresses), Requests: len(addresses)}
 		return m, err

@@ -16,8 +16,10 @@ import (
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/offsets"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
 	"github.com/spanprobe/spanprobe/testbed/harness/await"
 	"github.com/spanprobe/spanprobe/testbed/harness/collector"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 const (
@@ -73,7 +75,10 @@ func (b *bench) measureWay(s *stage, w way) (err error) {
 		defer func() { err = errors.Join(err, tracer.Shutdown(b.ctx)) }()
 	}
 	m, err := s.observe(func() (report.Measurement, error) {
-		return s.call(order{Kind: "goroutines", Duration: b.duration / 2, Goroutines: startsAtOnce})
+		return s.call(program.Order{
+			Kind: "goroutines", Options: load.Options{Duration: b.duration / 2},
+			Goroutines: startsAtOnce,
+		})
 	})
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,57 +8,34 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
 
 // requestPath is what every request asks for.
 const requestPath = "/hello/gopher"
 
-// order is a load of one kind.
-type order = program.Order
-
-// callKinds are the kinds of orders.
+// callKinds are the kinds of calls, as the callers know them.
 var callKinds = map[report.Mode]string{
 	report.HTTPClient: "http", report.UnaryClient: "unary", report.StreamClient: "stream",
 	report.UnaryServer: "unary", report.StreamServer: "stream",
 }
 
 // send has the subject get, make or serve a load.
-func (s *stage) send(mode report.Mode, o order) (report.Measurement, error) {
+func (s *stage) send(mode report.Mode, o load.Options) (report.Measurement, error) {
 	if s.caller != nil {
-		o.Kind = callKinds[mode]
-		return s.call(o)
+		return s.call(program.Order{Kind: callKinds[mode], Options: o})
 	}
-	l := load.Options{URL: s.url, Rate: o.Rate, Duration: o.Duration, Requests: o.Calls}
-	l.Connections = s.connections
+	requests := load.HTTP{URL: s.url, Connections: s.connections}
 	if mode == report.HTTP2 {
-		l.HTTP2, l.Streams = true, report.Streams
-		l.Connections = report.HTTP2Connections(s.connections)
+		requests.Connections = report.HTTP2Connections(s.connections)
+		requests.Streams = report.Streams
 	}
-	m, err := request(s.ctx, l)
-	if err != nil {
-		err = s.measured.Explain(err)
-	}
-	return m, err
+	r, err := requests.Run(s.ctx, o)
+	return judge(s.measured, r, errors.Join(err, s.ctx.Err()))
 }
 
-// request sends requests, each of which must be answered.
-func request(ctx context.Context, o load.Options) (m report.Measurement, err error) {
-	r, err := load.Run(ctx, o)
-	if err != nil || ctx.Err() != nil {
-		return m, errors.Join(err, ctx.Err())
-	}
-	if r.Answered != r.Sent || r.Statuses[200] != r.Answered || r.Answered == 0 {
-		return m, fmt.Errorf("of %d requests %d were answered, by status %v: %w",
-			r.Sent, r.Answered, r.Statuses, r.FirstError)
-	}
-	return report.Measurement{
-		Due: r.Due, Sent: r.Sent, Answered: r.Answered, Elapsed: r.Elapsed,
-		P50: r.Latency.Quantile(0.5), P99: r.Latency.Quantile(0.99), LagP99: r.Lag.Quantile(0.99),
-	}, nil
-}
-
-// call has the caller make calls, each of which must be answered.
-func (s *stage) call(o order) (m report.Measurement, err error) {
+// call has the caller make calls.
+func (s *stage) call(o program.Order) (m report.Measurement, err error) {
 	line, err := json.Marshal(o)
 	if err != nil {
 		return m, err
@@ -68,16 +44,23 @@ func (s *stage) call(o order) (m report.Measurement, err error) {
 	if err != nil {
 		return m, err
 	}
-	var r struct {
-		report.Measurement
-		Error string
-	}
+	var r load.Result
 	if err := json.Unmarshal([]byte(answer), &r); err != nil {
 		return m, s.caller.Explain(fmt.Errorf("its answer %q: %w", answer, err))
 	}
-	if r.Answered != r.Sent || r.Answered == 0 {
-		err = fmt.Errorf("of %d calls %d were answered: %s", r.Sent, r.Answered, r.Error)
-		return m, s.measured.Explain(err)
+	return judge(s.measured, r, nil)
+}
+
+// judge wants each request to a process to be answered.
+func judge(p *process.Process, r load.Result, err error) (report.Measurement, error) {
+	if err == nil && (r.Answered != r.Sent || r.Answered == 0) {
+		err = fmt.Errorf("of %d requests %d were answered: %s", r.Sent, r.Answered, r.Error)
 	}
-	return r.Measurement, nil
+	if err != nil {
+		return report.Measurement{}, p.Explain(err)
+	}
+	return report.Measurement{
+		Due: r.Due, Sent: r.Sent, Answered: r.Answered, Elapsed: r.Elapsed,
+		P50: r.P50, P99: r.P99, LagP99: r.LagP99,
+	}, nil
 }

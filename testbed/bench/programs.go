@@ -14,6 +14,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // programID is what a BPF program is known by.
@@ -56,7 +57,7 @@ func (s *stage) measureRuns(
 	if err != nil {
 		return m, nil, err
 	}
-	if m, err = s.measure(mode, order{Rate: rate, Duration: runsDuration}); err != nil {
+	if m, err = s.measure(mode, load.Options{Rate: rate, Duration: runsDuration}); err != nil {
 		return m, nil, err
 	}
 	ran, err = programRuns(pid)

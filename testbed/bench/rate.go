@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // Bounds of the rates that are looked for, in requests or calls a second.
@@ -57,7 +58,7 @@ func (b *bench) findRates() error {
 // findRate finds a rate at which the subject keeps up with every request, and all of their spans
 // arrive. It begins with a closed loop.
 func (s *stage) findRate(kind report.Mode, highest float64) (float64, error) {
-	m, err := s.measure(kind, order{Duration: trialDuration})
+	m, err := s.measure(kind, load.Options{Duration: trialDuration})
 	rate := min(shareOfSaturation*float64(m.Answered)/m.Elapsed.Seconds(), highest)
 	for err == nil {
 		rate = math.Floor(rate/minRate) * minRate
@@ -65,7 +66,7 @@ func (s *stage) findRate(kind report.Mode, highest float64) (float64, error) {
 			return 0, errors.New("a program that is instrumented by hand keeps up with no rate: " +
 				"the machine is too busy, or give the rates")
 		}
-		m, err = s.measure(kind, order{Rate: rate, Duration: trialDuration})
+		m, err = s.measure(kind, load.Options{Rate: rate, Duration: trialDuration})
 		if err == nil && float64(m.Sent) >= mustHold*float64(m.Due) && m.Spans == m.Sent {
 			return rate, nil
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
@@ -148,7 +149,7 @@ func (b *bench) measureCase(c *report.Case, what subject, more ...report.Mode) e
 			if !report.Measures(c.Key, mode) {
 				continue
 			}
-			m, err := s.measure(mode, order{Rate: b.rates[mode], Duration: b.duration})
+			m, err := s.measure(mode, load.Options{Rate: b.rates[mode], Duration: b.duration})
 			if err != nil {
 				return err
 			}

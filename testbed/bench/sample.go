@@ -9,13 +9,14 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // sending sends a load, and says what it was.
 type sending = func() (report.Measurement, error)
 
 // measure has a load sent, and says what it took.
-func (s *stage) measure(mode report.Mode, o order) (report.Measurement, error) {
+func (s *stage) measure(mode report.Mode, o load.Options) (report.Measurement, error) {
 	m, err := s.observe(func() (report.Measurement, error) { return s.send(mode, o) })
 	if err != nil {
 		err = fmt.Errorf("%s: %w", mode, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/harness/collector"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 	"github.com/spanprobe/spanprobe/testbed/harness/loopback"
 	"github.com/spanprobe/spanprobe/testbed/harness/process"
 )
@@ -194,7 +195,7 @@ func (s *stage) warm() error {
 	}
 	sent := 0
 	for _, kind := range s.kindsOfLoads() {
-		m, err := s.send(kind, order{Duration: warmUp})
+		m, err := s.send(kind, load.Options{Duration: warmUp})
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 	"github.com/spanprobe/spanprobe/testbed/harness/process"
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
@@ -95,7 +96,7 @@ func TestEveryKindOfLoadReachesTheServer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m, err := s.measure(report.HTTP2, order{Calls: 80}); err != nil ||
+			if m, err := s.measure(report.HTTP2, load.Options{Requests: 80}); err != nil ||
 				m.Answered != 80 ||
 				m.App <= 0 {
 				t.Errorf("80 requests over HTTP/2: %+v, %v", m, err)
@@ -161,11 +162,11 @@ func TestEveryKindOfCallIsMade(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, kind := range side.kinds {
-				m, err := c.send(kind, order{Calls: 10})
+				m, err := c.send(kind, load.Options{Requests: 10})
 				if err != nil || m.Sent != 10 || m.Answered != 10 || m.P50 <= 0 {
 					t.Errorf("10 calls of the kind %q: %+v, %v", kind, m, err)
 				}
-				m, err = c.measure(kind, order{Rate: 100, Duration: 100 * time.Millisecond})
+				m, err = c.measure(kind, load.Options{Rate: 100, Duration: 100 * time.Millisecond})
 				if err != nil || m.Due != 10 || m.Answered != m.Sent || m.App <= 0 {
 					t.Errorf(
 						"100 calls a second of the kind %q, for a tenth of one: %+v, %v",

@@ -1,195 +1,172 @@
-// Package load sends HTTP requests over connections that stay open, and measures
-// how long their answers take. It does not use net/http's client for HTTP/1.1, whose
-// goroutines would take processors from the measured program on a small machine;
-// for HTTP/2 it does.
+// Package load makes requests, and measures how long they take.
 //
-// There are two kinds of load. In a closed loop each connection (of HTTP/2: each
-// stream) sends its next request when the last one was answered, which finds the
-// throughput. In an open loop requests are due at a fixed rate, and a latency
-// counts from the moment at which the request was due: one that had to wait for
-// those before it is as slow as it was for whoever made it (no coordinated
-// omission).
+// There are two kinds of load. In a closed loop each client makes its next request when the last
+// one was answered, which finds the throughput. In an open loop requests are due at a fixed rate,
+// and a latency counts from the moment at which the request was due: one that had to wait for
+// those before it is as slow as it was for whoever made it (no coordinated omission).
 package load
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"net/url"
+	"math"
+	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// Options say what is sent, and for how long: Duration or Requests bound it,
-// whichever comes first.
+// Options say how much is asked for: Duration or Requests bound it, whichever comes first.
 type Options struct {
-	URL         string        // http://host:port/path; with HTTP/2 also https
-	HTTP2       bool          // from the first byte on; else HTTP/1.1
-	Method      string        // "" for GET; none with a body
-	Header      http.Header   // beside Host
-	Connections int           // at a time
-	Streams     int           // at a time on each connection, of HTTP/2; 0 for one
-	Rate        float64       // requests a second that are due, over all; 0 for a closed loop
-	Duration    time.Duration // 0: until Requests are sent, or ctx ends
-	Requests    int           // 0: until Duration is over, or ctx ends
+	Rate     float64       // requests a second that are due, over all; 0 for a closed loop
+	Duration time.Duration // 0: until Requests are sent, or the context ends
+	Requests int           // 0: until Duration is over, or the context ends
 }
 
 // Result is what came of a load.
 type Result struct {
 	Due      int           // requests that were due before the end; in a closed loop, those sent
-	Sent     int           // requests that were written to a connection: Answered + Failed
+	Sent     int           // those that were tried
 	Answered int           // those that got a whole answer
-	Failed   int           // those that did not; whether they reached a handler is not known
-	Statuses map[int]int   // answers by status code
-	Refused  int           // attempts to connect that failed
-	Elapsed  time.Duration // from the first request's time to the last answer
-	Latency  Histogram     // of the answered, until the whole answer was read
-	// Lag is how long after its time a request was written: the generator's own
-	// delay, and that of connections that were all busy. Empty in a closed loop.
-	Lag Histogram
-	// FirstError is the first thing that went wrong with a connection.
-	FirstError error
-
-	lastAnswer time.Time
+	Elapsed  time.Duration // until the last answer
+	P50, P99 time.Duration // latency of the answered
+	// LagP99 is how long after its time a request was sent: the delay of whoever made it, and that
+	// of clients that were all busy. 0 in a closed loop.
+	LagP99 time.Duration
+	Error  string // of the first request that failed
 }
 
-// Throughput is the rate of whole answers, in requests a second.
-func (r *Result) Throughput() float64 {
-	if r.Elapsed <= 0 {
-		return 0
-	}
-	return float64(r.Answered) / r.Elapsed.Seconds()
-}
+// Client makes a request, and reads the whole answer.
+type Client func() error
 
-// Held is the share of the due requests that were sent.
-func (r *Result) Held() float64 {
-	if r.Due == 0 {
-		return 1
-	}
-	return float64(r.Sent) / float64(r.Due)
-}
+// failurePause keeps a server that is away from being asked all the time.
+const failurePause = 10 * time.Millisecond
 
-// add adds what came of a part of the load.
-func (r *Result) add(part *Result) {
-	r.Sent += part.Sent
-	r.Answered += part.Answered
-	r.Failed += part.Failed
-	r.Refused += part.Refused
-	for status, n := range part.Statuses {
-		r.Statuses[status] += n
-	}
-	r.Latency.Merge(&part.Latency)
-	r.Lag.Merge(&part.Lag)
-	r.FirstError = cmp.Or(r.FirstError, part.FirstError)
-	if part.lastAnswer.After(r.lastAnswer) {
-		r.lastAnswer = part.lastAnswer
-	}
-}
-
-// Run sends the load, and returns when the last answer is there. That ctx ended
-// early is no error. Connections that break are opened again.
-func Run(ctx context.Context, o Options) (*Result, error) {
-	clients, err := o.clients()
-	if err != nil {
-		return nil, err
-	}
+// Run has clients make requests, each one after the other. It returns when the last answer is
+// there. That ctx ended early is no error.
+func Run(ctx context.Context, o Options, clients []Client) (Result, error) {
 	if o.Duration > 0 {
 		bounded, cancel := context.WithTimeout(ctx, o.Duration)
 		defer cancel()
 		ctx = bounded
 	}
-	workers := make([]*worker, len(clients))
-	for i, c := range clients {
-		workers[i] = &worker{client: c, Result: Result{Statuses: map[int]int{}}}
-		// Not before all are done: some may share a connection.
-		defer c.disconnect()
+	turns := &turns{Options: o, start: time.Now()}
+	workers := make([]worker, len(clients))
+	var all sync.WaitGroup
+	for i := range workers {
+		all.Go(func() { workers[i].work(ctx, turns, clients[i]) })
 	}
+	all.Wait()
+
+	var r Result
+	var latencies, lags []time.Duration
 	for _, w := range workers {
-		// Before the clock starts, so that no request waits for it.
-		if err := w.connect(ctx); err != nil {
-			return nil, fmt.Errorf("connect to %s: %w", o.URL, err)
+		if w.err != nil {
+			return r, w.err
+		}
+		latencies, lags = append(latencies, w.latencies...), append(lags, w.lags...)
+		r.Elapsed = max(r.Elapsed, w.last.Sub(turns.start))
+		if r.Error == "" && w.failure != nil {
+			r.Error = w.failure.Error()
 		}
 	}
-
-	start := time.Now()
-	turns := newSchedule(start, o)
-	var wg sync.WaitGroup
-	if o.Rate > 0 {
-		wg.Go(func() { turns.pace(ctx) })
-	}
-	for _, w := range workers {
-		wg.Go(func() { w.work(ctx, turns) })
-	}
-	wg.Wait()
-
-	result := &Result{Statuses: map[int]int{}, lastAnswer: start}
-	for _, w := range workers {
-		result.add(&w.Result)
-	}
-	result.Elapsed = result.lastAnswer.Sub(start)
-	result.Due = result.Sent
-	if o.Rate > 0 {
-		result.Due = max(result.Sent, turns.due())
-		result.Elapsed = max(result.Elapsed, time.Duration(result.Due)*turns.interval)
-	}
-	return result, nil
-}
-
-// clients checks the options, and makes what sends the requests.
-func (o Options) clients() ([]client, error) {
-	request, err := o.request()
-	if err != nil {
-		return nil, err
-	}
-	if !o.HTTP2 {
-		var text bytes.Buffer
-		if err := request.Write(&text); err != nil {
-			return nil, err
-		}
-		clients := make([]client, o.Connections)
-		for i := range clients {
-			clients[i] = &http1{address: request.Host, request: text.Bytes()}
-		}
-		return clients, nil
-	}
-	transport := http2Transport()
-	clients := make([]client, 0, o.Connections*max(o.Streams, 1))
-	for range o.Connections {
-		shared := &http2Connection{transport: transport, url: request.URL}
-		for range max(o.Streams, 1) {
-			clients = append(clients, &http2{shared: shared, request: request})
-		}
-	}
-	return clients, nil
-}
-
-// request is the one that is sent every time.
-func (o Options) request() (*http.Request, error) {
-	u, err := url.Parse(o.URL)
-	switch {
-	case err != nil:
-		return nil, err
-	case u.Scheme != "http" && (u.Scheme != "https" || !o.HTTP2) || u.Port() == "":
-		return nil, fmt.Errorf("%q: want http://host:port/path, or https with HTTP/2", o.URL)
-	case o.Connections < 1 || o.Streams < 0:
-		return nil, errors.New("a load needs at least one connection")
-	case o.Streams > 1 && !o.HTTP2:
-		return nil, errors.New("a connection of HTTP/1.1 has no streams")
-	case o.Rate < 0 || o.Duration < 0 || o.Requests < 0:
-		return nil, errors.New("a rate, a duration and a number of requests are not negative")
-	case o.Method == http.MethodHead:
-		return nil, errors.New("answers to HEAD are not understood")
-	}
-	method := cmp.Or(o.Method, http.MethodGet)
-	r := &http.Request{Method: method, URL: u, Host: u.Host, Header: o.Header.Clone()}
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	if r.Header.Get("User-Agent") == "" {
-		r.Header.Set("User-Agent", "spanprobe-load")
-	}
+	r.Sent, r.Answered = len(lags), len(latencies)
+	r.P50, r.P99, r.LagP99 = quantile(latencies, 0.5), quantile(latencies, 0.99), quantile(lags, 0.99)
+	r.Due = max(r.Sent, turns.due(time.Since(turns.start)))
 	return r, nil
+}
+
+// quantile is that of values, which it sorts: 0 of none.
+func quantile(values []time.Duration, q float64) time.Duration {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	return values[max(int(math.Ceil(q*float64(len(values)))), 1)-1]
+}
+
+// turns allow one request each, and go to whoever is free. One that nobody could take in time is
+// taken late, and never dropped.
+type turns struct {
+	Options
+	start time.Time
+	taken atomic.Int64
+}
+
+// next is when the next request is due: at once in a closed loop. It is false if there is none.
+func (t *turns) next() (due time.Time, ok bool) {
+	n := t.taken.Add(1) - 1
+	due = time.Now()
+	if t.Rate > 0 {
+		after := time.Duration(float64(n) / t.Rate * float64(time.Second))
+		if t.Duration > 0 && after >= t.Duration {
+			return due, false
+		}
+		due = t.start.Add(after)
+	}
+	return due, t.Requests == 0 || n < int64(t.Requests)
+}
+
+// due is how many requests are due within a time, in an open loop.
+func (t *turns) due(within time.Duration) int {
+	if t.Duration > 0 {
+		within = min(within, t.Duration)
+	}
+	due := int(math.Ceil(t.Rate * within.Seconds()))
+	if t.Requests > 0 {
+		due = min(due, t.Requests)
+	}
+	return due
+}
+
+// worker makes requests, one after the other.
+type worker struct {
+	latencies, lags []time.Duration
+	last            time.Time // of the answers
+	failure         error     // of the first request that failed
+	err             error     // that ended the work
+}
+
+// work takes turns until there are no more.
+func (w *worker) work(ctx context.Context, turns *turns, client Client) {
+	// A timer of the kernel's: the runtime's own round up to a millisecond when nothing else
+	// happens (netpoll in src/runtime/netpoll_epoll.go, Go 1.26).
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		w.err = err
+		return
+	}
+	timer := os.NewFile(uintptr(fd), "timer")
+	defer timer.Close()
+	defer context.AfterFunc(ctx, func() { _ = timer.SetReadDeadline(time.Now()) })()
+	for {
+		due, ok := turns.next()
+		if !ok {
+			return
+		}
+		if wait := time.Until(due); wait > 0 {
+			at := &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(wait))}
+			if w.err = unix.TimerfdSettime(fd, 0, at, nil); w.err != nil {
+				return
+			}
+			_, _ = timer.Read(make([]byte, 8)) // fails when ctx ends
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		sent := time.Now()
+		err := client()
+		answered := time.Now()
+		w.lags = append(w.lags, sent.Sub(due))
+		if err == nil {
+			w.last, w.latencies = answered, append(w.latencies, answered.Sub(due))
+			continue
+		}
+		if w.failure == nil {
+			w.failure = err
+		}
+		time.Sleep(failurePause)
+	}
 }

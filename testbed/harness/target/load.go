@@ -16,8 +16,8 @@ import (
 // were answered; a connection that breaks is opened again.
 func (s *Server) Load(ctx context.Context, t testing.TB, connections int, path string) int {
 	t.Helper()
-	url := "http://" + s.Address + path
-	result, err := load.Run(ctx, load.Options{URL: url, Connections: connections})
+	http := load.HTTP{URL: "http://" + s.Address + path, Connections: connections}
+	result, err := http.Run(ctx, load.Options{})
 	if err != nil {
 		t.Error(err)
 		return 0

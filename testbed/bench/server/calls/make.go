@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
@@ -31,7 +33,7 @@ type caller struct {
 func (c *caller) follow(line string) any {
 	var o program.Order
 	lines.Parse(line, &o)
-	return load(o, map[string]func(context.Context) error{
+	call := map[string]func(context.Context) error{
 		"http": func(ctx context.Context) error {
 			_, err := web.Get(ctx, c.client, *page)
 			return err
@@ -42,7 +44,18 @@ func (c *caller) follow(line string) any {
 		"stream": c.stream,
 		// This is no call, but calls are made in it.
 		"goroutines": func(context.Context) error { startGoroutines(o.Goroutines); return nil },
-	}[o.Kind])
+	}[o.Kind]
+	bounded := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+		defer cancel()
+		return call(ctx)
+	}
+	clients := slices.Repeat([]load.Client{bounded}, *connections)
+	result, err := load.Run(context.Background(), o.Options, clients)
+	if err != nil {
+		panic(err)
+	}
+	return result
 }
 
 // startGoroutines starts so many, which do nothing.

@@ -5,16 +5,15 @@ package program
 import (
 	"flag"
 	"log"
-	"time"
+
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 )
 
 // Order is a load that a program makes, one JSON object a line.
 type Order struct {
-	Kind       string        // "http", "unary", "stream" or "goroutines"
-	Rate       float64       // a second; 0: each as soon as the last one was answered
-	Duration   time.Duration // nanoseconds; or
-	Calls      int           // or requests, if not 0
-	Goroutines int           // are started for each "call" of the kind "goroutines"
+	Kind string // "http", "unary", "stream" or "goroutines"
+	load.Options
+	Goroutines int // are started for each "call" of the kind "goroutines"
 }
 
 // startSDK sets OpenTelemetry's SDK up, and returns what exports the last spans. A bare program
