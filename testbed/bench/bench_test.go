@@ -19,42 +19,6 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/collector"
 )
 
-func TestFdinfoTellsMapsAndProgramsFromAllElse(t *testing.T) {
-	for _, test := range []struct {
-		name, text string
-		want       bpfObject
-		ok         bool
-	}{
-		{
-			"a map", "pos:\t0\nflags:\t02000002\nmap_type:\t1\nmax_entries:\t16384\n" +
-				"memlock:\t2629376\nmap_id:\t7\nfrozen:\t0\n",
-			bpfObject{bpfID: bpfID{id: 7}, memory: 2629376},
-			true,
-		},
-		{
-			"a program", "pos:\t0\nprog_type:\t2\nprog_jited:\t1\nprog_tag:\tab01\n" +
-				"memlock:\t8192\nprog_id:\t9\nrun_time_ns:\t1500\nrun_cnt:\t3\n",
-			bpfObject{bpfID{true, 9}, 8192, 3, 1500},
-			true,
-		},
-		{
-			"a link, which names its program",
-			"pos:\t0\nlink_type:\tuprobe_multi\nlink_id:\t4\nprog_tag:\tab01\nprog_id:\t9\n",
-			bpfObject{},
-			false,
-		},
-		{"a socket", "pos:\t0\nflags:\t02\nmnt_id:\t9\nino:\t1234\n", bpfObject{}, false},
-	} {
-		got, ok, err := parseFdinfo(test.text)
-		if err != nil || ok != test.ok || ok && got != test.want {
-			t.Errorf("%s: %+v, %v, %v; want %+v, %v", test.name, got, ok, err, test.want, test.ok)
-		}
-	}
-	if object, ok, err := parseFdinfo("memlock:\tmuch\nmap_id:\t1\n"); err == nil || ok {
-		t.Errorf("a memlock that is no number: %+v, %v, %v", object, ok, err)
-	}
-}
-
 func TestWhatTheReceiverLostIsFoundByReason(t *testing.T) {
 	const metrics = `# HELP otelcol_receiver_spanprobe_spans_lost_total Operations without a span.
 # TYPE otelcol_receiver_spanprobe_spans_lost_total counter

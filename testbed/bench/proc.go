@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -73,61 +70,4 @@ func readProcessorUse(mountPoint string) (processorUse, error) {
 	// The times of guests are in those of users already.
 	busy := cpu.User + cpu.Nice + cpu.System + cpu.IRQ + cpu.SoftIRQ
 	return processorUse{duration(busy), duration(cpu.Steal)}, nil
-}
-
-// bpfID is what a BPF map or program is known by.
-type bpfID struct {
-	program bool // else a map
-	id      uint32
-}
-
-// bpfObject is a BPF map or program that a process holds.
-type bpfObject struct {
-	bpfID
-	memory int64  // bytes
-	hits   uint64 // of a program, while hits are counted
-	time   time.Duration
-}
-
-// bpfObjects finds the BPF maps and programs that a process has open.
-func bpfObjects(pid int) (map[bpfID]bpfObject, error) {
-	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
-	objects := map[bpfID]bpfObject{}
-	for _, path := range paths {
-		text, readErr := os.ReadFile(path)
-		if os.IsNotExist(readErr) {
-			continue // closed meanwhile
-		}
-		object, ok, parseErr := parseFdinfo(string(text))
-		if ok {
-			objects[object.bpfID] = object
-		}
-		err = errors.Join(err, readErr, parseErr)
-	}
-	return objects, err
-}
-
-// parseFdinfo reads what kernel/bpf/syscall.c (bpf_map_show_fdinfo and
-// bpf_prog_show_fdinfo) writes. Other files, also links, which name the program
-// that they run, have no memlock: ok is false.
-func parseFdinfo(text string) (object bpfObject, ok bool, err error) {
-	fields := map[string]uint64{}
-	for line := range strings.Lines(text) {
-		key, value, _ := strings.Cut(line, ":")
-		switch key {
-		case "map_id", "prog_id", "memlock", "run_cnt", "run_time_ns":
-			fields[key], err = strconv.ParseUint(strings.TrimSpace(value), 10, 64)
-			if err != nil {
-				return object, false, err
-			}
-		}
-	}
-	_, sized := fields["memlock"]
-	program, isProgram := fields["prog_id"]
-	id, isMap := fields["map_id"]
-	return bpfObject{
-		bpfID:  bpfID{isProgram, uint32(max(program, id))},
-		memory: int64(fields["memlock"]),
-		hits:   fields["run_cnt"], time: time.Duration(fields["run_time_ns"]),
-	}, sized && (isProgram || isMap), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/resources"
 )
 
 // programID is what a BPF program is known by.
@@ -74,24 +76,23 @@ func programRuns(pid int) (map[programID]runs, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := bpfObjects(pid)
+	objects, err := resources.Objects(pid)
 	if err != nil {
 		return nil, err
 	}
 	byMap := map[ebpf.MapID]map[string]runs{}
-	for _, object := range objects {
-		if !object.program {
+	for object := range objects {
+		if !object.Program {
 			continue
 		}
-		info, offsets, err := describeProgram(ebpf.ProgramID(object.id))
+		name, offsets, r, err := describeProgram(ebpf.ProgramID(object.ID))
 		if err != nil {
-			return nil, fmt.Errorf("BPF program %d: %w", object.id, err)
+			return nil, fmt.Errorf("BPF program %d: %w", object.ID, err)
 		}
 		if byMap[offsets] == nil {
 			byMap[offsets] = map[string]runs{}
 		}
-		r := runs{object.hits, object.time, info.Type == ebpf.Kprobe}
-		byMap[offsets][kernelName(info.Name)] = r
+		byMap[offsets][kernelName(name)] = r
 	}
 	all := map[programID]runs{}
 	for offsets, programs := range byMap {
@@ -130,32 +131,34 @@ func joined(programs iter.Seq[string]) string {
 	return strings.Join(names, " ")
 }
 
-// describeProgram asks the kernel for a program's name and type (uprobes are of the type of
-// kprobes), and for the map of offsets that it uses, 0 if there is none: the programs of a
-// library share one, and no others do.
-func describeProgram(id ebpf.ProgramID) (info *ebpf.ProgramInfo, offsets ebpf.MapID, err error) {
+// describeProgram asks the kernel for a program's name, for its runs up to now, and for the map of
+// offsets that it uses, 0 if there is none: the programs of a library share one, and no others do.
+func describeProgram(id ebpf.ProgramID) (name string, offsets ebpf.MapID, r runs, err error) {
 	program, err := ebpf.NewProgramFromID(id)
 	if err != nil {
-		return nil, 0, err
+		return "", 0, r, err
 	}
 	defer program.Close()
-	if info, err = program.Info(); err != nil {
-		return nil, 0, err
+	info, err := program.Info()
+	stats, statsErr := program.Stats()
+	if err := errors.Join(err, statsErr); err != nil {
+		return "", 0, r, err
 	}
+	r = runs{stats.RunCount, stats.Runtime, info.Type == ebpf.Kprobe} // uprobes are of that type
 	ids, _ := info.MapIDs()
 	for _, id := range ids {
 		m, err := ebpf.NewMapFromID(id)
 		if err != nil {
-			return nil, 0, err
+			return "", 0, r, err
 		}
 		described, err := m.Info()
 		m.Close()
 		if err != nil {
-			return nil, 0, err
+			return "", 0, r, err
 		}
 		if described.Name == "offsets" {
 			offsets = id
 		}
 	}
-	return info, offsets, nil
+	return info.Name, offsets, r, nil
 }

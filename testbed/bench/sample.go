@@ -10,6 +10,7 @@ import (
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/resources"
 )
 
 // sending sends a load, and says what it was.
@@ -47,9 +48,9 @@ func (s *stage) observe(send sending) (m report.Measurement, err error) {
 	if m.CollectorRSS, err = residentMemory(s.collector.PID); err != nil {
 		return m, err
 	}
-	objects, err := bpfObjects(s.collector.PID)
-	for _, object := range objects {
-		m.BPFMemory += object.memory
+	objects, err := resources.Objects(s.collector.PID)
+	for _, memory := range objects {
+		m.BPFMemory += memory
 	}
 	return m, err
 }

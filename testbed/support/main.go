@@ -1,7 +1,7 @@
 // Command support writes docs/support.md from what `make test-matrix` has shown: the programs
 // that were traced, how they were built, and those that are left out, with the reason. It reads
-// files of test2json, or of `go test -v`. A run may be made in parts: where several files have a
-// test, the last one counts. There is no page when a test has failed, when a test is none of
+// files of test2json. A run may be made in parts: where several files have a test, the last one
+// counts. There is no page when a test has failed, when a test is none of
 // `make test-matrix`, or when a section has no tests.
 package main
 

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +24,7 @@ const (
 // result is a test's.
 type result struct {
 	outcome outcome
-	at      time.Time // of its end; zero if the input does not say
+	at      time.Time // of its end; zero if the file does not say
 	why     string    // of a program that is left out: the test's attribute "why"
 	said    string    // the last line that it wrote before it was skipped
 }
@@ -102,13 +102,7 @@ func anyFailed(tests map[string]result) bool {
 	return false
 }
 
-// The lines of `go test -v` that are of a test, and of a package.
-var (
-	testLine    = regexp.MustCompile(`^\s*(?:===|---) (RUN|ATTR|PASS|FAIL|SKIP):?\s+(\S+) ?(.*)`)
-	packageLine = regexp.MustCompile(`^(ok|FAIL)\s+(\S+/\S+)`)
-)
-
-// read adds what a file tells. In text, the package of tests comes behind them.
+// read adds what a file of test2json tells.
 func (all results) read(name string) error {
 	content, err := os.ReadFile(name)
 	if err != nil {
@@ -117,35 +111,15 @@ func (all results) read(name string) error {
 	if len(content) == 0 {
 		return errors.New("it is empty")
 	}
-	var pending []event
-	for line := range strings.Lines(string(content)) {
-		var events []event
-		if strings.HasPrefix(line, "{") {
-			events = make([]event, 1)
-			if err := json.Unmarshal([]byte(line), &events[0]); err != nil {
-				return err
-			}
-		} else if of := testLine.FindStringSubmatch(line); of != nil {
-			e := event{Action: strings.ToLower(of[1]), Test: of[2]}
-			e.Key, e.Value, _ = strings.Cut(of[3], " ") // of an attribute
-			pending = append(pending, e)
-		} else if of := packageLine.FindStringSubmatch(line); of != nil {
-			end := event{Action: map[string]string{"ok": "pass", "FAIL": "fail"}[of[1]]}
-			events = slices.Concat([]event{{Action: "start"}}, pending, []event{end})
-			for i := range events {
-				events[i].Package = of[2]
-			}
-			pending = nil
+	for line := range bytes.Lines(content) {
+		var e event
+		err := json.Unmarshal(line, &e)
+		if err == nil {
+			err = all.add(e)
 		}
-		for _, e := range events {
-			if err := all.add(e); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
-	}
-	if len(pending) > 0 {
-		return fmt.Errorf("no package is named behind the last %d tests: the output is not whole",
-			len(pending))
 	}
 	return nil
 }

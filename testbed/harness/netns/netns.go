@@ -3,12 +3,9 @@ package netns
 
 import (
 	"fmt"
-	"net/netip"
 	"runtime"
 	"testing"
 
-	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -80,51 +77,6 @@ func (n Namespace) Add(t testing.TB, address string) {
 	must(t, err)
 	parsed.Flags = unix.IFA_F_NODAD // to look for others that have it takes a second
 	must(t, n.Do(func() error { return netlink.AddrAdd(named(device), parsed) }))
-}
-
-// Translate has connections that are made in the namespace to an address of IPv4 go to
-// another (DNAT), as those to a Service of Kubernetes do.
-func (n Namespace) Translate(t testing.TB, from, to netip.Addr) {
-	t.Helper()
-	n.translate(t, "output", nftables.ChainHookOutput, nftables.ChainPriorityNATDest,
-		expr.NATTypeDestNAT, from, to)
-}
-
-// Disguise has connections that are made from an address of IPv4 come from another (SNAT), which
-// the namespace has as well.
-func (n Namespace) Disguise(t testing.TB, from, to netip.Addr) {
-	t.Helper()
-	n.translate(t, "postrouting", nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource,
-		expr.NATTypeSourceNAT, from, to)
-}
-
-func (n Namespace) translate(
-	t testing.TB, name string, hook *nftables.ChainHook, priority *nftables.ChainPriority,
-	nat expr.NATType, from, to netip.Addr,
-) {
-	t.Helper()
-	// Where the addresses are in a header of IPv4: RFC 791.
-	offset := map[expr.NATType]uint32{expr.NATTypeSourceNAT: 12, expr.NATTypeDestNAT: 16}[nat]
-	must(t, n.Do(func() error {
-		rules, err := nftables.New()
-		if err != nil {
-			return err
-		}
-		ipv4 := &nftables.Table{Name: "spanprobe", Family: nftables.TableFamilyIPv4}
-		table := rules.AddTable(ipv4)
-		chain := rules.AddChain(&nftables.Chain{
-			Name: name, Table: table, Type: nftables.ChainTypeNAT, Hooknum: hook, Priority: priority,
-		})
-		rules.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
-			&expr.Payload{
-				DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4,
-			},
-			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: from.AsSlice()},
-			&expr.Immediate{Register: 1, Data: to.AsSlice()},
-			&expr.NAT{Type: nat, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},
-		}})
-		return rules.Flush()
-	}))
 }
 
 // Do does something in the namespace: sockets that it makes and programs that it

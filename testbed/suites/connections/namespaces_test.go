@@ -10,6 +10,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
 	"github.com/spanprobe/spanprobe/internal/engine"
 	"github.com/spanprobe/spanprobe/testbed/harness/netns"
 	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
@@ -112,18 +116,20 @@ func TestTranslatedAddressesAreNoHindrance(t *testing.T) {
 		clientHost = netip.MustParseAddr("10.99.1.1")
 		disguise   = netip.MustParseAddr("10.99.1.8")
 	)
-	for name, translate := range map[string]func(netns.Namespace){
-		"of the server": func(at netns.Namespace) { at.Translate(t, otherHost, serverHost) },
+	for name, prepare := range map[string]func(netns.Namespace){
+		"of the server": func(at netns.Namespace) {
+			translate(t, at, ofDestination, otherHost, serverHost)
+		},
 		"of both": func(at netns.Namespace) {
-			at.Translate(t, otherHost, serverHost)
+			translate(t, at, ofDestination, otherHost, serverHost)
 			at.Add(t, disguise.String()+"/24")
-			at.Disguise(t, clientHost, disguise)
+			translate(t, at, ofSource, clientHost, disguise)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			servers, clients := twins(t, func(pair int, at netns.Namespace) {
 				if pair == 0 {
-					translate(at)
+					prepare(at)
 				}
 			})
 			tracer := trace(t, append(servers, clients...)...)
@@ -246,4 +252,52 @@ func TestRequestsFromOneNamespaceToAnotherAreJoined(t *testing.T) {
 		list = append(list, l)
 	}
 	compare(t, tracer, list)
+}
+
+// translation has connections that are made in a namespace go to another address of IPv4 (DNAT), as
+// those to a Service of Kubernetes do, or come from another (SNAT), which the namespace has as well.
+type translation struct {
+	name     string
+	hook     *nftables.ChainHook
+	priority *nftables.ChainPriority
+	kind     expr.NATType
+	offset   uint32 // of the address in a header of IPv4: RFC 791
+}
+
+var (
+	ofDestination = translation{
+		"output", nftables.ChainHookOutput, nftables.ChainPriorityNATDest, expr.NATTypeDestNAT, 16,
+	}
+	ofSource = translation{
+		"postrouting", nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource,
+		expr.NATTypeSourceNAT, 12,
+	}
+)
+
+// translate has it done in a namespace.
+func translate(t *testing.T, n netns.Namespace, of translation, from, to netip.Addr) {
+	t.Helper()
+	if err := n.Do(func() error {
+		rules, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		ipv4 := &nftables.Table{Name: "spanprobe", Family: nftables.TableFamilyIPv4}
+		table := rules.AddTable(ipv4)
+		chain := rules.AddChain(&nftables.Chain{
+			Name: of.name, Table: table, Type: nftables.ChainTypeNAT,
+			Hooknum: of.hook, Priority: of.priority,
+		})
+		rules.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Payload{
+				DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: of.offset, Len: 4,
+			},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: from.AsSlice()},
+			&expr.Immediate{Register: 1, Data: to.AsSlice()},
+			&expr.NAT{Type: of.kind, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},
+		}})
+		return rules.Flush()
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
