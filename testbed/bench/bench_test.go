@@ -287,18 +287,14 @@ func TestTheCollectorsDifferInTheirReceiverOnly(t *testing.T) {
 }
 
 func TestOptionsThatMeasureNothingAreRefused(t *testing.T) {
-	good := options{rounds: 1, duration: time.Second, arrival: 1, connections: 1, cases: "ac"}
+	good := options{rounds: 1, duration: time.Second, arrival: 1, connections: 1}
 	if err := good.validate(nil); err != nil {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*options){
 		"no rounds":     func(o *options) { o.rounds = 0 },
 		"no time":       func(o *options) { o.duration = 0 },
-		"no case":       func(o *options) { o.cases = "" },
-		"another case":  func(o *options) { o.cases = "ae" },
 		"negative rate": func(o *options) { o.rate = -1 },
-		"or of HTTP/2":  func(o *options) { o.http2Rate = -1 },
-		"or of calls":   func(o *options) { o.callRate = -1 },
 	} {
 		o := good
 		change(&o)

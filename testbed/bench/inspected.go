@@ -23,14 +23,10 @@ import (
 const inspections = 5
 
 // inspectBinaries has the inspector look at the programs of this run, one of which is made as
-// large as they come for that, at those that other targets of make have left in dist, at Go's
-// own, and at Debian's as far as the tests have fetched them: the largest first.
+// large as they come for that, and at those that other targets of make and tests have left in dist
+// and among the packages that they fetched: the largest first.
 func (b *bench) inspectBinaries() error {
 	b.say("inspecting binaries")
-	paths := []string{b.binaries.otelcol}
-	for _, name := range append(slices.Clone(serverPrograms), "spanprobe", largeProgram, ofNoGo) {
-		paths = append(paths, b.binaries.path(name))
-	}
 	for _, name := range []string{largeProgram, ofNoGo} {
 		// A program that is not planned whole takes no time.
 		probes, err := b.plannedProbes(name)
@@ -38,38 +34,30 @@ func (b *bench) inspectBinaries() error {
 			return errors.Join(err, fmt.Errorf("%s: nothing of it would be traced", name))
 		}
 	}
-	goroot, err := goCommand(b.ctx, b.root, "env", "GOROOT")
-	if err != nil {
-		return err
-	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return err
 	}
 	for _, pattern := range []string{
-		filepath.Join(b.root, "dist", "*"), filepath.Join(b.root, "dist", "tools", "*"),
-		filepath.Join(b.root, "dist", "programs", "*"),
-		filepath.Join(goroot, "bin", "go*"),
+		b.binaries.path("*"), b.binaries.otelcol, filepath.Join(b.root, "dist", "programs", "*"),
 		filepath.Join(cache, "spanprobe-packages", "*", "usr", "bin", "*"),
 	} {
-		found, err := filepath.Glob(pattern)
+		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			return err
 		}
-		paths = append(paths, found...)
-	}
-	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
-		functions := countFunctions(path)
-		if functions == 0 {
-			continue // a folder, a script
+		for _, path := range paths {
+			functions := countFunctions(path)
+			if functions == 0 {
+				continue // a folder, a log
+			}
+			one, err := inspectBinary(b.ctx, b.binaries.path("spanprobe"), path)
+			if err != nil {
+				return err
+			}
+			one.Functions = functions
+			b.run.Inspected = append(b.run.Inspected, one)
 		}
-		one, err := inspectBinary(b.ctx, b.binaries.path("spanprobe"), path)
-		if err != nil {
-			return err
-		}
-		one.Functions = functions
-		b.run.Inspected = append(b.run.Inspected, one)
 	}
 	slices.SortStableFunc(b.run.Inspected, func(x, y report.Inspected) int {
 		return cmp.Compare(y.Size, x.Size)

@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -30,15 +29,11 @@ type options struct {
 	rounds      int
 	duration    time.Duration
 	rate        float64 // requests a second; 0: find one
-	http2Rate   float64 // requests a second; 0: find one
-	callRate    float64 // calls a second, of each kind; 0: find one for each
 	arrival     float64 // requests a second
 	connections int
-	cases       string // keys
 	collector   string // path; "" for dist/otelcol-spanprobe
 	page        string // path; "" for docs/benchmarks.md, "-" for none
 	check       bool
-	inspect     bool // and nothing else
 }
 
 func (o *options) define(f *flag.FlagSet) {
@@ -46,21 +41,14 @@ func (o *options) define(f *flag.FlagSet) {
 	f.DurationVar(&o.duration, "duration", 5*time.Second, "how long each load lasts")
 	f.Float64Var(&o.rate, "rate", 0, "requests a second of the fixed load "+
 		"(default: one that the server instrumented by hand keeps up with)")
-	f.Float64Var(&o.http2Rate, "http2-rate", 0,
-		"requests a second of the load over HTTP/2 (default: found in the same way)")
-	f.Float64Var(&o.callRate, "call-rate", 0,
-		"calls a second of each kind of call (default: found in the same way, for each)")
 	f.Float64Var(&o.arrival, "arrival-rate", 20_000,
 		"requests a second at which every span must arrive")
 	f.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
-	f.StringVar(&o.cases, "case", "abcd", "what is measured: a (bare), b (by hand), c (traced), "+
-		"d (not traced, of a traced executable)")
 	f.StringVar(&o.collector, "collector", "",
 		"the collector's `path` (default: dist/otelcol-spanprobe)")
 	f.StringVar(&o.page, "out", "", "the `path` of the page that the report is written into, "+
 		"- for none (default: docs/benchmarks.md)")
 	f.BoolVar(&o.check, "check", false, "exit with 1 if a target is missed")
-	f.BoolVar(&o.inspect, "inspect", false, "only inspect binaries, and print what that takes")
 }
 
 func main() {
@@ -105,11 +93,8 @@ func (o *options) validate(arguments []string) error {
 	switch {
 	case len(arguments) > 0:
 		return fmt.Errorf("unexpected argument %q", arguments[0])
-	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0,
-		min(o.rate, o.http2Rate, o.callRate) < 0:
+	case o.rounds < 1 || o.duration <= 0 || o.connections < 1 || o.arrival <= 0 || o.rate < 0:
 		return errors.New("rounds, durations, connections and rates are positive")
-	case o.cases == "" || strings.Trim(o.cases, "abcd") != "":
-		return fmt.Errorf("-case %q: choose among a, b, c and d", o.cases)
 	}
 	return nil
 }
@@ -117,9 +102,7 @@ func (o *options) validate(arguments []string) error {
 // publish writes the report into the page, and the outcome for who waits for it.
 func publish(run *report.Run, o *options, w io.Writer) error {
 	section, checks := run.Markdown(), run.Checks()
-	if o.inspect {
-		section, checks = run.Inspections()
-	} else if o.page != "-" {
+	if o.page != "-" {
 		page, err := os.ReadFile(o.page)
 		if err != nil {
 			return err

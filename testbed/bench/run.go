@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
@@ -35,7 +34,7 @@ func (b *bench) say(format string, values ...any) {
 // measure is the benchmark from its first check to the end. All that it starts and writes, but the
 // run, is gone when it returns, also with an error.
 func measure(ctx context.Context, o *options, progress io.Writer) (run *report.Run, err error) {
-	if os.Geteuid() != 0 && !o.inspect {
+	if os.Geteuid() != 0 {
 		return nil, errors.New("attaching probes, and counting their hits, needs root")
 	}
 	root, err := target.Root()
@@ -55,17 +54,10 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 	if b.binaries, err = build(ctx, root, dir, o.collector); err != nil {
 		return nil, err
 	}
-	steps := []func() error{
+	for _, step := range []func() error{
 		b.describe, b.findRates, b.measureRequests, b.measureComeAndGo, b.measureCalls,
-		b.inspectBinaries,
-	}
-	if strings.Contains(o.cases, report.Probed) {
-		steps = append(steps, b.countHits, b.measureContext)
-	}
-	if o.inspect {
-		steps = []func() error{b.inspectBinaries}
-	}
-	for _, step := range steps {
+		b.inspectBinaries, b.countHits, b.measureContext,
+	} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -75,26 +67,14 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 
 // describe notes how the run is made, and on what.
 func (b *bench) describe() (err error) {
-	b.rates = map[report.Mode]float64{
-		report.Fixed: b.rate, report.HTTP2: b.http2Rate, report.Arrival: b.arrival,
-	}
-	for kind := range callKinds {
-		b.rates[kind] = b.callRate
-	}
+	b.rates = map[report.Mode]float64{report.Fixed: b.rate, report.Arrival: b.arrival}
 	b.run.Settings = report.Settings{
 		Date: time.Now(), Rounds: b.rounds, Duration: b.duration, Connections: b.connections,
 		Rates: b.rates, Found: map[report.Mode]bool{},
 	}
-	for _, c := range []report.Case{
-		{Key: report.Bare, Title: "bare"},
-		{Key: report.ByHand, Title: "instrumented by hand", Traced: true},
-		{Key: report.Probed, Title: "traced by spanprobe", Traced: true},
-		{Key: report.Bystander, Title: "not traced, of a traced executable"},
-	} {
-		if strings.Contains(b.cases, c.Key) {
-			c.Rounds = map[report.Mode][]report.Measurement{}
-			b.run.Cases = append(b.run.Cases, c)
-		}
+	for _, c := range report.Cases {
+		c.Rounds = map[report.Mode][]report.Measurement{}
+		b.run.Cases = append(b.run.Cases, c)
 	}
 	b.run.Machine, err = describeMachine(b.binaries.goVersion)
 	return err

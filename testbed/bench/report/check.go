@@ -13,7 +13,7 @@ type Outcome string
 const (
 	Pass  Outcome = "pass"
 	Fail  Outcome = "FAIL"
-	Unmet Outcome = "not shown" // what it needs was not measured, or not under its conditions
+	Unmet Outcome = "not shown" // not under its conditions
 )
 
 // Check is one target, and what was measured.
@@ -85,119 +85,93 @@ func AllPass(checks []Check) bool {
 	return !slices.ContainsFunc(checks, func(c Check) bool { return c.Outcome != Pass })
 }
 
-// unmet is a check of a target until something was measured for it.
-func unmet(target string, values ...any) Check {
-	return Check{fmt.Sprintf(target, values...), "what it needs was not measured", Unmet}
-}
-
-// judge notes what was measured under the target's conditions.
-func (c *Check) judge(ok bool, measured string, values ...any) {
-	c.Measured, c.Outcome = fmt.Sprintf(measured, values...), Fail
-	if ok {
-		c.Outcome = Pass
+// judge says what a check has come to. A target is not shown if its conditions did not come about.
+func judge(target string, shown, ok bool, measured string) Check {
+	switch {
+	case !shown:
+		return Check{target, measured, Unmet}
+	case ok:
+		return Check{target, measured, Pass}
 	}
+	return Check{target, measured, Fail}
 }
 
 // checkRatio gives no verdict if some case could not hold a fixed rate: the others then served
 // more.
 func (r *Run) checkRatio(mode Mode, words string, wanted ratio) Check {
-	c := unmet(wanted.target, wanted.limit, words)
 	percent := r.perRound(mode, wanted.of, wanted.keys...)
-	if percent.N == 0 {
-		return c
-	}
-	c.judge(percent.Median <= wanted.limit, "%s", percent.format("%.1f", " %"))
+	measured, shown := percent.format("%.1f", " %"), true
 	for _, key := range wanted.keys {
 		held := over(r.rounds(key, mode), heldPercent).Min
 		if held < minHeldPercent && mode != Saturated {
-			c.Outcome = Unmet
-			c.Measured += fmt.Sprintf("; but %s held only %.1f %% of the rate",
+			shown = false
+			measured += fmt.Sprintf("; but %s held only %.1f %% of the rate",
 				r.find(key).Title, held)
 		}
 	}
-	return c
+	return judge(fmt.Sprintf(wanted.target, wanted.limit, words), shown,
+		percent.Median <= wanted.limit, measured)
 }
 
+// checkMemory gives no verdict on more than 2 CPUs if it is too much: maps grow with them.
 func (r *Run) checkMemory() Check {
-	c := unmet("at most %d MB of BPF memory on 2 CPUs", maxBPFMegabytes)
 	memory := over(r.rounds(Probed, Fixed), bpfMegabytes)
-	switch {
-	case r.find(Probed) == nil:
-	case memory.N == 0:
-		c.Measured = "no BPF object was found in the collector"
-	default:
-		c.judge(memory.Max <= maxBPFMegabytes, // with more CPUs the more so
-			"%s, with %d possible CPUs", memory.format("%.1f", " MB"), r.Machine.PossibleCPUs)
-		if c.Outcome == Fail && r.Machine.PossibleCPUs > 2 {
-			c.Outcome = Unmet
-		}
-	}
-	return c
+	ok := memory.Max <= maxBPFMegabytes
+	return judge(fmt.Sprintf("at most %d MB of BPF memory on 2 CPUs", maxBPFMegabytes),
+		memory.N > 0 && (ok || r.Machine.PossibleCPUs <= 2), ok,
+		fmt.Sprintf("%s, with %d possible CPUs",
+			memory.format("%.1f", " MB"), r.Machine.PossibleCPUs))
 }
 
 // checkArrival wants every round without loss: a median hides a lost span.
 func (r *Run) checkArrival() Check {
-	c := unmet("every span arrives at %s requests/s", thousands(r.Settings.Rates[Arrival]))
 	rounds := r.rounds(Probed, Arrival)
-	if len(rounds) == 0 {
-		return c
-	}
 	all := total(rounds)
-	c.judge(!slices.ContainsFunc(rounds, func(m Measurement) bool { return m.Spans != m.Sent }),
-		"%s spans of %s requests", thousands(all.Spans), thousands(all.Sent))
-	if c.Outcome == Pass && over(rounds, heldPercent).Min < minHeldPercent {
-		c.Outcome = Unmet
-	}
+	complete := !slices.ContainsFunc(rounds, func(m Measurement) bool { return m.Spans != m.Sent })
+	measured := fmt.Sprintf("%s spans of %s requests", thousands(all.Spans), thousands(all.Sent))
 	if held := heldPercent(all); held < minHeldPercent {
-		c.Measured += fmt.Sprintf("; only %.1f %% of the rate could be sent", held)
+		measured += fmt.Sprintf("; only %.1f %% of the rate could be sent", held)
 	}
-	return c
+	held := over(rounds, heldPercent).Min >= minHeldPercent
+	rate := thousands(r.Settings.Rates[Arrival])
+	return judge(fmt.Sprintf("every span arrives at %s requests/s", rate), held || !complete,
+		complete, measured)
 }
 
 // checkShortLived wants every request, like checkArrival.
 func (r *Run) checkShortLived() Check {
-	c := unmet("every request to a short-lived process has its span, if its binary was seen before")
-	if rounds := r.rounds(Probed, Churn); len(rounds) > 0 {
-		short := total(rounds).Short
-		incomplete := func(m Measurement) bool { return m.Short.Missing() != 0 }
-		c.judge(!slices.ContainsFunc(rounds, incomplete),
-			"%s spans of %s requests to %s processes",
-			thousands(short.Spans), thousands(short.Requests), thousands(short.Processes))
-	}
-	return c
+	rounds := r.rounds(Probed, Churn)
+	short := total(rounds).Short
+	return judge(
+		"every request to a short-lived process has its span, if its binary was seen before", true,
+		!slices.ContainsFunc(rounds, func(m Measurement) bool { return m.Short.Missing() != 0 }),
+		fmt.Sprintf("%s spans of %s requests to %s processes",
+			thousands(short.Spans), thousands(short.Requests), thousands(short.Processes)))
 }
 
 // checkAtOnce wants no round to take longer.
 func (r *Run) checkAtOnce() Check {
-	c := unmet("processes that start at once are all traced within %.0f s", maxAtOnce.Seconds())
-	if len(r.AtOnce) > 0 {
-		took := over(r.AtOnce, func(a AtOnce) float64 { return a.Traced.Seconds() })
-		complete := !slices.ContainsFunc(r.AtOnce, func(a AtOnce) bool { return a.Missing() != 0 })
-		c.judge(complete && took.Max <= maxAtOnce.Seconds(),
-			"%s, of %d processes", took.format("%.2f", " s"), r.AtOnce[0].Processes)
-	}
-	return c
+	took := over(r.AtOnce, func(a AtOnce) float64 { return a.Traced.Seconds() })
+	complete := !slices.ContainsFunc(r.AtOnce, func(a AtOnce) bool { return a.Missing() != 0 })
+	return judge(
+		fmt.Sprintf("processes that start at once are all traced within %.0f s", maxAtOnce.Seconds()),
+		true, complete && took.Max <= maxAtOnce.Seconds(),
+		fmt.Sprintf("%s, of %d processes", took.format("%.2f", " s"), r.AtOnce[0].Processes))
 }
 
 // checkInspection wants it of every binary: the median over the rounds decides.
 func (r *Run) checkInspection() Check {
-	c := unmet("a binary of 100 MB and %s functions is inspected and planned "+
-		"within %d ms and %d MB",
-		thousands(manyFunctions), maxInspection.Milliseconds(), maxInspectedMB)
-	if len(r.Inspected) == 0 {
-		return c
-	}
 	tooLarge := func(i Inspected) bool { return i.Size > largeBinary }
 	small := slices.DeleteFunc(slices.Clone(r.Inspected), tooLarge)
 	slowest := over(small, func(i Inspected) float64 { return i.took().Median }).Max
 	memory := over(small, func(i Inspected) float64 { return float64(i.Memory) / 1e6 }).Max
 	size := over(small, func(i Inspected) float64 { return float64(i.Size) }).Max
 	functions := over(small, func(i Inspected) float64 { return float64(i.Functions) }).Max
-	c.judge(slowest <= milliseconds(maxInspection) && memory <= maxInspectedMB,
-		"at most %.0f ms and %.1f MB, of binaries of up to %.0f MB and %s functions",
-		slowest, memory, size/1e6, thousands(functions))
-	if c.Outcome == Pass && (size < inspectedLarge || functions < manyFunctions) {
-		c.Outcome = Unmet
-	}
-	return c
+	ok := slowest <= milliseconds(maxInspection) && memory <= maxInspectedMB
+	return judge(
+		fmt.Sprintf("a binary of 100 MB and %s functions is inspected and planned within %d ms "+
+			"and %d MB", thousands(manyFunctions), maxInspection.Milliseconds(), maxInspectedMB),
+		!ok || size >= inspectedLarge && functions >= manyFunctions, ok,
+		fmt.Sprintf("at most %.0f ms and %.1f MB, of binaries of up to %.0f MB and %s functions",
+			slowest, memory, size/1e6, thousands(functions)))
 }

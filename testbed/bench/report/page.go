@@ -44,18 +44,11 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"requestsOfShort":  func() int { return RequestsOfShort },
 }).Parse(layout))
 
-// Markdown writes the run as a section of a page.
-func (r *Run) Markdown() string { return r.fill("page") }
-
-// Inspections is what a run that did nothing else has shown.
-func (r *Run) Inspections() (section string, checks []Check) {
-	return r.fill("inspected"), []Check{r.checkInspection()}
-}
-
-// fill fills a template in. That can fail for no run: a template is part of the program.
-func (r *Run) fill(name string) string {
+// Markdown writes the run as a section of a page. That can fail for no run: a template is part of
+// the program.
+func (r *Run) Markdown() string {
 	var b strings.Builder
-	if err := templates.ExecuteTemplate(&b, name, page{r}); err != nil {
+	if err := templates.ExecuteTemplate(&b, "page", page{r}); err != nil {
 		panic(err)
 	}
 	return b.String()

@@ -1,28 +1,23 @@
 package report
 
-// find is the case of a key, nil if it was not chosen.
+// find is the case of a key.
 func (r *Run) find(key string) *Case {
 	for i := range r.Cases {
 		if r.Cases[i].Key == key {
 			return &r.Cases[i]
 		}
 	}
-	return nil
+	panic("no case " + key)
 }
 
 // rounds are those of a case in one mode.
-func (r *Run) rounds(key string, mode Mode) []Measurement {
-	if c := r.find(key); c != nil {
-		return c.Rounds[mode]
-	}
-	return nil
-}
+func (r *Run) rounds(key string, mode Mode) []Measurement { return r.find(key).Rounds[mode] }
 
 // perRound makes one number of each round in which all of the cases ran, from their
 // measurements in the order of the keys.
 func (r *Run) perRound(mode Mode, ratio func(in []Measurement) float64, keys ...string) Spread {
 	var values []float64
-	for round := range r.Settings.Rounds {
+	for round := range r.rounds(keys[0], mode) {
 		var in []Measurement
 		for _, key := range keys {
 			if rounds := r.rounds(key, mode); round < len(rounds) {

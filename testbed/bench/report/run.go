@@ -113,6 +113,14 @@ type Case struct {
 	Rounds map[Mode][]Measurement
 }
 
+// Cases are all of them, without rounds.
+var Cases = []Case{
+	{Key: Bare, Title: "bare"},
+	{Key: ByHand, Title: "instrumented by hand", Traced: true},
+	{Key: Probed, Title: "traced by spanprobe", Traced: true},
+	{Key: Bystander, Title: "not traced, of a traced executable"},
+}
+
 // Measurement is one load of one case in one round.
 type Measurement struct {
 	Due, Sent, Answered int           // requests

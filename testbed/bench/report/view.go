@@ -50,11 +50,7 @@ func (p page) Origin(mode Mode) string {
 	if !p.Settings.Found[mode] {
 		return "given"
 	}
-	title := "the server"
-	if c := p.find(ByHand); c != nil {
-		title = c.Title
-	}
-	return "found in the run: " + title + " keeps up with it"
+	return "found in the run: " + p.find(ByHand).Title + " keeps up with it"
 }
 
 // Rows are the cases that were measured.
