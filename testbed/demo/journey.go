@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"github.com/spanprobe/spanprobe/testbed/harness/spans"
 )
 
@@ -61,39 +59,11 @@ func (j *journey) look(ctx context.Context) error {
 			}
 		}
 	}
-	err := j.last().check(j.trace)
-	if err != nil {
-		err = fmt.Errorf("trace %s: %w", j.last().trace, err)
+	if due := len(j.last().outcomes()); len(j.trace) != due {
+		return fmt.Errorf("the trace %s holds %d spans, not the %d that the request led to: %w",
+			j.last().trace, len(j.trace), due, j.unequal())
 	}
-	return errors.Join(j.unequal(), err)
-}
-
-// check says what is wrong with the trace of an exchange.
-func (e exchange) check(all []spans.Span) error {
-	due := e.nodes()
-	top := slices.IndexFunc(all, func(s spans.Span) bool {
-		return s.Kind() == ptrace.SpanKindServer && s.ParentSpanID() == e.parent
-	})
-	if top < 0 {
-		return fmt.Errorf("no server span has the parent %s that the request named", e.parent)
-	}
-	took := all[top].EndTimestamp().AsTime().Sub(all[top].StartTimestamp().AsTime())
-	if took <= 0 || took > e.took {
-		return fmt.Errorf("the server span took %v, where its client waited for %v", took, e.took)
-	}
-	var came []node
-	for _, s := range all {
-		came = append(came, node{outcomeOf(s), s.SpanID(), s.ParentSpanID()})
-	}
-	if got, want := shape(came, all[top].SpanID()), shape(due, due[0].id); got != want {
-		return fmt.Errorf("the trace is not the tree of what the request led to, "+
-			"which is\n%sbut\n%s", want, got)
-	}
-	if len(came) != len(due) {
-		return fmt.Errorf("the trace holds %d spans, not the %d that the request led to",
-			len(came), len(due))
-	}
-	return nil
+	return j.unequal()
 }
 
 // comparison is how many spans of an outcome are due, and how many came.
@@ -110,8 +80,8 @@ func (j *journey) compare() []comparison {
 		all[o] = comparison{o, 0, n}
 	}
 	for _, e := range j.exchanges {
-		for _, n := range e.nodes() {
-			all[n.outcome] = comparison{n.outcome, all[n.outcome].due + 1, j.spans[n.outcome]}
+		for _, o := range e.outcomes() {
+			all[o] = comparison{o, all[o].due + 1, j.spans[o]}
 		}
 	}
 	place := func(name string) int { // services are listed after those that they call

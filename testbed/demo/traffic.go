@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -46,20 +43,10 @@ type call struct {
 	Hops                 []string // the calls between services that it leads to
 }
 
-// nodes are the spans that the call leads to, in all services. The first is that of the entry.
-func (c call) nodes() []node {
-	served := outcome{entry, ptrace.SpanKindServer, c.Span, strconv.Itoa(c.Status)}
-	return follow(node{outcome: served, id: pcommon.SpanID{7: 1}}, c.Hops)
-}
-
 // exchange is a call that was made.
 type exchange struct {
 	call
-	sent time.Time
-	took time.Duration // until the whole answer had been read
-	// trace and parent are what its traceparent said, zero if it had none.
-	trace  pcommon.TraceID
-	parent pcommon.SpanID
+	trace pcommon.TraceID // which its traceparent named, zero if it had none
 }
 
 // make makes the call, and fails if the answer is another than it should be. With traced, the
@@ -75,18 +62,15 @@ func (c call) make(ctx context.Context, shop string, traced bool) (exchange, err
 	if traced {
 		// crypto/rand.Read never fails since Go 1.24.
 		rand.Read(e.trace[:])
-		rand.Read(e.parent[:])
-		request.Header.Set("traceparent", fmt.Sprintf("00-%s-%s-01", e.trace, e.parent))
+		request.Header.Set("traceparent", fmt.Sprintf("00-%s-%.16s-01", e.trace, e.trace))
 	}
 
-	e.sent = time.Now()
 	response, err := client.Do(request)
 	if err != nil {
 		return e, err
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
-	e.took = time.Since(e.sent)
 	if err != nil {
 		return e, fmt.Errorf("%s %s: %w", c.Method, c.Target, err)
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"log"
 	"net/http"
 	"slices"
@@ -13,10 +12,10 @@ import (
 )
 
 func main() {
-	serve.Main("catalogue", func(ctx context.Context, address string) error {
+	serve.Main("catalogue", func(address string) error {
 		inventory := shoppb.NewInventoryClient(serve.Dial("inventory"))
 		c := &catalogue{products: assortment(), inventory: inventory}
-		return serve.HTTP(ctx, address, c.routes())
+		return serve.HTTP(address, c.routes())
 	})
 }
 

@@ -19,11 +19,11 @@ import (
 )
 
 func main() {
-	serve.Main("checkout", func(ctx context.Context, address string) error {
+	serve.Main("checkout", func(address string) error {
 		inventory := shoppb.NewInventoryClient(serve.Dial("inventory"))
 		payments := serve.NewClient(serve.URL("payments"), true)
 		c := &checkout{inventory: inventory, payments: payments}
-		return serve.GRPC(ctx, address, func(s grpc.ServiceRegistrar) {
+		return serve.GRPC(address, func(s grpc.ServiceRegistrar) {
 			shoppb.RegisterCheckoutServer(s, c)
 		})
 	})

@@ -15,9 +15,9 @@ import (
 )
 
 func main() {
-	serve.Main("inventory", func(ctx context.Context, address string) error {
+	serve.Main("inventory", func(address string) error {
 		i := &inventory{shelves: stock(), walk: time.Millisecond}
-		return serve.GRPC(ctx, address, func(s grpc.ServiceRegistrar) {
+		return serve.GRPC(address, func(s grpc.ServiceRegistrar) {
 			shoppb.RegisterInventoryServer(s, i)
 		})
 	})

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -11,8 +10,8 @@ import (
 )
 
 func main() {
-	serve.Main("payments", func(ctx context.Context, address string) error {
-		return serve.HTTP(ctx, address, payments{latency: 8 * time.Millisecond}.routes())
+	serve.Main("payments", func(address string) error {
+		return serve.HTTP(address, payments{latency: 8 * time.Millisecond}.routes())
 	})
 }
 

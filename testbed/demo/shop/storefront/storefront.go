@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"log"
 	"net/http"
 	"net/url"
@@ -13,10 +12,10 @@ import (
 )
 
 func main() {
-	serve.Main("storefront", func(ctx context.Context, address string) error {
+	serve.Main("storefront", func(address string) error {
 		checkouts := shoppb.NewCheckoutClient(serve.Dial("checkout"))
 		s := newStorefront(serve.NewClient(serve.URL("catalogue"), false), checkouts)
-		return serve.HTTP(ctx, address, s.routes())
+		return serve.HTTP(address, s.routes())
 	})
 }
 

@@ -1,95 +1,43 @@
 package serve
 
 import (
-	"context"
-	"io"
+	"fmt"
 	"net"
 	"net/http"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/health"
-	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-func TestAnHTTPServiceFinishesWhatIsInFlightWhenItIsToldToStop(t *testing.T) {
-	for name, http2 := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
-		t.Run(name, func(t *testing.T) {
-			protocols := new(http.Protocols)
-			protocols.SetHTTP1(!http2)
-			protocols.SetUnencryptedHTTP2(http2)
-			client := &http.Client{Transport: &http.Transport{Protocols: protocols}}
-			t.Cleanup(client.CloseIdleConnections)
-
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			address, ended := freeAddress(t), make(chan error, 1)
-			handler := func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == "/last" {
-					stop()
-					<-ctx.Done()
-				}
-				Answer(w, http.StatusOK, r.ProtoMajor)
-			}
-			go func() { ended <- HTTP(ctx, address, http.HandlerFunc(handler)) }()
-			listening(t, address, ended)
-			want := "1\n"
-			if http2 {
-				want = "2\n"
-			}
-			for _, path := range []string{"/first", "/last"} { // the first one's connection is kept
-				response, err := client.Get("http://" + address + path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				body, err := io.ReadAll(response.Body)
-				response.Body.Close()
-				if err != nil || string(body) != want {
-					t.Errorf("%s: body %q (%v), want %q", path, body, err, want)
-				}
-			}
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-			if conn, err := net.Dial("tcp", address); err == nil {
-				conn.Close()
-				t.Error("it still listens")
-			}
-		})
-	}
-}
-
-func TestAGRPCServiceEndsAlthoughAStreamStaysOpen(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	address, ended := freeAddress(t), make(chan error, 1)
+func TestAnHTTPServiceSpeaksHTTP1AndHTTP2(t *testing.T) {
+	address := freeAddress(t)
+	ended := make(chan error, 1)
 	go func() {
-		ended <- GRPC(ctx, address, func(s grpc.ServiceRegistrar) {
-			grpc_health_v1.RegisterHealthServer(s, health.NewServer())
-		})
+		ended <- HTTP(address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/refused" {
+				Refuse(w, http.StatusConflict, "not now")
+				return
+			}
+			Answer(w, http.StatusOK, fmt.Sprint(r.Method, " ", r.ProtoMajor))
+		}))
 	}()
 	listening(t, address, ended)
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	client, asked := grpc_health_v1.NewHealthClient(conn), &grpc_health_v1.HealthCheckRequest{}
-	watch, err := client.Watch(t.Context(), asked)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := watch.Recv(); err != nil {
-		t.Fatal(err)
-	}
-	stop()
-	if _, err := watch.Recv(); err == nil {
-		t.Error("the stream goes on")
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
+	for _, http2 := range []bool{false, true} {
+		client := NewClient("http://"+address, http2)
+		t.Cleanup(client.CloseIdleConnections)
+		version := map[bool]string{false: "1", true: "2"}[http2]
+		for body, want := range map[any]string{nil: "GET " + version, "b": "POST " + version} {
+			var got string
+			status, err := client.Ask(t.Context(), "/", body, &got)
+			if err != nil || status != http.StatusOK || got != want {
+				t.Errorf("HTTP/%s: %q, %d, %v; want %q", version, got, status, err, want)
+			}
+		}
+		status, err := client.Ask(t.Context(), "/refused", nil, nil)
+		if status != http.StatusConflict || err == nil || err.Error() != "not now" {
+			t.Errorf("HTTP/%s: refused with %d, %v", version, status, err)
+		}
 	}
 }
 
@@ -100,10 +48,10 @@ func TestAServiceFailsWhereSomebodyListens(t *testing.T) {
 	}
 	defer listener.Close()
 	address := listener.Addr().String()
-	if err := HTTP(t.Context(), address, http.NotFoundHandler()); err == nil {
+	if err := HTTP(address, http.NotFoundHandler()); err == nil {
 		t.Error("an HTTP service shares its port")
 	}
-	if err := GRPC(t.Context(), address, func(grpc.ServiceRegistrar) {}); err == nil {
+	if err := GRPC(address, func(grpc.ServiceRegistrar) {}); err == nil {
 		t.Error("a gRPC service shares its port")
 	}
 }
