@@ -10,73 +10,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/harness/collector"
 )
-
-func TestWhatTheReceiverLostIsFoundByReason(t *testing.T) {
-	const metrics = `# HELP otelcol_receiver_spanprobe_spans_lost_total Operations without a span.
-# TYPE otelcol_receiver_spanprobe_spans_lost_total counter
-otelcol_receiver_spanprobe_spans_emitted_total{otel_scope_name="x",receiver="spanprobe"} 12
-otelcol_receiver_spanprobe_spans_lost_total{reason="ring_full",receiver="spanprobe"} 1.5e+06
-otelcol_receiver_spanprobe_spans_lost_total{reason="map_full",receiver="spanprobe"} 0
-`
-	got, err := lostAmong(metrics)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[string]int{"ring_full": 1_500_000, "map_full": 0}, got); diff != "" {
-		t.Error(diff)
-	}
-	for _, line := range []string{
-		lostMetric + " 3\n", lostMetric + `{reason="ring_full"} many` + "\n",
-	} {
-		if got, err := lostAmong(line); err == nil {
-			t.Errorf("%q, which is not understood: %v", line, got)
-		}
-	}
-}
-
-func lostAmong(metrics string) (map[string]int, error) {
-	families, err := parse(metrics)
-	if err != nil {
-		return nil, err
-	}
-	found, err := samples(families, lostMetric)
-	if err != nil {
-		return nil, err
-	}
-	return byReason(found)
-}
-
-// parse reads metrics as the collector's are read.
-func parse(metrics string) (map[string]*dto.MetricFamily, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	return parser.TextToMetricFamilies(strings.NewReader(metrics))
-}
-
-func TestAMetricIsFoundWithAndWithoutLabels(t *testing.T) {
-	const metrics = `# TYPE otelcol_receiver_spanprobe_processes gauge
-otelcol_receiver_spanprobe_processes 3
-otelcol_receiver_spanprobe_processes{receiver="spanprobe/a b"} 1e+02
-otelcol_receiver_spanprobe_executables 20
-other{about="receiver_spanprobe_processes"} 1
-`
-	families, err := parse(metrics)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := samples(families, processesMetric)
-	if err != nil || len(got) != 2 || got[0].Value != 3 || got[1].Value != 100 ||
-		got[1].Metric["receiver"] != "spanprobe/a b" {
-		t.Errorf("got %v, %v", got, err)
-	}
-}
 
 func TestProcessorTimeIsBusyStolenOrIdle(t *testing.T) {
 	read := func(line string) (processorUse, error) {
@@ -287,7 +225,7 @@ func TestTheCollectorsDifferInTheirReceiverOnly(t *testing.T) {
 }
 
 func TestOptionsThatMeasureNothingAreRefused(t *testing.T) {
-	good := options{rounds: 1, duration: time.Second, arrival: 1, connections: 1}
+	good := options{rounds: 1, duration: time.Second, rate: 1, arrival: 1, connections: 1}
 	if err := good.validate(nil); err != nil {
 		t.Error(err)
 	}

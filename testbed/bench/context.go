@@ -12,14 +12,13 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
-	"github.com/spanprobe/spanprobe/bpf/all"
 	"github.com/spanprobe/spanprobe/internal/engine"
-	"github.com/spanprobe/spanprobe/offsets"
 	"github.com/spanprobe/spanprobe/testbed/bench/report"
 	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
 	"github.com/spanprobe/spanprobe/testbed/harness/await"
 	"github.com/spanprobe/spanprobe/testbed/harness/collector"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
+	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 )
 
 const (
@@ -115,18 +114,8 @@ func traceHere(
 	for _, executable := range executables {
 		config.Targets = append(config.Targets, engine.Target{Exe: collector.Literal(executable)})
 	}
-	config.URLQuery, config.Inject = engine.QueryRedact, engine.InjectOff
-	config.Instrumented = engine.InstrumentedSkip
-	config.RingBufferSize, config.MaxActiveSpans = 4<<20, 16384
-	tracer, err := engine.New(config, engine.Settings{
-		Logger:      zap.NewNop(),
-		Libraries:   all.Libraries(),
-		Tracepoints: all.Tracepoints,
-		Offsets:     offsets.Default(),
-		Version:     "bench",
-		Consume:     func(context.Context, ptrace.Traces) error { return nil },
-		Status:      func(error) {},
-	})
+	tracer, err := tracing.New(config, zap.NewNop(),
+		func(context.Context, ptrace.Traces) error { return nil }, func(error) {})
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/spanprobe/spanprobe/testbed/harness/sink"
 )
@@ -72,64 +67,24 @@ func (s *stage) spans() (spans spanCounts, err error) {
 	return spans, nil
 }
 
-// Metrics of the spanprobe receiver. The exporter may add a prefix and a suffix.
-const (
-	lostMetric      = "receiver_spanprobe_spans_lost"
-	processesMetric = "receiver_spanprobe_processes"
-)
-
-// metric asks the collector for a metric.
-func (s *stage) metric(ctx context.Context, name string) (model.Vector, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerDeadline)
-	defer cancel()
-	families, err := s.collector.Metrics(ctx)
-	if err != nil {
-		return nil, s.collector.Explain(err)
-	}
-	return samples(families, name)
-}
-
-// samples are those of a metric.
-func samples(families map[string]*dto.MetricFamily, metric string) (found model.Vector, err error) {
-	for name, family := range families {
-		if strings.Contains(name, metric) {
-			of, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, family)
-			if err != nil {
-				return nil, fmt.Errorf("the collector's metric %s: %w", name, err)
-			}
-			found = append(found, of...)
-		}
-	}
-	return found, nil
-}
-
 // lost is what the spanprobe receiver has counted as lost, by reason.
 func (s *stage) lost() (map[string]int, error) {
 	if s.collector == nil {
 		return nil, nil
 	}
-	samples, err := s.metric(s.ctx, lostMetric)
-	if err != nil {
-		return nil, err
-	}
-	return byReason(samples)
-}
-
-func byReason(samples model.Vector) (map[string]int, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, answerDeadline)
+	defer cancel()
+	samples, err := s.collector.Metric(ctx, "receiver_spanprobe_spans_lost")
 	lost := map[string]int{}
 	for _, sample := range samples {
-		reason, ok := sample.Metric["reason"]
-		if !ok {
-			return nil, fmt.Errorf("the collector's metric %s has no reason", sample.Metric)
-		}
-		lost[string(reason)] += int(sample.Value)
+		lost[string(sample.Metric["reason"])] += int(sample.Value)
 	}
-	return lost, nil
+	return lost, err
 }
 
 // tracedProcesses are how many the spanprobe receiver traces.
 func (s *stage) tracedProcesses(ctx context.Context) (n int, err error) {
-	samples, err := s.metric(ctx, processesMetric)
+	samples, err := s.collector.Metric(ctx, "receiver_spanprobe_processes")
 	for _, sample := range samples {
 		n += int(sample.Value)
 	}

@@ -55,7 +55,7 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 		return nil, err
 	}
 	for _, step := range []func() error{
-		b.describe, b.findRates, b.measureRequests, b.measureComeAndGo, b.measureCalls,
+		b.describe, b.measureRequests, b.measureComeAndGo, b.measureCalls,
 		b.inspectBinaries, b.countHits, b.measureContext,
 	} {
 		if err := step(); err != nil {
@@ -67,10 +67,15 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 
 // describe notes how the run is made, and on what.
 func (b *bench) describe() (err error) {
-	b.rates = map[report.Mode]float64{report.Fixed: b.rate, report.Arrival: b.arrival}
+	b.rates = map[report.Mode]float64{
+		report.Fixed: b.rate, report.HTTP2: b.rate / 2, report.Arrival: b.arrival,
+	}
+	for kind := range callKinds {
+		b.rates[kind] = b.rate * 3 / 8
+	}
 	b.run.Settings = report.Settings{
 		Date: time.Now(), Rounds: b.rounds, Duration: b.duration, Connections: b.connections,
-		Rates: b.rates, Found: map[report.Mode]bool{},
+		Rates: b.rates,
 	}
 	for _, c := range report.Cases {
 		c.Rounds = map[report.Mode][]report.Measurement{}

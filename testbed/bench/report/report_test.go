@@ -75,7 +75,6 @@ func passing() *Run {
 				HTTPClient:   3000,
 				StreamServer: 1500,
 			},
-			Found:       map[Mode]bool{Fixed: true, HTTPClient: true, StreamServer: true},
 			Connections: 16,
 		},
 		Cases: []Case{

@@ -37,7 +37,6 @@ type Settings struct {
 	Duration    time.Duration // of each load
 	Connections int
 	Rates       map[Mode]float64 // requests or calls a second, of the open loops
-	Found       map[Mode]bool    // the run determined the rate
 }
 
 // Some settings are those of every run. Processes that come and go beside a load are each of one

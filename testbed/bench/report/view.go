@@ -45,14 +45,6 @@ func (p page) Calls() (measured []section) {
 
 func (p page) Rate(mode Mode) string { return thousands(p.Settings.Rates[mode]) }
 
-// Origin says where the rate of an open loop comes from.
-func (p page) Origin(mode Mode) string {
-	if !p.Settings.Found[mode] {
-		return "given"
-	}
-	return "found in the run: " + p.find(ByHand).Title + " keeps up with it"
-}
-
 // Rows are the cases that were measured.
 func (s section) Rows() (rows []row) {
 	for i := range s.Cases {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
@@ -141,8 +141,9 @@ func (c *Collector) AwaitReady(ctx context.Context, limit time.Duration) error {
 	return c.AwaitLog(ctx, limit, "Everything is ready")
 }
 
-// Metrics are the collector's own, by name.
-func (c *Collector) Metrics(ctx context.Context) (map[string]*dto.MetricFamily, error) {
+// Metric is what the collector says of itself under a name. Its exporter may add a prefix and a
+// suffix to the name.
+func (c *Collector) Metric(ctx context.Context, name string) (model.Vector, error) {
 	url := fmt.Sprintf("http://%s/metrics", loopback.Address(c.config.MetricsPort))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -150,12 +151,23 @@ func (c *Collector) Metrics(ctx context.Context) (map[string]*dto.MetricFamily, 
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, c.Explain(err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, errors.New("the collector's metrics: " + response.Status)
+		return nil, c.Explain(errors.New("its metrics: " + response.Status))
 	}
+	return samples(response.Body, name)
+}
+
+func samples(metrics io.Reader, name string) (found model.Vector, err error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	return parser.TextToMetricFamilies(response.Body)
+	families, err := parser.TextToMetricFamilies(metrics)
+	for full, family := range families {
+		if strings.Contains(full, name) {
+			of, ofErr := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, family)
+			found, err = append(found, of...), errors.Join(err, ofErr)
+		}
+	}
+	return found, err
 }

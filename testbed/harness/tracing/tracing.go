@@ -43,27 +43,12 @@ type Tracer struct {
 // Start starts an engine. In-kernel tests need root; they fail without.
 func Start(t testing.TB, config engine.Config) *Tracer {
 	t.Helper()
-	return StartLogging(t, config, zaptest.NewLogger(t))
+	return StartWith(t, config, zaptest.NewLogger(t), nil)
 }
 
-// StartLogging is Start with a logger of the test's own.
-func StartLogging(t testing.TB, config engine.Config, logger *zap.Logger) *Tracer {
-	t.Helper()
-	tracer := &Tracer{}
-	return tracer.start(t, config, logger, tracer.keep)
-}
-
-// StartWith starts an engine of which nothing is kept: what it emits goes to
-// consume, and what it logs to the logger.
+// StartWith is Start with a logger of the test's own. Spans go to consume, and are kept where that
+// is nil.
 func StartWith(
-	t testing.TB, config engine.Config, logger *zap.Logger,
-	consume func(context.Context, ptrace.Traces) error,
-) *Tracer {
-	t.Helper()
-	return new(Tracer).start(t, config, logger, consume)
-}
-
-func (tr *Tracer) start(
 	t testing.TB, config engine.Config, logger *zap.Logger,
 	consume func(context.Context, ptrace.Traces) error,
 ) *Tracer {
@@ -71,26 +56,17 @@ func (tr *Tracer) start(
 	if os.Geteuid() != 0 {
 		t.Fatal("this test attaches probes, which needs root: `make test` asks for it")
 	}
-	config.RingBufferSize = cmp.Or(config.RingBufferSize, 4<<20)
-	config.MaxActiveSpans = cmp.Or(config.MaxActiveSpans, 16384)
-	config.URLQuery = cmp.Or(config.URLQuery, engine.QueryRedact)
-	config.Inject = cmp.Or(config.Inject, engine.InjectOff)
-	config.Instrumented = cmp.Or(config.Instrumented, engine.InstrumentedSkip)
+	tr := &Tracer{}
+	if consume == nil {
+		consume = tr.keep
+	}
 	config.ReadInterval = readInterval
 	var err error
-	tr.Engine, err = engine.New(config, engine.Settings{
-		Logger:      logger,
-		Libraries:   all.Libraries(),
-		Tracepoints: all.Tracepoints,
-		Offsets:     offsets.Default(),
-		Version:     "test",
-		Consume:     consume,
-		Status:      func(err error) { t.Logf("status: %v", err) },
-	})
-	if err != nil {
-		t.Fatal(err)
+	tr.Engine, err = New(config, logger, consume, func(err error) { t.Logf("status: %v", err) })
+	if err == nil {
+		err = tr.Engine.Start(context.Background())
 	}
-	if err := tr.Engine.Start(context.Background()); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -99,6 +75,28 @@ func (tr *Tracer) start(
 		}
 	})
 	return tr
+}
+
+// New makes an engine with all libraries, and with the receiver's defaults for what the
+// configuration does not say.
+func New(
+	config engine.Config, logger *zap.Logger, consume func(context.Context, ptrace.Traces) error,
+	status func(error),
+) (*engine.Engine, error) {
+	config.RingBufferSize = cmp.Or(config.RingBufferSize, 4<<20)
+	config.MaxActiveSpans = cmp.Or(config.MaxActiveSpans, 16384)
+	config.URLQuery = cmp.Or(config.URLQuery, engine.QueryRedact)
+	config.Inject = cmp.Or(config.Inject, engine.InjectOff)
+	config.Instrumented = cmp.Or(config.Instrumented, engine.InstrumentedSkip)
+	return engine.New(config, engine.Settings{
+		Logger:      logger,
+		Libraries:   all.Libraries(),
+		Tracepoints: all.Tracepoints,
+		Offsets:     offsets.Default(),
+		Version:     "test",
+		Consume:     consume,
+		Status:      status,
+	})
 }
 
 func (tr *Tracer) keep(_ context.Context, traces ptrace.Traces) error {

@@ -179,8 +179,8 @@ func refused(t *testing.T, executable string, b binary) {
 func leftAlone(t *testing.T, server *target.Server, why string) *tracing.Tracer {
 	t.Helper()
 	logger, log := recorded()
-	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}},
-		logger)
+	tracer := tracing.StartWith(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}},
+		logger, nil)
 	tracing.Eventually(t, func() bool {
 		return strings.Contains(log(), "A target ")
 	}, "the log to speak of the program")

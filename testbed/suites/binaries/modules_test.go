@@ -92,11 +92,11 @@ func TestOffsetsOfAModuleComeFromWhereItComesFrom(t *testing.T) {
 			}
 			server := target.Start(t, executable)
 			logger, log := recorded()
-			tracer := tracing.StartLogging(t,
+			tracer := tracing.StartWith(t,
 				engine.Config{Targets: []engine.Target{{
 					PID:         server.PID,
 					ServiceName: "shop",
-				}}}, logger)
+				}}}, logger, nil)
 			tracer.AwaitTracing(t, 1) // of net/http, at least, which is in it, too
 			if c.leftOut == "" {
 				tracedCall(t, tracer, server)

@@ -78,9 +78,9 @@ func TestAForkUnderAnotherPathIsSaidNotToBeTraced(t *testing.T) {
 	}
 	server := target.Start(t, executable)
 	logger, log := recorded()
-	tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{
+	tracing.StartWith(t, engine.Config{Targets: []engine.Target{{
 		PID: server.PID, ServiceName: "shop",
-	}}}, logger)
+	}}}, logger, nil)
 	tracing.Eventually(t, func() bool {
 		return strings.Contains(log(), "A target is traced in part") && strings.Contains(log(), says)
 	}, "the log to say that the fork is not traced")

@@ -27,10 +27,10 @@ func TestWhatAProfileHadInlinedIsLeftOutAndAllElseIsTraced(t *testing.T) {
 	}
 	server := target.Start(t, executable)
 	logger, log := recorded()
-	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{
+	tracer := tracing.StartWith(t, engine.Config{Targets: []engine.Target{{
 		PID:         server.PID,
 		ServiceName: "shop",
-	}}}, logger)
+	}}}, logger, nil)
 	tracer.AwaitTracing(t, 1)
 	tracing.Eventually(t, func() bool {
 		return strings.Contains(log(), why)

@@ -93,8 +93,8 @@ func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 		}
 		return nil
 	})))
-	tracer := tracing.StartLogging(t,
-		engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}}, logger)
+	tracer := tracing.StartWith(t,
+		engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}}, logger, nil)
 	defer noMore() // whatever ends the test: nobody is left waiting
 	for _, path := range paths {
 		server, err := target.Run(path)

@@ -97,10 +97,10 @@ func start(t *testing.T, caller *target.Server, refused bool) *tracing.Tracer {
 		zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
 			return zapcore.NewTee(c, core)
 		})))
-	tracer := tracing.StartLogging(t, engine.Config{
+	tracer := tracing.StartWith(t, engine.Config{
 		Targets: []engine.Target{{PID: caller.PID}},
 		Inject:  engine.InjectAuto,
-	}, logger)
+	}, logger, nil)
 	tracer.AwaitTracing(t, 1)
 	lines := logs.FilterMessageSnippet("carry no trace context").All()
 	switch {

@@ -87,7 +87,7 @@ func read(serial io.Reader, log io.Writer) (*Report, error) {
 
 // hear notes one line, and returns the run that prints from then on.
 func (r *Report) hear(line, current string) string {
-	what, name, detail, ok := job.Heard(line)
+	what, name, detail, ok := heard(line)
 	switch {
 	case !ok:
 		if current != "" {
@@ -107,4 +107,15 @@ func (r *Report) hear(line, current string) string {
 		r.Done = true
 	}
 	return ""
+}
+
+// heard takes a line apart that job.Say made; ok is false for any other.
+func heard(line string) (what, name, detail string, ok bool) {
+	rest, ok := strings.CutPrefix(line, job.Mark)
+	if !ok {
+		return "", "", "", false
+	}
+	what, rest, _ = strings.Cut(rest, " ")
+	name, detail, _ = strings.Cut(rest, " ")
+	return what, name, detail, true
 }

@@ -25,9 +25,9 @@ type Run struct {
 	Environment []string
 }
 
-// mark begins the lines of the machine itself. Its serial line carries them, and the output of the
+// Mark begins the lines of the machine itself. Its serial line carries them, and the output of the
 // programs.
-const mark = "[machine] "
+const Mark = "[machine] "
 
 // The subjects of the machine's lines.
 const (
@@ -40,16 +40,5 @@ const (
 
 // Say makes a line. It begins with a line break, since a program may not have ended its last line.
 func Say(what, name, detail string) string {
-	return strings.TrimRight(fmt.Sprintf("\n%s%s %s %s", mark, what, name, detail), " ") + "\n"
-}
-
-// Heard takes a line apart that Say made; ok is false for any other.
-func Heard(line string) (what, name, detail string, ok bool) {
-	rest, ok := strings.CutPrefix(line, mark)
-	if !ok {
-		return "", "", "", false
-	}
-	what, rest, _ = strings.Cut(rest, " ")
-	name, detail, _ = strings.Cut(rest, " ")
-	return what, name, detail, true
+	return strings.TrimRight(fmt.Sprintf("\n%s%s %s %s", Mark, what, name, detail), " ") + "\n"
 }
