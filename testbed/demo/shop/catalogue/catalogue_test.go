@@ -16,22 +16,14 @@ import (
 
 func TestEachRouteAnswersWithItsStatus(t *testing.T) {
 	for target, want := range map[string]int{
-		"/products?category=kitchen": http.StatusOK,
-		"/products/kettle":           http.StatusOK,
-		"/products/sofa":             http.StatusNotFound,
-		"/nowhere":                   http.StatusNotFound,
+		"/products":        http.StatusOK,
+		"/products/kettle": http.StatusOK,
+		"/products/sofa":   http.StatusNotFound,
+		"/nowhere":         http.StatusNotFound,
 	} {
 		if got := get(inventory{stock: 1}, target); got.Code != want {
 			t.Errorf("GET %s: status %d, want %d: %s", target, got.Code, want, got.Body)
 		}
-	}
-}
-
-func TestACategoryListsItsProductsAlone(t *testing.T) {
-	got := get(inventory{}, "/products?category=living").Body.String()
-	has := func(product string) bool { return strings.Contains(got, product) }
-	if !has("lamp") || !has("blanket") || has("mug") {
-		t.Errorf("the living room has %s", got)
 	}
 }
 

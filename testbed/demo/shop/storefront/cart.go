@@ -49,12 +49,3 @@ func (c *carts) get(id string) (cart, bool) {
 	found, ok := c.byID[id]
 	return found, ok
 }
-
-// empty forgets a cart, and says whether there was one.
-func (c *carts) empty(id string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.byID[id]
-	delete(c.byID, id)
-	return ok
-}

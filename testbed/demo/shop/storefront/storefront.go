@@ -34,18 +34,13 @@ func (s *storefront) routes() http.Handler {
 	mux.HandleFunc("GET /products", s.listProducts)
 	mux.HandleFunc("GET /products/{id}", s.showProduct)
 	mux.HandleFunc("POST /cart", s.addToCart)
-	mux.HandleFunc("DELETE /cart/{id}", s.emptyCart)
 	mux.HandleFunc("GET /checkout", s.checkout)
 	return mux
 }
 
 func (s *storefront) listProducts(w http.ResponseWriter, r *http.Request) {
-	query := ""
-	if category := r.URL.Query().Get("category"); category != "" {
-		query = "?" + url.Values{"category": {category}}.Encode()
-	}
 	var products []serve.Product
-	if s.look(w, r, query, http.StatusNotFound, &products) {
+	if s.look(w, r, "", http.StatusNotFound, &products) {
 		serve.Answer(w, http.StatusOK, products)
 	}
 }
@@ -74,14 +69,6 @@ func (s *storefront) addToCart(w http.ResponseWriter, r *http.Request) {
 	if ok {
 		serve.Answer(w, http.StatusCreated, s.carts.add(order.Cart, product, order.Quantity))
 	}
-}
-
-func (s *storefront) emptyCart(w http.ResponseWriter, r *http.Request) {
-	if !s.carts.empty(r.PathValue("id")) {
-		serve.Refuse(w, http.StatusNotFound, "no such cart")
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }
 
 // product asks the catalogue for a product. It refuses the request with a status if there is none,
