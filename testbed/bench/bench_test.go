@@ -80,104 +80,28 @@ func TestCPUsAreCountedFromTheKernelsList(t *testing.T) {
 	}
 }
 
-func TestTheSitesOfAPlanAreGroupedByProgram(t *testing.T) {
-	got, err := parsePlan([]byte(`{"binary":{},"libraries":[
-		{"library":"one","sites":[
-			{"symbol":"f","program":"f_enter","class":"emulated"},
-			{"symbol":"f","program":"f_return","class":"emulated"},
-			{"symbol":"f","program":"f_return","class":"single-stepped"},
-			{"symbol":"h","program":"h_enter","class":"emulated","on_demand":true}]},
-		{"library":"other","sites":[{"symbol":"k","program":"f_enter","class":"single-stepped"}]},
-		{"library":"two","left_out":"for a reason","sites":[
-			{"symbol":"g","program":"g_enter","class":"emulated"}]},
-		{"library":"three","unused":true}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []report.Probe{
-		{Library: "one", Program: "f_enter", Symbols: []string{"f"}, Sites: 1, Class: "emulated"},
-		{
-			Library: "one",
-			Program: "f_return",
-			Symbols: []string{"f"},
-			Sites:   2,
-			Class:   "of several classes",
-		},
-		{
-			Library:  "one",
-			Program:  "h_enter",
-			Symbols:  []string{"h"},
-			Sites:    1,
-			Class:    "emulated",
-			OnDemand: true,
-		},
-		{
-			Library: "other",
-			Program: "f_enter",
-			Symbols: []string{"k"},
-			Sites:   1,
-			Class:   "single-stepped",
-		},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestHitsStandBesideTheirProbesByProtocol(t *testing.T) {
-	hits := &report.Hits{Probes: []report.Probe{
-		{Library: "one", Program: "serve_http", Class: "emulated"},
-		{Library: "one", Program: "a_name_that_is_too_long", Class: "emulated"},
-		{Library: "two", Program: "serve_http", Class: "single-stepped"},
-	}}
-	ms := time.Millisecond
+func TestHitsStandBesideTheirProgramsByKindOfLoad(t *testing.T) {
+	hits, ms := &report.Hits{}, time.Millisecond
 	of := func(library, program string) programID { return programID{library, program} }
-	addHits(
-		hits,
-		"HTTP/1.1",
-		map[programID]runs{
-			of("one", "serve_http"): {100, ms, true},
-			of("two", "of_another"): {uprobe: true},
-			of("", "process_exit"):  {},
-		},
-		100,
-	)
-	addHits(
-		hits,
-		"HTTP/2",
-		map[programID]runs{
-			of("one", "a_name_that_is_"): {50, ms, true},
-			of("two", "serve_http"):      {50, ms, true},
-			of("", "process_exit"):       {1, ms, false},
-			of("one", "unexpected"):      {100, ms, true},
-		},
-		100,
-	)
-	want := &report.Hits{Protocols: []string{"HTTP/1.1", "HTTP/2"}, Probes: []report.Probe{
-		{
-			Library: "one",
-			Program: "serve_http",
-			Class:   "emulated",
-			Counts:  []report.Count{{Hits: 1, Time: ms / 100}, {}},
-		},
-		{
-			Library: "one",
-			Program: "a_name_that_is_too_long",
-			Class:   "emulated",
-			Counts:  []report.Count{{}, {Hits: 0.5, Time: ms / 50}},
-		},
-		{
-			Library: "two",
-			Program: "serve_http",
-			Class:   "single-stepped",
-			Counts:  []report.Count{{}, {Hits: 0.5, Time: ms / 50}},
-		},
+	addHits(hits, "HTTP/1.1", map[programID]runs{
+		of("one", "serve_http"): {100, ms},
+		of("two", "serve_http"): {},
+		of("", "process_exit"):  {},
+	}, 100)
+	addHits(hits, "HTTP/2", map[programID]runs{
+		of("one", "serve_http"): {},
+		of("two", "serve_http"): {50, ms},
+		of("", "process_exit"):  {1, ms},
+	}, 100)
+	want := &report.Hits{Titles: []string{"HTTP/1.1", "HTTP/2"}, Probes: []report.Probe{
 		{Program: "process_exit", Counts: []report.Count{{}, {Hits: 0.01, Time: ms}}},
 		{
-			Library: "one",
-			Program: "unexpected",
-			Class:   "not planned",
-			Counts:  []report.Count{{}, {Hits: 1, Time: ms / 100}},
+			Library: "one", Program: "serve_http",
+			Counts: []report.Count{{Hits: 1, Time: ms / 100}, {}},
+		},
+		{
+			Library: "two", Program: "serve_http",
+			Counts: []report.Count{{}, {Hits: 0.5, Time: ms / 50}},
 		},
 	}}
 	if diff := cmp.Diff(want, hits); diff != "" {

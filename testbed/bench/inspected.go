@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,9 +29,11 @@ func (b *bench) inspectBinaries() error {
 	b.say("inspecting binaries")
 	for _, name := range []string{largeProgram, ofNoGo} {
 		// A program that is not planned whole takes no time.
-		probes, err := b.plannedProbes(name)
-		if err != nil || len(probes) == 0 {
-			return errors.Join(err, fmt.Errorf("%s: nothing of it would be traced", name))
+		inspector := exec.CommandContext(b.ctx, b.binaries.path("spanprobe"), "inspect", "--json",
+			b.binaries.path(name))
+		plan, err := inspector.Output()
+		if err != nil || !bytes.Contains(plan, []byte("serve_http")) {
+			return fmt.Errorf("%s: nothing of it would be traced: %w", name, err)
 		}
 	}
 	cache, err := os.UserCacheDir()

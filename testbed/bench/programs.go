@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -25,20 +24,13 @@ type programID struct {
 	name    string // what the kernel keeps of it
 }
 
-func (id programID) compare(other programID) int {
-	return cmp.Or(cmp.Compare(id.library, other.library), cmp.Compare(id.name, other.name))
-}
-
-func idOf(p report.Probe) programID { return programID{p.Library, kernelName(p.Program)} }
-
 // kernelName is what the kernel keeps of a program's name: BPF_OBJ_NAME_LEN is 16.
 func kernelName(name string) string { return name[:min(len(name), 15)] }
 
 // runs are how often a program ran, and for how long in all.
 type runs struct {
-	n      uint64
-	time   time.Duration
-	uprobe bool // else it is on a tracepoint
+	n    uint64
+	time time.Duration
 }
 
 // runsDuration is how long runs are counted.
@@ -64,7 +56,7 @@ func (s *stage) measureRuns(
 	}
 	ran, err = programRuns(pid)
 	for id, r := range ran {
-		ran[id] = runs{r.n - before[id].n, r.time - before[id].time, r.uprobe}
+		ran[id] = runs{r.n - before[id].n, r.time - before[id].time}
 	}
 	return m, ran, err
 }
@@ -144,7 +136,7 @@ func describeProgram(id ebpf.ProgramID) (name string, offsets ebpf.MapID, r runs
 	if err := errors.Join(err, statsErr); err != nil {
 		return "", 0, r, err
 	}
-	r = runs{stats.RunCount, stats.Runtime, info.Type == ebpf.Kprobe} // uprobes are of that type
+	r = runs{stats.RunCount, stats.Runtime}
 	ids, _ := info.MapIDs()
 	for _, id := range ids {
 		m, err := ebpf.NewMapFromID(id)

@@ -31,7 +31,6 @@ const (
 type setup struct {
 	subject
 	key    string   // of the case
-	tls    bool     // the bare server serves TLS, which only loads of HTTP/2 speak
 	copies []string // executables, of the bare server, that are traced as it is; nil for none
 }
 
@@ -179,14 +178,6 @@ func (s *stage) stop() (err error) {
 	return err
 }
 
-// kindsOfLoads are those that the subject understands.
-func (s *stage) kindsOfLoads() []report.Mode {
-	if s.tls {
-		return []report.Mode{report.HTTP2}
-	}
-	return s.kinds
-}
-
 // warm sends each kind of load for a moment.
 func (s *stage) warm() error {
 	before, err := s.spans()
@@ -194,7 +185,7 @@ func (s *stage) warm() error {
 		return err
 	}
 	sent := 0
-	for _, kind := range s.kindsOfLoads() {
+	for _, kind := range s.kinds {
 		m, err := s.send(kind, load.Options{Duration: warmUp})
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)

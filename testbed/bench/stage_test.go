@@ -82,26 +82,20 @@ func TestAShortLivedProcessThatDoesNotEndWellIsAnError(t *testing.T) {
 
 func TestEveryKindOfLoadReachesTheServer(t *testing.T) {
 	b := buildPrograms(t, "bare")
-	for name, with := range map[string]setup{
-		"without TLS": {subject: server, key: report.Bare},
-		"over TLS":    {subject: server, key: report.Bare, tls: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, err := startStage(t.Context(), b, 8, with)
-			defer func() {
-				if err := s.stop(); err != nil {
-					t.Error(err)
-				}
-			}()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m, err := s.measure(report.HTTP2, load.Options{Requests: 80}); err != nil ||
-				m.Answered != 80 ||
-				m.App <= 0 {
-				t.Errorf("80 requests over HTTP/2: %+v, %v", m, err)
-			}
-		})
+	s, err := startStage(t.Context(), b, 8, setup{subject: server, key: report.Bare})
+	defer func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range server.kinds {
+		m, err := s.measure(kind, load.Options{Requests: 80})
+		if err != nil || m.Answered != 80 || m.App <= 0 {
+			t.Errorf("%s: 80 requests: %+v, %v", kind, m, err)
+		}
 	}
 }
 

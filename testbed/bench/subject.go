@@ -37,14 +37,9 @@ var (
 
 // startServer starts the command as what gets requests.
 func (s *stage) startServer(command *exec.Cmd) error {
-	scheme := "http://"
-	if s.tls {
-		command.Args = append(command.Args, "-tls")
-		scheme = "https://"
-	}
 	measured, address, err := s.launch("server", command)
 	s.measured = measured
-	s.url = scheme + address + requestPath
+	s.url = "http://" + address + requestPath
 	return err
 }
 

@@ -151,22 +151,18 @@ type AtOnce struct {
 	Serving, Traced time.Duration // from the first one's start until all did, and were
 }
 
-// Hits are how often BPF programs ran, by protocol or kind of call.
+// Hits are how often BPF programs ran, by kind of load.
 type Hits struct {
-	Each      string // of what they are counted: "request" or "call"
-	Protocols []string
-	Probes    []Probe
+	Each   string // of what they are counted: "request" or "call"
+	Titles []string
+	Probes []Probe
 }
 
 // Probe is one BPF program.
 type Probe struct {
-	Library  string // whose program it is; "" for those on tracepoints
-	Program  string
-	Symbols  []string // functions it is attached to; none for a tracepoint
-	Sites    int
-	Class    string  // of the sites' instructions; "" for a tracepoint
-	OnDemand bool    // attached only once it is missed
-	Counts   []Count // for each protocol
+	Library string // whose program it is; "" for those on tracepoints
+	Program string
+	Counts  []Count // for each title
 }
 
 // Count is how often a program ran, and for how long.

@@ -171,31 +171,15 @@ func (p page) FirstOfTheirBinary() (all ShortLived) {
 	return all
 }
 
-// ClassName is the class of a program's sites. A tracepoint is on no instruction of a target's.
-func (p Probe) ClassName() string { return cmp.Or(p.Class, "tracepoint") }
-
-// On says where a program is.
-func (p Probe) On() string {
-	on := cmp.Or(strings.Join(p.Symbols, ", "), none)
-	if p.OnDemand {
-		on += ", on demand"
-	}
-	return on
-}
-
-// ByClass are the hits by the class of the probed instruction, which says what they cost.
-func (h *Hits) ByClass() map[string][]float64 {
-	byClass := map[string][]float64{}
+// All are the hits of all programs together.
+func (h *Hits) All() []float64 {
+	all := make([]float64, len(h.Titles))
 	for _, p := range h.Probes {
-		class := p.ClassName()
-		if byClass[class] == nil {
-			byClass[class] = make([]float64, len(h.Protocols))
-		}
 		for i, count := range p.Counts {
-			byClass[class][i] += count.Hits
+			all[i] += count.Hits
 		}
 	}
-	return byClass
+	return all
 }
 
 // String is "hits (time)".

@@ -3,7 +3,6 @@ package load
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,7 @@ const answerTimeout = 10 * time.Second
 
 // HTTP is what is asked for, over connections that stay open. Those that break are opened again.
 type HTTP struct {
-	URL         string // http://host:port/path; with HTTP/2 also https
+	URL         string // http://host:port/path
 	Connections int    // at a time
 	Streams     int    // at a time on each connection, of HTTP/2 from the first byte on; 0: HTTP/1.1
 }
@@ -37,8 +36,8 @@ func (h HTTP) Run(ctx context.Context, o Options) (Result, error) {
 	switch {
 	case err != nil:
 		return Result{}, err
-	case to.Scheme != "http" && (to.Scheme != "https" || h.Streams == 0):
-		return Result{}, fmt.Errorf("%q: want http, or https with HTTP/2", h.URL)
+	case to.Scheme != "http":
+		return Result{}, fmt.Errorf("%q: want http", h.URL)
 	case h.Connections < 1:
 		return Result{}, errors.New("a load needs at least one connection")
 	}
@@ -126,8 +125,8 @@ func read(answer *http.Response) error {
 	return nil
 }
 
-// http2 is a connection that clients share: each has a stream at a time. It speaks HTTP/2 over TLS,
-// or without it ("prior knowledge", RFC 9113, section 3.3).
+// http2 is a connection that clients share: each has a stream at a time. It speaks HTTP/2 from the
+// first byte on ("prior knowledge", RFC 9113, section 3.3).
 type http2 struct {
 	url *url.URL
 
@@ -147,14 +146,8 @@ func (c *http2) get(ctx context.Context) (*http.ClientConn, error) {
 	if c.connection != nil && c.connection.Err() == nil {
 		return c.connection, nil
 	}
-	var protocols http.Protocols
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{
-		Protocols: &protocols, DisableCompression: true,
-		// A server that is measured makes its certificate by itself.
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
-	}
+	transport := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+	transport.Protocols.SetUnencryptedHTTP2(true)
 	connection, err := transport.NewClientConn(ctx, c.url.Scheme, c.url.Host)
 	if err == nil {
 		c.connection = connection

@@ -9,40 +9,35 @@ import (
 )
 
 func TestALoadOfHTTP2SharesItsConnectionsAmongStreams(t *testing.T) {
-	for name, serve := range map[string]func(*testing.T, http.HandlerFunc) (string,
-		*atomic.Int64){"without TLS": serve, "over TLS": serveTLS} {
-		t.Run(name, func(t *testing.T) {
-			var protocols, peers sync.Map
-			var inFlight, most atomic.Int64
-			url, served := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-				protocols.Store(r.Proto, nil)
-				peers.Store(r.RemoteAddr, nil)
-				now := inFlight.Add(1)
-				for seen := most.Load(); now > seen &&
-					!most.CompareAndSwap(seen, now); seen = most.Load() {
-				}
-				time.Sleep(time.Millisecond)
-				inFlight.Add(-1)
-			})
-			h := HTTP{URL: url + "/hello", Connections: 2, Streams: 3}
-			result := run(t, h, Options{Requests: 300})
-			if served.Load() != 300 || result.Sent != 300 || result.Answered != 300 {
-				t.Errorf("300 requests: the server saw %d, %+v", served.Load(), result)
-			}
-			if _, ok := protocols.Load("HTTP/2.0"); !ok || size(&protocols) != 1 ||
-				size(&peers) != 2 {
-				t.Errorf(
-					"%d protocols over %d connections, HTTP/2 among them: %v; want it alone, over 2",
-					size(&protocols),
-					size(&peers),
-					ok,
-				)
-			}
-			if most.Load() < 3 || most.Load() > 6 {
-				t.Errorf("at most %d requests at a time, of 2 connections with 3 streams each",
-					most.Load())
-			}
-		})
+	var protocols, peers sync.Map
+	var inFlight, most atomic.Int64
+	url, served := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		protocols.Store(r.Proto, nil)
+		peers.Store(r.RemoteAddr, nil)
+		now := inFlight.Add(1)
+		for seen := most.Load(); now > seen &&
+			!most.CompareAndSwap(seen, now); seen = most.Load() {
+		}
+		time.Sleep(time.Millisecond)
+		inFlight.Add(-1)
+	})
+	h := HTTP{URL: url + "/hello", Connections: 2, Streams: 3}
+	result := run(t, h, Options{Requests: 300})
+	if served.Load() != 300 || result.Sent != 300 || result.Answered != 300 {
+		t.Errorf("300 requests: the server saw %d, %+v", served.Load(), result)
+	}
+	if _, ok := protocols.Load("HTTP/2.0"); !ok || size(&protocols) != 1 ||
+		size(&peers) != 2 {
+		t.Errorf(
+			"%d protocols over %d connections, HTTP/2 among them: %v; want it alone, over 2",
+			size(&protocols),
+			size(&peers),
+			ok,
+		)
+	}
+	if most.Load() < 3 || most.Load() > 6 {
+		t.Errorf("at most %d requests at a time, of 2 connections with 3 streams each",
+			most.Load())
 	}
 }
 

@@ -30,14 +30,6 @@ func serve(t *testing.T, handler http.HandlerFunc) (url string, served *atomic.I
 	return server.URL, served
 }
 
-// serveTLS is serve over TLS, for HTTP/1.1 and HTTP/2.
-func serveTLS(t *testing.T, handler http.HandlerFunc) (url string, served *atomic.Int64) {
-	server, served := counting(t, handler)
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	return server.URL, served
-}
-
 func counting(
 	t *testing.T, handler http.HandlerFunc,
 ) (server *httptest.Server, served *atomic.Int64) {

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
 
@@ -10,8 +9,6 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
 )
-
-var secure = flag.Bool("tls", false, "serve over TLS")
 
 // instrument is what byhand.go replaces.
 var instrument = func(handler http.Handler) http.Handler { return handler }
@@ -26,9 +23,5 @@ func serve() {
 	})
 	server := &http.Server{Handler: instrument(mux)}
 	web.WithoutTLS(server)
-	accept := server.Serve
-	if *secure {
-		accept = web.OverTLS(server, "h2", "http/1.1")
-	}
-	lines.Serve(web.Serve("tcp", web.Loopback, accept), nil)
+	lines.Serve(web.Serve("tcp", web.Loopback, server.Serve), nil)
 }
