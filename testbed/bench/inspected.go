@@ -23,8 +23,7 @@ import (
 const inspections = 5
 
 // inspectBinaries has the inspector look at the programs of this run, one of which is made as
-// large as they come for that, and at those that other targets of make and tests have left in dist
-// and among the packages that they fetched: the largest first.
+// large as they come for that: the largest first.
 func (b *bench) inspectBinaries() error {
 	b.say("inspecting binaries")
 	for _, name := range []string{largeProgram, ofNoGo} {
@@ -36,30 +35,21 @@ func (b *bench) inspectBinaries() error {
 			return fmt.Errorf("%s: nothing of it would be traced: %w", name, err)
 		}
 	}
-	cache, err := os.UserCacheDir()
+	paths, err := filepath.Glob(b.binaries.path("*"))
 	if err != nil {
 		return err
 	}
-	for _, pattern := range []string{
-		b.binaries.path("*"), b.binaries.otelcol, filepath.Join(b.root, "dist", "programs", "*"),
-		filepath.Join(cache, "spanprobe-packages", "*", "usr", "bin", "*"),
-	} {
-		paths, err := filepath.Glob(pattern)
+	for _, path := range append(paths, b.binaries.otelcol) {
+		functions := countFunctions(path)
+		if functions == 0 {
+			continue // a folder, a log
+		}
+		one, err := inspectBinary(b.ctx, b.binaries.path("spanprobe"), path)
 		if err != nil {
 			return err
 		}
-		for _, path := range paths {
-			functions := countFunctions(path)
-			if functions == 0 {
-				continue // a folder, a log
-			}
-			one, err := inspectBinary(b.ctx, b.binaries.path("spanprobe"), path)
-			if err != nil {
-				return err
-			}
-			one.Functions = functions
-			b.run.Inspected = append(b.run.Inspected, one)
-		}
+		one.Functions = functions
+		b.run.Inspected = append(b.run.Inspected, one)
 	}
 	slices.SortStableFunc(b.run.Inspected, func(x, y report.Inspected) int {
 		return cmp.Compare(y.Size, x.Size)

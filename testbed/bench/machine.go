@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/prometheus/procfs"
@@ -42,16 +40,7 @@ func describeMachine(goVersion string) (m report.Machine, err error) {
 	m.Memory = int64(*memory.MemTotalBytes)
 	m.CPU = cmp.Or(cpus[0].ModelName, "unknown model")
 	if slices.Contains(cpus[0].Flags, "hypervisor") { // X86_FEATURE_HYPERVISOR
-		m.Virtualization = "virtual machine" + hypervisor()
+		m.Virtualization = "virtual machine"
 	}
 	return m, nil
-}
-
-// hypervisor names what runs the virtual machine, as far as the firmware does.
-func hypervisor() string {
-	vendor, err := os.ReadFile("/sys/class/dmi/id/sys_vendor")
-	if err != nil || len(strings.TrimSpace(string(vendor))) == 0 {
-		return "" // not every virtual machine has such a table
-	}
-	return " (" + strings.TrimSpace(string(vendor)) + ")"
 }

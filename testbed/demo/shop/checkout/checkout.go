@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"net/http"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -29,9 +27,6 @@ func main() {
 	})
 }
 
-// releaseTimeout bounds how long goods may take on their way back.
-const releaseTimeout = 2 * time.Second
-
 type checkout struct {
 	shoppb.UnimplementedCheckoutServer
 	inventory shoppb.InventoryClient
@@ -48,8 +43,7 @@ func (c *checkout) PlaceOrder(
 		return nil, err
 	}
 	if err := c.charge(ctx, order); err != nil {
-		c.release(ctx, order)
-		return nil, err
+		return nil, err // the goods stay reserved, until somebody looks after the order
 	}
 	return &shoppb.Receipt{Cart: order.GetCart(), TotalCents: order.GetTotalCents()}, nil
 }
@@ -83,15 +77,4 @@ func (c *checkout) charge(ctx context.Context, order *shoppb.PlaceOrderRequest) 
 		return status.Errorf(codes.Unavailable, "payments: %v", err)
 	}
 	return status.Errorf(codes.Internal, "payments: %v", err)
-}
-
-// release gives the goods back of an order that was not paid, also when nobody waits for the
-// answer any more.
-func (c *checkout) release(ctx context.Context, order *shoppb.PlaceOrderRequest) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
-	_, err := c.inventory.Release(ctx, &shoppb.ReleaseRequest{Lines: order.GetLines()})
-	if err != nil {
-		log.Printf("the goods of cart %q stay reserved: %v", order.GetCart(), err)
-	}
 }

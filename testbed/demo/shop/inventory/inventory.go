@@ -72,19 +72,7 @@ func (i *inventory) reserve(line *shoppb.Line, stream reservation) error {
 	return err
 }
 
-func (i *inventory) Release(
-	_ context.Context, request *shoppb.ReleaseRequest,
-) (*shoppb.ReleaseResponse, error) {
-	for _, line := range request.GetLines() {
-		if line.GetQuantity() < 1 {
-			return nil, status.Errorf(codes.InvalidArgument,
-				"%d of %q cannot be put back", line.GetQuantity(), line.GetProduct())
-		}
-	}
-	i.release(request.GetLines())
-	return &shoppb.ReleaseResponse{}, nil
-}
-
+// release puts lines back on the shelves.
 func (i *inventory) release(lines []*shoppb.Line) {
 	for _, line := range lines {
 		i.shelves.put(line.GetProduct(), line.GetQuantity())

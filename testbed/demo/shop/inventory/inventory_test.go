@@ -50,32 +50,6 @@ func TestAReservationThatFailsLeavesTheShelvesAsTheyWere(t *testing.T) {
 	}
 }
 
-func TestWhatIsReleasedCanBeReservedAgain(t *testing.T) {
-	client := dial(t, map[string]int64{"mug": 5})
-	if _, err := reserve(t.Context(), client, line("mug", 5)); err != nil {
-		t.Fatal(err)
-	}
-	back := &shoppb.ReleaseRequest{Lines: []*shoppb.Line{line("mug", 4)}}
-	if _, err := client.Release(t.Context(), back); err != nil {
-		t.Fatal(err)
-	}
-	if got := count(t, client, "mug"); got != 4 {
-		t.Errorf("%d mugs are left, want 4", got)
-	}
-}
-
-func TestNobodyCanPutBackLessThanNothing(t *testing.T) {
-	client := dial(t, map[string]int64{"mug": 5})
-	lines := []*shoppb.Line{line("mug", 1), line("mug", -3)}
-	_, err := client.Release(t.Context(), &shoppb.ReleaseRequest{Lines: lines})
-	if status.Code(err) != codes.InvalidArgument {
-		t.Errorf("error %v, want %v", err, codes.InvalidArgument)
-	}
-	if got := count(t, client, "mug"); got != 5 {
-		t.Errorf("%d mugs are left, want 5", got)
-	}
-}
-
 func TestAProductWithoutAShelfHasNoStock(t *testing.T) {
 	client := dial(t, nil)
 	_, err := client.GetStock(t.Context(), &shoppb.GetStockRequest{Product: "sofa"})

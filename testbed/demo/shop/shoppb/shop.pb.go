@@ -325,86 +325,6 @@ func (x *ReserveRequest) GetLines() []*Line {
 	return nil
 }
 
-type ReleaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Lines         []*Line                `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReleaseRequest) Reset() {
-	*x = ReleaseRequest{}
-	mi := &file_shop_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReleaseRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReleaseRequest) ProtoMessage() {}
-
-func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_shop_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
-func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_shop_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *ReleaseRequest) GetLines() []*Line {
-	if x != nil {
-		return x.Lines
-	}
-	return nil
-}
-
-type ReleaseResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReleaseResponse) Reset() {
-	*x = ReleaseResponse{}
-	mi := &file_shop_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReleaseResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReleaseResponse) ProtoMessage() {}
-
-func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_shop_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
-func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_shop_proto_rawDescGZIP(), []int{7}
-}
-
 var File_shop_proto protoreflect.FileDescriptor
 
 const file_shop_proto_rawDesc = "" +
@@ -429,17 +349,13 @@ const file_shop_proto_rawDesc = "" +
 	"\aproduct\x18\x01 \x01(\tR\aproduct\x12\x1a\n" +
 	"\bquantity\x18\x02 \x01(\x03R\bquantity\"5\n" +
 	"\x0eReserveRequest\x12#\n" +
-	"\x05lines\x18\x01 \x03(\v2\r.shop.v1.LineR\x05lines\"5\n" +
-	"\x0eReleaseRequest\x12#\n" +
-	"\x05lines\x18\x01 \x03(\v2\r.shop.v1.LineR\x05lines\"\x11\n" +
-	"\x0fReleaseResponse2F\n" +
+	"\x05lines\x18\x01 \x03(\v2\r.shop.v1.LineR\x05lines2F\n" +
 	"\bCheckout\x12:\n" +
 	"\n" +
-	"PlaceOrder\x12\x1a.shop.v1.PlaceOrderRequest\x1a\x10.shop.v1.Receipt2\xb5\x01\n" +
+	"PlaceOrder\x12\x1a.shop.v1.PlaceOrderRequest\x1a\x10.shop.v1.Receipt2w\n" +
 	"\tInventory\x124\n" +
 	"\bGetStock\x12\x18.shop.v1.GetStockRequest\x1a\x0e.shop.v1.Stock\x124\n" +
-	"\aReserve\x12\x17.shop.v1.ReserveRequest\x1a\x0e.shop.v1.Stock0\x01\x12<\n" +
-	"\aRelease\x12\x17.shop.v1.ReleaseRequest\x1a\x18.shop.v1.ReleaseResponseB9Z7github.com/spanprobe/spanprobe/testbed/demo/shop/shoppbb\x06proto3"
+	"\aReserve\x12\x17.shop.v1.ReserveRequest\x1a\x0e.shop.v1.Stock0\x01B9Z7github.com/spanprobe/spanprobe/testbed/demo/shop/shoppbb\x06proto3"
 
 var (
 	file_shop_proto_rawDescOnce sync.Once
@@ -453,7 +369,7 @@ func file_shop_proto_rawDescGZIP() []byte {
 	return file_shop_proto_rawDescData
 }
 
-var file_shop_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_shop_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_shop_proto_goTypes = []any{
 	(*Line)(nil),              // 0: shop.v1.Line
 	(*PlaceOrderRequest)(nil), // 1: shop.v1.PlaceOrderRequest
@@ -461,26 +377,21 @@ var file_shop_proto_goTypes = []any{
 	(*GetStockRequest)(nil),   // 3: shop.v1.GetStockRequest
 	(*Stock)(nil),             // 4: shop.v1.Stock
 	(*ReserveRequest)(nil),    // 5: shop.v1.ReserveRequest
-	(*ReleaseRequest)(nil),    // 6: shop.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),   // 7: shop.v1.ReleaseResponse
 }
 var file_shop_proto_depIdxs = []int32{
 	0, // 0: shop.v1.PlaceOrderRequest.lines:type_name -> shop.v1.Line
 	0, // 1: shop.v1.ReserveRequest.lines:type_name -> shop.v1.Line
-	0, // 2: shop.v1.ReleaseRequest.lines:type_name -> shop.v1.Line
-	1, // 3: shop.v1.Checkout.PlaceOrder:input_type -> shop.v1.PlaceOrderRequest
-	3, // 4: shop.v1.Inventory.GetStock:input_type -> shop.v1.GetStockRequest
-	5, // 5: shop.v1.Inventory.Reserve:input_type -> shop.v1.ReserveRequest
-	6, // 6: shop.v1.Inventory.Release:input_type -> shop.v1.ReleaseRequest
-	2, // 7: shop.v1.Checkout.PlaceOrder:output_type -> shop.v1.Receipt
-	4, // 8: shop.v1.Inventory.GetStock:output_type -> shop.v1.Stock
-	4, // 9: shop.v1.Inventory.Reserve:output_type -> shop.v1.Stock
-	7, // 10: shop.v1.Inventory.Release:output_type -> shop.v1.ReleaseResponse
-	7, // [7:11] is the sub-list for method output_type
-	3, // [3:7] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	1, // 2: shop.v1.Checkout.PlaceOrder:input_type -> shop.v1.PlaceOrderRequest
+	3, // 3: shop.v1.Inventory.GetStock:input_type -> shop.v1.GetStockRequest
+	5, // 4: shop.v1.Inventory.Reserve:input_type -> shop.v1.ReserveRequest
+	2, // 5: shop.v1.Checkout.PlaceOrder:output_type -> shop.v1.Receipt
+	4, // 6: shop.v1.Inventory.GetStock:output_type -> shop.v1.Stock
+	4, // 7: shop.v1.Inventory.Reserve:output_type -> shop.v1.Stock
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_shop_proto_init() }
@@ -494,7 +405,7 @@ func file_shop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_shop_proto_rawDesc), len(file_shop_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -133,7 +133,6 @@ var Checkout_ServiceDesc = grpc.ServiceDesc{
 const (
 	Inventory_GetStock_FullMethodName = "/shop.v1.Inventory/GetStock"
 	Inventory_Reserve_FullMethodName  = "/shop.v1.Inventory/Reserve"
-	Inventory_Release_FullMethodName  = "/shop.v1.Inventory/Release"
 )
 
 // InventoryClient is the client API for Inventory service.
@@ -147,8 +146,6 @@ type InventoryClient interface {
 	// as it is taken. When one is short it fails with FAILED_PRECONDITION, and what
 	// it took is back on the shelves.
 	Reserve(ctx context.Context, in *ReserveRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Stock], error)
-	// Release puts lines back on the shelves.
-	Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*ReleaseResponse, error)
 }
 
 type inventoryClient struct {
@@ -188,16 +185,6 @@ func (c *inventoryClient) Reserve(ctx context.Context, in *ReserveRequest, opts 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Inventory_ReserveClient = grpc.ServerStreamingClient[Stock]
 
-func (c *inventoryClient) Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*ReleaseResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ReleaseResponse)
-	err := c.cc.Invoke(ctx, Inventory_Release_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // InventoryServer is the server API for Inventory service.
 // All implementations must embed UnimplementedInventoryServer
 // for forward compatibility.
@@ -209,8 +196,6 @@ type InventoryServer interface {
 	// as it is taken. When one is short it fails with FAILED_PRECONDITION, and what
 	// it took is back on the shelves.
 	Reserve(*ReserveRequest, grpc.ServerStreamingServer[Stock]) error
-	// Release puts lines back on the shelves.
-	Release(context.Context, *ReleaseRequest) (*ReleaseResponse, error)
 	mustEmbedUnimplementedInventoryServer()
 }
 
@@ -226,9 +211,6 @@ func (UnimplementedInventoryServer) GetStock(context.Context, *GetStockRequest) 
 }
 func (UnimplementedInventoryServer) Reserve(*ReserveRequest, grpc.ServerStreamingServer[Stock]) error {
 	return status.Error(codes.Unimplemented, "method Reserve not implemented")
-}
-func (UnimplementedInventoryServer) Release(context.Context, *ReleaseRequest) (*ReleaseResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Release not implemented")
 }
 func (UnimplementedInventoryServer) mustEmbedUnimplementedInventoryServer() {}
 func (UnimplementedInventoryServer) testEmbeddedByValue()                   {}
@@ -280,24 +262,6 @@ func _Inventory_Reserve_Handler(srv interface{}, stream grpc.ServerStream) error
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Inventory_ReserveServer = grpc.ServerStreamingServer[Stock]
 
-func _Inventory_Release_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ReleaseRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(InventoryServer).Release(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: Inventory_Release_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(InventoryServer).Release(ctx, req.(*ReleaseRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 // Inventory_ServiceDesc is the grpc.ServiceDesc for Inventory service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -308,10 +272,6 @@ var Inventory_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetStock",
 			Handler:    _Inventory_GetStock_Handler,
-		},
-		{
-			MethodName: "Release",
-			Handler:    _Inventory_Release_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
