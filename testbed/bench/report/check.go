@@ -80,11 +80,6 @@ func (r *Run) Checks() (checks []Check) {
 		r.checkInspection())
 }
 
-// AllPass tells whether every target was met.
-func AllPass(checks []Check) bool {
-	return !slices.ContainsFunc(checks, func(c Check) bool { return c.Outcome != Pass })
-}
-
 // judge says what a check has come to. A target is not shown if its conditions did not come about.
 func judge(target string, shown, ok bool, measured string) Check {
 	switch {

@@ -192,17 +192,19 @@ func (c Count) String() string {
 
 // CallRows are what it takes for each kind of call.
 func (c *ContextCost) CallRows() (rows [][]string) {
-	all := func(c Count) string {
-		return fmt.Sprintf("%.2f hits, %.1f µs", c.Hits, microseconds(c.Time))
-	}
 	for _, kind := range kindsOfCalls {
-		if ways := c.Calls[kind]; ways != nil {
-			without, with := ways[Isolated], ways[Joined]
-			rows = append(rows, []string{
-				strings.Replace(string(kind), " client", "", 1), all(without), all(with),
-				all(Count{with.Hits - without.Hits, with.Time - without.Time}), all(ways[Ancestry]),
-			})
+		ways := c.Calls[kind]
+		if ways == nil {
+			continue
 		}
+		without, with := ways[Isolated], ways[Joined]
+		adds := Count{with.Hits - without.Hits, with.Time - without.Time}
+		row := []string{strings.Replace(string(kind), " client", "", 1)}
+		for _, count := range []Count{without, with, adds, ways[Ancestry]} {
+			row = append(row,
+				fmt.Sprintf("%.2f hits, %.1f µs", count.Hits, microseconds(count.Time)))
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

@@ -36,14 +36,9 @@ type Sink struct {
 	spans  []spans.Span
 }
 
-// Start starts a sink that keeps all spans. The address may be "127.0.0.1:0".
-func Start(address string) (*Sink, error) { return start(address, true) }
-
-// StartCounting starts a sink that counts spans, and keeps none.
-func StartCounting(address string) (*Sink, error) { return start(address, false) }
-
-func start(address string, keep bool) (*Sink, error) {
-	listener, err := net.Listen("tcp", address)
+// Start starts a sink that counts spans, and keeps them if it is to.
+func Start(keep bool) (*Sink, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("sink: %w", err)
 	}

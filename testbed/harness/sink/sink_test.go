@@ -39,9 +39,9 @@ func export(t *testing.T, s *Sink, service string, n int) {
 	}
 }
 
-func started(t *testing.T, start func(string) (*Sink, error)) *Sink {
+func started(t *testing.T, keep bool) *Sink {
 	t.Helper()
-	s, err := start("127.0.0.1:0")
+	s, err := Start(keep)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func started(t *testing.T, start func(string) (*Sink, error)) *Sink {
 }
 
 func TestASinkKeepsWholeSpans(t *testing.T) {
-	s := started(t, Start)
+	s := started(t, true)
 	export(t, s, "shop", 2)
 	spans := s.Spans()
 	if len(spans) != 2 {
@@ -68,7 +68,7 @@ func TestASinkKeepsWholeSpans(t *testing.T) {
 }
 
 func TestACountingSinkCountsByServiceAndKeepsNothing(t *testing.T) {
-	s := started(t, StartCounting)
+	s := started(t, false)
 	export(t, s, "shop", 10_000) // more than the 4 MiB of gRPC's own limit
 	export(t, s, "till", 3)
 	if counts := s.Counts(); counts["shop"] != 10_000 || counts["till"] != 3 ||
@@ -85,7 +85,7 @@ func TestACountingSinkCountsByServiceAndKeepsNothing(t *testing.T) {
 }
 
 func TestAwaitWaitsForAllSpansAndSaysHowManyCame(t *testing.T) {
-	s := started(t, Start)
+	s := started(t, true)
 	export(t, s, "shop", 2)
 	if err := s.Await(t.Context(), 2); err != nil {
 		t.Error(err)

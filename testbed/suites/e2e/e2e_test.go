@@ -25,7 +25,7 @@ var build = target.Build{
 
 func startSink(t *testing.T) *sink.Sink {
 	t.Helper()
-	s, err := sink.Start("127.0.0.1:0")
+	s, err := sink.Start(true)
 	if err != nil {
 		t.Fatal(err)
 	}

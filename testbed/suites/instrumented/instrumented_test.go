@@ -88,7 +88,7 @@ func set(t *testing.T, mode engine.InstrumentedMode) *stage {
 	t.Helper()
 	s := &stage{folder: build(t), spans: emitted{byService: map[string]int{}}}
 	var err error
-	if s.own, err = sink.Start("127.0.0.1:0"); err != nil {
+	if s.own, err = sink.Start(true); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.own.Stop)
