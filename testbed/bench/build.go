@@ -32,11 +32,8 @@ const (
 func (b binaries) path(name string) string { return filepath.Join(b.dir, name) }
 
 // build builds into dir what the run needs and `make build` does not.
-func build(ctx context.Context, root, dir, otelcol string) (b binaries, err error) {
-	b = binaries{dir: dir, otelcol: otelcol}
-	if otelcol == "" {
-		b.otelcol = collector.Binary(root)
-	}
+func build(ctx context.Context, root, dir string) (b binaries, err error) {
+	b = binaries{dir: dir, otelcol: collector.Binary(root)}
 	if _, err := os.Stat(b.otelcol); err != nil {
 		return b, fmt.Errorf("there is no collector: `make build` makes it: %w", err)
 	}

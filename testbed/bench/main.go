@@ -31,7 +31,6 @@ type options struct {
 	rate        float64 // requests a second
 	arrival     float64 // requests a second
 	connections int
-	collector   string // path; "" for dist/otelcol-spanprobe
 	page        string // path; "" for docs/benchmarks.md, "-" for none
 }
 
@@ -43,8 +42,6 @@ func (o *options) define(f *flag.FlagSet) {
 	f.Float64Var(&o.arrival, "arrival-rate", 20_000,
 		"requests a second at which every span must arrive")
 	f.IntVar(&o.connections, "connections", 16, "how many connections the requests are sent over")
-	f.StringVar(&o.collector, "collector", "",
-		"the collector's `path` (default: dist/otelcol-spanprobe)")
 	f.StringVar(&o.page, "out", "", "the `path` of the page that the report is written into, "+
 		"- for none (default: docs/benchmarks.md)")
 }

@@ -51,7 +51,7 @@ func measure(ctx context.Context, o *options, progress io.Writer) (run *report.R
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := &bench{ctx: ctx, options: o, root: root, run: &report.Run{}, progress: progress}
 	b.say("building the programs")
-	if b.binaries, err = build(ctx, root, dir, o.collector); err != nil {
+	if b.binaries, err = build(ctx, root, dir); err != nil {
 		return nil, err
 	}
 	for _, step := range []func() error{

@@ -4,7 +4,9 @@ package collector
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -37,41 +40,22 @@ type Config struct {
 // Settings are those of a component, by their names in YAML.
 type Settings = map[string]any
 
+//go:embed collector.yaml.tmpl
+var layoutText string
+
+var layout = template.Must(template.New("collector.yaml").Parse(layoutText))
+
 // YAML is the configuration as the collector reads it.
 func (c Config) YAML() ([]byte, error) {
-	receiver := c.Receiver
-	if receiver == "" {
-		receiver = "spanprobe"
-	}
-	batch := Settings{}
-	if c.BatchTimeout != 0 {
-		batch["timeout"] = c.BatchTimeout.String()
-	}
-	exporter := Settings{"endpoint": c.Endpoint, "tls": Settings{"insecure": true}}
-	if c.Compression != "" {
-		exporter["compression"] = c.Compression
-	}
-	metrics := Settings{"level": "none"}
-	if c.MetricsPort != 0 {
-		prometheus := Settings{"host": "127.0.0.1", "port": c.MetricsPort}
-		pull := Settings{"pull": Settings{"exporter": Settings{"prometheus": prometheus}}}
-		metrics = Settings{"readers": []Settings{pull}}
-	}
-	type pipeline struct{ Receivers, Processors, Exporters []string }
-	traces := pipeline{[]string{receiver}, []string{"batch"}, []string{"otlp_grpc"}}
-	var text bytes.Buffer
-	encoder := yaml.NewEncoder(&text)
+	var settings, text bytes.Buffer
+	encoder := yaml.NewEncoder(&settings)
 	encoder.SetIndent(2)
-	// In the order in which spans pass: people read it.
-	err := encoder.Encode(struct{ Receivers, Processors, Exporters, Service Settings }{
-		Receivers:  Settings{receiver: c.Settings},
-		Processors: Settings{"batch": batch},
-		Exporters:  Settings{"otlp_grpc": exporter},
-		Service: Settings{
-			"pipelines": Settings{"traces": traces},
-			"telemetry": Settings{"metrics": metrics},
-		},
-	})
+	if err := encoder.Encode(c.Settings); err != nil {
+		return nil, err
+	}
+	c.Receiver = cmp.Or(c.Receiver, "spanprobe")
+	c.Settings = strings.ReplaceAll(strings.TrimSpace(settings.String()), "\n", "\n    ")
+	err := layout.Execute(&text, c)
 	return text.Bytes(), err
 }
 

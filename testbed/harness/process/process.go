@@ -121,6 +121,7 @@ func (p *Process) follow(stdout io.Reader) {
 	}
 	p.err = p.command.Wait() // which closes the pipes
 	close(p.ended)
+	close(p.lines)
 }
 
 // Ended is closed when the process has ended.
@@ -159,17 +160,13 @@ func (p *Process) Line(limit time.Duration) (string, error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case line := <-p.lines:
+	case line, more := <-p.lines:
+		if !more {
+			return "", p.Explain(errors.New("it was to say something"))
+		}
 		return line, nil
 	case <-timer.C:
 		return "", p.Explain(fmt.Errorf("it says nothing for %v", limit))
-	case <-p.ended:
-	}
-	select {
-	case line := <-p.lines: // its last
-		return line, nil
-	default:
-		return "", p.Explain(errors.New("it was to say something"))
 	}
 }
 

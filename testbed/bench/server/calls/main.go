@@ -4,12 +4,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
+	"sync"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
+	"github.com/spanprobe/spanprobe/testbed/harness/load"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/lines"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/rpc"
 	"github.com/spanprobe/spanprobe/testbed/targets/shared/web"
@@ -46,4 +54,73 @@ func main() {
 		c := &caller{&http.Client{Transport: transport}, rpc.Connect(*called, dial...)}
 		lines.Serve("ready", c.follow)
 	})
+}
+
+// answerTimeout is how long an answer may take before the call has failed.
+const answerTimeout = 10 * time.Second
+
+// caller makes calls, over HTTP/1.1 and gRPC.
+type caller struct {
+	client *http.Client
+	conn   *grpc.ClientConn
+}
+
+// follow follows an order, and answers it with what came of it: a result.
+func (c *caller) follow(line string) any {
+	var o program.Order
+	lines.Parse(line, &o)
+	call := map[string]func(context.Context) error{
+		"http": func(ctx context.Context) error {
+			_, err := web.Get(ctx, c.client, *page)
+			return err
+		},
+		"unary": func(ctx context.Context) error {
+			return rpc.Invoke(ctx, c.conn, "/"+service+"/Unary", "gopher")
+		},
+		"stream": c.stream,
+		// This is no call, but calls are made in it.
+		"goroutines": func(context.Context) error { startGoroutines(o.Goroutines); return nil },
+	}[o.Kind]
+	bounded := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+		defer cancel()
+		return call(ctx)
+	}
+	clients := slices.Repeat([]load.Client{bounded}, *connections)
+	result, err := load.Run(context.Background(), o.Options, clients)
+	if err != nil {
+		panic(err)
+	}
+	return result
+}
+
+// startGoroutines starts so many, which do nothing.
+func startGoroutines(number int) {
+	var wg sync.WaitGroup
+	for range number {
+		wg.Go(func() {})
+	}
+	wg.Wait()
+}
+
+// stream sends a message, and expects several.
+func (c *caller) stream(ctx context.Context) error {
+	kind := &grpc.StreamDesc{ServerStreams: true}
+	stream, err := c.conn.NewStream(ctx, kind, "/"+service+"/ServerStream")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(
+		stream.SendMsg(wrapperspb.String("gopher")), stream.CloseSend()); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		err := stream.RecvMsg(new(wrapperspb.StringValue))
+		if errors.Is(err, io.EOF) && n == rpc.Messages {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("after %d messages: %w", n, err)
+		}
+	}
 }

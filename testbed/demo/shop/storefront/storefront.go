@@ -4,8 +4,14 @@ package main
 
 import (
 	"log"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/internal/serve"
 	"github.com/spanprobe/spanprobe/testbed/demo/shop/shoppb"
@@ -95,4 +101,83 @@ func (s *storefront) look(
 		serve.Refuse(w, http.StatusBadGateway, "the catalogue does not answer")
 	}
 	return false
+}
+
+func (s *storefront) checkout(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("cart")
+	cart, ok := s.carts.get(id)
+	if !ok {
+		serve.Refuse(w, http.StatusNotFound, "no such cart")
+		return
+	}
+	order := &shoppb.PlaceOrderRequest{Cart: id, Lines: cart.lines()}
+	for _, line := range order.GetLines() {
+		// The price may differ from when the product was put into the cart.
+		product, ok := s.product(w, r, line.GetProduct(), http.StatusConflict)
+		if !ok {
+			return
+		}
+		order.TotalCents += line.GetQuantity() * product.PriceCents
+	}
+	receipt, err := s.checkouts.PlaceOrder(r.Context(), order)
+	if err != nil {
+		refuseOrder(w, id, err)
+		return
+	}
+	serve.Answer(w, http.StatusOK,
+		serve.Charge{Cart: receipt.GetCart(), TotalCents: receipt.GetTotalCents()})
+}
+
+// refuseOrder says in HTTP's words why the checkout refused.
+func refuseOrder(w http.ResponseWriter, cart string, err error) {
+	log.Printf("checkout of cart %q: %v", cart, err)
+	switch refused := status.Convert(err); refused.Code() {
+	case codes.FailedPrecondition:
+		serve.Refuse(w, http.StatusConflict, refused.Message())
+	case codes.Unavailable:
+		serve.Refuse(w, http.StatusServiceUnavailable, "please try again later")
+	default:
+		serve.Refuse(w, http.StatusInternalServerError, "the order failed")
+	}
+}
+
+type cart struct {
+	Items      map[string]int64 `json:"items"` // quantity by product id
+	TotalCents int64            `json:"total_cents"`
+}
+
+// lines is what the checkout is to reserve, sorted by product.
+func (c cart) lines() []*shoppb.Line {
+	var lines []*shoppb.Line
+	for _, product := range slices.Sorted(maps.Keys(c.Items)) {
+		lines = append(lines, &shoppb.Line{Product: product, Quantity: c.Items[product]})
+	}
+	return lines
+}
+
+// carts is safe for concurrent use.
+type carts struct {
+	mu   sync.Mutex
+	byID map[string]cart
+}
+
+// add puts a quantity of a product into a cart, which it makes if need be, and returns the cart as
+// it is then.
+func (c *carts) add(id string, p serve.Product, quantity int64) cart {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	after := cart{map[string]int64{p.ID: quantity}, c.byID[id].TotalCents + quantity*p.PriceCents}
+	// A cart that was handed out is never written again: its items are copied.
+	for product, n := range c.byID[id].Items {
+		after.Items[product] += n
+	}
+	c.byID[id] = after
+	return after
+}
+
+func (c *carts) get(id string) (cart, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.byID[id]
+	return found, ok
 }
