@@ -13,9 +13,6 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/resources"
 )
 
-// sending sends a load, and says what it was.
-type sending = func() (report.Measurement, error)
-
 // measure has a load sent, and says what it took.
 func (s *stage) measure(mode report.Mode, o load.Options) (report.Measurement, error) {
 	m, err := s.observe(func() (report.Measurement, error) { return s.send(mode, o) })
@@ -26,7 +23,9 @@ func (s *stage) measure(mode report.Mode, o load.Options) (report.Measurement, e
 }
 
 // observe has a load sent, and adds what it took.
-func (s *stage) observe(send sending) (m report.Measurement, err error) {
+func (s *stage) observe(
+	send func() (report.Measurement, error),
+) (m report.Measurement, err error) {
 	before, err := s.sample()
 	if err != nil {
 		return m, err

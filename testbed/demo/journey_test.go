@@ -27,9 +27,9 @@ func TestTheTrafficOfAShopIsReadBackFromJaegerAndDrawn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	make := exec.Command("make", "dist/jaeger", "dist/shop") // minutes if Jaeger is not there
-	make.Dir = root
-	if output, err := make.CombinedOutput(); err != nil {
+	build := exec.Command("make", "dist/jaeger", "dist/shop") // minutes if Jaeger is not there
+	build.Dir = root
+	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	dir := t.TempDir()

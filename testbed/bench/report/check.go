@@ -148,9 +148,9 @@ func (r *Run) checkShortLived() Check {
 func (r *Run) checkAtOnce() Check {
 	took := over(r.AtOnce, func(a AtOnce) float64 { return a.Traced.Seconds() })
 	complete := !slices.ContainsFunc(r.AtOnce, func(a AtOnce) bool { return a.Missing() != 0 })
-	return judge(
-		fmt.Sprintf("processes that start at once are all traced within %.0f s", maxAtOnce.Seconds()),
-		true, complete && took.Max <= maxAtOnce.Seconds(),
+	const target = "processes that start at once are all traced within %.0f s"
+	return judge(fmt.Sprintf(target, maxAtOnce.Seconds()), true,
+		complete && took.Max <= maxAtOnce.Seconds(),
 		fmt.Sprintf("%s, of %d processes", took.format("%.2f", " s"), r.AtOnce[0].Processes))
 }
 

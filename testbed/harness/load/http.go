@@ -20,7 +20,7 @@ const answerTimeout = 10 * time.Second
 type HTTP struct {
 	URL         string // http://host:port/path
 	Connections int    // at a time
-	Streams     int    // at a time on each connection, of HTTP/2 from the first byte on; 0: HTTP/1.1
+	Streams     int    // at a time on a connection, of HTTP/2; 0: HTTP/1.1
 }
 
 // connection is one for requests, of one or several clients.

@@ -81,7 +81,8 @@ func TestAnAnswerThatIsNot200IsARequestThatFailed(t *testing.T) {
 
 func TestAnOpenLoopHoldsItsRate(t *testing.T) {
 	url, served := serve(t, hello)
-	result := run(t, HTTP{URL: url + "/", Connections: 8}, Options{Rate: 500, Duration: time.Second})
+	result := run(t, HTTP{URL: url + "/", Connections: 8},
+		Options{Rate: 500, Duration: time.Second})
 	if result.Due != 500 || result.Sent < 475 || int(served.Load()) != result.Sent {
 		t.Errorf("500 requests a second for a second: due %d, sent %d, the server saw %d",
 			result.Due, result.Sent, served.Load())
@@ -97,7 +98,8 @@ func TestTheLatencyOfADelayedRequestCountsFromItsTime(t *testing.T) {
 		}
 	})
 	// One connection: the requests that are due while it waits are all late.
-	result := run(t, HTTP{URL: url + "/", Connections: 1}, Options{Rate: 100, Duration: time.Second})
+	result := run(t, HTTP{URL: url + "/", Connections: 1},
+		Options{Rate: 100, Duration: time.Second})
 	if result.P99 < pause*2/3 || result.LagP99 < pause*2/3 {
 		t.Errorf("30 of 100 requests were due within a pause of %v, and 99 were sent within %v "+
 			"and answered within %v", pause, result.LagP99, result.P99)
