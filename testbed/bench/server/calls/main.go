@@ -4,17 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/spanprobe/spanprobe/testbed/bench/server/program"
 	"github.com/spanprobe/spanprobe/testbed/harness/load"
@@ -59,6 +55,9 @@ func main() {
 // answerTimeout is how long an answer may take before the call has failed.
 const answerTimeout = 10 * time.Second
 
+// answers is the kind of a call that has one message, and several answers.
+var answers = &grpc.StreamDesc{ServerStreams: true}
+
 // caller makes calls, over HTTP/1.1 and gRPC.
 type caller struct {
 	client *http.Client
@@ -77,7 +76,9 @@ func (c *caller) follow(line string) any {
 		"unary": func(ctx context.Context) error {
 			return rpc.Invoke(ctx, c.conn, "/"+service+"/Unary", "gopher")
 		},
-		"stream": c.stream,
+		"stream": func(ctx context.Context) error {
+			return rpc.Exchange(ctx, c.conn, answers, "/"+service+"/ServerStream")
+		},
 		// This is no call, but calls are made in it.
 		"goroutines": func(context.Context) error { startGoroutines(o.Goroutines); return nil },
 	}[o.Kind]
@@ -101,26 +102,4 @@ func startGoroutines(number int) {
 		wg.Go(func() {})
 	}
 	wg.Wait()
-}
-
-// stream sends a message, and expects several.
-func (c *caller) stream(ctx context.Context) error {
-	kind := &grpc.StreamDesc{ServerStreams: true}
-	stream, err := c.conn.NewStream(ctx, kind, "/"+service+"/ServerStream")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(
-		stream.SendMsg(wrapperspb.String("gopher")), stream.CloseSend()); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
-		err := stream.RecvMsg(new(wrapperspb.StringValue))
-		if errors.Is(err, io.EOF) && n == rpc.Messages {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("after %d messages: %w", n, err)
-		}
-	}
 }
