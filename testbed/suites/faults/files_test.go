@@ -152,6 +152,41 @@ func TestContainersOfOneImageGiveEachRequestOnce(t *testing.T) {
 	}
 }
 
+// The kernel maps the file of a layer, which has another inode than the overlay's.
+func TestAFileRewrittenBehindAnOverlayHasNoProbesOfItsFormerCode(t *testing.T) {
+	builds := []string{target.MustCompile(t, build), target.MustCompile(t, another)}
+	for layer, file := range map[string]string{"lower": "image/server", "upper": "0/upper/server"} {
+		t.Run(layer, func(t *testing.T) {
+			work := t.TempDir()
+			for _, folder := range []string{"image", "0/upper"} {
+				if err := os.MkdirAll(filepath.Join(work, folder), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			behind := filepath.Join(work, file)
+			place(t, builds[0], behind)
+			path := filepath.Join(overlay(t, filepath.Join(work, "0"),
+				filepath.Join(work, "image")), "server")
+			server := target.Start(t, path)
+			// The next process is no target: whatever is in its code is left from this one.
+			tracer := tracing.Start(t, engine.Config{Targets: []engine.Target{{PID: server.PID}}})
+			tracer.AwaitTracing(t, 1)
+			if err := server.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second) // nobody tells the tracer of a writer
+			place(t, builds[1], behind)
+			server = target.Start(t, path)
+			if string(code(t, server.PID, path)) != string(text(t, path)) {
+				t.Error("its code is not that of its file")
+			}
+			if err := server.Get("/hello/there"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // overlay mounts a file system over an image, as container engines do.
 func overlay(t *testing.T, folder, image string) string {
 	t.Helper()
@@ -195,6 +230,21 @@ func TestShutdownLeavesTheTargetAsItWas(t *testing.T) {
 	if err := server.Get("/hello/there"); err != nil {
 		t.Error(err)
 	}
+}
+
+// text reads the code that an executable has in its file.
+func text(t *testing.T, executable string) []byte {
+	t.Helper()
+	file, err := elf.Open(executable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	bytes, err := file.Section(".text").Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes
 }
 
 // code reads the code that a process runs from its memory.
