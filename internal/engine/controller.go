@@ -11,7 +11,7 @@ import (
 	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
-// housekeepingInterval is how often leases, ended operations and losses are looked at.
+// housekeepingInterval is how often idle files, ended operations and losses are looked at.
 const housekeepingInterval = time.Second
 
 // finder tells which processes are targets: *discover.Finder, or that of a test.
@@ -33,6 +33,7 @@ type controller struct {
 	registry    *registry
 	processes   *processes
 	executables *executables
+	guard       *guard
 	rechecks    *rechecks
 	sweeper     *sweeper
 	losses      *lossLog
@@ -49,12 +50,16 @@ func newController(
 	config Config, settings Settings, kernel kernel, finder finder, registry *registry,
 	counts *counts, stats func() (Stats, error),
 ) *controller {
-	rechecks := &rechecks{}
+	rechecks, guard := &rechecks{}, newGuard(settings.Logger)
 	processes := newProcesses(settings, kernel, registry, rechecks)
+	executables := newExecutables(
+		config, settings, kernel, finder, processes, rechecks, guard, counts,
+	)
 	return &controller{
 		logger: settings.Logger, finder: finder, registry: registry,
 		processes:   processes,
-		executables: newExecutables(config, settings, kernel, finder, processes, rechecks, counts),
+		executables: executables,
+		guard:       guard,
 		rechecks:    rechecks,
 		sweeper:     newSweeper(settings, kernel, processes, counts),
 		losses:      newLossLog(settings, stats),
@@ -94,8 +99,7 @@ func (c *controller) requestHooks(hooks missingHooks) {
 func (c *controller) run(stop <-chan struct{}) {
 	defer close(c.done)
 	c.executables.preparer.stop, c.sweeper.stop = stop, stop
-	writers, stopWatching := watchWriters()
-	defer stopWatching()
+	defer c.guard.start()()
 	scan := time.NewTicker(scanInterval)
 	defer scan.Stop()
 	housekeeping := time.NewTicker(housekeepingInterval)
@@ -117,7 +121,7 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.executables.removed(x)
 		case hooks := <-c.missing:
 			c.executables.attachMissing(hooks)
-		case <-writers:
+		case <-c.guard.yielded:
 			c.executables.yieldToWriters()
 		case <-scan.C:
 			c.follow(c.finder.Scan())
@@ -214,7 +218,6 @@ func (c *controller) prepared(p preparation) {
 // keepHouse does what is due from time to time.
 func (c *controller) keepHouse(now time.Time) {
 	c.executables.reviewAll()
-	c.executables.yieldToWriters()
 	c.sweeper.sweepProcesses(now)
 	c.registry.expire(now)
 	c.losses.look(now)

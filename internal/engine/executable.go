@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"errors"
 	"time"
 
 	"github.com/spanprobe/spanprobe/internal/model"
@@ -37,17 +36,6 @@ type executable struct {
 	settled   bool      // in executableFailed: the finding holds for every process of the file
 	failure   error     // why it, or a library in it, is not traced; nil if nothing is wrong
 	symbol    string    // in executableLeftAlone: the function that is OpenTelemetry's SDK's
-}
-
-// probes are those of one executable, with the open file that they are in.
-type probes struct {
-	attachment
-	file leasedFile
-}
-
-// remove takes the probes out, and only then lets a writer at the file.
-func (p *probes) remove() error {
-	return errors.Join(p.attachment.Close(), p.file.close())
 }
 
 // lasting tells whether the executable may stay as it is although no process runs it. An attached

@@ -31,12 +31,12 @@ type executables struct {
 
 func newExecutables(
 	config Config, settings Settings, kernel kernel, finder finder, processes *processes,
-	rechecks *rechecks, counts *counts,
+	rechecks *rechecks, guard *guard, counts *counts,
 ) *executables {
 	return &executables{
 		config: config, logger: settings.Logger, counts: counts, kernel: kernel, finder: finder,
 		processes: processes, rechecks: rechecks,
-		preparer: newPreparer(config, settings, kernel),
+		preparer: newPreparer(config, settings, kernel, guard),
 		byID:     map[model.ExeID]*executable{},
 		knownSDK: map[model.ExeID]bool{},
 		detached: make(chan *executable),
@@ -102,18 +102,11 @@ func (b *executables) reviewAll() {
 	}
 }
 
-// yieldToWriters has every file detached that a writer waits for.
+// yieldToWriters takes in that probes are on their way out since somebody waits to write to their
+// file.
 func (b *executables) yieldToWriters() {
 	for _, x := range b.byID {
-		if x.state != executableAttached {
-			continue
-		}
-		waits, err := x.probes.file.writerWaits()
-		if err != nil {
-			b.logger.Error("A lease cannot be looked at; the binary is detached",
-				zap.Stringer("file", x.id), zap.Error(err))
-		}
-		if waits || err != nil {
+		if x.state == executableAttached && x.probes.yielded.Load() {
 			b.advance(x, writerArrived)
 		}
 	}

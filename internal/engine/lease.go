@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -89,12 +88,7 @@ func (f leasedFile) unchanged(id model.ExeID) bool {
 }
 
 // writerWaits tells whether a writer waits for the lease.
-func (f leasedFile) writerWaits() (bool, error) {
-	if !f.leased {
-		return false, nil
-	}
-	return attach.LeaseBroken(f.File)
-}
+func (f leasedFile) writerWaits() (bool, error) { return attach.LeaseBroken(f.File) }
 
 // closeTime is how long the file system may take to be told that a file is closed.
 const closeTime = time.Second
@@ -116,11 +110,4 @@ func (f leasedFile) close() error {
 	case <-time.After(closeTime):
 		return errors.Join(err, errCloseUnanswered)
 	}
-}
-
-// watchWriters reports by the channel that a writer waits for a lease, until stop is called.
-func watchWriters() (arrived <-chan os.Signal, stop func()) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGIO)
-	return signals, func() { signal.Stop(signals) }
 }

@@ -77,6 +77,7 @@ func TestAWriterGetsAFileWhenItsProbesAreOut(t *testing.T) {
 		t.Fatalf("it is %s: %v", x.state, s.logs.All())
 	}
 	first := s.processes.byPID[nobody].key
+	s.guard.look()
 	s.executables.yieldToWriters()
 	if x.state != executableAttached {
 		t.Fatal("it is detached although nobody writes")
@@ -96,6 +97,8 @@ func TestAWriterGetsAFileWhenItsProbesAreOut(t *testing.T) {
 		removed <- err
 		return nil
 	}
+	s.guard.look()
+	<-s.guard.yielded
 	s.executables.yieldToWriters()
 	if err := <-removed; err != nil {
 		t.Errorf("when the probes go: %v", err)
@@ -121,6 +124,36 @@ func TestAWriterGetsAFileWhenItsProbesAreOut(t *testing.T) {
 	s.stop()
 	if err := openToWrite(path); err != nil {
 		t.Errorf("a writer does not get the file when tracing has ended: %v", err)
+	}
+}
+
+func TestAWriterWaitsForNoBusyController(t *testing.T) {
+	s := newScene(t)
+	x := s.attached()
+	busy, letGo, stop := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s.exec = func(int) discover.Changes {
+		close(busy)
+		<-letGo
+		return discover.Changes{}
+	}
+	go s.run(stop)
+	s.events <- wire.Event{Kind: wire.EventExec, Tgid: nobody}
+	<-busy
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(x.path, []byte("else"), 0o755) }()
+	select {
+	case err := <-written:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the writer waits for ten seconds")
+	}
+	close(letGo)
+	close(stop)
+	<-s.done
+	if _, known := s.executables.byID[x.id]; known {
+		t.Errorf("it is %s", x.state)
 	}
 }
 

@@ -38,6 +38,7 @@ var (
 // preparer inspects and attaches executables in the background.
 type preparer struct {
 	kernel       kernel
+	guard        *guard
 	logger       *zap.Logger
 	libraries    []probe.Library
 	offsets      plan.Table
@@ -52,9 +53,9 @@ type preparer struct {
 	unanswered map[uint64]int // the files that are read after their time, by device
 }
 
-func newPreparer(config Config, settings Settings, kernel kernel) *preparer {
+func newPreparer(config Config, settings Settings, kernel kernel, guard *guard) *preparer {
 	return &preparer{
-		kernel: kernel, logger: settings.Logger, libraries: settings.Libraries,
+		kernel: kernel, guard: guard, logger: settings.Logger, libraries: settings.Libraries,
 		offsets: settings.Offsets, instrumented: config.Instrumented,
 		slots:      make(chan struct{}, preparers),
 		prepared:   make(chan preparation),
@@ -225,7 +226,9 @@ func (r *preparer) inspect(
 		p.err = errors.Join(p.err, err)
 		return p
 	}
-	p.event, p.probes = preparedProbes, &probes{attached, file}
+	p.event = preparedProbes
+	p.probes = &probes{attachment: attached, file: file, guard: r.guard}
+	r.guard.add(p.probes)
 	return p
 }
 

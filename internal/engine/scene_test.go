@@ -90,8 +90,9 @@ func (s *scene) attached() *executable {
 	}
 	x := &executable{
 		id: id, path: path, state: executableAttached, index: s.executables.indexes.take(),
-		probes: &probes{fakeAttachment{s}, file},
+		probes: &probes{attachment: fakeAttachment{s}, file: file, guard: s.guard},
 	}
+	s.guard.add(x.probes)
 	s.executables.byID[x.id] = x
 	return x
 }
