@@ -10,9 +10,12 @@ import (
 )
 
 const (
-	// idleTime is how long a file stays attached that no target runs, and how long the engine
-	// remembers that there is nothing to attach to a file.
-	idleTime = 10 * time.Minute
+	// idleTime is how long a file stays attached that no target runs: a service may be on its way
+	// down and up again. Meanwhile the file system is busy (umount), and nothing but this process
+	// keeps a writer from code with probes in it.
+	idleTime = 10 * time.Second
+	// memoryTime is how long the engine remembers that there is nothing to attach to a file.
+	memoryTime = 10 * time.Minute
 	// maxRemembered bounds the files that are known. Those that no process runs are released first.
 	maxRemembered = 4096
 )
@@ -46,7 +49,7 @@ func (x *executable) lasting(now time.Time, crowded bool) bool {
 	case executableAttached:
 		return x.idle(now) <= idleTime && x.probes.file.leased && x.probes.file.unchanged(x.id)
 	case executableFailed:
-		return x.idle(now) <= idleTime && x.settled && !crowded
+		return x.idle(now) <= memoryTime && x.settled && !crowded
 	}
 	return false
 }

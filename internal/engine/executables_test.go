@@ -14,7 +14,7 @@ import (
 )
 
 func TestThatThereIsNothingToTraceInAFileIsRememberedForAWhile(t *testing.T) {
-	longAgo := time.Now().Add(-idleTime - time.Second)
+	longAgo := time.Now().Add(-memoryTime - time.Second)
 	for name, test := range map[string]struct {
 		executable executable
 		used       bool

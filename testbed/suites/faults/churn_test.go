@@ -96,7 +96,8 @@ func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 	tracer := tracing.StartWith(t,
 		engine.Config{Targets: []engine.Target{{Exe: filepath.Join(folder, "*")}}}, logger, nil)
 	defer noMore() // whatever ends the test: nobody is left waiting
-	for _, path := range paths {
+	const requests = 5
+	for i, path := range paths {
 		server, err := target.Run(path)
 		if err != nil {
 			t.Fatal(err)
@@ -109,19 +110,14 @@ func TestABinaryIsSeenThoughItsFirstProcessWasShort(t *testing.T) {
 		if err := <-died; err != nil {
 			t.Fatal(err)
 		}
-	}
-	noMore()
-	const requests = 5
-	tracing.Eventually(t, func() bool {
-		return tracer.MustStats(t).Executables == len(paths)
-	}, "all binaries being attached")
-	for _, path := range paths {
-		server, err := target.Run(path)
-		if err == nil {
-			err = live(server, requests)
-		}
-		if err != nil {
-			t.Fatal(err)
+		tracing.Eventually(t, func() bool {
+			return tracer.MustStats(t).Executables == i+1
+		}, "%s being attached", path)
+		second := target.Start(t, path) // and keeps the probes in
+		for range requests {
+			if err := second.Get("/hello/short"); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if spans := len(tracer.Await(t, len(paths)*requests)); spans != len(paths)*requests {

@@ -187,8 +187,19 @@ func TestAFileRewrittenBehindAnOverlayHasNoProbesOfItsFormerCode(t *testing.T) {
 	}
 }
 
-// overlay mounts a file system over an image, as container engines do.
+// overlay mounts a file system over an image, as container engines do. It ends with the test.
 func overlay(t *testing.T, folder, image string) string {
+	t.Helper()
+	root := mountOver(t, folder, image)
+	t.Cleanup(func() {
+		if err := unix.Unmount(root, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return root
+}
+
+func mountOver(t *testing.T, folder, image string) string {
 	t.Helper()
 	paths := map[string]string{}
 	for _, name := range []string{"upper", "work", "root"} {
@@ -202,11 +213,6 @@ func overlay(t *testing.T, folder, image string) string {
 	if err := unix.Mount("overlay", paths["root"], "overlay", 0, options); err != nil {
 		t.Fatalf("mount an overlay: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(paths["root"], unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
 	return paths["root"]
 }
 
