@@ -41,7 +41,7 @@ func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachmen
 	a := &Attachment{kernel: k, index: index, onDemand: map[string]pendingHooks{}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(explainDescriptors(err), a.Close())
+			err = errors.Join(ExplainDescriptors(err), a.Close())
 		}
 	}()
 	a.executable, err = link.OpenExecutable(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
@@ -84,7 +84,7 @@ func (a *Attachment) Demand(library string) error {
 	}
 	delete(a.onDemand, library)
 	if err := a.attach(library, demanded.sites); err != nil {
-		return explainDescriptors(err)
+		return ExplainDescriptors(err)
 	}
 	offsets := slices.Clone(demanded.offsets)
 	for _, site := range demanded.sites {

@@ -37,8 +37,8 @@ func descriptors() (uint64, error) {
 	return limit.Cur, nil
 }
 
-// explainDescriptors adds to an error that files are missing how many there may be.
-func explainDescriptors(err error) error {
+// ExplainDescriptors adds to an error that files are missing how many there may be.
+func ExplainDescriptors(err error) error {
 	switch {
 	case errors.Is(err, unix.EMFILE):
 		limit, limitErr := descriptors()

@@ -47,12 +47,12 @@ func TestAnErrorForLackOfFilesSaysWhatToSet(t *testing.T) {
 		{fmt.Errorf("link: %w", unix.ENFILE), "fs.file-max"},
 		{errors.New("another"), "another"},
 	} {
-		got := explainDescriptors(c.err)
+		got := ExplainDescriptors(c.err)
 		if !errors.Is(got, c.err) || !strings.Contains(got.Error(), c.says) {
 			t.Errorf("%v, want %q", got, c.says)
 		}
 	}
-	if explainDescriptors(nil) != nil {
+	if ExplainDescriptors(nil) != nil {
 		t.Error("an error of nothing")
 	}
 }

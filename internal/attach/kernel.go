@@ -66,7 +66,7 @@ func Load(
 	k := &Kernel{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(explainDescriptors(err), k.Close())
+			err = errors.Join(ExplainDescriptors(err), k.Close())
 		}
 	}()
 	k.multi = features.HaveBPFLinkUprobeMulti() == nil
