@@ -26,9 +26,9 @@ type executable struct {
 	id    model.ExeID
 	path  string // as the first process of it named the file
 	state executableState
-	index uint32 // the number by which programs know it, from executablePreparing on
 
-	// From executableAttached on.
+	// In executableAttached and executableDetaching.
+	index     uint32 // the number by which programs know it
 	probes    *probes
 	adopted   bool
 	goVersion string
@@ -36,20 +36,20 @@ type executable struct {
 
 	idleSince time.Time // zero while a process runs it
 	plugins   bool      // it can load plugins
-	settled   bool      // in executableFailed: the finding holds for every process of the file
 	failure   error     // why it, or a library in it, is not traced; nil if nothing is wrong
+	reported  string    // the text of the latest failure that the log has
 	symbol    string    // in executableLeftAlone: the function that is OpenTelemetry's SDK's
 }
 
 // lasting tells whether the executable may stay as it is although no process runs it. An attached
 // one may run again unchanged: a lease says so as long as the file has a name. That there is
-// nothing to attach holds for the next process as well, if it follows from the file alone.
+// nothing to attach holds for the next process as well.
 func (x *executable) lasting(now time.Time, crowded bool) bool {
 	switch x.state {
 	case executableAttached:
 		return x.idle(now) <= idleTime && x.probes.file.leased && x.probes.file.unchanged(x.id)
 	case executableFailed:
-		return x.idle(now) <= memoryTime && x.settled && !crowded
+		return x.idle(now) <= memoryTime && !crowded
 	}
 	return false
 }

@@ -4,8 +4,8 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -18,10 +18,12 @@ func (b *executables) perform(action executableAction, x *executable) {
 	switch action {
 	case prepareExecutable:
 		b.prepare(x)
-	case refuseForRoom:
-		x.failure = fmt.Errorf(
-			"%d binaries are attached already, which is all that spanprobe can hold", maxBinaries)
-		b.reportFailure(x)
+	case notePause:
+		b.counts.delayPreparation()
+		b.logger.Debug("The file of a target was examined moments ago, and is examined later",
+			zap.String("exe", x.path))
+	case makeRoom:
+		b.makeRoom(x)
 	case reportFailure:
 		b.reportFailure(x)
 	case reportLeftOut:
@@ -49,11 +51,30 @@ func (b *executables) perform(action executableAction, x *executable) {
 
 // prepare has the executable inspected and attached in the background.
 func (b *executables) prepare(x *executable) {
-	x.index = b.indexes.take()
+	b.pauses.begin(x.id)
 	for p := range b.processes.of(x) {
 		b.preparer.start(x, p.PID, p.Exe)
 		break
 	}
+}
+
+// makeRoom has the executable detached that no process has run for longest, so that there is room
+// the next time that this one is prepared.
+func (b *executables) makeRoom(x *executable) {
+	var idle *executable
+	now := time.Now()
+	for _, other := range b.byID {
+		if other.state == executableAttached && !b.processes.use(other) &&
+			(idle == nil || other.idle(now) > idle.idle(now)) {
+			idle = other
+		}
+	}
+	if idle == nil {
+		b.reportFailure(x)
+		return
+	}
+	x.failure = nil
+	b.advance(idle, roomWanted)
 }
 
 // adopt has the kernel trace new processes of the file from their first instruction on, where the
@@ -106,8 +127,8 @@ var (
 		"it loads plugins, and what only those have is not traced")
 )
 
-// reportFailure says once for an executable why it is not traced. That there is nothing to trace
-// is no failure.
+// reportFailure says why an executable is not traced, once for each reason. That there is nothing
+// to trace is no failure.
 func (b *executables) reportFailure(x *executable) {
 	path, pid, named := "", 0, false
 	for p := range b.processes.of(x) {
@@ -115,6 +136,10 @@ func (b *executables) reportFailure(x *executable) {
 		named = named || b.config.Targets[p.entry].PID != 0
 	}
 	if x.failure != nil && !errors.Is(x.failure, inspect.ErrNotGo) {
+		if x.reported == x.failure.Error() {
+			return // it was tried again
+		}
+		x.reported = x.failure.Error()
 		b.counts.failToAttach()
 		message := "A target cannot be traced"
 		if x.probes != nil {

@@ -24,7 +24,8 @@ type executables struct {
 
 	byID     map[model.ExeID]*executable
 	knownSDK map[model.ExeID]bool // these contain OpenTelemetry's SDK, and are inspected once
-	indexes  indexes
+	indexes  *indexes
+	pauses   *pauses
 	detached chan *executable // whose probes are out
 	stopping bool             // nothing new is prepared
 }
@@ -33,12 +34,15 @@ func newExecutables(
 	config Config, settings Settings, kernel kernel, finder finder, processes *processes,
 	rechecks *rechecks, guard *guard, counts *counts,
 ) *executables {
+	indexes := &indexes{}
 	return &executables{
 		config: config, logger: settings.Logger, counts: counts, kernel: kernel, finder: finder,
 		processes: processes, rechecks: rechecks,
-		preparer: newPreparer(config, settings, kernel, guard),
+		preparer: newPreparer(config, settings, kernel, guard, indexes),
 		byID:     map[model.ExeID]*executable{},
 		knownSDK: map[model.ExeID]bool{},
+		indexes:  indexes,
+		pauses:   newPauses(),
 		detached: make(chan *executable),
 	}
 }
@@ -67,7 +71,7 @@ func (b *executables) circumstances(x *executable, event executableEvent) circum
 	now := circumstances{
 		used:     b.processes.use(x),
 		knownSDK: b.knownSDK[x.id],
-		room:     b.indexes.left(),
+		paused:   b.pauses.bar(x.id, time.Now()),
 		stopping: b.stopping,
 	}
 	if now.used {
@@ -82,10 +86,13 @@ func (b *executables) circumstances(x *executable, event executableEvent) circum
 func (b *executables) prepared(p preparation) {
 	x := p.executable
 	x.failure = p.err
-	x.plugins, x.settled, x.symbol = p.plugins, p.settled, p.symbol
-	x.probes, x.goVersion, x.goroutine = p.probes, p.goVersion, p.goroutine
+	x.plugins, x.symbol = p.plugins, p.symbol
+	x.index, x.probes, x.goVersion, x.goroutine = p.index, p.probes, p.goVersion, p.goroutine
+	b.pauses.end(x.id, p.took, time.Now())
 	b.advance(x, p.event)
-	b.advance(x, useReviewed)
+	if !b.processes.use(x) {
+		b.advance(x, useReviewed)
+	}
 	b.yieldToWriters() // one may have come while the file was prepared
 }
 
@@ -95,8 +102,10 @@ func (b *executables) removed(x *executable) {
 	b.advance(x, probesRemoved)
 }
 
-// reviewAll releases what no process runs any more, and what has lasted long enough.
+// reviewAll releases what no process runs any more, and what has lasted long enough. What waits is
+// prepared once its pause is over.
 func (b *executables) reviewAll() {
+	b.pauses.forget(time.Now())
 	for _, x := range b.byID {
 		b.advance(x, useReviewed)
 	}

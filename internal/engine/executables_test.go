@@ -22,15 +22,15 @@ func TestThatThereIsNothingToTraceInAFileIsRememberedForAWhile(t *testing.T) {
 		kept       bool
 	}{
 		"what follows from the file": {
-			executable: executable{state: executableFailed, settled: true}, kept: true,
+			executable: executable{state: executableFailed}, kept: true,
 		},
 		"after a while": {
-			executable: executable{state: executableFailed, settled: true, idleSince: longAgo},
+			executable: executable{state: executableFailed, idleSince: longAgo},
 		},
 		"among very many": {
-			executable: executable{state: executableFailed, settled: true}, others: maxRemembered,
+			executable: executable{state: executableFailed}, others: maxRemembered,
 		},
-		"what may be otherwise the next time": {executable: executable{state: executableFailed}},
+		"what may be otherwise the next time": {executable: executable{state: executableWaiting}},
 		"what was not looked at":              {executable: executable{state: executableNew}},
 		"what somebody runs": {
 			executable: executable{state: executableFailed, idleSince: longAgo},
@@ -70,20 +70,20 @@ func TestWhatIsKnownToContainTheSDKIsNotOpenedAgain(t *testing.T) {
 func TestThereIsRoomForSoManyExecutablesAndThoseThatAreReleasedMakeRoom(t *testing.T) {
 	var x indexes
 	for i := range uint32(maxBinaries) {
-		if !x.left() {
-			t.Fatalf("no room after %d", i)
-		}
-		if index := x.take(); index != i {
-			t.Fatalf("the index is %d, want %d", index, i)
+		if index, left := x.take(); index != i || !left {
+			t.Fatalf("the index is %d, %t, want %d", index, left, i)
 		}
 	}
-	if x.left() {
+	if _, left := x.take(); left {
 		t.Error("there is room for one more")
 	}
 	x.give(5)
 	x.give(5)
-	if !x.left() || x.take() != 5 || x.left() {
-		t.Error("one was returned, by whatever number of calls, and is to be had once")
+	if index, left := x.take(); index != 5 || !left {
+		t.Error("one was returned, and is not to be had")
+	}
+	if _, left := x.take(); left {
+		t.Error("one was returned, by whatever number of calls, and is to be had twice")
 	}
 }
 

@@ -2,30 +2,38 @@
 
 package engine
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // indexes hands out the numbers by which the programs know the attached executables, 0 to
-// maxBinaries-1.
+// maxBinaries-1. Safe for concurrent use.
 type indexes struct {
+	mu       sync.Mutex
 	returned []uint32
 	next     uint32
 }
 
-// left tells whether there is one to take.
-func (x *indexes) left() bool { return len(x.returned) > 0 || x.next < maxBinaries }
-
-// take takes one, of which there must be one left.
-func (x *indexes) take() uint32 {
+// take takes one, if one is left.
+func (x *indexes) take() (index uint32, left bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if n := len(x.returned); n > 0 {
-		index := x.returned[n-1]
+		index = x.returned[n-1]
 		x.returned = x.returned[:n-1]
-		return index
+		return index, true
+	}
+	if x.next == maxBinaries {
+		return 0, false
 	}
 	x.next++
-	return x.next - 1
+	return x.next - 1, true
 }
 
 func (x *indexes) give(index uint32) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if !slices.Contains(x.returned, index) {
 		x.returned = append(x.returned, index)
 	}

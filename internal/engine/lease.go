@@ -20,7 +20,8 @@ import (
 // those, so that a writer waits until the file is closed: internal/attach says what that is for.
 type leasedFile struct {
 	*os.File
-	leased bool
+	leased     bool
+	unanswered func(change int) // counts the files of which the file system answers no close
 }
 
 // openLeased opens the executable of a process and takes a lease on the file. The second error is
@@ -31,7 +32,7 @@ func openLeased(pid int, path string, id model.ExeID) (file leasedFile, err, noL
 		return leasedFile{}, err, nil
 	}
 	noLease = attach.Lease(opened)
-	return leasedFile{opened, noLease == nil}, nil, noLease
+	return leasedFile{File: opened, leased: noLease == nil}, nil, noLease
 }
 
 // openExecutable opens the executable of a process. Of a process that has ended, it opens the
@@ -102,12 +103,23 @@ func (f leasedFile) close() error {
 	if f.leased {
 		err = attach.ReturnLease(f.File)
 	}
-	closed := make(chan error, 1)
-	go func() { closed <- f.Close() }()
+	var closeErr error
+	closed := make(chan struct{})
+	go func() {
+		closeErr = f.Close()
+		close(closed)
+	}()
 	select {
-	case closeErr := <-closed:
+	case <-closed:
 		return errors.Join(err, closeErr)
 	case <-time.After(closeTime):
-		return errors.Join(err, errCloseUnanswered)
 	}
+	if f.unanswered != nil {
+		f.unanswered(1)
+		go func() {
+			<-closed
+			f.unanswered(-1)
+		}()
+	}
+	return errors.Join(err, errCloseUnanswered)
 }

@@ -7,17 +7,18 @@ type executableState uint8
 
 const (
 	executableNew       executableState = iota // nothing is known of it
+	executableWaiting                          // it is to be prepared, and not yet
 	executablePreparing                        // it is inspected and attached in the background
 	executableAttached                         // its probes are in
 	executableDetaching                        // its probes are taken out in the background
-	executableFailed                           // it has nothing to trace, or cannot be traced
+	executableFailed                           // the file is such that there is nothing to trace
 	executableLeftAlone                        // it contains OpenTelemetry's SDK
 	executableReleased                         // it is in no book any more
 )
 
 func (s executableState) String() string {
 	return [...]string{
-		"new", "preparing", "attached", "detaching", "failed", "left alone", "released",
+		"new", "waiting", "preparing", "attached", "detaching", "failed", "left alone", "released",
 	}[s]
 }
 
@@ -28,10 +29,13 @@ const (
 	processAppeared   executableEvent = iota // a process that runs it has become a target
 	processUpdated                           // another entry selects a process that runs it
 	preparedProbes                           // the preparer has put its probes in
-	preparedNothing                          // the preparer found nothing to trace, or failed
+	preparedNothing                          // the preparer found that there is nothing to trace
 	preparedSDK                              // the preparer found OpenTelemetry's SDK in it
+	refusedForNow                            // the preparer failed, and may not the next time
+	refusedForRoom                           // as many are attached as can be
 	processesVanished                        // the preparer came too late to open the file
 	useReviewed                              // a process of it has ended, or a while has passed
+	roomWanted                               // another executable is to have its place
 	writerArrived                            // somebody waits to write to the file
 	probesRemoved                            // its probes are out
 	tracingStopped                           // the engine is shut down
@@ -43,7 +47,8 @@ type executableAction uint8
 
 const (
 	prepareExecutable executableAction = iota // have the preparer inspect and attach the file
-	refuseForRoom                             // say that too many executables are attached
+	notePause                                 // count that it is not prepared at once
+	makeRoom                                  // have one detached that no process runs
 	reportFailure                             // say why the executable is not traced
 	reportLeftOut                             // say which libraries of it are not traced, if any
 	reportLeftAlone                           // say that the executable is left alone
@@ -60,7 +65,7 @@ type circumstances struct {
 	used     bool // a process runs the executable
 	lasting  bool // it may stay as it is although no process runs it
 	knownSDK bool // it was seen before, and contains OpenTelemetry's SDK
-	room     bool // another executable may be attached
+	paused   bool // its file was prepared moments ago
 	stopping bool // nothing new is prepared
 }
 
@@ -87,19 +92,34 @@ func (s executableState) next(
 		}
 	case preparedNothing:
 		if s == executablePreparing {
-			return executableFailed, []executableAction{returnIndex, reportFailure}
+			return executableFailed, []executableAction{reportFailure}
 		}
 	case preparedSDK:
 		if s == executablePreparing {
-			return executableLeftAlone, []executableAction{returnIndex, reportLeftAlone}
+			return executableLeftAlone, []executableAction{reportLeftAlone}
+		}
+	case refusedForNow:
+		if s == executablePreparing {
+			return executableWaiting, []executableAction{reportFailure}
+		}
+	case refusedForRoom:
+		if s == executablePreparing {
+			return executableWaiting, []executableAction{makeRoom}
 		}
 	case processesVanished:
 		if s == executablePreparing {
-			return executableNew, []executableAction{returnIndex, recheckProcesses}
+			return executableNew, []executableAction{recheckProcesses}
 		}
 	case useReviewed:
-		if !now.used && !now.lasting {
+		switch {
+		case s == executableWaiting && now.used && !now.paused && !now.stopping:
+			return begin(now)
+		case !now.used && !now.lasting:
 			return s.unused()
+		}
+	case roomWanted:
+		if s == executableAttached && !now.used {
+			return executableDetaching, []executableAction{detachExecutable}
 		}
 	case writerArrived, tracingStopped:
 		if s == executableAttached {
@@ -113,15 +133,15 @@ func (s executableState) next(
 	return s, nil
 }
 
-// begin is the transition of an executable of which nothing is known yet.
+// begin is the transition of an executable that is to be prepared.
 func begin(now circumstances) (executableState, []executableAction) {
 	switch {
 	case now.stopping:
 		return executableNew, nil
 	case now.knownSDK:
 		return executableLeftAlone, nil
-	case !now.room:
-		return executableFailed, []executableAction{refuseForRoom}
+	case now.paused:
+		return executableWaiting, []executableAction{notePause}
 	}
 	return executablePreparing, []executableAction{prepareExecutable}
 }
@@ -129,7 +149,7 @@ func begin(now circumstances) (executableState, []executableAction) {
 // unused is the transition of an executable that no process runs, and that may not stay.
 func (s executableState) unused() (executableState, []executableAction) {
 	switch s {
-	case executableNew, executableFailed, executableLeftAlone:
+	case executableNew, executableWaiting, executableFailed, executableLeftAlone:
 		return executableReleased, []executableAction{releaseExecutable}
 	case executableAttached:
 		return executableDetaching, []executableAction{detachExecutable}
@@ -143,7 +163,6 @@ func detached(now circumstances) (executableState, []executableAction) {
 	if !now.used || now.stopping {
 		return executableReleased, []executableAction{returnIndex, releaseExecutable}
 	}
-	now.room = true // by the index that is returned
 	state, actions := begin(now)
 	return state, append([]executableAction{returnIndex}, actions...)
 }

@@ -24,38 +24,46 @@ func (t transition) applies(
 	return t.from == from && t.event == event && (t.when == nil || t.when(now))
 }
 
-func used(now circumstances) bool     { return now.used && !now.stopping }
+func inUse(now circumstances) bool    { return now.used && !now.stopping }
 func knownSDK(now circumstances) bool { return now.knownSDK && !now.stopping }
-func noRoom(now circumstances) bool   { return !now.room && !now.knownSDK && !now.stopping }
-func room(now circumstances) bool     { return now.room && !now.knownSDK && !now.stopping }
+func paused(now circumstances) bool   { return now.paused && !now.knownSDK && !now.stopping }
+func ready(now circumstances) bool    { return !now.paused && !now.knownSDK && !now.stopping }
 func unused(now circumstances) bool   { return !now.used && !now.lasting }
+func idle(now circumstances) bool     { return !now.used }
+
+func both(a, b func(circumstances) bool) func(circumstances) bool {
+	return func(now circumstances) bool { return a(now) && b(now) }
+}
 
 var transitions = []transition{
-	{executableNew, processAppeared, room, executablePreparing, actions{prepareExecutable}},
-	{executableNew, processAppeared, noRoom, executableFailed, actions{refuseForRoom}},
+	{executableNew, processAppeared, ready, executablePreparing, actions{prepareExecutable}},
+	{executableNew, processAppeared, paused, executableWaiting, actions{notePause}},
 	{executableNew, processAppeared, knownSDK, executableLeftAlone, nil},
 	{executableNew, useReviewed, unused, executableReleased, actions{releaseExecutable}},
+
+	{
+		executableWaiting, useReviewed, both(inUse, ready),
+		executablePreparing,
+		actions{prepareExecutable},
+	},
+	{
+		executableWaiting, useReviewed,
+		both(inUse, func(now circumstances) bool { return now.knownSDK && !now.paused }),
+		executableLeftAlone,
+		nil,
+	},
+	{executableWaiting, useReviewed, unused, executableReleased, actions{releaseExecutable}},
 
 	{
 		executablePreparing, preparedProbes, nil,
 		executableAttached,
 		actions{reportLeftOut, traceProcesses, adoptFile},
 	},
-	{
-		executablePreparing, preparedNothing, nil,
-		executableFailed,
-		actions{returnIndex, reportFailure},
-	},
-	{
-		executablePreparing, preparedSDK, nil,
-		executableLeftAlone,
-		actions{returnIndex, reportLeftAlone},
-	},
-	{
-		executablePreparing, processesVanished, nil,
-		executableNew,
-		actions{returnIndex, recheckProcesses},
-	},
+	{executablePreparing, preparedNothing, nil, executableFailed, actions{reportFailure}},
+	{executablePreparing, preparedSDK, nil, executableLeftAlone, actions{reportLeftAlone}},
+	{executablePreparing, refusedForNow, nil, executableWaiting, actions{reportFailure}},
+	{executablePreparing, refusedForRoom, nil, executableWaiting, actions{makeRoom}},
+	{executablePreparing, processesVanished, nil, executableNew, actions{recheckProcesses}},
 
 	{
 		executableAttached, processAppeared, nil,
@@ -64,23 +72,27 @@ var transitions = []transition{
 	},
 	{executableAttached, processUpdated, nil, executableAttached, actions{adoptFile}},
 	{executableAttached, useReviewed, unused, executableDetaching, actions{detachExecutable}},
+	{executableAttached, roomWanted, idle, executableDetaching, actions{detachExecutable}},
 	{executableAttached, writerArrived, nil, executableDetaching, actions{detachExecutable}},
 	{executableAttached, tracingStopped, nil, executableDetaching, actions{detachExecutable}},
 
 	{
-		executableDetaching, probesRemoved,
-		func(now circumstances) bool { return used(now) && !now.knownSDK },
+		executableDetaching, probesRemoved, both(inUse, ready),
 		executablePreparing,
 		actions{returnIndex, prepareExecutable},
 	},
 	{
-		executableDetaching, probesRemoved,
-		func(now circumstances) bool { return used(now) && now.knownSDK },
+		executableDetaching, probesRemoved, both(inUse, paused),
+		executableWaiting,
+		actions{returnIndex, notePause},
+	},
+	{
+		executableDetaching, probesRemoved, both(inUse, knownSDK),
 		executableLeftAlone,
 		actions{returnIndex},
 	},
 	{
-		executableDetaching, probesRemoved, func(now circumstances) bool { return !used(now) },
+		executableDetaching, probesRemoved, func(now circumstances) bool { return !inUse(now) },
 		executableReleased,
 		actions{returnIndex, releaseExecutable},
 	},
@@ -127,26 +139,19 @@ func allCircumstances(yield func(circumstances) bool) {
 }
 
 // An index that is not returned is lost to all others, and one that is returned early is two
-// executables'.
-func TestAnExecutableHasAnIndexFromItsPreparationToItsEnd(t *testing.T) {
-	holds := map[executableState]bool{
-		executablePreparing: true, executableAttached: true, executableDetaching: true,
-	}
+// executables'. The preparer takes it with the probes.
+func TestAnExecutableHasAnIndexAsLongAsItMayHaveProbes(t *testing.T) {
+	holds := map[executableState]bool{executableAttached: true, executableDetaching: true}
 	for from := executableNew; from <= executableReleased; from++ {
 		for event := range executableEvents {
 			for now := range allCircumstances {
 				to, by := from.next(event, now)
 				index := 0
-				if holds[from] {
+				if holds[from] || from == executablePreparing && event == preparedProbes {
 					index++
 				}
-				for _, action := range by {
-					switch action {
-					case prepareExecutable:
-						index++
-					case returnIndex:
-						index--
-					}
+				if slices.Contains(by, returnIndex) {
+					index--
 				}
 				want := map[bool]int{false: 0, true: 1}[holds[to]]
 				if index != want {

@@ -97,8 +97,8 @@ func TestWhatCouldNotBeReadIsLookedAtAgain(t *testing.T) {
 	data := tiny.Program{}.Bytes()
 	whole := &readable{file: bytes.NewReader(data)}
 	_, err := whole.ReadAt(make([]byte, 1), int64(len(data)))
-	if !errors.Is(err, io.EOF) || !whole.whole() {
-		t.Errorf("behind its end: %v, whole: %t", err, whole.whole())
+	if !errors.Is(err, io.EOF) || whole.finding() != preparedNothing {
+		t.Errorf("behind its end: %v, noted: %v", err, whole.failure)
 	}
 	closed, err := os.Open(os.DevNull)
 	if err != nil {
@@ -109,8 +109,8 @@ func TestWhatCouldNotBeReadIsLookedAtAgain(t *testing.T) {
 	}
 	failing := &readable{file: closed}
 	_, _, err = PlanFile(failing, 4096, "closed", all.Libraries(), nil)
-	if err == nil || failing.whole() {
-		t.Errorf("a file that cannot be read: %v, whole: %t", err, failing.whole())
+	if err == nil || failing.finding() != refusedForNow {
+		t.Errorf("a file that cannot be read: %v, noted: %v", err, failing.failure)
 	}
 }
 

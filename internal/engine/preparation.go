@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/spanprobe/spanprobe/internal/attach"
 	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/plan"
 	"github.com/spanprobe/spanprobe/internal/probe"
@@ -33,12 +34,15 @@ var (
 	errNoAnswer = fmt.Errorf("its file system has not answered within %v", preparationTime)
 	errDevice   = errors.New("another file of its file system has not answered")
 	errTooMany  = errors.New("too many files of other file systems have not answered")
+	errNoRoom   = fmt.Errorf(
+		"%d executables are attached already, which is all that spanprobe can hold", maxBinaries)
 )
 
 // preparer inspects and attaches executables in the background.
 type preparer struct {
 	kernel       kernel
 	guard        *guard
+	indexes      *indexes
 	logger       *zap.Logger
 	libraries    []probe.Library
 	offsets      plan.Table
@@ -53,9 +57,12 @@ type preparer struct {
 	unanswered map[uint64]int // the files that are read after their time, by device
 }
 
-func newPreparer(config Config, settings Settings, kernel kernel, guard *guard) *preparer {
+func newPreparer(
+	config Config, settings Settings, kernel kernel, guard *guard, indexes *indexes,
+) *preparer {
 	return &preparer{
-		kernel: kernel, guard: guard, logger: settings.Logger, libraries: settings.Libraries,
+		kernel: kernel, guard: guard, indexes: indexes,
+		logger: settings.Logger, libraries: settings.Libraries,
 		offsets: settings.Offsets, instrumented: config.Instrumented,
 		slots:      make(chan struct{}, preparers),
 		prepared:   make(chan preparation),
@@ -68,11 +75,12 @@ func newPreparer(config Config, settings Settings, kernel kernel, guard *guard) 
 type preparation struct {
 	executable *executable
 	event      executableEvent // how it went
-	probes     *probes         // in preparedProbes
+	took       time.Duration
+	index      uint32  // in preparedProbes: by which programs know the executable
+	probes     *probes // in preparedProbes
 	goVersion  string
 	goroutine  *plan.Goroutine
 	plugins    bool   // the executable can load plugins
-	settled    bool   // in preparedNothing: that follows from the file alone
 	symbol     string // in preparedSDK: the function that says so
 	err        error  // why the executable, or a library in it, is not traced
 }
@@ -81,13 +89,15 @@ type preparation struct {
 // channel.
 func (r *preparer) start(x *executable, pid int, path string) {
 	r.logger.Debug("Examining the file of a target", zap.Int("pid", pid), zap.String("exe", path))
-	id, index := x.id, x.index
+	id := x.id
 	go func() {
 		p := preparation{event: processesVanished}
 		select {
 		case r.slots <- struct{}{}:
 			defer func() { <-r.slots }()
-			p = r.await(pid, path, id, index)
+			began := time.Now()
+			p = r.await(pid, path, id)
+			p.took = time.Since(began)
 		case <-r.stop:
 		}
 		p.executable = x
@@ -106,13 +116,13 @@ func (a *attempt) attach() bool { return a.decided.CompareAndSwap(false, true) }
 func (a *attempt) giveUp() bool { return a.attach() }
 
 // await prepares an executable, and gives up once that takes too long or tracing stops.
-func (r *preparer) await(pid int, path string, id model.ExeID, index uint32) preparation {
+func (r *preparer) await(pid int, path string, id model.ExeID) preparation {
 	if err := r.refuse(id.Dev); err != nil {
-		return preparation{event: preparedNothing, err: err}
+		return preparation{event: refusedForNow, err: err}
 	}
 	current, done := &attempt{}, make(chan preparation, 1)
-	go func() { done <- r.prepare(current, pid, path, id, index) }()
-	given := preparation{event: preparedNothing, err: errNoAnswer}
+	go func() { done <- r.prepare(current, pid, path, id) }()
+	given := preparation{event: refusedForNow, err: errNoAnswer}
 	timer := time.NewTimer(r.time)
 	defer timer.Stop()
 	select {
@@ -157,18 +167,17 @@ func (r *preparer) count(device uint64, change int) {
 
 // prepare opens the executable of a process, and inspects and attaches this one open file: the
 // path may name another file by then.
-func (r *preparer) prepare(
-	a *attempt, pid int, path string, id model.ExeID, index uint32,
-) preparation {
+func (r *preparer) prepare(a *attempt, pid int, path string, id model.ExeID) preparation {
 	// Before anything is read: who writes from now on breaks the lease.
 	file, err, noLease := openLeased(pid, path, id)
 	if err != nil {
 		if isGone(err) {
 			return preparation{event: processesVanished}
 		}
-		return preparation{event: preparedNothing, err: err}
+		return preparation{event: refusedForNow, err: attach.ExplainDescriptors(err)}
 	}
-	p := r.inspect(a, file, path, id, index)
+	file.unanswered = func(change int) { r.count(id.Dev, change) }
+	p := r.inspect(a, file, path, id)
 	if p.event == preparedProbes {
 		if noLease != nil {
 			r.logger.Debug("No lease on the executable; its probes go with its last process",
@@ -183,18 +192,22 @@ func (r *preparer) prepare(
 		r.logger.Debug("A file that is not inspected cannot be closed cleanly",
 			zap.String("exe", path), zap.Error(err))
 	default:
-		p.event, p.err = preparedNothing, errors.Join(p.err, err)
+		p.err = errors.Join(p.err, err)
+		if p.event == preparedSDK {
+			p.event = preparedNothing
+		}
 	}
 	return p
 }
 
-// inspect inspects an open file, and attaches what its plan says.
+// inspect inspects an open file, and attaches what its plan says. An outcome that follows from the
+// file alone is final; for any other, the file is to be prepared again.
 func (r *preparer) inspect(
-	a *attempt, file leasedFile, path string, id model.ExeID, index uint32,
+	a *attempt, file leasedFile, path string, id model.ExeID,
 ) preparation {
 	there, err := file.identity()
 	if err != nil {
-		return preparation{event: preparedNothing, err: err}
+		return preparation{event: refusedForNow, err: err}
 	}
 	if there != id { // the process runs another executable by now
 		return preparation{event: processesVanished}
@@ -202,11 +215,11 @@ func (r *preparer) inspect(
 	contents := &readable{file: file}
 	binary, planned, err := PlanFile(contents, id.Size, path, r.libraries, r.offsets)
 	if err != nil {
-		return preparation{event: preparedNothing, settled: contents.whole(), err: err}
+		return preparation{event: contents.finding(), err: err}
 	}
 	p := preparation{
-		event: preparedNothing, goVersion: binary.GoVersion, goroutine: planned.Goroutine,
-		plugins: binary.Plugins, err: leftOut(planned),
+		goVersion: binary.GoVersion, goroutine: planned.Goroutine, plugins: binary.Plugins,
+		err: leftOut(planned),
 	}
 	// A file in which nothing would be traced either way is reported as such.
 	used := planned.Traced() || p.err != nil
@@ -215,21 +228,34 @@ func (r *preparer) inspect(
 		return p
 	}
 	if !planned.Traced() {
-		p.settled = contents.whole()
+		p.event, p.err = contents.finding(), errors.Join(p.err, contents.failure)
 		return p
 	}
+	r.attach(a, file, planned, &p)
+	return p
+}
+
+// attach puts the probes in, unless the attempt was given up.
+func (r *preparer) attach(a *attempt, file leasedFile, planned *plan.Plan, p *preparation) {
+	index, left := r.indexes.take()
+	if !left {
+		p.event, p.err = refusedForRoom, errNoRoom
+		return
+	}
 	if !a.attach() {
-		return preparation{event: processesVanished}
+		r.indexes.give(index)
+		*p = preparation{event: processesVanished}
+		return
 	}
 	attached, err := r.kernel.Attach(file.File, index, planned)
 	if err != nil {
-		p.err = errors.Join(p.err, err)
-		return p
+		r.indexes.give(index)
+		p.event, p.err = refusedForNow, errors.Join(p.err, err)
+		return
 	}
-	p.event = preparedProbes
+	p.event, p.index = preparedProbes, index
 	p.probes = &probes{attachment: attached, file: file, guard: r.guard}
 	r.guard.add(p.probes)
-	return p
 }
 
 // leftOut joins the reasons why libraries that the executable uses are not traced.
@@ -249,16 +275,22 @@ func leftOut(p *plan.Plan) error {
 // readable is a file that notes whether it could be read: a finding without some of the file does
 // not follow from the file alone.
 type readable struct {
-	file   io.ReaderAt
-	failed bool
+	file    io.ReaderAt
+	failure error
 }
 
 func (r *readable) ReadAt(p []byte, at int64) (int, error) {
 	n, err := r.file.ReadAt(p, at)
 	if err != nil && !errors.Is(err, io.EOF) {
-		r.failed = true
+		r.failure = err
 	}
 	return n, err
 }
 
-func (r *readable) whole() bool { return !r.failed }
+// finding is the event that nothing was found to trace.
+func (r *readable) finding() executableEvent {
+	if r.failure != nil {
+		return refusedForNow
+	}
+	return preparedNothing
+}

@@ -36,7 +36,7 @@ func TestAFileThatContainsTheSDKGetsNoProbes(t *testing.T) {
 		settings := Settings{
 			Logger: zap.NewNop(), Libraries: all.Libraries(), Offsets: offsets.Default(),
 		}
-		p := newPreparer(Config{}, settings, nil, nil).prepare(&attempt{}, nobody, path, id, 0)
+		p := newPreparer(Config{}, settings, nil, nil, nil).prepare(&attempt{}, nobody, path, id)
 		if p.event != preparedSDK || p.symbol != want || p.probes != nil || p.err != nil {
 			t.Errorf("%s: %+v", has, p)
 		}
@@ -49,7 +49,7 @@ func TestAFileThatCannotBeReadKeepsNothingElseWaiting(t *testing.T) {
 	settings := Settings{
 		Logger: zap.NewNop(), Libraries: all.Libraries(), Offsets: offsets.Default(),
 	}
-	r := newPreparer(Config{}, settings, nil, nil)
+	r := newPreparer(Config{}, settings, nil, nil, nil)
 	r.time = 100 * time.Millisecond
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
@@ -63,7 +63,7 @@ func TestAFileThatCannotBeReadKeepsNothingElseWaiting(t *testing.T) {
 		r.start(&executable{id: id}, nobody, fifo)
 		return <-r.prepared
 	}
-	if p := try(id); p.event != preparedNothing || !errors.Is(p.err, errNoAnswer) {
+	if p := try(id); p.event != refusedForNow || !errors.Is(p.err, errNoAnswer) {
 		t.Errorf("a file that does not answer: %+v", p)
 	}
 	if p := try(id); !errors.Is(p.err, errDevice) {

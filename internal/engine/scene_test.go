@@ -41,7 +41,8 @@ type scene struct {
 	traces     map[int]wire.Process
 	adopted    map[model.ExeID]uint32
 	operations map[attach.Operation]bool
-	partly     bool // a sweep does not see all operations
+	partly     bool         // a sweep does not see all operations
+	attach     func() error // called by the preparer
 	remove     func() error
 }
 
@@ -88,8 +89,9 @@ func (s *scene) attached() *executable {
 	if err != nil || noLease != nil {
 		s.t.Fatal(err, noLease)
 	}
+	index, _ := s.executables.indexes.take()
 	x := &executable{
-		id: id, path: path, state: executableAttached, index: s.executables.indexes.take(),
+		id: id, path: path, state: executableAttached, index: index,
 		probes: &probes{attachment: fakeAttachment{s}, file: file, guard: s.guard},
 	}
 	s.guard.add(x.probes)
@@ -165,6 +167,11 @@ func (k fakeKernel) Disown(id model.ExeID, _ uint32) error {
 }
 
 func (k fakeKernel) Attach(*os.File, uint32, *plan.Plan) (attachment, error) {
+	if k.attach != nil {
+		if err := k.attach(); err != nil {
+			return nil, err
+		}
+	}
 	return fakeAttachment(k), nil
 }
 

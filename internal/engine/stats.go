@@ -72,6 +72,12 @@ func (c *counts) failToAttach() {
 	c.kept.AttachFailures++
 }
 
+func (c *counts) delayPreparation() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept.PreparationsDelayed++
+}
+
 func (c *counts) leaveAlone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -142,6 +142,12 @@ var Metrics = []Metric{
 		field: func(s *Stats) *uint64 { return &s.ExecutablesLeftAlone },
 	},
 	{
+		Name: "preparations_delayed", Unit: "{preparation}",
+		Description: "Times that the executable of a target was not examined at once, " +
+			"since that was done again and again.",
+		field: func(s *Stats) *uint64 { return &s.PreparationsDelayed },
+	},
+	{
 		Name: "events_lost", Unit: "{event}",
 		Description: "Events on processes that found no room; the next scan finds what they told.",
 		source:      by(wireCounterCOUNTER_EVENTS_LOST),

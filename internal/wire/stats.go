@@ -34,6 +34,9 @@ type Stats struct {
 	// ExecutablesLeftAlone counts those that matched and are not traced since they contain
 	// OpenTelemetry's SDK.
 	ExecutablesLeftAlone uint64
+	// PreparationsDelayed counts how often a file was not examined at once, since that was done
+	// again and again.
+	PreparationsDelayed uint64
 	// EventsLost counts the events on processes that found no room; a scan finds what they told.
 	EventsLost uint64
 	// ProbeHits counts how often a probe ran for a traced process.

@@ -76,6 +76,7 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 			TracestatesNotInjected: 13,
 			AttachFailures:         2,
 			ExecutablesLeftAlone:   8,
+			PreparationsDelayed:    14,
 			EventsLost:             3,
 			ProbeHits:              200,
 			Lost: map[engine.LostReason]uint64{
@@ -102,6 +103,7 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	metadatatest.AssertEqualReceiverSpanprobeTracestatesNotInjected(t, tel, one(13), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeAttachFailures(t, tel, one(2), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeExecutablesLeftAlone(t, tel, one(8), ignore)
+	metadatatest.AssertEqualReceiverSpanprobePreparationsDelayed(t, tel, one(14), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeEventsLost(t, tel, one(3), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeProbeHits(t, tel, one(200), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeProcesses(t, tel, one(5), ignore)

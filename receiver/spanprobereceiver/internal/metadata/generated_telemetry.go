@@ -38,6 +38,7 @@ type TelemetryBuilder struct {
 	ReceiverSpanprobeNotInjected            metric.Int64ObservableCounter
 	ReceiverSpanprobeNotSampled             metric.Int64ObservableCounter
 	ReceiverSpanprobeOperations             metric.Int64ObservableCounter
+	ReceiverSpanprobePreparationsDelayed    metric.Int64ObservableCounter
 	ReceiverSpanprobeProbeHits              metric.Int64ObservableCounter
 	ReceiverSpanprobeProcesses              metric.Int64ObservableGauge
 	ReceiverSpanprobeSelfTraced             metric.Int64ObservableCounter
@@ -200,6 +201,21 @@ func (builder *TelemetryBuilder) RegisterReceiverSpanprobeOperationsCallback(cb 
 		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobeOperations, obs: o})
 		return nil
 	}, builder.ReceiverSpanprobeOperations)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverSpanprobePreparationsDelayedCallback sets callback for observable ReceiverSpanprobePreparationsDelayed metric.
+func (builder *TelemetryBuilder) RegisterReceiverSpanprobePreparationsDelayedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverSpanprobePreparationsDelayed, obs: o})
+		return nil
+	}, builder.ReceiverSpanprobePreparationsDelayed)
 	if err != nil {
 		return err
 	}
@@ -400,6 +416,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_spanprobe_operations",
 		metric.WithDescription("Requests of traced processes that reached a probe. [Development]"),
 		metric.WithUnit("{operation}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverSpanprobePreparationsDelayed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_spanprobe_preparations_delayed",
+		metric.WithDescription("Times that the executable of a target was not examined at once, since that was done again and again. [Development]"),
+		metric.WithUnit("{preparation}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeProbeHits, err = builder.meter.Int64ObservableCounter(
