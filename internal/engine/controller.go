@@ -125,7 +125,9 @@ func (c *controller) run(stop <-chan struct{}) {
 			c.executables.yieldToWriters()
 		case <-scan.C:
 			c.follow(c.finder.Scan())
-			c.entries.report()
+			c.entries.look()
+		case entry := <-c.entries.unmatched:
+			c.entries.report(entry)
 		case <-goroutines.C:
 			c.sweeper.lookAtGoroutines()
 		case found := <-c.sweeper.looked:
