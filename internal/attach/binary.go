@@ -21,10 +21,12 @@ type Attachment struct {
 	executable *link.Executable
 	index      uint32
 
-	mu       sync.Mutex
-	closed   bool
-	links    []link.Link
-	onDemand map[string]pendingHooks // by library
+	mu     sync.Mutex
+	closed bool
+	links  []link.Link
+	// What it has taken of the kernel's budgets.
+	descriptors, probes int
+	onDemand            map[string]pendingHooks // by library
 }
 
 // pendingHooks are the hooks on demand of a library, before they are attached.
@@ -113,6 +115,9 @@ func (a *Attachment) setOffsets(library string, offsets []byte) error {
 func (a *Attachment) attach(library string, sites []plan.Site) error {
 	loaded := a.kernel.library(library)
 	for program, sites := range sitesByProgram(sites) {
+		if err := a.take(sites); err != nil {
+			return err
+		}
 		links, err := a.kernel.link(a.executable, loaded.objects.Programs[program], sites, a.index)
 		a.links = append(a.links, links...)
 		if err != nil {
@@ -137,6 +142,23 @@ func sitesByProgram(sites []plan.Site) map[string][]plan.Site {
 		by[site.Program] = append(by[site.Program], site)
 	}
 	return by
+}
+
+// take takes from the budgets what the links of a program to sites need.
+func (a *Attachment) take(sites []plan.Site) error {
+	descriptors := 1
+	if !a.kernel.multi {
+		descriptors = 2 * len(sites) // a perf event for each, and a link
+	}
+	if !a.kernel.probes.take(len(sites)) {
+		return errProbes
+	}
+	a.probes += len(sites)
+	if !a.kernel.descriptors.take(descriptors) {
+		return errDescriptors
+	}
+	a.descriptors += descriptors
+	return nil
 }
 
 // link makes one link for all sites of a program where the kernel can do so, and otherwise one for
@@ -182,6 +204,8 @@ func (a *Attachment) Close() error {
 	defer a.mu.Unlock()
 	a.closed = true
 	err := closeLinks(a.links)
-	a.links = nil
+	a.kernel.descriptors.give(a.descriptors)
+	a.kernel.probes.give(a.probes)
+	a.links, a.descriptors, a.probes = nil, 0, 0
 	return err
 }

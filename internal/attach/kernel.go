@@ -45,7 +45,9 @@ type Kernel struct {
 	process     *ebpf.Collection
 	libraries   []loadedLibrary
 	tracepoints []link.Link
-	multi       bool           // uprobe_multi links: Linux 6.6 and later
+	multi       bool   // uprobe_multi links: Linux 6.6 and later
+	descriptors budget // of the probes' links
+	probes      budget
 	constants   map[string]any // variables that are the same in all objects
 	seed        hashSeed
 }
@@ -70,6 +72,12 @@ func Load(
 		}
 	}()
 	k.multi = features.HaveBPFLinkUprobeMulti() == nil
+	limit, err := descriptors()
+	if err != nil {
+		return nil, err
+	}
+	k.descriptors.ofDescriptors(limit)
+	k.probes.left.Store(maxProbes)
 
 	spec, err := tracepoints(options.Listen)
 	if err != nil {
