@@ -41,7 +41,7 @@ func readPages(t *testing.T) []page {
 		paths[i] = filepath.Join("docs", paths[i])
 	}
 	var pages []page
-	for _, path := range append(paths, "README.md", "CONTRIBUTING.md", "testbed/README.md") {
+	for _, path := range append(paths, "README.md", "CONTRIBUTING.md", "SECURITY.md", "testbed/README.md") {
 		pages = append(pages, readPage(t, path))
 	}
 	return pages
