@@ -9,8 +9,8 @@ import (
 
 const (
 	// maxProbes bounds the probes of all executables: 32 for each of as many as may be attached. Of
-	// the plans on record, the largest have 24. The kernel takes out one after the other, each in up
-	// to a third of a millisecond.
+	// the plans on record, the largest have 24. The kernel takes out one after the other, and each
+	// takes up to a third of a millisecond.
 	maxProbes = 32 << 10
 	// loadedDescriptors is how many files the programs and maps have open, about.
 	loadedDescriptors = 150

@@ -61,13 +61,13 @@ var asking = map[string][]string{
 	"filepath": {"EvalSymlinks", "Glob", "Walk", "WalkDir"},
 	"link":     {"OpenExecutable"},
 	"os": {
-		"Create", "Hostname", "Lstat", "Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadDir", "ReadFile",
-		"Readlink", "Stat",
+		"Create", "Hostname", "Lstat", "Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadDir",
+		"ReadFile", "Readlink", "Stat",
 	},
 	"syscall": {"Access", "Lstat", "Mmap", "Open", "Openat", "Pread", "Read", "Readlink", "Stat"},
 	"unix": {
-		"Access", "Faccessat", "FcntlInt", "Fstatat", "Lstat", "Mmap", "Open", "Openat", "Openat2", "Pread",
-		"ProcessVMReadv", "Read", "Readlink", "Readlinkat", "Stat", "Statfs", "Statx",
+		"Access", "Faccessat", "FcntlInt", "Fstatat", "Lstat", "Mmap", "Open", "Openat", "Openat2",
+		"Pread", "ProcessVMReadv", "Read", "Readlink", "Readlinkat", "Stat", "Statfs", "Statx",
 	},
 	"goroutine": {"Ended"},
 	"":          {"PlanFile"},

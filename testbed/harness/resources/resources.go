@@ -3,11 +3,13 @@
 package resources
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/cilium/ebpf"
@@ -66,8 +68,9 @@ func Maps() (map[ebpf.MapID]int64, error) {
 	return maps, err
 }
 
-// Entries are those of a hash map; a map of another type is told to have none.
-func Entries(id ebpf.MapID) (name string, entries int, err error) {
+// Entries are those of a hash map; a map of another type is told to have none. Those of some
+// processes do not count, if keys begin with a process id.
+func Entries(id ebpf.MapID, except ...int) (name string, entries int, err error) {
 	m, err := ebpf.NewMapFromID(id)
 	if err != nil {
 		return "", 0, err
@@ -83,7 +86,9 @@ func Entries(id ebpf.MapID) (name string, entries int, err error) {
 	var key, value []byte
 	all := m.Iterate()
 	for all.Next(&key, &value) {
-		entries++
+		if except == nil || !slices.Contains(except, int(binary.NativeEndian.Uint32(key))) {
+			entries++
+		}
 	}
 	return info.Name, entries, all.Err()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/testbed/harness/tracing"
 	"github.com/spanprobe/spanprobe/testbed/targets/soak/tally"
 )
 
@@ -28,8 +29,10 @@ func (s *soak) figures(stats engine.Stats) string {
 		all.server.sum(a.classes[c].server)
 	}
 	row(&b, "all", all)
-	fmt.Fprintf(&b, "\n%d operations = %d emitted + %d not sampled + %d discarded + %d lost",
-		stats.Operations, stats.Emitted, stats.NotSampled, stats.Discarded, a.lost)
+	fmt.Fprintf(&b, "\n%d operations = %d emitted, of which %d are of the hostile process, "+
+		"+ %d not sampled + %d discarded + %d in flight + %d lost",
+		stats.Operations, stats.Emitted, a.hostile, stats.NotSampled, stats.Discarded,
+		stats.Active, tracing.Lost(stats))
 	for _, reason := range slices.Sorted(maps.Keys(stats.Lost)) {
 		if n := stats.Lost[reason]; n != 0 {
 			fmt.Fprintf(&b, " (%s: %d)", reason, n)

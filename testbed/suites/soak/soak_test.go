@@ -1,6 +1,6 @@
 // Package soak traces programs that come and go while they call each other at a
 // steady rate, for two minutes or as long as -duration says, and accounts for
-// every call. It needs root.
+// every call. A hostile process runs beside them. It needs root.
 package soak
 
 import (
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type soak struct {
 	tracer       *tracing.Tracer
 	spans        *counted
 	staying      int // processes
+	hostile      *target.Server
 	started      atomic.Int64
 
 	account account // of all phases
@@ -51,14 +53,16 @@ func TestEveryCallIsAccountedForWhileProgramsComeAndGo(t *testing.T) {
 	// Lines on each process would be kept until the test has ended.
 	logger := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()),
 		zapcore.Lock(os.Stderr), zap.WarnLevel))
-	s.tracer = tracing.StartWith(t, engine.Config{Targets: []engine.Target{{Exe: s.peer}}}, logger,
-		s.spans.consume)
+	hostile := placeHostile(t)
+	targets := []engine.Target{{Exe: s.peer}, {Exe: hostile}}
+	s.tracer = tracing.StartWith(t, engine.Config{Targets: targets}, logger, s.spans.consume)
 
 	// One stays, so that from now on each process of the file is traced from its
 	// first instruction on.
 	target.Start(t, s.peer, "-tally", filepath.Join(s.folder, "idle"))
 	s.staying = 1
 	s.tracer.AwaitTracing(t, s.staying)
+	s.startHostile(t, hostile)
 
 	for began := time.Now(); time.Since(began) < *duration && !t.Failed(); {
 		s.phase(t)
@@ -74,7 +78,9 @@ func TestEveryCallIsAccountedForWhileProgramsComeAndGo(t *testing.T) {
 
 // phase has pairs come and go for a while, and accounts for what they did.
 func (s *soak) phase(t *testing.T) {
-	before := s.tracer.MustStats(t)
+	before := s.settle(t)
+	s.spans.takeHostile()
+	s.signal(t, syscall.SIGCONT)
 	over := time.Now().Add(phaseTime)
 	ended := make([][]*pair, lanes)
 	var running sync.WaitGroup
@@ -109,6 +115,7 @@ func (s *soak) phase(t *testing.T) {
 			a.add(t, p, s.spans)
 		}
 	}
+	a.hostile = s.spans.takeHostile()
 	a.compare(t, before, after)
 	if n, err := s.spans.forget(); n != 0 || err != nil {
 		t.Errorf("%d spans are of no call: %v", n, err)
@@ -122,14 +129,16 @@ func (s *soak) phase(t *testing.T) {
 }
 
 // settle waits until every call has become a span or was counted, and no process
-// is traced but those that stay.
+// is traced but those that stay. The hostile process stands still from then on.
 func (s *soak) settle(t *testing.T) engine.Stats {
 	t.Helper()
+	s.stopHostile(t)
 	var stats engine.Stats
 	tracing.Eventually(t, func() bool {
 		stats = s.tracer.MustStats(t)
-		return stats.Processes == s.staying && stats.Active == 0 &&
-			stats.Operations == stats.Emitted+stats.NotSampled+stats.Discarded+tracing.Lost(stats)
+		return stats.Processes == s.staying && s.ofOthers(t) == 0 &&
+			stats.Operations == stats.Emitted+stats.NotSampled+stats.Discarded+tracing.Lost(stats)+
+				uint64(stats.Active)
 	}, "the equation to hold: %+v", &stats)
 	return stats
 }

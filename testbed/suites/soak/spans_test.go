@@ -17,7 +17,9 @@ import (
 type counted struct {
 	mu      sync.Mutex
 	numbers map[origin]*[tally.Classes]uint64
-	failure error // the last span that is none of these
+	hostile int64  // process
+	flood   uint64 // of the hostile process
+	failure error  // the last span that is none of these
 }
 
 // origin is where spans come from.
@@ -46,6 +48,10 @@ func (c *counted) count(traces ptrace.Traces) error {
 				resource.Resource().Attributes().AsRaw())
 		}
 		for _, scope := range resource.ScopeSpans().All() {
+			if pid.Int() == c.hostile {
+				c.flood += uint64(scope.Spans().Len())
+				continue
+			}
 			for _, span := range scope.Spans().All() {
 				class, err := classOf(span.Attributes())
 				if err != nil {
@@ -112,4 +118,19 @@ func (c *counted) forget() (n uint64, err error) {
 	}
 	clear(c.numbers)
 	return n, c.failure
+}
+
+// expectHostile has the spans of a process counted apart.
+func (c *counted) expectHostile(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hostile = int64(pid)
+}
+
+// takeHostile is how many spans of the hostile process there are, and forgets them.
+func (c *counted) takeHostile() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer func() { c.flood = 0 }()
+	return c.flood
 }
