@@ -128,7 +128,8 @@ func asks(t *testing.T, path, folder string, found map[string]bool) {
 					of = from.Name + "." + node.Sel.Name
 				}
 			case *ast.CallExpr:
-				if called, ok := node.Fun.(*ast.Ident); ok && slices.Contains(asking[""], called.Name) {
+				if called, ok := node.Fun.(*ast.Ident); ok &&
+					slices.Contains(asking[""], called.Name) {
 					of = called.Name
 				}
 			}
