@@ -132,11 +132,8 @@ func (f *hangingFile) Read(
 func TestMemoryThatCannotBeReadHoldsUpNothing(t *testing.T) {
 	h := mountHanging(t, map[string][]byte{"page": make([]byte, 4096)})
 	executable := copyForNobody(t, unreadable)
-	command := exec.Command(executable, filepath.Join(h.folder, "page"))
-	command.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
-	}
-	holder := target.StartCommand(t, command, nil)
+	page := filepath.Join(h.folder, "page")
+	holder := target.StartCommand(t, asNobody(exec.Command(executable, page)), nil)
 	letGo := h.hang()
 	t.Cleanup(letGo)
 	holder.Ask(t, "wait")
@@ -172,6 +169,15 @@ func TestAFileSystemThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
 	letGo := h.hang()
 	t.Cleanup(letGo)
 	traceBesideHanging(t, h, executable)
+}
+
+// A path of the configuration leads there, and no process runs the file.
+func TestAPathOnAFileSystemThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
+	h := mountHanging(t, map[string][]byte{"target": {}})
+	h.looks = true
+	letGo := h.hang()
+	t.Cleanup(letGo)
+	traceBesideHanging(t, h, filepath.Join(h.folder, "target"))
 }
 
 func TestAFileSystemThatStopsAnsweringHoldsUpNoShutdown(t *testing.T) {

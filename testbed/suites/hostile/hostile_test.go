@@ -34,11 +34,15 @@ var (
 // startAsNobody runs a program as an unprivileged user.
 func startAsNobody(t *testing.T, build target.Build) *target.Server {
 	t.Helper()
-	command := exec.Command(copyForNobody(t, build))
+	return target.StartCommand(t, asNobody(exec.Command(copyForNobody(t, build))), nil)
+}
+
+// asNobody has a command run as an unprivileged user.
+func asNobody(command *exec.Cmd) *exec.Cmd {
 	command.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
 	}
-	return target.StartCommand(t, command, nil)
+	return command
 }
 
 // copyForNobody makes a copy of a program that an unprivileged user may run, who may not enter the
