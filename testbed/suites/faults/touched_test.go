@@ -27,7 +27,8 @@ func TestAFileThatIsTouchedAndRunInALoopIsExaminedEverMoreSeldom(t *testing.T) {
 		}
 		return nil
 	})))
-	tracer := tracing.StartLogging(t, engine.Config{Targets: []engine.Target{{Exe: path}}}, logger)
+	config := engine.Config{Targets: []engine.Target{{Exe: path}}}
+	tracer := tracing.StartWith(t, config, logger, nil)
 	stamp, runs := time.Now(), 0
 	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); runs++ {
 		stamp = stamp.Add(time.Second)
