@@ -32,6 +32,7 @@ struct event {
 	__u32 generation; /* exec: of the new program, if it is traced already; exit: of the ended
 			     one */
 	__u32 port;	  /* listen */
+	__u64 start;	  /* of the process, in ns since boot: the same id comes again */
 };
 
 struct {

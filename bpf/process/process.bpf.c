@@ -39,6 +39,8 @@ struct signal_struct {
 };
 struct task_struct {
 	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
 	struct mm_struct *mm;
 	struct signal_struct *signal;
 };
@@ -52,8 +54,10 @@ struct sock {
 
 #define TCP_LISTEN 10 /* include/net/tcp_states.h */
 
-static __always_inline void send_event(struct event *event)
+/* Sends an event of the process that a task belongs to. */
+static __always_inline void send_event(struct event *event, struct task_struct *task)
 {
+	event->start = task->group_leader->start_boottime;
 	if (bpf_ringbuf_output(&events, event, sizeof(*event), 0))
 		count(COUNTER_EVENTS_LOST);
 }
@@ -83,7 +87,7 @@ int process_exec(__u64 *ctx)
 		if (!bpf_map_update_elem(&processes, &event.tgid, &process, BPF_ANY))
 			event.generation = process.generation;
 	}
-	send_event(&event);
+	send_event(&event, task);
 	return 0;
 }
 
@@ -102,7 +106,7 @@ int process_exit(__u64 *ctx)
 		return 0;
 	event.generation = process->generation;
 	bpf_map_delete_elem(&processes, &event.tgid);
-	send_event(&event);
+	send_event(&event, task);
 	return 0;
 }
 
@@ -117,7 +121,7 @@ int process_listen(__u64 *ctx)
 		return 0;
 	event.tgid = bpf_get_current_pid_tgid() >> 32;
 	event.port = sk->__sk_common.skc_num;
-	send_event(&event);
+	send_event(&event, bpf_get_current_task_btf());
 	return 0;
 }
 

@@ -109,19 +109,28 @@ func (f *Finder) Exec(pid int) Changes {
 	return look.Changes
 }
 
-// Exit takes in that the last thread of the process has exited. The process
-// need not have left /proc yet.
-func (f *Finder) Exit(pid int) Changes {
+// Exit takes in that the last thread of the process has exited, which started so many nanoseconds
+// after boot. The process need not have left /proc yet. Another process may have its id by now:
+// that one is only looked at.
+func (f *Finder) Exit(pid int, start uint64) Changes {
 	look := f.newLook()
-	f.forget(pid, look)
+	look.quick = true
+	switch r := f.known[pid]; {
+	case r == nil:
+	case r.program.start == ticks(start):
+		f.forget(pid, look)
+	default:
+		f.visit(pid, look)
+	}
 	return look.Changes
 }
 
-// Listen takes in that the process listens on a TCP port now. Port 0 says that
-// the port is not known: then the process's sockets are looked at.
-func (f *Finder) Listen(pid int, port uint16) Changes {
+// Listen takes in that the process listens on a TCP port now, which started so many nanoseconds
+// after boot. Port 0 says that the port is not known. Then the sockets of the process are looked
+// at, as they are if another process has its id by now.
+func (f *Finder) Listen(pid int, start uint64, port uint16) Changes {
 	look := f.newLook()
-	look.pid, look.port = pid, port
+	look.pid, look.start, look.port = pid, ticks(start), port
 	f.visit(pid, look)
 	return look.Changes
 }
@@ -138,9 +147,11 @@ func (f *Finder) Check(pid int) Changes {
 type look struct {
 	Changes
 	listeners *listeners
-	// pid listens on port, by the word of the kernel; port 0: no such word.
-	pid  int
-	port uint16
+	// The process pid, which started at start, listens on port, by the word of the kernel. Port 0:
+	// no such word.
+	pid   int
+	start uint64
+	port  uint16
 	// quick: a process that matches without its ports is not asked for them, nor is
 	// one without sockets. A program that has just started listens on nothing but
 	// what it inherited: a later look finds that.
@@ -215,7 +226,7 @@ func (f *Finder) stillRuns(pid int, r *record, now program) bool {
 // on. They are never taken back: a server that closes its listener to drain
 // its connections goes on being traced.
 func (f *Finder) learnPorts(pid int, r *record, look *look) {
-	if look.pid == pid && look.port != 0 {
+	if look.pid == pid && look.start == r.program.start && look.port != 0 {
 		if slices.Contains(f.ports, look.port) {
 			r.addPort(look.port)
 		}

@@ -222,7 +222,7 @@ func TestACheckNoticesAnUntoldExit(t *testing.T) {
 func TestEventsOfExecAndExit(t *testing.T) {
 	proc := newFakeProc(t)
 	f := proc.finder(Config{Targets: []Target{{Exe: "/**/shop"}, {Exe: "/**/cart"}}})
-	expect(t, "exit of an unknown process", f.Exit(10), "")
+	expect(t, "exit of an unknown process", f.Exit(10, 0), "")
 	expect(t, "exec of a process that has vanished", f.Exec(10), "")
 
 	proc.set(10, fakeProcess{exe: "shop"})
@@ -237,9 +237,39 @@ func TestEventsOfExecAndExit(t *testing.T) {
 	proc.set(10, fakeProcess{exe: "shop"})
 	expect(t, "exec of the first again", f.Exec(10), "+10/0")
 	proc.set(10, fakeProcess{exe: "shop", flags: pfExiting})
-	expect(t, "exit", f.Exit(10), "-10")
+	expect(t, "exit", f.Exit(10, 0), "-10")
 	expect(t, "scan before it has left /proc", f.Scan(), "")
-	expect(t, "exit once more", f.Exit(10), "")
+	expect(t, "exit once more", f.Exit(10, 0), "")
+}
+
+// An event may be read late, when another process has got the id of the one that it tells of.
+func TestAnEventOfAnEarlierProcessIsNotTakenForThatOfTheNextOne(t *testing.T) {
+	const tick = 10_000_000
+	proc := newFakeProc(t)
+	proc.listen("host", nil, nil)
+	f := proc.finder(Config{Targets: []Target{{Exe: "/**/shop"}, {Port: 8080}}})
+	proc.set(10, fakeProcess{exe: "shop", start: 5})
+	expect(t, "the first process", f.Scan(), "+10/0")
+	proc.set(10, fakeProcess{exe: "shop", start: 7})
+	expect(t, "the next one", f.Scan(), "-10 +10/0")
+	expect(t, "exit of the first", f.Exit(10, 5*tick+1), "")
+	expect(t, "exit of the next one", f.Exit(10, 7*tick+1), "-10")
+
+	proc.set(10, fakeProcess{exe: "cart", start: 9})
+	expect(t, "one that is no target", f.Scan(), "")
+	expect(t, "the earlier one listens", f.Listen(10, 7*tick, 8080), "")
+	if f.Rejects(10, 7*tick) || !f.Rejects(10, 9*tick) {
+		t.Error("the entries select another process than the one that is there")
+	}
+	proc.listen("host", map[int]int{100: 8080}, nil)
+	proc.set(10, fakeProcess{exe: "cart", start: 9, sockets: []int{100}})
+	expect(t, "the earlier one listens, and so does this", f.Listen(10, 7*tick, 8080), "+10/1")
+
+	proc.set(10, fakeProcess{exe: "shop", start: 11})
+	expect(t, "exit of the earlier one", f.Exit(10, 9*tick), "-10")
+	expect(t, "one that no look has seen", f.Scan(), "+10/0")
+	proc.set(10, fakeProcess{exe: "shop", start: 11, flags: pfExiting})
+	expect(t, "exit, in another time namespace", f.Exit(10, 1011*tick), "-10")
 }
 
 func TestAListeningSocketDecides(t *testing.T) {
@@ -251,9 +281,9 @@ func TestAListeningSocketDecides(t *testing.T) {
 
 	f := proc.finder(config)
 	expect(t, "before it listens", f.Scan(), "")
-	expect(t, "it listens on another port", f.Listen(10, 8081), "")
-	expect(t, "it listens", f.Listen(10, 8080), "+10/0")
-	expect(t, "it listens on another port too", f.Listen(10, 8081), "")
+	expect(t, "it listens on another port", f.Listen(10, 0, 8081), "")
+	expect(t, "it listens", f.Listen(10, 0, 8080), "+10/0")
+	expect(t, "it listens on another port too", f.Listen(10, 0, 8081), "")
 	expect(t, "a scan that sees no listener goes on tracing", f.Scan(), "")
 
 	f = proc.finder(config)
@@ -264,7 +294,7 @@ func TestAListeningSocketDecides(t *testing.T) {
 	expect(t, "without events: after", f.Scan(), "+10/0")
 
 	f = proc.finder(config)
-	expect(t, "an event that does not know the port", f.Listen(10, 0), "+10/0")
+	expect(t, "an event that does not know the port", f.Listen(10, 0, 0), "+10/0")
 	f = proc.finder(config)
 	expect(t, "an exec of what listens already", f.Exec(10), "+10/0")
 }
@@ -282,12 +312,12 @@ func TestAListenerNamesAProcessAnewOrEndsItsTracing(t *testing.T) {
 	if name := changes.Appeared[0].Process.ServiceName; name != "shop" {
 		t.Errorf("found by exe: service name %q", name)
 	}
-	changes = f.Listen(10, 8080)
+	changes = f.Listen(10, 0, 8080)
 	expect(t, "found by port", changes, "~10/0")
 	if name := changes.Updated[0].Process.ServiceName; name != "checkout" {
 		t.Errorf("found by port: service name %q", name)
 	}
-	expect(t, "excluded by port", f.Listen(10, 2375), "-10")
+	expect(t, "excluded by port", f.Listen(10, 0, 2375), "-10")
 	expect(t, "excluded for good", f.Scan(), "")
 }
 

@@ -62,6 +62,11 @@ type stat struct {
 	exiting bool   // on its way out, or a zombie
 }
 
+// ticks turns nanoseconds since boot into field 22: the kernel's kernel/time/time.c,
+// nsec_to_clock_t, with a USER_HZ of 100. Both have the clock of the host, unless the reader has a
+// time namespace of its own. Then no start is that of an event.
+func ticks(nanoseconds uint64) uint64 { return nanoseconds / 10_000_000 }
+
 // Flags of a task, from the kernel's include/linux/sched.h.
 const (
 	pfExiting = 0x00000004

@@ -131,10 +131,11 @@ func (f *Finder) ByFile(exe string) bool {
 	})
 }
 
-// Rejects reports whether the process is there and is no target.
-func (f *Finder) Rejects(pid int) bool {
+// Rejects reports whether the process that started so many nanoseconds after boot is there and is
+// no target.
+func (f *Finder) Rejects(pid int, start uint64) bool {
 	r := f.known[pid]
-	return r != nil && r.match == unmatched
+	return r != nil && r.match == unmatched && r.program.start == ticks(start)
 }
 
 // matchesExe reports whether the exe key lets a path through. The pattern was

@@ -18,11 +18,11 @@ const housekeepingInterval = time.Second
 type finder interface {
 	Scan() discover.Changes
 	Exec(pid int) discover.Changes
-	Exit(pid int) discover.Changes
-	Listen(pid int, port uint16) discover.Changes
+	Exit(pid int, start uint64) discover.Changes
+	Listen(pid int, start uint64, port uint16) discover.Changes
 	Check(pid int) discover.Changes
 	ByFile(path string) bool
-	Rejects(pid int) bool
+	Rejects(pid int, start uint64) bool
 }
 
 // controller decides what is traced: it hears of processes, and has their executables attached and
@@ -144,27 +144,27 @@ func (c *controller) handle(event wire.Event) {
 	pid := int(event.Tgid)
 	switch event.Kind {
 	case wire.EventExec:
-		c.handleExec(pid, processKey{event.Tgid, event.Generation})
+		c.handleExec(pid, event)
 	case wire.EventExit:
-		c.follow(c.finder.Exit(pid))
+		c.follow(c.finder.Exit(pid, event.Start))
 	case wire.EventListen:
-		c.follow(c.finder.Listen(pid, uint16(event.Port)))
+		c.follow(c.finder.Listen(pid, event.Start, uint16(event.Port)))
 	}
 }
 
-// handleExec acts on an exec. The generation of the key is 0 if the kernel does not trace the
+// handleExec acts on an exec. The event has the generation 0 if the kernel does not trace the
 // process: it does where the file was adopted.
-func (c *controller) handleExec(pid int, key processKey) {
+func (c *controller) handleExec(pid int, event wire.Event) {
 	// Exec empties the kernel's entry: one that is still there was made after exec, by a scan that
 	// was faster than the event.
-	if c.processes.confirmed(pid) {
-		return
+	if !c.processes.confirmed(pid) {
+		c.follow(c.finder.Exec(pid))
 	}
-	c.follow(c.finder.Exec(pid))
 	// The kernel took the process for a target since its file was one's. If it is none, or is gone
 	// already, that is taken back.
+	key := processKey{event.Tgid, event.Generation}
 	if key.generation != 0 && c.processes.tracedBy(key) == nil {
-		c.processes.revoke(key, c.finder.Rejects(pid))
+		c.processes.revoke(key, c.finder.Rejects(pid, event.Start))
 	}
 }
 

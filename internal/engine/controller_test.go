@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -150,6 +151,25 @@ func TestAnExecThatAScanHasOvertakenIsNotFollowedTwice(t *testing.T) {
 	s.handle(wire.Event{Kind: wire.EventExec, Tgid: 1})
 	if now := s.calls[before:]; !slices.Equal(now, []string{"exec 1"}) {
 		t.Errorf("calls: %v", now)
+	}
+}
+
+// The kernel had adopted a process that has ended, and whose id another one has got.
+func TestAnExecOfAnEarlierProcessLeavesTheNextOneAloneAndItsOperationsAreSwept(t *testing.T) {
+	s := newScene(t)
+	x := s.attached()
+	s.follow(discover.Changes{Appeared: []discover.Match{s.match(1, x)}})
+	key := s.processes.byPID[1].key
+	earlier := processKey{1, key.generation - 1}
+	s.handle(wire.Event{
+		Kind: wire.EventExec, Tgid: earlier.pid, Generation: earlier.generation,
+	})
+	if s.processes.tracedBy(key) == nil || !s.processes.confirmed(1) {
+		t.Error("the next process is not traced any more")
+	}
+	due, _ := s.registry.unswept(time.Now().Add(underWay))
+	if diff := cmp.Diff(map[processKey]bool{earlier: true}, due, cmp.AllowUnexported(processKey{})); diff != "" {
+		t.Error(diff)
 	}
 }
 

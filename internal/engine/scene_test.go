@@ -118,13 +118,15 @@ func (f fakeFinder) look(kind string, pid int, find func(int) discover.Changes) 
 	return find(pid)
 }
 
-func (f fakeFinder) Scan() discover.Changes              { return f.look("scan", 0, nil) }
-func (f fakeFinder) Exec(pid int) discover.Changes       { return f.look("exec", pid, f.exec) }
-func (f fakeFinder) Check(pid int) discover.Changes      { return f.look("check", pid, f.check) }
-func (f fakeFinder) Exit(pid int) discover.Changes       { return f.look("exit", pid, gone) }
-func (f fakeFinder) Listen(int, uint16) discover.Changes { return discover.Changes{} }
-func (f fakeFinder) ByFile(string) bool                  { return f.byFile }
-func (f fakeFinder) Rejects(int) bool                    { return f.rejects }
+func (f fakeFinder) Scan() discover.Changes         { return f.look("scan", 0, nil) }
+func (f fakeFinder) Exec(pid int) discover.Changes  { return f.look("exec", pid, f.exec) }
+func (f fakeFinder) Check(pid int) discover.Changes { return f.look("check", pid, f.check) }
+func (f fakeFinder) ByFile(string) bool             { return f.byFile }
+func (f fakeFinder) Rejects(int, uint64) bool       { return f.rejects }
+
+func (f fakeFinder) Exit(pid int, _ uint64) discover.Changes { return f.look("exit", pid, gone) }
+
+func (f fakeFinder) Listen(int, uint64, uint16) discover.Changes { return discover.Changes{} }
 
 func gone(pid int) discover.Changes {
 	return discover.Changes{Gone: []model.Process{{PID: pid}}}

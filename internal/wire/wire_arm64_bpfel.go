@@ -74,6 +74,7 @@ type wireEvent struct {
 	Tgid       uint32
 	Generation uint32
 	Port       uint32
+	Start      uint64
 }
 
 type wireEventKind uint32
