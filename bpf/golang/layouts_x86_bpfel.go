@@ -94,16 +94,16 @@ type layoutsSpanSet struct {
 	_    structs.HostLayout
 	Tags [8]uint64
 	Ways [8]struct {
-		_        structs.HostLayout
-		State    uint64
-		Key      uint64
-		TraceId  [16]uint8
-		SpanId   [8]uint8
-		Extra    uint64
-		Time     uint32
-		Flags    uint8
-		Writer   uint8
-		Reserved [2]uint8
+		_       structs.HostLayout
+		State   uint64
+		Key     uint64
+		TraceId [16]uint8
+		SpanId  [8]uint8
+		Extra   uint64
+		Time    uint32
+		Flags   uint8
+		Writer  uint8
+		Owner   uint16
 	}
 }
 

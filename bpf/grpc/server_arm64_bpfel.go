@@ -41,16 +41,16 @@ type serverSpanSet struct {
 	_    structs.HostLayout
 	Tags [8]uint64
 	Ways [8]struct {
-		_        structs.HostLayout
-		State    uint64
-		Key      uint64
-		TraceId  [16]uint8
-		SpanId   [8]uint8
-		Extra    uint64
-		Time     uint32
-		Flags    uint8
-		Writer   uint8
-		Reserved [2]uint8
+		_       structs.HostLayout
+		State   uint64
+		Key     uint64
+		TraceId [16]uint8
+		SpanId  [8]uint8
+		Extra   uint64
+		Time    uint32
+		Flags   uint8
+		Writer  uint8
+		Owner   uint16
 	}
 }
 
@@ -249,10 +249,21 @@ const (
 	serverTextLimitUSER_AGENT_LIMIT serverTextLimit = 192
 )
 
-type serverTracestateKey struct {
-	_       structs.HostLayout
-	TraceId [16]uint8
-	SpanId  [8]uint8
+type serverTracestateSet struct {
+	_      structs.HostLayout
+	Ids    [8]uint64
+	Times  [8]uint32
+	Owners [8]uint16
+	Ways   [8]struct {
+		_       structs.HostLayout
+		TraceId [16]uint8
+		Kept    struct {
+			_      structs.HostLayout
+			Text   [512]int8
+			Length uint16
+		}
+		_ [6]byte
+	}
 }
 
 type serverWaitingBytes struct {
@@ -284,6 +295,7 @@ const (
 	serverVarInjects           = "injects"
 	serverVarIsolated          = "isolated"
 	serverVarLastSet           = "last_set"
+	serverVarLastTracestateSet = "last_tracestate_set"
 	serverVarLibrary           = "library"
 	serverVarNever             = "never"
 	serverVarOwnState          = "own_state"
@@ -367,6 +379,7 @@ type serverVariableSpecs struct {
 	Injects           *ebpf.VariableSpec `ebpf:"injects"`
 	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	LastTracestateSet *ebpf.VariableSpec `ebpf:"last_tracestate_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
@@ -436,6 +449,7 @@ type serverVariables struct {
 	Injects           *ebpf.Variable `ebpf:"injects"`
 	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	LastTracestateSet *ebpf.Variable `ebpf:"last_tracestate_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`
 	OwnState          *ebpf.Variable `ebpf:"own_state"`

@@ -55,6 +55,15 @@ static __always_inline __u32 process_place(__u32 tgid, __u32 generation)
 	return mixed(mixed(hash_seed[0] ^ word) + hash_seed[1]) & (PROCESS_TABLE_SIZE - 1);
 }
 
+/* Marks what the running process has in a table that all processes share: 16 bits, by a hash of its
+ * id. */
+static __always_inline __u16 owner_mark(void)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	return mixed(mixed(hash_seed[0] ^ tgid) + hash_seed[1]);
+}
+
 /* The shift that makes microseconds, or nearly so, of nanoseconds. */
 enum generation {
 	GENERATION_SHIFT = 10,

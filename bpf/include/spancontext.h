@@ -28,7 +28,7 @@ struct span_context {
  * entry. */
 __noinline int write_span(struct span_key *key, struct span_context *context)
 {
-	__u32 now = bpf_ktime_get_boot_ns() >> 24, at = WAYS;
+	__u32 now = bpf_ktime_get_boot_ns() >> 24, at = WAYS, owner = owner_mark();
 	struct span_place place = {};
 	struct span_set *set;
 	struct span_way *way;
@@ -42,7 +42,8 @@ __noinline int write_span(struct span_key *key, struct span_context *context)
 	mine = *(__u64 *)context->span_id & ~(__u64)(WAY_STATES - 1);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < ATTEMPTS; i++) {
-		choose_place(set, key, now, &place);
+		if (!choose_place(set, key, now, &place))
+			choose_among_owners(set, owner, now, &place);
 		at = place.at;
 		bounded(at);
 		if (at < WAYS && state_of(place.before) != WAY_LOCKED &&
@@ -64,6 +65,7 @@ __noinline int write_span(struct span_key *key, struct span_context *context)
 	way->time = now;
 	way->flags = context->flags;
 	way->writer = context->writer;
+	way->owner = owner;
 	__sync_lock_test_and_set(&way->state, mine | context->state);
 	return true;
 }

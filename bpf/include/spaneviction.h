@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* The choice of a place for a new entry of the span store, by the price of the entry that makes
- * room. */
+ * room, and by what each process has in the set. */
 #pragma once
 
 #include "types.h"
@@ -9,6 +9,7 @@
 /* The price of an entry that makes room. */
 enum price {
 	PRICE_NOTHING, /* nobody waits for it */
+	PRICE_HINT,    /* its operation ended a moment ago, and work may go on behind that */
 	PRICE_LITTLE,  /* its goroutine was started long ago, and may have ended */
 	PRICE_DOUBT,   /* nobody may wait for it any more; from here on, an eviction is counted */
 	PRICE_STARTED, /* its goroutine was started a moment ago */
@@ -16,13 +17,17 @@ enum price {
 	PRICE_NEVER,   /* a program is writing it */
 };
 
-/* Two ages, in ticks, for entries whose end no program sees. Up to a second, an announcement is of
- * a request under way, and a goroutine that was started goes on. After ten seconds nobody takes the
- * announcement any more. Most servers that are not traced never take one. */
+/* Ages in ticks. What a request has started goes on for a quarter of a second when the request has
+ * ended. More would have sets full of such entries at 50,000 requests a second. The other two are
+ * for entries whose end no program sees. Up to a second, an announcement is of a request under way,
+ * and a goroutine that was started goes on. After ten seconds nobody takes the announcement any
+ * more. Most servers that are not traced never take one. */
+#define GOES_ON 15
 #define UNDER_WAY 60
 #define LONG_AGO 600
 
 enum age {
+	AGE_NEW,
 	AGE_YOUNG,
 	AGE_OLD,
 	AGE_LONG_AGO,
@@ -30,7 +35,14 @@ enum age {
 };
 
 /* Prices by age and state. A table does not make the verifier follow a path for each. */
-static const __u8 prices[AGES + 1][WAY_STATES] = {
+static const __u8 prices[AGES][WAY_STATES] = {
+	[AGE_NEW] = {
+		[WAY_LOCKED] = PRICE_NEVER,
+		[WAY_ACTIVE] = PRICE_PARENT,
+		[WAY_ENDED] = PRICE_HINT,
+		[WAY_ANNOUNCED] = PRICE_PARENT,
+		[WAY_INHERITED] = PRICE_STARTED,
+	},
 	[AGE_YOUNG] = {
 		[WAY_LOCKED] = PRICE_NEVER,
 		[WAY_ACTIVE] = PRICE_PARENT,
@@ -55,7 +67,8 @@ static const __u8 prices[AGES + 1][WAY_STATES] = {
  * less. */
 static __always_inline __u64 price_of(const struct span_way *way, __u64 before, __s32 age)
 {
-	__u32 old = ((__u32)(UNDER_WAY - age) >> 31) + ((__u32)(LONG_AGO - age) >> 31);
+	__u32 old = ((__u32)(GOES_ON - age) >> 31) + ((__u32)(UNDER_WAY - age) >> 31) +
+		    ((__u32)(LONG_AGO - age) >> 31);
 
 	return (__u64)prices[old & 3][state_of(before)] << 32 | (__u32)(0x7fffffff - age);
 }
@@ -67,16 +80,57 @@ struct span_place {
 	__u32 evicts; /* whether an operation may be waiting for the present entry */
 };
 
-/* Chooses the place for a key: the key's own, else the one of the least price, else the oldest of
- * these. Chance decides where the search begins. */
+/* The places that a process has in a set. */
+static __always_inline __u64 places_of(const struct span_set *set, __u32 owner)
+{
+	__u64 places = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < WAYS; i++)
+		places += set->ways[i].owner == owner;
+	return places;
+}
+
+/* Chooses the place where choose_place finds none. The process with the most places gives one,
+ * the writer's new one included: its cheapest, else its oldest. So a process that writes more and
+ * more evicts its own entries, and another keeps what it has. */
+__noinline int choose_among_owners(struct span_set *set, __u32 owner, __u32 now,
+				   struct span_place *place)
+{
+	__u64 least = ~0ULL;
+
+	if (!set || !place)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < WAYS; i++) {
+		__u64 before = load_state(set, i);
+		__u64 price = price_of(&set->ways[i], before, now - set->ways[i].time);
+		__u32 its = set->ways[i].owner;
+
+		if (price >= (__u64)PRICE_NEVER << 32)
+			continue;
+		price |= (WAYS + 1 - places_of(set, its) - (its == owner)) << 40;
+		/* The place is in the low bits. */
+		price = price << 4 | i;
+		if (price >= least)
+			continue;
+		least = price;
+		place->before = before;
+	}
+	place->at = least & (WAYS - 1);
+	place->evicts = (least >> 36 & 0xf) >= PRICE_DOUBT;
+	return 0;
+}
+
+/* Chooses the place for a key: the key's own, else one for nothing. Chance decides where the search
+ * begins. False: there is none. */
 __noinline int choose_place(struct span_set *set, struct span_key *key, __u32 now,
 			    struct span_place *place)
 {
-	__u64 least = (__u64)PRICE_NEVER << 32;
 	__u32 first, i;
 
 	if (!set || !key || !place)
-		return 0;
+		return false;
 	first = key->key & (WAYS - 1);
 	place->before = 0;
 	place->at = first;
@@ -89,7 +143,7 @@ __noinline int choose_place(struct span_set *set, struct span_key *key, __u32 no
 		place->before = load_state(set, i);
 		if (set->ways[i].key == key->key) {
 			place->at = i;
-			return 0;
+			return true;
 		}
 	}
 #pragma clang loop unroll(disable)
@@ -98,14 +152,11 @@ __noinline int choose_place(struct span_set *set, struct span_key *key, __u32 no
 		__u64 before = load_state(set, at);
 		__u64 price = price_of(&set->ways[at], before, now - set->ways[at].time);
 
-		if (price >= least)
-			continue;
-		least = price;
-		place->before = before;
-		place->at = at;
-		place->evicts = price >= (__u64)PRICE_DOUBT << 32;
-		if (price < (__u64)PRICE_LITTLE << 32)
-			break;
+		if (price >> 32 == PRICE_NOTHING) {
+			place->before = before;
+			place->at = at;
+			return true;
+		}
 	}
-	return 0;
+	return false;
 }

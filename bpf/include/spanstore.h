@@ -35,7 +35,7 @@ struct span_way {
 	__u32 time;  /* of the write, in ticks of 2^24 ns since boot, which wrap after two years */
 	__u8 flags;  /* W3C trace flags */
 	__u8 writer; /* enum frame_writer */
-	__u8 reserved[2];
+	__u16 owner; /* owner_mark of the process that wrote it */
 };
 
 struct span_set {

@@ -15,44 +15,121 @@ enum tracestate_limit {
 	TRACESTATE_LIMIT = 512, /* bytes that are kept */
 };
 
-struct tracestate_key {
-	__u8 trace_id[16];
-	__u8 span_id[8]; /* of the served request */
-};
-
 struct kept_tracestate {
 	char text[TRACESTATE_LIMIT];
-	__u16 length;
+	__u16 length; /* OWN_STATE: the receiver's own takes its place */
+};
+#define OWN_STATE 0xffff
+
+#define TRACESTATE_WAYS 8
+
+/* The low values of an id. Span ids are random. */
+#define ID_NOTHING 0 /* the place is empty */
+#define ID_WRITING 1 /* a program is writing it */
+
+/* Tracestates by the served request. An entry is there until another one takes its place. */
+struct tracestate_set {
+	__u64 ids[TRACESTATE_WAYS];    /* of the spans of the served requests */
+	__u32 times[TRACESTATE_WAYS];  /* of the writes, in ticks of 2^24 ns since boot */
+	__u16 owners[TRACESTATE_WAYS]; /* owner_mark of the processes */
+	struct tracestate_way {
+		__u8 trace_id[16];
+		struct kept_tracestate kept;
+	} __attribute__((aligned(8))) ways[TRACESTATE_WAYS];
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1); /* set by the loader */
-	__type(key, struct tracestate_key);
-	__type(value, struct kept_tracestate);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* the loader sets a power of two */
+	__type(key, __u32);
+	__type(value, struct tracestate_set);
 } tracestates SEC(".maps");
+
+/* The number of sets less one. The loader sets this. */
+const volatile __u32 last_tracestate_set;
 
 /* The tracestate of traces that were sampled at the threshold. Empty: all traces are sampled. The
  * loader sets this. */
 const volatile struct kept_tracestate own_state;
 
-static __always_inline struct tracestate_key tracestate_key(const __u8 *trace_id,
-							    const __u8 *span_id)
+static __always_inline struct tracestate_set *tracestates_of(__u64 id)
 {
-	struct tracestate_key key;
+	__u32 index = id & last_tracestate_set;
 
-	__builtin_memcpy(key.trace_id, trace_id, sizeof(key.trace_id));
-	__builtin_memcpy(key.span_id, span_id, sizeof(key.span_id));
-	return key;
+	return bpf_map_lookup_elem(&tracestates, &index);
+}
+
+/* Chooses a place in a set: an empty one, else the oldest of the process with the most places, as
+ * in spaneviction.h. */
+static __always_inline __u32 choose_tracestate(const struct tracestate_set *set, __u32 now,
+					       __u32 owner)
+{
+	__u32 chosen = TRACESTATE_WAYS;
+	__u64 least = ~0ULL;
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < TRACESTATE_WAYS; i++) {
+		__u64 left = TRACESTATE_WAYS + 1 - (set->owners[i] == owner), rank;
+
+		if (set->ids[i] == ID_NOTHING)
+			return i;
+		if (set->ids[i] == ID_WRITING)
+			continue;
+#pragma clang loop unroll(disable)
+		for (__u32 j = 0; j < TRACESTATE_WAYS; j++)
+			left -= set->owners[j] == set->owners[i];
+		rank = left << 32 | (__u32)(0x7fffffff - (__s32)(now - set->times[i]));
+		if (rank >= least)
+			continue;
+		least = rank;
+		chosen = i;
+	}
+	return chosen;
+}
+
+/* Keeps a tracestate for a served request. Without a text, it is the receiver's own. False: other
+ * programs are writing to the same place. */
+BPF_SUBPROGRAM bool put_tracestate(const struct span_head *head, const __u8 *text, __u32 length)
+{
+	__u32 now = bpf_ktime_get_boot_ns() >> 24, owner = owner_mark(), at;
+	struct tracestate_set *set;
+	struct tracestate_way *way;
+	__u64 id, before;
+
+	if (!head)
+		return false;
+	id = *(const __u64 *)head->span_id;
+	set = tracestates_of(id);
+	if (!set)
+		return false;
+	at = choose_tracestate(set, now, owner);
+	bounded(at);
+	if (at >= TRACESTATE_WAYS)
+		return false;
+	before = set->ids[at];
+	if (before == ID_WRITING ||
+	    __sync_val_compare_and_swap(&set->ids[at], before, ID_WRITING) != before)
+		return false;
+	way = &set->ways[at];
+	set->times[at] = now;
+	set->owners[at] = owner;
+	__builtin_memcpy(way->trace_id, head->trace_id, sizeof(way->trace_id));
+	way->kept.length = OWN_STATE;
+	if (text) {
+		bounded(length);
+		if (length > TRACESTATE_LIMIT ||
+		    bpf_probe_read_kernel(way->kept.text, length, text))
+			length = 0;
+		way->kept.length = length;
+	}
+	__sync_lock_test_and_set(&set->ids[at], id);
+	return true;
 }
 
 /* Keeps the receiver's own tracestate for a served request that was sampled at the threshold. */
 static __always_inline void keep_own_tracestate(const struct span_head *head)
 {
-	struct tracestate_key key = tracestate_key(head->trace_id, head->span_id);
-
-	if (own_state.length &&
-	    bpf_map_update_elem(&tracestates, &key, (const void *)&own_state, BPF_ANY))
+	if (own_state.length && !put_tracestate(head, NULL, 0))
 		count(COUNTER_TRACESTATES_NOT_INJECTED);
 }
 
@@ -62,8 +139,6 @@ static __always_inline void keep_own_tracestate(const struct span_head *head)
 BPF_SUBPROGRAM int keep_tracestate(const struct span_head *head, const struct text *tracestate,
 				   __u8 *texts)
 {
-	struct kept_tracestate *kept = (struct kept_tracestate *)texts;
-	struct tracestate_key key;
 	__u32 length;
 
 	if (!head || !tracestate || !texts)
@@ -76,17 +151,15 @@ BPF_SUBPROGRAM int keep_tracestate(const struct span_head *head, const struct te
 	for (__u32 i = 0; i < TRACESTATE_LIMIT; i++) {
 		if (i >= length)
 			break;
-		if (kept->text[i] < ' ' || kept->text[i] > '~')
+		if (texts[i] < ' ' || texts[i] > '~')
 			goto not_kept;
 	}
 	/* A header of HTTP/2 must neither begin nor end with a space. */
-	if (kept->text[0] == ' ')
+	if (texts[0] == ' ')
 		goto not_kept;
-	if (length > 0 && kept->text[(length - 1) & (TRACESTATE_LIMIT - 1)] == ' ')
+	if (length > 0 && texts[(length - 1) & (TRACESTATE_LIMIT - 1)] == ' ')
 		goto not_kept;
-	kept->length = length;
-	key = tracestate_key(head->trace_id, head->span_id);
-	if (!bpf_map_update_elem(&tracestates, &key, kept, BPF_ANY))
+	if (put_tracestate(head, texts, length))
 		return 0;
 not_kept:
 	count(COUNTER_TRACESTATES_NOT_INJECTED);
@@ -94,16 +167,35 @@ not_kept:
 }
 
 /* Finds the tracestate that a request is to carry. It is that of the span's parent, or for a
- * root the receiver's own. `way` has the parent's id as extra. The map's entry may make room for
- * another at any time. So the writer of a tracestate looks afterwards whether the entry is still
+ * root the receiver's own. `way` has the parent's id as extra. The entry may make room for another
+ * at any time. So the writer of a tracestate looks afterwards whether the entry is still
  * the same. */
 static __always_inline const struct kept_tracestate *find_tracestate(const struct span_way *way)
 {
-	struct tracestate_key key = tracestate_key(way->trace_id, (const __u8 *)&way->extra);
+	struct tracestate_set *set;
+	const __u64 *trace_id;
+	__u32 i;
 
-	if (way->extra)
-		return bpf_map_lookup_elem(&tracestates, &key);
-	return own_state.length && way->flags & FLAG_SAMPLED
-		       ? (const struct kept_tracestate *)&own_state
-		       : NULL;
+	if (!way->extra)
+		return own_state.length && way->flags & FLAG_SAMPLED
+			       ? (const struct kept_tracestate *)&own_state
+			       : NULL;
+	set = tracestates_of(way->extra);
+	if (!set)
+		return NULL;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < TRACESTATE_WAYS; i++) {
+		if (set->ids[i] == way->extra)
+			break;
+	}
+	bounded(i);
+	/* The addition of nothing is a barrier, for the reads before it and behind it. */
+	if (i >= TRACESTATE_WAYS || __sync_fetch_and_add(&set->ids[i], 0) != way->extra)
+		return NULL;
+	trace_id = (const __u64 *)set->ways[i].trace_id;
+	if (trace_id[0] != ((const __u64 *)way->trace_id)[0] ||
+	    trace_id[1] != ((const __u64 *)way->trace_id)[1])
+		return NULL;
+	return set->ways[i].kept.length == OWN_STATE ? (const struct kept_tracestate *)&own_state
+						     : &set->ways[i].kept;
 }

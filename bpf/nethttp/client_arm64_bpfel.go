@@ -256,16 +256,16 @@ type clientSpanSet struct {
 	_    structs.HostLayout
 	Tags [8]uint64
 	Ways [8]struct {
-		_        structs.HostLayout
-		State    uint64
-		Key      uint64
-		TraceId  [16]uint8
-		SpanId   [8]uint8
-		Extra    uint64
-		Time     uint32
-		Flags    uint8
-		Writer   uint8
-		Reserved [2]uint8
+		_       structs.HostLayout
+		State   uint64
+		Key     uint64
+		TraceId [16]uint8
+		SpanId  [8]uint8
+		Extra   uint64
+		Time    uint32
+		Flags   uint8
+		Writer  uint8
+		Owner   uint16
 	}
 }
 
@@ -281,10 +281,21 @@ const (
 	clientTextLimitERROR_LIMIT  clientTextLimit = 128
 )
 
-type clientTracestateKey struct {
-	_       structs.HostLayout
-	TraceId [16]uint8
-	SpanId  [8]uint8
+type clientTracestateSet struct {
+	_      structs.HostLayout
+	Ids    [8]uint64
+	Times  [8]uint32
+	Owners [8]uint16
+	Ways   [8]struct {
+		_       structs.HostLayout
+		TraceId [16]uint8
+		Kept    struct {
+			_      structs.HostLayout
+			Text   [512]int8
+			Length uint16
+		}
+		_ [6]byte
+	}
 }
 
 type clientWaitingBytes struct {
@@ -326,6 +337,7 @@ const (
 	clientVarInjects                 = "injects"
 	clientVarIsolated                = "isolated"
 	clientVarLastSet                 = "last_set"
+	clientVarLastTracestateSet       = "last_tracestate_set"
 	clientVarLibrary                 = "library"
 	clientVarNever                   = "never"
 	clientVarOwnState                = "own_state"
@@ -419,6 +431,7 @@ type clientVariableSpecs struct {
 	Injects              *ebpf.VariableSpec `ebpf:"injects"`
 	Isolated             *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet              *ebpf.VariableSpec `ebpf:"last_set"`
+	LastTracestateSet    *ebpf.VariableSpec `ebpf:"last_tracestate_set"`
 	Library              *ebpf.VariableSpec `ebpf:"library"`
 	Never                *ebpf.VariableSpec `ebpf:"never"`
 	OwnState             *ebpf.VariableSpec `ebpf:"own_state"`
@@ -488,6 +501,7 @@ type clientVariables struct {
 	Injects              *ebpf.Variable `ebpf:"injects"`
 	Isolated             *ebpf.Variable `ebpf:"isolated"`
 	LastSet              *ebpf.Variable `ebpf:"last_set"`
+	LastTracestateSet    *ebpf.Variable `ebpf:"last_tracestate_set"`
 	Library              *ebpf.Variable `ebpf:"library"`
 	Never                *ebpf.Variable `ebpf:"never"`
 	OwnState             *ebpf.Variable `ebpf:"own_state"`

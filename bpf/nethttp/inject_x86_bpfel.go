@@ -68,23 +68,34 @@ type injectSpanSet struct {
 	_    structs.HostLayout
 	Tags [8]uint64
 	Ways [8]struct {
-		_        structs.HostLayout
-		State    uint64
-		Key      uint64
-		TraceId  [16]uint8
-		SpanId   [8]uint8
-		Extra    uint64
-		Time     uint32
-		Flags    uint8
-		Writer   uint8
-		Reserved [2]uint8
+		_       structs.HostLayout
+		State   uint64
+		Key     uint64
+		TraceId [16]uint8
+		SpanId  [8]uint8
+		Extra   uint64
+		Time    uint32
+		Flags   uint8
+		Writer  uint8
+		Owner   uint16
 	}
 }
 
-type injectTracestateKey struct {
-	_       structs.HostLayout
-	TraceId [16]uint8
-	SpanId  [8]uint8
+type injectTracestateSet struct {
+	_      structs.HostLayout
+	Ids    [8]uint64
+	Times  [8]uint32
+	Owners [8]uint16
+	Ways   [8]struct {
+		_       structs.HostLayout
+		TraceId [16]uint8
+		Kept    struct {
+			_      structs.HostLayout
+			Text   [512]int8
+			Length uint16
+		}
+		_ [6]byte
+	}
 }
 
 // Names of all BPF objects in the ELF.
@@ -105,6 +116,7 @@ const (
 	injectVarInjects              = "injects"
 	injectVarIsolated             = "isolated"
 	injectVarLastSet              = "last_set"
+	injectVarLastTracestateSet    = "last_tracestate_set"
 	injectVarLibrary              = "library"
 	injectVarNever                = "never"
 	injectVarOwnState             = "own_state"
@@ -180,6 +192,7 @@ type injectVariableSpecs struct {
 	Injects           *ebpf.VariableSpec `ebpf:"injects"`
 	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	LastTracestateSet *ebpf.VariableSpec `ebpf:"last_tracestate_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
@@ -234,6 +247,7 @@ type injectVariables struct {
 	Injects           *ebpf.Variable `ebpf:"injects"`
 	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	LastTracestateSet *ebpf.Variable `ebpf:"last_tracestate_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`
 	OwnState          *ebpf.Variable `ebpf:"own_state"`

@@ -40,23 +40,34 @@ type sharedSpanSet struct {
 	_    structs.HostLayout
 	Tags [8]uint64
 	Ways [8]struct {
-		_        structs.HostLayout
-		State    uint64
-		Key      uint64
-		TraceId  [16]uint8
-		SpanId   [8]uint8
-		Extra    uint64
-		Time     uint32
-		Flags    uint8
-		Writer   uint8
-		Reserved [2]uint8
+		_       structs.HostLayout
+		State   uint64
+		Key     uint64
+		TraceId [16]uint8
+		SpanId  [8]uint8
+		Extra   uint64
+		Time    uint32
+		Flags   uint8
+		Writer  uint8
+		Owner   uint16
 	}
 }
 
-type sharedTracestateKey struct {
-	_       structs.HostLayout
-	TraceId [16]uint8
-	SpanId  [8]uint8
+type sharedTracestateSet struct {
+	_      structs.HostLayout
+	Ids    [8]uint64
+	Times  [8]uint32
+	Owners [8]uint16
+	Ways   [8]struct {
+		_       structs.HostLayout
+		TraceId [16]uint8
+		Kept    struct {
+			_      structs.HostLayout
+			Text   [512]int8
+			Length uint16
+		}
+		_ [6]byte
+	}
 }
 
 type sharedWaitingBytes struct {
@@ -86,6 +97,7 @@ const (
 	sharedVarHashSeed          = "hash_seed"
 	sharedVarIsolated          = "isolated"
 	sharedVarLastSet           = "last_set"
+	sharedVarLastTracestateSet = "last_tracestate_set"
 	sharedVarLibrary           = "library"
 	sharedVarNever             = "never"
 	sharedVarOwnState          = "own_state"
@@ -163,6 +175,7 @@ type sharedVariableSpecs struct {
 	HashSeed          *ebpf.VariableSpec `ebpf:"hash_seed"`
 	Isolated          *ebpf.VariableSpec `ebpf:"isolated"`
 	LastSet           *ebpf.VariableSpec `ebpf:"last_set"`
+	LastTracestateSet *ebpf.VariableSpec `ebpf:"last_tracestate_set"`
 	Library           *ebpf.VariableSpec `ebpf:"library"`
 	Never             *ebpf.VariableSpec `ebpf:"never"`
 	OwnState          *ebpf.VariableSpec `ebpf:"own_state"`
@@ -223,6 +236,7 @@ type sharedVariables struct {
 	HashSeed          *ebpf.Variable `ebpf:"hash_seed"`
 	Isolated          *ebpf.Variable `ebpf:"isolated"`
 	LastSet           *ebpf.Variable `ebpf:"last_set"`
+	LastTracestateSet *ebpf.Variable `ebpf:"last_tracestate_set"`
 	Library           *ebpf.Variable `ebpf:"library"`
 	Never             *ebpf.Variable `ebpf:"never"`
 	OwnState          *ebpf.Variable `ebpf:"own_state"`

@@ -89,7 +89,7 @@ func Load(
 	sets := uint32(1) << bits.Len(uint(options.MaxActive-1))
 	spec.Maps[wire.MapSpanContexts].MaxEntries = sets
 	if injects(libraries) {
-		spec.Maps[wire.MapTracestates].MaxEntries = uint32(options.MaxActive)
+		spec.Maps[wire.MapTracestates].MaxEntries = tracestateSets(sets)
 	}
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &k.seed); err != nil {
 		return nil, fmt.Errorf("choose a seed for hashes: %w", err)
@@ -117,6 +117,10 @@ func Load(
 	return k, nil
 }
 
+// tracestateSets is how many sets of eight places there are for tracestates: a served request has at
+// most one.
+func tracestateSets(spanSets uint32) uint32 { return max(spanSets/8, 1) }
+
 func injects(libraries []probe.Library) bool {
 	return slices.ContainsFunc(
 		libraries, func(l probe.Library) bool { return l.Option == probe.Inject },
@@ -133,6 +137,7 @@ func constants(
 	return map[string]any{
 		wire.VariableOwnState:          own,
 		wire.VariableLastSet:           sets - 1,
+		wire.VariableLastTracestateSet: tracestateSets(sets) - 1,
 		wire.VariableHashSeed:          seed,
 		wire.VariableInjects:           truth(injects(libraries)),
 		wire.VariableIsolated:          truth(options.Isolated),

@@ -4,7 +4,7 @@ package wire
 
 import "fmt"
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package wire -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type absence -type context_bit -type counter -type counts -type event -type event_kind -type file_key -type generation -type keeping -type kept_count -type kept_tracestate -type map_layout -type operation_key -type peer -type peer_kind -type process -type process_table -type span_head -type span_set -type text -type trace_flag -type tracestate_limit -type way_state wire wire.bpf.c -- -I../../bpf/include -Wall -Werror -mcpu=v3
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package wire -cc clang-19 -strip llvm-strip-19 -target amd64,arm64 -type absence -type context_bit -type counter -type counts -type event -type event_kind -type file_key -type generation -type keeping -type kept_count -type map_layout -type operation_key -type peer -type peer_kind -type process -type process_table -type span_head -type span_set -type text -type trace_flag -type tracestate_limit -type way_state wire wire.bpf.c -- -I../../bpf/include -Wall -Werror -mcpu=v3
 
 // The structs of maps, as the compiler of the C side laid them out.
 type (
@@ -67,6 +67,7 @@ const (
 	VariableShare             = wireVarShare
 	VariablePool              = wireVarPool
 	VariableLastSet           = wireVarLastSet
+	VariableLastTracestateSet = wireVarLastTracestateSet
 	VariableHashSeed          = wireVarHashSeed
 	VariableInjects           = wireVarInjects
 	VariableIsolated          = wireVarIsolated

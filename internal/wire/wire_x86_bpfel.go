@@ -184,16 +184,16 @@ type wireSpanSet struct {
 	_    structs.HostLayout
 	Tags [8]uint64
 	Ways [8]struct {
-		_        structs.HostLayout
-		State    uint64
-		Key      uint64
-		TraceId  [16]uint8
-		SpanId   [8]uint8
-		Extra    uint64
-		Time     uint32
-		Flags    uint8
-		Writer   uint8
-		Reserved [2]uint8
+		_       structs.HostLayout
+		State   uint64
+		Key     uint64
+		TraceId [16]uint8
+		SpanId  [8]uint8
+		Extra   uint64
+		Time    uint32
+		Flags   uint8
+		Writer  uint8
+		Owner   uint16
 	}
 }
 
@@ -210,17 +210,28 @@ const (
 	wireTraceFlagFLAG_RANDOM  wireTraceFlag = 2
 )
 
-type wireTracestateKey struct {
-	_       structs.HostLayout
-	TraceId [16]uint8
-	SpanId  [8]uint8
-}
-
 type wireTracestateLimit uint32
 
 const (
 	wireTracestateLimitTRACESTATE_LIMIT wireTracestateLimit = 512
 )
+
+type wireTracestateSet struct {
+	_      structs.HostLayout
+	Ids    [8]uint64
+	Times  [8]uint32
+	Owners [8]uint16
+	Ways   [8]struct {
+		_       structs.HostLayout
+		TraceId [16]uint8
+		Kept    struct {
+			_      structs.HostLayout
+			Text   [512]int8
+			Length uint16
+		}
+		_ [6]byte
+	}
+}
 
 type wireWaitingBytes struct {
 	_          structs.HostLayout
@@ -273,6 +284,7 @@ const (
 	wireVarKeepingLayout         = "keeping_layout"
 	wireVarKeptCountLayout       = "kept_count_layout"
 	wireVarLastSet               = "last_set"
+	wireVarLastTracestateSet     = "last_tracestate_set"
 	wireVarLibrary               = "library"
 	wireVarMapLayoutLayout       = "map_layout_layout"
 	wireVarMaxKept               = "max_kept"
@@ -375,6 +387,7 @@ type wireVariableSpecs struct {
 	KeepingLayout         *ebpf.VariableSpec `ebpf:"keeping_layout"`
 	KeptCountLayout       *ebpf.VariableSpec `ebpf:"kept_count_layout"`
 	LastSet               *ebpf.VariableSpec `ebpf:"last_set"`
+	LastTracestateSet     *ebpf.VariableSpec `ebpf:"last_tracestate_set"`
 	Library               *ebpf.VariableSpec `ebpf:"library"`
 	MapLayoutLayout       *ebpf.VariableSpec `ebpf:"map_layout_layout"`
 	MaxKept               *ebpf.VariableSpec `ebpf:"max_kept"`
@@ -468,6 +481,7 @@ type wireVariables struct {
 	KeepingLayout         *ebpf.Variable `ebpf:"keeping_layout"`
 	KeptCountLayout       *ebpf.Variable `ebpf:"kept_count_layout"`
 	LastSet               *ebpf.Variable `ebpf:"last_set"`
+	LastTracestateSet     *ebpf.Variable `ebpf:"last_tracestate_set"`
 	Library               *ebpf.Variable `ebpf:"library"`
 	MapLayoutLayout       *ebpf.Variable `ebpf:"map_layout_layout"`
 	MaxKept               *ebpf.Variable `ebpf:"max_kept"`
