@@ -204,6 +204,11 @@ type clientKeptTracestate struct {
 	Length uint16
 }
 
+type clientLostOperations struct {
+	_ structs.HostLayout
+	N [5]uint64
+}
+
 type clientOperationKey struct {
 	_          structs.HostLayout
 	Tgid       uint32
@@ -215,6 +220,12 @@ type clientProcess struct {
 	_          structs.HostLayout
 	Generation uint32
 	Binary     uint32
+}
+
+type clientProcessKey struct {
+	_          structs.HostLayout
+	Tgid       uint32
+	Generation uint32
 }
 
 type clientSpanSet struct {
@@ -284,6 +295,7 @@ const (
 	clientMapBeyondShares       = "beyond_shares"
 	clientMapCounters           = "counters"
 	clientMapInFlight           = "in_flight"
+	clientMapLosses             = "losses"
 	clientMapNothing            = "nothing"
 	clientMapOffsets            = "offsets"
 	clientMapOperations         = "operations"
@@ -370,6 +382,7 @@ type clientMapSpecs struct {
 	BeyondShares *ebpf.MapSpec `ebpf:"beyond_shares"`
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
+	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Operations   *ebpf.MapSpec `ebpf:"operations"`
@@ -424,6 +437,7 @@ type clientMaps struct {
 	BeyondShares *ebpf.Map `ebpf:"beyond_shares"`
 	Counters     *ebpf.Map `ebpf:"counters"`
 	InFlight     *ebpf.Map `ebpf:"in_flight"`
+	Losses       *ebpf.Map `ebpf:"losses"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Operations   *ebpf.Map `ebpf:"operations"`
@@ -439,6 +453,7 @@ func (m *clientMaps) Close() error {
 		m.BeyondShares,
 		m.Counters,
 		m.InFlight,
+		m.Losses,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,

@@ -56,7 +56,7 @@ int start_stream(struct pt_regs *ctx)
 		return 0;
 	key.goid = GO_ARG3(ctx);
 	if (!make_entry(&key)) {
-		lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
+		lose_without_entry(&key, COUNTER_LOST_ACTIVE_SPANS_FULL);
 		return 0;
 	}
 	span = bpf_map_lookup_elem(&operations, &key);

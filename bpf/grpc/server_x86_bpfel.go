@@ -24,6 +24,11 @@ type serverKeptTracestate struct {
 	Length uint16
 }
 
+type serverLostOperations struct {
+	_ structs.HostLayout
+	N [5]uint64
+}
+
 type serverOperationKey struct {
 	_          structs.HostLayout
 	Tgid       uint32
@@ -35,6 +40,12 @@ type serverProcess struct {
 	_          structs.HostLayout
 	Generation uint32
 	Binary     uint32
+}
+
+type serverProcessKey struct {
+	_          structs.HostLayout
+	Tgid       uint32
+	Generation uint32
 }
 
 type serverSpanSet struct {
@@ -281,6 +292,7 @@ const (
 	serverMapBeyondShares      = "beyond_shares"
 	serverMapCounters          = "counters"
 	serverMapInFlight          = "in_flight"
+	serverMapLosses            = "losses"
 	serverMapNothing           = "nothing"
 	serverMapOffsets           = "offsets"
 	serverMapOperations        = "operations"
@@ -361,6 +373,7 @@ type serverMapSpecs struct {
 	BeyondShares *ebpf.MapSpec `ebpf:"beyond_shares"`
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
+	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Operations   *ebpf.MapSpec `ebpf:"operations"`
@@ -415,6 +428,7 @@ type serverMaps struct {
 	BeyondShares *ebpf.Map `ebpf:"beyond_shares"`
 	Counters     *ebpf.Map `ebpf:"counters"`
 	InFlight     *ebpf.Map `ebpf:"in_flight"`
+	Losses       *ebpf.Map `ebpf:"losses"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Operations   *ebpf.Map `ebpf:"operations"`
@@ -430,6 +444,7 @@ func (m *serverMaps) Close() error {
 		m.BeyondShares,
 		m.Counters,
 		m.InFlight,
+		m.Losses,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,

@@ -32,6 +32,9 @@ enum counter {
 	COUNTER_EVENTS_LOST,		  /* exec, exit and listen events that found no room */
 	COUNTER_PROBE_HITS,		  /* runs of a program for a traced process */
 	COUNTERS,
+
+	FIRST_LOSS = COUNTER_LOST_RING_BUFFER_FULL,
+	LAST_LOSS = COUNTER_LOST_UNFINISHED,
 };
 
 /* A single entry holds all counters, so that they share cache lines. */
@@ -55,11 +58,4 @@ static __always_inline void count(const enum counter which)
 
 	if (counts)
 		__sync_fetch_and_add(&counts->n[which], 1);
-}
-
-/* Loses an operation as it begins, before it has an entry. */
-static __always_inline void lose_without_entry(enum counter why)
-{
-	count(COUNTER_OPERATIONS);
-	count(why);
 }

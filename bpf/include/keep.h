@@ -66,5 +66,5 @@ static __always_inline void release_kept_and_count(const struct operation_key *k
 	enum counter outcome = loss_counter(operation, why);
 
 	if (release_entry(key, operation))
-		count(outcome);
+		count_end(key, outcome);
 }

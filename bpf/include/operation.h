@@ -12,6 +12,7 @@
 #include "types.h"
 #include "arch.h"
 #include "counters.h"
+#include "losses.h"
 #include "offsets.h"
 #include "process.h"
 #include "ring.h"
@@ -198,7 +199,14 @@ static __always_inline enum counter loss_counter(const OPERATION *operation, enu
 static __always_inline void release_and_count(const struct operation_key *key, enum counter outcome)
 {
 	if (remove_entry(key))
-		count(outcome);
+		count_end(key, outcome);
+}
+
+/* Loses an operation as it begins, before it has an entry. */
+static __always_inline void lose_without_entry(const struct operation_key *key, enum counter why)
+{
+	count(COUNTER_OPERATIONS);
+	count_end(key, why);
 }
 
 /* Loses an operation that has begun: no span is sent. */

@@ -4,6 +4,7 @@
 
 #include "types.h"
 #include "counters.h"
+#include "losses.h"
 #include "process.h"
 
 struct {
@@ -76,7 +77,7 @@ static __always_inline void submit(void *record, __u64 size, __u32 tgid, __u32 g
 
 	if ((crowded && !count_waiting(process_place(tgid, generation), in_ring, size)) ||
 	    bpf_ringbuf_output(&spans, record, size, wakeup))
-		count(COUNTER_LOST_RING_BUFFER_FULL);
+		count_loss(tgid, generation, COUNTER_LOST_RING_BUFFER_FULL);
 	else
 		count(COUNTER_SUBMITTED);
 }

@@ -18,7 +18,7 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 		return 0;
 	if (go_read(&key.goid, GO_G(ctx), o->g_goid) ||
 	    !frame_depth(ctx, o->g_stack + o->stack_hi, &depth)) {
-		lose_without_entry(COUNTER_LOST_UNREADABLE);
+		lose_without_entry(&key, COUNTER_LOST_UNREADABLE);
 		return 0;
 	}
 	if (!add_entry(&key, &empty_operation)) {
@@ -28,7 +28,7 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 		/* The earlier call panicked, or has this call made within. */
 		lose_unfinished(&key);
 		if (!add_entry(&key, &empty_operation)) {
-			lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
+			lose_without_entry(&key, COUNTER_LOST_ACTIVE_SPANS_FULL);
 			return 0;
 		}
 	}

@@ -73,7 +73,7 @@ static __always_inline struct server_span *make_entry(const struct operation_key
 	if (span)
 		lose_unfinished_request(key, span);
 	if (!add_entry(key, &empty_operation)) {
-		lose_without_entry(COUNTER_LOST_ACTIVE_SPANS_FULL);
+		lose_without_entry(key, COUNTER_LOST_ACTIVE_SPANS_FULL);
 		release_span_of_context(key, o, request);
 		return NULL;
 	}
@@ -96,7 +96,7 @@ static __always_inline void begin_request(struct pt_regs *ctx, __u64 response, _
 	if (!enter(ctx, &key, &o))
 		return;
 	if (go_read(&key.goid, GO_G(ctx), o->g_goid))
-		return lose_without_entry(COUNTER_LOST_UNREADABLE);
+		return lose_without_entry(&key, COUNTER_LOST_UNREADABLE);
 	fields = server == SERVER_INTERNAL ? &o->server_request : &o->request;
 	span = make_entry(&key, server, fields, request);
 	if (!span)

@@ -14,7 +14,7 @@ static __always_inline void release_new_request(const struct operation_key *key,
 	if (span->head.keeping == KEEPING_NOT)
 		return release_and_count(key, outcome);
 	span->head.keeping = KEEPING_IDLE;
-	count(outcome);
+	count_end(key, outcome);
 }
 
 /* Loses a request that has just begun. */

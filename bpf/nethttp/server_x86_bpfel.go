@@ -34,6 +34,11 @@ type serverKeptTracestate struct {
 	Length uint16
 }
 
+type serverLostOperations struct {
+	_ structs.HostLayout
+	N [5]uint64
+}
+
 type serverOperationKey struct {
 	_          structs.HostLayout
 	Tgid       uint32
@@ -45,6 +50,12 @@ type serverProcess struct {
 	_          structs.HostLayout
 	Generation uint32
 	Binary     uint32
+}
+
+type serverProcessKey struct {
+	_          structs.HostLayout
+	Tgid       uint32
+	Generation uint32
 }
 
 type serverResponseStatus uint32
@@ -350,6 +361,7 @@ const (
 	serverMapCounters             = "counters"
 	serverMapInFlight             = "in_flight"
 	serverMapKept                 = "kept"
+	serverMapLosses               = "losses"
 	serverMapNothing              = "nothing"
 	serverMapOffsets              = "offsets"
 	serverMapOperations           = "operations"
@@ -449,6 +461,7 @@ type serverMapSpecs struct {
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
 	Kept         *ebpf.MapSpec `ebpf:"kept"`
+	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Operations   *ebpf.MapSpec `ebpf:"operations"`
@@ -506,6 +519,7 @@ type serverMaps struct {
 	Counters     *ebpf.Map `ebpf:"counters"`
 	InFlight     *ebpf.Map `ebpf:"in_flight"`
 	Kept         *ebpf.Map `ebpf:"kept"`
+	Losses       *ebpf.Map `ebpf:"losses"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Operations   *ebpf.Map `ebpf:"operations"`
@@ -522,6 +536,7 @@ func (m *serverMaps) Close() error {
 		m.Counters,
 		m.InFlight,
 		m.Kept,
+		m.Losses,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,

@@ -30,10 +30,21 @@ type sharedKeptTracestate struct {
 	Length uint16
 }
 
+type sharedLostOperations struct {
+	_ structs.HostLayout
+	N [5]uint64
+}
+
 type sharedProcess struct {
 	_          structs.HostLayout
 	Generation uint32
 	Binary     uint32
+}
+
+type sharedProcessKey struct {
+	_          structs.HostLayout
+	Tgid       uint32
+	Generation uint32
 }
 
 type sharedSpanSet struct {
@@ -85,6 +96,7 @@ const (
 	sharedMapCounters          = "counters"
 	sharedMapEvents            = "events"
 	sharedMapFiles             = "files"
+	sharedMapLosses            = "losses"
 	sharedMapNothing           = "nothing"
 	sharedMapProcesses         = "processes"
 	sharedMapSpanContexts      = "span_contexts"
@@ -160,6 +172,7 @@ type sharedMapSpecs struct {
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Files        *ebpf.MapSpec `ebpf:"files"`
+	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Processes    *ebpf.MapSpec `ebpf:"processes"`
 	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
@@ -207,6 +220,7 @@ type sharedMaps struct {
 	Counters     *ebpf.Map `ebpf:"counters"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Files        *ebpf.Map `ebpf:"files"`
+	Losses       *ebpf.Map `ebpf:"losses"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Processes    *ebpf.Map `ebpf:"processes"`
 	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
@@ -220,6 +234,7 @@ func (m *sharedMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Files,
+		m.Losses,
 		m.Nothing,
 		m.Processes,
 		m.SpanContexts,

@@ -165,7 +165,7 @@ func (k *Kernel) loadLibrary(
 	replacements := map[string]*ebpf.Map{}
 	for _, name := range []string{
 		wire.MapProcesses, wire.MapCounters, wire.MapSpans, wire.MapSpanContexts,
-		wire.MapTracestates, wire.MapWaiting,
+		wire.MapTracestates, wire.MapWaiting, wire.MapLosses,
 	} {
 		if spec.Maps[name] != nil {
 			spec.Maps[name].MaxEntries = k.process.Maps[name].MaxEntries()

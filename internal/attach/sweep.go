@@ -21,8 +21,8 @@ type Operation struct {
 
 // Swept counts the operations whose entries a sweep has released.
 type Swept struct {
-	Unfinished int // lost: their spans would have been sent
-	NotSampled int // they would have had no span
+	Unfinished map[wire.ProcessKey]int // lost: their spans would have been sent
+	NotSampled int                     // they would have had no span
 }
 
 // selection tells whether a sweep releases an entry of a map of operations in flight.
@@ -59,6 +59,7 @@ func (k *Kernel) SweepOperations(gone func(Operation) bool) (swept Swept, whole 
 
 func (k *Kernel) sweep(selected selection) (swept Swept, whole bool, err error) {
 	whole = true
+	swept.Unfinished = map[wire.ProcessKey]int{}
 	var errs []error
 	ended := map[uint64]bool{}
 	for _, library := range k.libraries {
@@ -74,7 +75,7 @@ func (k *Kernel) sweep(selected selection) (swept Swept, whole bool, err error) 
 		))
 		for _, head := range heads {
 			if head.Sampled() {
-				swept.Unfinished++
+				swept.Unfinished[wire.ProcessKey{Tgid: head.Tgid, Generation: head.Generation}]++
 			} else {
 				swept.NotSampled++
 			}

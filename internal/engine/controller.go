@@ -36,6 +36,7 @@ type controller struct {
 	guard       *guard
 	rechecks    *rechecks
 	sweeper     *sweeper
+	book        *lossBook
 	losses      *lossLog
 	entries     *entryCheck
 	health      *health
@@ -51,7 +52,8 @@ func newController(
 	counts *counts, stats func() (Stats, error),
 ) *controller {
 	rechecks, guard := &rechecks{}, newGuard(settings.Logger)
-	processes := newProcesses(settings, kernel, registry, rechecks)
+	processes := newProcesses(settings, kernel, registry, rechecks, counts)
+	book := newLossBook(kernel, registry, counts)
 	executables := newExecutables(
 		config, settings, kernel, finder, processes, rechecks, guard, counts,
 	)
@@ -61,7 +63,8 @@ func newController(
 		executables: executables,
 		guard:       guard,
 		rechecks:    rechecks,
-		sweeper:     newSweeper(settings, kernel, processes, counts),
+		sweeper:     newSweeper(settings, kernel, processes, book),
+		book:        book,
 		losses:      newLossLog(settings, stats),
 		entries:     newEntryCheck(config, settings),
 		health:      &health{status: settings.Status},

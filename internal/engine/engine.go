@@ -232,7 +232,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	e.waitGroup.Wait()
 	left, _, err := e.kernel.Sweep(func(int, uint32) bool { return true })
-	e.counts.sweep(left.Unfinished, left.NotSampled, LostShutdown)
+	e.control.book.countSwept(left, LostShutdown)
 	stats, statsErr := e.snapshot()
 	e.mu.Lock()
 	e.phase = phaseStopped
@@ -283,6 +283,9 @@ func (e *Engine) Stats() (Stats, error) {
 
 // snapshot adds up what the kernel and the engine counted.
 func (e *Engine) snapshot() (Stats, error) {
+	if err := e.control.book.look(); err != nil {
+		return Stats{}, err
+	}
 	kernel, err := e.kernel.Counters()
 	if err != nil {
 		return Stats{}, err

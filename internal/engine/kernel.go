@@ -15,12 +15,12 @@ import (
 type kernel interface {
 	Trace(pid int, p wire.Process) (wire.Process, error)
 	Forget(pid int, generation uint32) error
-	Traces(pid int, generation uint32) bool
 	Adopt(id model.ExeID, index uint32) error
 	Disown(id model.ExeID, index uint32) error
 	Attach(file *os.File, index uint32, p *plan.Plan) (attachment, error)
 	Sweep(gone func(pid int, generation uint32) bool) (attach.Swept, bool, error)
 	SweepOperations(gone func(attach.Operation) bool) (attach.Swept, bool, error)
+	lossKernel
 }
 
 // attachment is what attach.Attachment is to the controller.

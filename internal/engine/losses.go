@@ -4,9 +4,13 @@ package engine
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 const (
@@ -23,6 +27,7 @@ type lossLog struct {
 
 	seen     map[LostReason]uint64 // when it last looked
 	unlogged map[LostReason]uint64 // since the last line in the log
+	lostBy   map[wire.Loss]uint64  // when it last logged
 	logged   time.Time
 	overrun  time.Time // when room was last lacking
 }
@@ -32,6 +37,7 @@ func newLossLog(settings Settings, stats func() (Stats, error)) *lossLog {
 		logger: settings.Logger, stats: stats,
 		seen:     map[LostReason]uint64{},
 		unlogged: map[LostReason]uint64{},
+		lostBy:   map[wire.Loss]uint64{},
 	}
 }
 
@@ -55,13 +61,26 @@ func (l *lossLog) look(now time.Time) {
 	if len(l.unlogged) == 0 || now.Sub(l.logged) < lossLogInterval {
 		return
 	}
-	fields := make([]zap.Field, 0, len(l.unlogged))
+	fields := make([]zap.Field, 0, len(l.unlogged)+1)
 	for reason, n := range l.unlogged {
 		fields = append(fields, zap.Uint64(string(reason), n))
 	}
+	fields = append(fields, zap.Strings("services", l.services(stats.LostOf)))
 	clear(l.unlogged)
 	l.logged = now
 	l.logger.Warn("Operations gave no span; see the receiver's metrics", fields...)
+}
+
+// services are those that have lost something since the last line.
+func (l *lossLog) services(now map[wire.Loss]uint64) []string {
+	services := map[string]bool{}
+	for loss, n := range now {
+		if n != l.lostBy[loss] && loss.Service != "" {
+			services[loss.Service] = true
+		}
+	}
+	l.lostBy = now
+	return slices.Sorted(maps.Keys(services))
 }
 
 var errOverrun = errors.New("spans are lost for want of room: see the metrics, " +

@@ -4,28 +4,35 @@ package engine
 
 import (
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/spanprobe/spanprobe/internal/wire"
 )
 
 func TestLossesAreLoggedOnceInAWhileAndNoneIsLeftOut(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
-	lost := map[LostReason]uint64{}
+	lost, of := map[LostReason]uint64{}, map[wire.Loss]uint64{}
 	var broken error
 	log := newLossLog(Settings{Logger: zap.New(core)}, func() (Stats, error) {
-		return Stats{Lost: lost}, broken
+		return Stats{Lost: lost, LostOf: maps.Clone(of)}, broken
 	})
 	now := time.Now()
 	log.look(now)
 	lost[LostUnfinished] = 3
+	of[wire.Loss{Reason: LostUnfinished}] = 2
+	of[wire.Loss{Service: "shop", Reason: LostUnfinished}] = 1
 	log.look(now)
 	lost[LostUnfinished], lost[LostActiveSpansFull] = 5, 1
 	log.look(now.Add(time.Second))
 	lost[LostActiveSpansFull] = 2
+	of[wire.Loss{Service: "shop", Reason: LostUnfinished}] = 3
+	of[wire.Loss{Service: "cart", Reason: LostActiveSpansFull}] = 2
 	log.look(now.Add(lossLogInterval))
 	log.look(now.Add(2 * lossLogInterval))
 	broken = errors.New("no counters")
@@ -38,8 +45,11 @@ func TestLossesAreLoggedOnceInAWhileAndNoneIsLeftOut(t *testing.T) {
 	}
 	const message = "Operations gave no span; see the receiver's metrics"
 	want := []map[string]any{
-		{"message": message, "unfinished": uint64(3)},
-		{"message": message, "unfinished": uint64(2), "active_spans_full": uint64(2)},
+		{"message": message, "unfinished": uint64(3), "services": []any{"shop"}},
+		{
+			"message": message, "unfinished": uint64(2), "active_spans_full": uint64(2),
+			"services": []any{"cart", "shop"},
+		},
 		{"message": "The counters cannot be read", "error": "no counters"},
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {

@@ -21,6 +21,7 @@ type processes struct {
 	kernel   kernel
 	registry *registry
 	rechecks *rechecks
+	counts   *counts
 	logger   *zap.Logger
 	version  string // of spanprobe
 	host     string // "" if it is not known
@@ -30,7 +31,7 @@ type processes struct {
 }
 
 func newProcesses(
-	settings Settings, kernel kernel, registry *registry, rechecks *rechecks,
+	settings Settings, kernel kernel, registry *registry, rechecks *rechecks, counts *counts,
 ) *processes {
 	host, err := os.Hostname()
 	if err != nil {
@@ -38,7 +39,7 @@ func newProcesses(
 			zap.Error(err))
 	}
 	return &processes{
-		kernel: kernel, registry: registry, rechecks: rechecks,
+		kernel: kernel, registry: registry, rechecks: rechecks, counts: counts,
 		logger: settings.Logger, version: settings.Version, host: host,
 		byPID:        map[int]*process{},
 		byExecutable: map[*executable]map[int]*process{},
@@ -65,6 +66,7 @@ func (b *processes) update(match discover.Match) *process {
 	p.Process, p.entry = match.Process, match.Target
 	if p.traced() {
 		b.registry.put(p.key, b.resource(p))
+		b.counts.know(p.ServiceName)
 	}
 	return p
 }
@@ -82,6 +84,7 @@ func (b *processes) trace(p *process) {
 	}
 	p.state, p.key = processTraced, processKey{uint32(p.PID), there.Generation}
 	b.registry.put(p.key, b.resource(p))
+	b.counts.know(p.ServiceName)
 	b.logger.Info("Tracing a target", zap.Int("pid", p.PID), zap.String("exe", p.Exe),
 		zap.String("service_name", p.ServiceName),
 		zap.String("go_version", p.executable.goVersion))

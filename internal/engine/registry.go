@@ -87,6 +87,19 @@ func (r *registry) get(key processKey) (registryEntry, bool) {
 	return entry, entry.known
 }
 
+// service is the name by which the telemetry of a process goes; "" if the process is not known.
+func (r *registry) service(key processKey) string {
+	entry, _ := r.get(key)
+	return entry.service()
+}
+
+func (e registryEntry) service() string {
+	if !e.known || e.rejected {
+		return ""
+	}
+	return traces.ServiceName(e.resource)
+}
+
 // unswept gives the keys of ended processes that may have left operations: those that are due to
 // be swept, and those of which a probe may be under way.
 func (r *registry) unswept(now time.Time) (due, early map[processKey]bool) {

@@ -43,6 +43,7 @@ type scene struct {
 	operations map[attach.Operation]bool
 	partly     bool         // a sweep does not see all operations
 	attach     func() error // called by the preparer
+	losses     map[wire.ProcessKey]wire.LostOperations
 	remove     func() error
 }
 
@@ -53,6 +54,7 @@ func newScene(t *testing.T) *scene {
 		t: t, logs: logs,
 		traces: map[int]wire.Process{}, adopted: map[model.ExeID]uint32{},
 		operations: map[attach.Operation]bool{},
+		losses:     map[wire.ProcessKey]wire.LostOperations{},
 	}
 	settings := Settings{
 		Logger: zap.New(core), Libraries: all.Libraries(), Offsets: offsets.Default(),
@@ -184,13 +186,24 @@ func (k fakeKernel) Sweep(gone func(int, uint32) bool) (attach.Swept, bool, erro
 func (k fakeKernel) SweepOperations(
 	gone func(attach.Operation) bool,
 ) (swept attach.Swept, whole bool, err error) {
+	swept.Unfinished = map[wire.ProcessKey]int{}
 	for _, o := range slices.Collect(maps.Keys(k.operations)) {
 		if gone(o) {
 			delete(k.operations, o)
-			swept.Unfinished++
+			swept.Unfinished[wire.ProcessKey{Tgid: uint32(o.PID), Generation: o.Generation}]++
 		}
 	}
 	return swept, !k.partly, nil
+}
+
+func (k fakeKernel) Losses() (map[wire.ProcessKey]wire.LostOperations, error) {
+	return maps.Clone(k.losses), nil
+}
+
+func (k fakeKernel) TakeLosses(key wire.ProcessKey) (wire.LostOperations, error) {
+	lost := k.losses[key]
+	delete(k.losses, key)
+	return lost, nil
 }
 
 // fakeAttachment is closed in the background: it calls nothing of the scene's but remove.

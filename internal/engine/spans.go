@@ -67,7 +67,7 @@ func newSpanReader(
 func (s *spanReader) handle(record []byte) {
 	head, err := wire.ParseHead(record)
 	if err != nil {
-		s.counts.lose(LostMalformed, 1)
+		s.counts.lose(LostMalformed, "", 1)
 		return
 	}
 	key := processKey{head.Tgid, head.Generation}
@@ -77,18 +77,18 @@ func (s *spanReader) handle(record []byte) {
 	} else if len(s.pending) < maxPending {
 		s.pending = append(s.pending, pendingRecord{slices.Clone(record), key, time.Now()})
 	} else {
-		s.counts.lose(LostProcessUnknown, 1)
+		s.counts.lose(LostProcessUnknown, "", 1)
 	}
 }
 
 func (s *spanReader) add(record []byte, entry registryEntry) {
 	if entry.rejected {
-		s.counts.lose(LostNotTarget, 1)
+		s.counts.lose(LostNotTarget, "", 1)
 		return
 	}
 	span, err := s.assembler.Span(record, s.wallOffset)
 	if err != nil {
-		s.counts.lose(LostMalformed, 1)
+		s.counts.lose(LostMalformed, entry.service(), 1)
 		s.settings.Logger.Debug("A record could not be decoded", zap.Error(err))
 		return
 	}
@@ -146,7 +146,7 @@ func (s *spanReader) retry(now time.Time) {
 			return true
 		}
 		if now.Sub(p.since) > pendingTime {
-			s.counts.lose(LostProcessUnknown, 1)
+			s.counts.lose(LostProcessUnknown, "", 1)
 			return true
 		}
 		return false
@@ -156,7 +156,7 @@ func (s *spanReader) retry(now time.Time) {
 // finish is called after the last record.
 func (s *spanReader) finish() {
 	s.retry(time.Now())
-	s.counts.lose(LostProcessUnknown, uint64(len(s.pending)))
+	s.counts.lose(LostProcessUnknown, "", uint64(len(s.pending)))
 	s.pending = nil
 	s.registry.read(forever) // no process has to be known any more
 	s.flush()
@@ -168,8 +168,11 @@ func (s *spanReader) flush() {
 	if n == 0 {
 		return
 	}
+	services := s.builder.Services() // the next consumer may change the spans
 	if err := s.settings.Consume(s.context, s.builder.Take()); err != nil {
-		s.counts.lose(LostRefused, n)
+		for service, n := range services {
+			s.counts.lose(LostRefused, service, uint64(n))
+		}
 		return
 	}
 	s.counts.emit(n)

@@ -34,16 +34,51 @@ const (
 	DegradedEvictedParent     = wire.DegradedEvictedParent
 )
 
+const (
+	// maxServices bounds the services by which losses are counted: the first ones that are traced.
+	maxServices = 64
+	// otherServices is the name of all others.
+	otherServices = "_OTHER"
+)
+
 // counts are the counters that the engine keeps itself. Safe for concurrent use.
 type counts struct {
-	mu   sync.Mutex
-	kept Stats
+	mu       sync.Mutex
+	kept     Stats
+	services map[string]bool // that have counters of their own
 }
 
 func newCounts() *counts {
 	return &counts{
-		kept: Stats{Lost: map[LostReason]uint64{}, Degraded: map[DegradedReason]uint64{}},
+		kept: Stats{
+			Lost: map[LostReason]uint64{}, LostOf: map[wire.Loss]uint64{},
+			Degraded: map[DegradedReason]uint64{},
+		},
+		services: map[string]bool{},
 	}
+}
+
+// know gives a service counters of its own, if there is room. A series that begins with its first
+// loss shows no increase, so they are there before.
+func (c *counts) know(service string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := c.counted(service)
+	for _, reason := range wire.LossReasons() {
+		c.kept.LostOf[wire.Loss{Service: name, Reason: reason}] += 0
+	}
+}
+
+// counted is the name by which the losses of a service are counted.
+func (c *counts) counted(service string) string {
+	switch {
+	case service == "" || c.services[service]:
+	case len(c.services) < maxServices:
+		c.services[service] = true
+	default:
+		return otherServices
+	}
+	return service
 }
 
 func (c *counts) emit(n uint64) {
@@ -52,18 +87,21 @@ func (c *counts) emit(n uint64) {
 	c.kept.Emitted += n
 }
 
-func (c *counts) lose(reason LostReason, n uint64) {
+// lose counts losses of a service; "" stands for a process that is not known.
+func (c *counts) lose(reason LostReason, service string, n uint64) {
+	if n == 0 {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.kept.Lost[reason] += n
+	c.kept.LostOf[wire.Loss{Service: c.counted(service), Reason: reason}] += n
 }
 
-// sweep counts operations that were removed without an end of theirs.
-func (c *counts) sweep(unfinished, notSampled int, reason LostReason) {
+func (c *counts) notSampled(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.kept.Lost[reason] += uint64(unfinished)
-	c.kept.NotSampled += uint64(notSampled)
+	c.kept.NotSampled += uint64(n)
 }
 
 func (c *counts) failToAttach() {
@@ -94,6 +132,7 @@ func (c *counts) stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stats := c.kept
-	stats.Lost, stats.Degraded = maps.Clone(c.kept.Lost), maps.Clone(c.kept.Degraded)
+	stats.Lost, stats.LostOf = maps.Clone(c.kept.Lost), maps.Clone(c.kept.LostOf)
+	stats.Degraded = maps.Clone(c.kept.Degraded)
 	return stats
 }

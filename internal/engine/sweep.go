@@ -22,7 +22,7 @@ const goroutineInterval = 5 * time.Second
 type sweeper struct {
 	kernel    kernel
 	processes *processes
-	counts    *counts
+	book      *lossBook
 	logger    *zap.Logger
 	stop      <-chan struct{} // ends a look early
 
@@ -37,9 +37,9 @@ type look struct {
 	unread map[attach.Operation]error // why it is not known
 }
 
-func newSweeper(settings Settings, kernel kernel, processes *processes, counts *counts) *sweeper {
+func newSweeper(settings Settings, kernel kernel, processes *processes, book *lossBook) *sweeper {
 	return &sweeper{
-		kernel: kernel, processes: processes, counts: counts, logger: settings.Logger,
+		kernel: kernel, processes: processes, book: book, logger: settings.Logger,
 		hasEnded: goroutine.Ended,
 		// There is room for the only look that goes on: a shutdown does not wait for it.
 		looked: make(chan look, 1),
@@ -55,7 +55,7 @@ func (s *sweeper) sweepProcesses(now time.Time) {
 	n, whole, err := s.kernel.Sweep(func(pid int, generation uint32) bool {
 		return !s.kernel.Traces(pid, generation) && !early[processKey{uint32(pid), generation}]
 	})
-	s.counts.sweep(n.Unfinished, n.NotSampled, LostUnfinished)
+	s.book.countSwept(n, LostUnfinished)
 	if err != nil {
 		s.logger.Error("The operations of ended processes cannot be removed", zap.Error(err))
 	}
@@ -130,7 +130,7 @@ func (s *sweeper) sweepGoroutines(found look) {
 
 func (s *sweeper) sweepOperations(gone func(attach.Operation) bool) {
 	n, _, err := s.kernel.SweepOperations(gone)
-	s.counts.sweep(n.Unfinished, n.NotSampled, LostUnfinished)
+	s.book.countSwept(n, LostUnfinished)
 	if err != nil {
 		s.logger.Error("The operations of ended goroutines cannot be removed", zap.Error(err))
 	}

@@ -65,6 +65,14 @@ func NewResource(p *model.Process, goVersion, host, version string) Resource {
 	return r
 }
 
+// ServiceName is the name of the service that a process belongs to.
+func ServiceName(r Resource) string {
+	if name, ok := r.Attributes().Get(string(semconv.ServiceNameKey)); ok {
+		return name.AsString()
+	}
+	return ""
+}
+
 // attribute makes an attribute of what may be any bytes, such as a path: one string
 // that is not UTF-8 makes a backend refuse the whole batch.
 func attribute(key otel.Key, value string) model.Attribute {
@@ -107,6 +115,15 @@ func (b *Builder) Add(resource Resource, span *model.Span) {
 
 // Len is the number of spans that were added since the last Take.
 func (b *Builder) Len() int { return b.count }
+
+// Services counts them by service.
+func (b *Builder) Services() map[string]int {
+	services := map[string]int{}
+	for key, spans := range b.scopes {
+		services[ServiceName(key.resource)] += spans.Len()
+	}
+	return services
+}
 
 // Take returns what was added, and starts anew.
 func (b *Builder) Take() Traces {

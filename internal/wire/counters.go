@@ -1,5 +1,7 @@
 package wire
 
+import "slices"
+
 // Counter is the index of one of the kernel's "counters": bpf/include/counters.h.
 type Counter = wireCounter
 
@@ -21,6 +23,8 @@ type Metric struct {
 	field   func(*Stats) *uint64
 	gauge   func(*Stats) *int
 	reasons func(*Stats) map[ReasonName]uint64
+	// services counts the same by service too. Nil: the metric has no such attribute.
+	services func(*Stats) map[Loss]uint64
 }
 
 // Reason is one value of the attribute "reason" of a metric.
@@ -102,7 +106,7 @@ var Metrics = []Metric{
 	},
 	{
 		Name: "spans_lost", Unit: "{span}",
-		Description: "Operations that should have had a span and have none, by reason.",
+		Description: "Operations that should have had a span and have none, by reason and service.",
 		Reasons: []Reason{
 			{LostRingBufferFull, ends(wireCounterCOUNTER_LOST_RING_BUFFER_FULL)},
 			{LostActiveSpansFull, ends(wireCounterCOUNTER_LOST_ACTIVE_SPANS_FULL)},
@@ -116,7 +120,8 @@ var Metrics = []Metric{
 			{LostMalformed, source{}},
 			{LostRefused, source{}},
 		},
-		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Lost },
+		reasons:  func(s *Stats) map[ReasonName]uint64 { return s.Lost },
+		services: func(s *Stats) map[Loss]uint64 { return s.LostOf },
 	},
 	{
 		Name: "spans_degraded", Unit: "{span}",
@@ -176,19 +181,59 @@ var Metrics = []Metric{
 	},
 }
 
-// Observe hands on what the metric says, for each reason that it has; "" stands for none.
-func (m *Metric) Observe(s *Stats, value func(n int64, reason ReasonName)) {
+// Observe hands on what the metric says, for each reason and service that it has; "" stands for
+// none.
+func (m *Metric) Observe(s *Stats, value func(n int64, of Loss)) {
 	switch {
 	case m.gauge != nil:
-		value(int64(*m.gauge(s)), "")
+		value(int64(*m.gauge(s)), Loss{})
 	case m.field != nil:
-		value(int64(*m.field(s)), "")
+		value(int64(*m.field(s)), Loss{})
+	case m.services != nil:
+		for loss, n := range m.services(s) {
+			value(int64(n), loss)
+		}
 	default:
 		for reason, n := range m.reasons(s) {
-			value(int64(n), reason)
+			value(int64(n), Loss{Reason: reason})
 		}
 	}
 }
+
+// ByService tells whether the metric has an attribute "service" besides.
+func (m *Metric) ByService() bool { return m.services != nil }
+
+// Each gives how many operations a process has lost, by reason.
+func (l *LostOperations) Each(lost func(reason ReasonName, n uint64)) {
+	for i, n := range l.N {
+		lost(lossReasons[i], n)
+	}
+}
+
+// Less is what was lost since an earlier reading.
+func (l LostOperations) Less(earlier LostOperations) LostOperations {
+	for i, n := range earlier.N {
+		l.N[i] -= n
+	}
+	return l
+}
+
+// LossReasons are the reasons for which the kernel counts losses by process.
+func LossReasons() []ReasonName { return slices.Clone(lossReasons[:]) }
+
+// lossReasons has them in the order of LostOperations.
+var lossReasons = func() (names [len(LostOperations{}.N)]ReasonName) {
+	for i := range names {
+		for _, m := range Metrics {
+			for _, reason := range m.Reasons {
+				if slices.Contains(reason.kernel, wireCounterFIRST_LOSS+Counter(i)) {
+					names[i] = reason.Name
+				}
+			}
+		}
+	}
+	return names
+}()
 
 // sum adds up the kernel's counters.
 func (c *source) sum(kernel *Counts) (n uint64) {

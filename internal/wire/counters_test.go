@@ -58,6 +58,9 @@ func TestEveryFieldOfTheStatsIsTheMetricOfItsName(t *testing.T) {
 			name += strings.ToUpper(word[:1]) + word[1:]
 		}
 		named[name] = true
+		if m.services != nil {
+			named[name+"Of"] = true
+		}
 		field := reflect.ValueOf(&stats).Elem().FieldByName(name)
 		if !field.IsValid() {
 			t.Errorf("%s: Stats has no field %s", m.Name, name)
@@ -96,6 +99,7 @@ func TestWhatTheKernelCountedIsAddedToWhatUserSpaceDid(t *testing.T) {
 	stats := Stats{
 		Emitted: 3, NotSampled: 5, Processes: 1,
 		Lost:     map[ReasonName]uint64{LostUnfinished: 7, LostShutdown: 11, LostRefused: 13},
+		LostOf:   map[Loss]uint64{{Service: "cart", Reason: LostUnfinished}: 7},
 		Degraded: map[ReasonName]uint64{},
 	}
 	stats.AddKernel(&kernel)
@@ -117,19 +121,44 @@ func TestWhatTheKernelCountedIsAddedToWhatUserSpaceDid(t *testing.T) {
 	if want := kernel.N[wireCounterCOUNTER_LOST_UNFINISHED] + 7; stats.Lost[LostUnfinished] != want {
 		t.Errorf("%d operations are unfinished, want %d", stats.Lost[LostUnfinished], want)
 	}
+	if n := stats.LostOf[Loss{Reason: LostUnfinished}]; n != kernel.N[wireCounterCOUNTER_LOST_UNFINISHED] {
+		t.Errorf("%d operations of unknown processes are unfinished", n)
+	}
 	if stats.Emitted != 3 || stats.Lost[LostRefused] != 13 || stats.Processes != 1 {
 		t.Errorf("what user space counted has changed: %+v", stats)
 	}
 }
 
+func TestTheReasonsOfProcessesAreThoseOfTheCountersInTheirOrder(t *testing.T) {
+	want := []ReasonName{
+		LostRingBufferFull, LostActiveSpansFull, LostUnreadable, LostUnsupported, LostUnfinished,
+	}
+	if diff := cmp.Diff(want, LossReasons()); diff != "" {
+		t.Error(diff)
+	}
+	earlier, now := LostOperations{N: [5]uint64{1, 2, 3, 4, 5}}, LostOperations{N: [5]uint64{2, 4, 6, 8, 10}}
+	got := map[ReasonName]uint64{}
+	since := now.Less(earlier)
+	since.Each(func(reason ReasonName, n uint64) { got[reason] = n })
+	if diff := cmp.Diff(map[ReasonName]uint64{
+		LostRingBufferFull: 1, LostActiveSpansFull: 2, LostUnreadable: 3, LostUnsupported: 4,
+		LostUnfinished: 5,
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A series that begins at its first loss shows no increase.
 func TestAReasonOfTheKernelsIsThereBeforeAnythingIsCounted(t *testing.T) {
-	stats := Stats{Lost: map[ReasonName]uint64{}, Degraded: map[ReasonName]uint64{}}
+	stats := Stats{
+		Lost: map[ReasonName]uint64{}, LostOf: map[Loss]uint64{},
+		Degraded: map[ReasonName]uint64{},
+	}
 	stats.AddKernel(&Counts{})
 	for i := range Metrics {
 		m := &Metrics[i]
 		var got, want []ReasonName
-		m.Observe(&stats, func(_ int64, reason ReasonName) { got = append(got, reason) })
+		m.Observe(&stats, func(_ int64, of Loss) { got = append(got, of.Reason) })
 		for _, reason := range m.Reasons {
 			if reason.kernel != nil {
 				want = append(want, reason.Name)

@@ -27,6 +27,8 @@ type Stats struct {
 	TracestatesNotInjected uint64
 	// Lost counts the operations that gave no span, by reason.
 	Lost map[ReasonName]uint64
+	// LostOf counts the same by service. Its sums may lag behind.
+	LostOf map[Loss]uint64
 	// Degraded counts the spans that lack something that was there, by reason.
 	Degraded map[ReasonName]uint64
 	// AttachFailures counts the executables that matched and could not be traced.
@@ -49,6 +51,13 @@ type Stats struct {
 
 // ReasonName is a value of the attribute "reason".
 type ReasonName string
+
+// Loss is why operations of a service were lost. Service "": the process is not known, or was no
+// target.
+type Loss struct {
+	Service string
+	Reason  ReasonName
+}
 
 // The reasons for losing a span.
 const (
@@ -112,6 +121,9 @@ func (s *Stats) AddKernel(kernel *Counts) {
 			reason, counts := &m.Reasons[j], m.reasons(s)
 			if n := add(&reason.source, counts[reason.Name]); n != 0 || reason.kernel != nil {
 				counts[reason.Name] = n
+			}
+			if m.services != nil && reason.kernel != nil {
+				m.services(s)[Loss{Reason: reason.Name}] += reason.sum(kernel)
 			}
 		}
 	}

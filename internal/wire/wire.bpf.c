@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "event.h"
 #include "handover.h"
+#include "losses.h"
 #include "maplayout.h"
 #include "netconn.h"
 #include "process.h"

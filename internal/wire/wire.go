@@ -18,6 +18,10 @@ type (
 	SpanSet = wireSpanSet
 	// Keeping says whether the entry of an operation stays when the operation has ended.
 	Keeping = wireKeeping
+	// ProcessKey is the key of the map "losses".
+	ProcessKey = wireProcessKey
+	// LostOperations is the value of the map "losses".
+	LostOperations = wireLostOperations
 	// KeptTracestate is a tracestate that requests are to carry.
 	KeptTracestate = wireKeptTracestate
 )
@@ -47,6 +51,7 @@ const (
 	MapCounters     = wireMapCounters
 	MapSpans        = wireMapSpans
 	MapWaiting      = wireMapWaiting
+	MapLosses       = wireMapLosses
 	MapEvents       = wireMapEvents
 	MapFiles        = wireMapFiles
 	MapSpanContexts = wireMapSpanContexts

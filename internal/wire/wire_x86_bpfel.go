@@ -61,6 +61,8 @@ const (
 	wireCounterCOUNTER_EVENTS_LOST                 wireCounter = 18
 	wireCounterCOUNTER_PROBE_HITS                  wireCounter = 19
 	wireCounterCOUNTERS                            wireCounter = 20
+	wireCounterFIRST_LOSS                          wireCounter = 5
+	wireCounterLAST_LOSS                           wireCounter = 9
 )
 
 type wireCounts struct {
@@ -119,6 +121,11 @@ type wireKeptTracestate struct {
 	Length uint16
 }
 
+type wireLostOperations struct {
+	_ structs.HostLayout
+	N [5]uint64
+}
+
 type wireMapLayout uint32
 
 const (
@@ -155,6 +162,12 @@ type wireProcess struct {
 	_          structs.HostLayout
 	Generation uint32
 	Binary     uint32
+}
+
+type wireProcessKey struct {
+	_          structs.HostLayout
+	Tgid       uint32
+	Generation uint32
 }
 
 type wireProcessTable uint32
@@ -263,6 +276,7 @@ const (
 	wireMapFiles                 = "files"
 	wireMapInFlight              = "in_flight"
 	wireMapKept                  = "kept"
+	wireMapLosses                = "losses"
 	wireMapNothing               = "nothing"
 	wireMapOffsets               = "offsets"
 	wireMapOperations            = "operations"
@@ -360,6 +374,7 @@ type wireMapSpecs struct {
 	Files        *ebpf.MapSpec `ebpf:"files"`
 	InFlight     *ebpf.MapSpec `ebpf:"in_flight"`
 	Kept         *ebpf.MapSpec `ebpf:"kept"`
+	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Offsets      *ebpf.MapSpec `ebpf:"offsets"`
 	Operations   *ebpf.MapSpec `ebpf:"operations"`
@@ -435,6 +450,7 @@ type wireMaps struct {
 	Files        *ebpf.Map `ebpf:"files"`
 	InFlight     *ebpf.Map `ebpf:"in_flight"`
 	Kept         *ebpf.Map `ebpf:"kept"`
+	Losses       *ebpf.Map `ebpf:"losses"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Offsets      *ebpf.Map `ebpf:"offsets"`
 	Operations   *ebpf.Map `ebpf:"operations"`
@@ -453,6 +469,7 @@ func (m *wireMaps) Close() error {
 		m.Files,
 		m.InFlight,
 		m.Kept,
+		m.Losses,
 		m.Nothing,
 		m.Offsets,
 		m.Operations,

@@ -59,6 +59,9 @@ func TestEveryMetricIsInMetadataAsTheTableOfCountersHasIt(t *testing.T) {
 		if m.Reasons != nil {
 			d.Attributes = []string{"reason", "receiver"}
 		}
+		if m.ByService() {
+			d.Attributes = append(d.Attributes, "service")
+		}
 		inTable[m.Name] = d
 	}
 	if diff := cmp.Diff(inMetadata, inTable); diff != "" {

@@ -46,10 +46,15 @@ func observe(
 				return nil // the log has it
 			}
 			for i := range wire.Metrics {
-				wire.Metrics[i].Observe(&stats, func(n int64, reason wire.ReasonName) {
+				wire.Metrics[i].Observe(&stats, func(n int64, of wire.Loss) {
 					attributes := []attribute.KeyValue{receiver}
-					if reason != "" {
-						attributes = append(attributes, attribute.String("reason", string(reason)))
+					if of.Reason != "" {
+						attributes = append(
+							attributes, attribute.String("reason", string(of.Reason)),
+						)
+					}
+					if of.Service != "" {
+						attributes = append(attributes, attribute.String("service", of.Service))
 					}
 					o.ObserveInt64(instruments[i], n, metric.WithAttributes(attributes...))
 				})

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/spanprobe/spanprobe/internal/engine"
+	"github.com/spanprobe/spanprobe/internal/wire"
 	"github.com/spanprobe/spanprobe/receiver/spanprobereceiver/internal/metadata"
 	"github.com/spanprobe/spanprobe/receiver/spanprobereceiver/internal/metadatatest"
 )
@@ -79,9 +80,9 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 			PreparationsDelayed:    14,
 			EventsLost:             3,
 			ProbeHits:              200,
-			Lost: map[engine.LostReason]uint64{
-				engine.LostRingBufferFull: 6,
-				engine.LostUnfinished:     1,
+			LostOf: map[wire.Loss]uint64{
+				{Reason: engine.LostRingBufferFull, Service: "cart"}: 6,
+				{Reason: engine.LostUnfinished}:                      1,
 			},
 			Degraded:    map[engine.DegradedReason]uint64{engine.DegradedHeaders: 4},
 			Processes:   5,
@@ -110,7 +111,10 @@ func TestEveryCounterOfTheEngineIsAMetric(t *testing.T) {
 	metadatatest.AssertEqualReceiverSpanprobeExecutables(t, tel, one(7), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeActive(t, tel, one(9), ignore)
 	metadatatest.AssertEqualReceiverSpanprobeSpansLost(t, tel, []metricdata.DataPoint[int64]{
-		{Value: 6, Attributes: reason("ring_buffer_full")},
+		{Value: 6, Attributes: of(
+			"spanprobe", attribute.String("reason", "ring_buffer_full"),
+			attribute.String("service", "cart"),
+		)},
 		{Value: 1, Attributes: reason("unfinished")},
 	}, ignore)
 	metadatatest.AssertEqualReceiverSpanprobeSpansDegraded(t, tel, []metricdata.DataPoint[int64]{
@@ -123,7 +127,7 @@ func TestReceiversOfOneCollectorAreCountedApart(t *testing.T) {
 		return engine.Stats{
 			Operations: 5,
 			Processes:  1,
-			Lost:       map[engine.LostReason]uint64{engine.LostRingBufferFull: 2},
+			LostOf:     map[wire.Loss]uint64{{Reason: engine.LostRingBufferFull}: 2},
 		}, nil
 	})
 	observeMore(
@@ -134,7 +138,7 @@ func TestReceiversOfOneCollectorAreCountedApart(t *testing.T) {
 			return engine.Stats{
 				Operations: 11,
 				Processes:  3,
-				Lost:       map[engine.LostReason]uint64{engine.LostRingBufferFull: 4},
+				LostOf:     map[wire.Loss]uint64{{Reason: engine.LostRingBufferFull}: 4},
 			}, nil
 		},
 		zap.NewNop(),

@@ -74,9 +74,9 @@ func traceBoth(
 ) (*target.Server, *tracing.Tracer) {
 	t.Helper()
 	server := target.Start(t, target.MustCompile(t, quiet))
-	config.Targets = []engine.Target{{PID: server.PID}}
+	config.Targets = []engine.Target{{PID: server.PID, ServiceName: "quiet"}}
 	for _, f := range flooders {
-		config.Targets = append(config.Targets, engine.Target{PID: f.PID})
+		config.Targets = append(config.Targets, engine.Target{PID: f.PID, ServiceName: "flooder"})
 	}
 	tracer := tracing.Start(t, config)
 	tracer.AwaitTracing(t, 1+len(flooders))
@@ -120,8 +120,15 @@ func TestAServerThatHoldsRequestsTakesNoRoomFromAnother(t *testing.T) {
 	}
 	awaitSpansOf(t, tracer, server, requests)
 	stats := tracer.MustStats(t)
-	if lost := stats.Lost[engine.LostActiveSpansFull]; lost == 0 || lost > held-16384 {
+	lost := stats.Lost[engine.LostActiveSpansFull]
+	if lost == 0 || lost > held-16384 {
 		t.Errorf("of %d requests that one process holds, %d are lost", held, lost)
+	}
+	for service, want := range map[string]uint64{"flooder": lost, "quiet": 0, "": 0} {
+		n := stats.LostOf[wire.Loss{Service: service, Reason: engine.LostActiveSpansFull}]
+		if n != want {
+			t.Errorf("%d are lost of %q, not %d", n, service, want)
+		}
 	}
 
 	flooder.Ask(t, "stop")
@@ -137,7 +144,9 @@ func TestAServerThatFloodsTheRingBufferTakesNoRoomFromAnother(t *testing.T) {
 	caughtUp := make(chan struct{})
 	var ofServer atomic.Int64
 	tracer := tracing.StartWith(t, engine.Config{
-		Targets: []engine.Target{{PID: server.PID}, {PID: flooder.PID}},
+		Targets: []engine.Target{
+			{PID: server.PID, ServiceName: "quiet"}, {PID: flooder.PID, ServiceName: "flooder"},
+		},
 	}, zaptest.NewLogger(t), func(ctx context.Context, traces ptrace.Traces) error {
 		select {
 		case <-caughtUp:
@@ -164,7 +173,15 @@ func TestAServerThatFloodsTheRingBufferTakesNoRoomFromAnother(t *testing.T) {
 	close(caughtUp)
 	tracing.Eventually(t, func() bool { return ofServer.Load() == requests },
 		"the %d spans of the quiet server, beside those of others", requests)
-	tracer.Settle(t)
+	stats := tracer.Settle(t)
+	for service, want := range map[string]uint64{
+		"flooder": stats.Lost[engine.LostRingBufferFull], "quiet": 0, "": 0,
+	} {
+		n := stats.LostOf[wire.Loss{Service: service, Reason: engine.LostRingBufferFull}]
+		if n != want {
+			t.Errorf("%d are lost of %q, not %d", n, service, want)
+		}
+	}
 }
 
 // What the programs and the sweeper release counts no more, for its process and in the pool.

@@ -456,7 +456,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverSpanprobeSpansLost, err = builder.meter.Int64ObservableCounter(
 		"otelcol_receiver_spanprobe_spans_lost",
-		metric.WithDescription("Operations that should have had a span and have none, by reason. [Development]"),
+		metric.WithDescription("Operations that should have had a span and have none, by reason and service. [Development]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

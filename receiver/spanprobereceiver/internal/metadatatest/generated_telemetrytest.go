@@ -274,7 +274,7 @@ func AssertEqualReceiverSpanprobeSpansEmitted(t *testing.T, tt *componenttest.Te
 func AssertEqualReceiverSpanprobeSpansLost(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_spanprobe_spans_lost",
-		Description: "Operations that should have had a span and have none, by reason. [Development]",
+		Description: "Operations that should have had a span and have none, by reason and service. [Development]",
 		Unit:        "{span}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
