@@ -64,6 +64,16 @@ static __always_inline __u16 owner_mark(void)
 	return mixed(mixed(hash_seed[0] ^ tgid) + hash_seed[1]);
 }
 
+/* 1 if two marks are the same, else 0. A comparison would be a branch, and the kernel would verify
+ * each way through all comparisons of a loop. */
+static __always_inline __u64 same_mark(__u64 a, __u64 b)
+{
+	__u64 difference = (a ^ b) - 1;
+
+	bounded(difference);
+	return difference >> 63;
+}
+
 /* The shift that makes microseconds, or nearly so, of nanoseconds. */
 enum generation {
 	GENERATION_SHIFT = 10,

@@ -87,7 +87,7 @@ static __always_inline __u64 places_of(const struct span_set *set, __u32 owner)
 
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < WAYS; i++)
-		places += set->ways[i].owner == owner;
+		places += same_mark(set->ways[i].owner, owner);
 	return places;
 }
 
@@ -109,7 +109,7 @@ __noinline int choose_among_owners(struct span_set *set, __u32 owner, __u32 now,
 
 		if (price >= (__u64)PRICE_NEVER << 32)
 			continue;
-		price |= (WAYS + 1 - places_of(set, its) - (its == owner)) << 40;
+		price |= (WAYS + 1 - places_of(set, its) - same_mark(its, owner)) << 40;
 		/* The place is in the low bits. */
 		price = price << 4 | i;
 		if (price >= least)

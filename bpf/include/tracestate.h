@@ -59,17 +59,33 @@ static __always_inline struct tracestate_set *tracestates_of(__u64 id)
 	return bpf_map_lookup_elem(&tracestates, &index);
 }
 
-/* Chooses a place in a set: an empty one, else the oldest of the process with the most places, as
- * in spaneviction.h. */
-static __always_inline __u32 choose_tracestate(const struct tracestate_set *set, __u32 now,
-					       __u32 owner)
+/* The place of an id in a set. TRACESTATE_WAYS: the set has none. */
+__noinline int tracestate_place(struct tracestate_set *set, __u64 id)
 {
-	__u32 chosen = TRACESTATE_WAYS;
-	__u64 least = ~0ULL;
+	__u32 i;
 
+	if (!set)
+		return TRACESTATE_WAYS;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < TRACESTATE_WAYS; i++) {
+		if (set->ids[i] == id)
+			break;
+	}
+	return i;
+}
+
+/* Chooses a place in a set: an empty one, else the oldest of the process with the most places, as
+ * in spaneviction.h. TRACESTATE_WAYS: programs are writing to all. */
+__noinline int choose_tracestate(struct tracestate_set *set, __u32 now, __u32 owner)
+{
+	__u64 least = TRACESTATE_WAYS;
+
+	if (!set)
+		return TRACESTATE_WAYS;
+	least |= ~0ULL << 4;
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < TRACESTATE_WAYS; i++) {
-		__u64 left = TRACESTATE_WAYS + 1 - (set->owners[i] == owner), rank;
+		__u64 left = TRACESTATE_WAYS + 1 - same_mark(set->owners[i], owner), rank;
 
 		if (set->ids[i] == ID_NOTHING)
 			return i;
@@ -77,17 +93,18 @@ static __always_inline __u32 choose_tracestate(const struct tracestate_set *set,
 			continue;
 #pragma clang loop unroll(disable)
 		for (__u32 j = 0; j < TRACESTATE_WAYS; j++)
-			left -= set->owners[j] == set->owners[i];
+			left -= same_mark(set->owners[j], set->owners[i]);
 		rank = left << 32 | (__u32)(0x7fffffff - (__s32)(now - set->times[i]));
-		if (rank >= least)
-			continue;
-		least = rank;
-		chosen = i;
+		/* The place is in the low bits. */
+		rank = rank << 4 | i;
+		if (rank < least)
+			least = rank;
 	}
-	return chosen;
+	return least & 0xf;
 }
 
-/* Keeps a tracestate for a served request. Without a text, it is the receiver's own. False: other
+/* Keeps a tracestate for a served request. Without a text, it is the receiver's own. Another length
+ * than that of the room would have the kernel verify the copy for each length. False: other
  * programs are writing to the same place. */
 BPF_SUBPROGRAM bool put_tracestate(const struct span_head *head, const __u8 *text, __u32 length)
 {
@@ -114,14 +131,9 @@ BPF_SUBPROGRAM bool put_tracestate(const struct span_head *head, const __u8 *tex
 	set->times[at] = now;
 	set->owners[at] = owner;
 	__builtin_memcpy(way->trace_id, head->trace_id, sizeof(way->trace_id));
-	way->kept.length = OWN_STATE;
-	if (text) {
-		bounded(length);
-		if (length > TRACESTATE_LIMIT ||
-		    bpf_probe_read_kernel(way->kept.text, length, text))
-			length = 0;
-		way->kept.length = length;
-	}
+	if (text && bpf_probe_read_kernel(way->kept.text, sizeof(way->kept.text), text))
+		length = 0;
+	way->kept.length = text ? length : OWN_STATE;
 	__sync_lock_test_and_set(&set->ids[at], id);
 	return true;
 }
@@ -183,11 +195,7 @@ static __always_inline const struct kept_tracestate *find_tracestate(const struc
 	set = tracestates_of(way->extra);
 	if (!set)
 		return NULL;
-#pragma clang loop unroll(disable)
-	for (i = 0; i < TRACESTATE_WAYS; i++) {
-		if (set->ids[i] == way->extra)
-			break;
-	}
+	i = tracestate_place(set, way->extra);
 	bounded(i);
 	/* The addition of nothing is a barrier, for the reads before it and behind it. */
 	if (i >= TRACESTATE_WAYS || __sync_fetch_and_add(&set->ids[i], 0) != way->extra)
