@@ -15,7 +15,8 @@ const (
 	// may still be on their way.
 	afterlife = 5 * time.Second
 	// maxEnded bounds the ended processes that are known. The records of more than these are lost
-	// if the next consumer is so slow that they are read later.
+	// if the next consumer is so slow that they are read later: those of the executable that has
+	// most ended processes.
 	maxEnded = 8192
 	// underWay is how long a probe may go on with a process that was forgotten as the probe was
 	// hit: an operation that the probe is about to finish is not swept, and counted twice.
@@ -93,6 +94,14 @@ func (r *registry) service(key processKey) string {
 	return entry.service()
 }
 
+// executable is the path of what the process ran.
+func (e registryEntry) executable() string {
+	if !e.known || e.rejected {
+		return ""
+	}
+	return traces.Executable(e.resource)
+}
+
 func (e registryEntry) service() string {
 	if !e.known || e.rejected {
 		return ""
@@ -158,8 +167,20 @@ func (r *registry) expire(now time.Time) {
 	slices.SortFunc(waiting, func(a, b processKey) int {
 		return r.entries[a].ended.Compare(r.entries[b].ended)
 	})
-	for _, key := range waiting[:len(waiting)-maxEnded] {
-		r.drop(key)
+	of := map[string][]processKey{}
+	for _, key := range waiting {
+		path := r.entries[key].executable()
+		of[path] = append(of[path], key)
+	}
+	for more := len(waiting) - maxEnded; more > 0; more-- {
+		most := ""
+		for path, keys := range of {
+			if len(keys) > len(of[most]) || len(keys) == len(of[most]) && path < most {
+				most = path
+			}
+		}
+		r.drop(of[most][0])
+		of[most] = of[most][1:]
 	}
 }
 

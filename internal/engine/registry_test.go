@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spanprobe/spanprobe/internal/model"
 	"github.com/spanprobe/spanprobe/internal/traces"
 )
 
@@ -112,7 +113,7 @@ func TestTheEndedProcessesThatAreKnownAreBounded(t *testing.T) {
 	const ended = maxEnded + 100
 	for i := range ended {
 		key := processKey{uint32(i), 1}
-		r.put(key, traces.Resource{})
+		r.put(key, resourceOf("/bin/flood"))
 		r.end(key, now.Add(time.Duration(i)))
 	}
 	r.read(now)
@@ -130,4 +131,25 @@ func TestTheEndedProcessesThatAreKnownAreBounded(t *testing.T) {
 	if due, _ := r.unswept(now.Add(time.Hour)); len(due) != ended {
 		t.Errorf("%d are to be swept, want %d", len(due), ended)
 	}
+}
+
+func TestAProcessThatEndedIsKnownThoughManyOfAnotherExecutableEndLater(t *testing.T) {
+	r, now := newRegistry(), time.Now()
+	quiet := processKey{1, 1}
+	r.put(quiet, resourceOf("/bin/quiet"))
+	r.end(quiet, now)
+	for i := range 2 * maxEnded {
+		key := processKey{uint32(i), 2}
+		r.put(key, resourceOf("/bin/flood"))
+		r.end(key, now.Add(time.Duration(i)))
+	}
+	r.read(now)
+	r.expire(now.Add(time.Hour))
+	if _, known := r.get(quiet); !known {
+		t.Error("it is not known any more, though no record of it was read")
+	}
+}
+
+func resourceOf(path string) traces.Resource {
+	return traces.NewResource(&model.Process{PID: 1, Exe: path}, "", "", "")
 }

@@ -41,7 +41,8 @@ type spanReader struct {
 	wallOffset int64
 	measured   time.Time
 
-	pending []pendingRecord
+	pending   []pendingRecord
+	pendingOf map[processKey]int // how many there are of each process
 }
 
 // pendingRecord is a record of a process that discovery has not told of yet:
@@ -61,7 +62,17 @@ func newSpanReader(
 		builder:      traces.NewBuilder(settings.Version),
 		requestHooks: requestHooks, requested: map[missingHooks]time.Time{},
 		wallOffset: wallOffset, measured: time.Now(),
+		pendingOf: map[processKey]int{},
 	}
+}
+
+// timesLeft is what a process gets of room that it shares with others: no more than this times what
+// is left. A process that is alone leaves a ninth.
+const timesLeft = 8
+
+// roomFor tells whether a record of a process may wait.
+func (s *spanReader) roomFor(key processKey) bool {
+	return s.pendingOf[key] < timesLeft*(maxPending-len(s.pending))
 }
 
 func (s *spanReader) handle(record []byte) {
@@ -74,8 +85,9 @@ func (s *spanReader) handle(record []byte) {
 	entry, known := s.registry.get(key)
 	if known {
 		s.add(record, entry)
-	} else if len(s.pending) < maxPending {
+	} else if s.roomFor(key) {
 		s.pending = append(s.pending, pendingRecord{slices.Clone(record), key, time.Now()})
+		s.pendingOf[key]++
 	} else {
 		s.counts.lose(LostProcessUnknown, "", 1)
 	}
@@ -140,6 +152,7 @@ func (s *spanReader) drained() {
 
 // retry adds the records whose process is known by now.
 func (s *spanReader) retry(now time.Time) {
+	clear(s.pendingOf)
 	s.pending = slices.DeleteFunc(s.pending, func(p pendingRecord) bool {
 		if entry, ok := s.registry.get(p.process); ok {
 			s.add(p.record, entry)
@@ -149,6 +162,7 @@ func (s *spanReader) retry(now time.Time) {
 			s.counts.lose(LostProcessUnknown, "", 1)
 			return true
 		}
+		s.pendingOf[p.process]++
 		return false
 	})
 }

@@ -48,3 +48,32 @@ func TestMissingHooksAreRequestedOnceAWhile(t *testing.T) {
 		t.Errorf("%d requests after the time that they take", len(requested))
 	}
 }
+
+// Discovery is behind, and a process floods meanwhile that it has yet to tell of.
+func TestRecordsThatWaitForTheirProcessLeaveRoomForThoseOfAnother(t *testing.T) {
+	counts := newCounts()
+	reader := newSpanReader(t.Context(), Settings{Logger: zap.NewNop()}, nil, newRegistry(),
+		counts, nil, time.Now().UnixNano())
+	record := exampleRecord()
+	for range 2 * maxPending {
+		reader.handle(record)
+	}
+	alone := len(reader.pending)
+	record[unsafe.Offsetof(wire.SpanHead{}.Tgid)]++
+	const others = 100
+	for range others {
+		reader.handle(record)
+	}
+	if alone < maxPending*8/9 || alone+others != len(reader.pending) {
+		t.Errorf("%d records of one process wait, and %d of another", alone,
+			len(reader.pending)-alone)
+	}
+	if n := counts.stats().Lost[LostProcessUnknown]; n != uint64(2*maxPending-alone) {
+		t.Errorf("%d are lost", n)
+	}
+	reader.retry(time.Now())
+	reader.handle(record)
+	if len(reader.pending) != alone+others+1 {
+		t.Errorf("%d wait after a while", len(reader.pending))
+	}
+}

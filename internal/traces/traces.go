@@ -66,9 +66,14 @@ func NewResource(p *model.Process, goVersion, host, version string) Resource {
 }
 
 // ServiceName is the name of the service that a process belongs to.
-func ServiceName(r Resource) string {
-	if name, ok := r.Attributes().Get(string(semconv.ServiceNameKey)); ok {
-		return name.AsString()
+func ServiceName(r Resource) string { return text(r, semconv.ServiceNameKey) }
+
+// Executable is the path of what a process runs.
+func Executable(r Resource) string { return text(r, semconv.ProcessExecutablePathKey) }
+
+func text(r Resource, key otel.Key) string {
+	if value, ok := r.Attributes().Get(string(key)); ok {
+		return value.AsString()
 	}
 	return ""
 }

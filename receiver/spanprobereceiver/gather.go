@@ -16,6 +16,9 @@ const (
 	gatherInterval = 3 * time.Second // between two lines with one message
 	maxGathered    = 128             // in one line
 	maxWaiting     = 1024            // for a line, of one message; the rest is counted
+	// timesLeft is what an executable gets of that room: no more than this times what is left. So a
+	// storm of its processes leaves room for the lines of others.
+	timesLeft = 8
 )
 
 // gathering gathers the lines of a logger. It is safe for concurrent use.
@@ -73,14 +76,40 @@ func (g *gathering) add(l line) {
 		w.since = now
 		l.write()
 		return
-	case len(w.lines) == maxWaiting:
-		w.more++
-	default:
+	case w.roomFor(l):
 		w.lines = append(w.lines, l)
+	default:
+		w.more++
 	}
 	if w.timer == nil {
 		w.timer = time.AfterFunc(rest, func() { g.due(w) })
 	}
+}
+
+// roomFor tells whether a line may wait.
+func (w *waiting) roomFor(l line) bool {
+	most := timesLeft * (maxWaiting - len(w.lines))
+	return len(w.lines) < most || w.of(l.executable()) < most
+}
+
+// of counts the lines about an executable.
+func (w *waiting) of(executable string) (n int) {
+	for _, l := range w.lines {
+		if l.executable() == executable {
+			n++
+		}
+	}
+	return n
+}
+
+// executable is what the line is about; "" if that is something else.
+func (l line) executable() string {
+	for _, field := range l.fields {
+		if field.Key == "exe" {
+			return field.String
+		}
+	}
+	return ""
 }
 
 // due writes what has waited long enough.

@@ -108,6 +108,26 @@ func TestAFloodOfLinesIsBoundedAndCounted(t *testing.T) {
 	})
 }
 
+func TestAFloodOfLinesLeavesRoomForThoseOfAnotherExecutable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, g := &collectorLog{}, newGathering()
+		logger := g.gather(log.logger())
+		for n := range 5000 {
+			logger.Info("Tracing a target", zap.Int("pid", n), zap.String("exe", "/bin/flood"))
+		}
+		for n := range 20 {
+			target(logger, n)
+		}
+		time.Sleep(time.Minute)
+		text := strings.Join(log.lines(), "\n")
+		for n := range 20 {
+			if !strings.Contains(text, fmt.Sprintf(`"exe":"/bin/%d."`, n)) {
+				t.Errorf("target %d is not named", n)
+			}
+		}
+	})
+}
+
 func TestTheEndWritesWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, g := &collectorLog{}, newGathering()
