@@ -117,8 +117,8 @@ func Load(
 	return k, nil
 }
 
-// tracestateSets is how many sets of eight places there are for tracestates: a served request has at
-// most one.
+// tracestateSets is how many sets of eight places there are for tracestates. A served request has
+// at most one.
 func tracestateSets(spanSets uint32) uint32 { return max(spanSets/8, 1) }
 
 func injects(libraries []probe.Library) bool {

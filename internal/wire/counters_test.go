@@ -136,7 +136,8 @@ func TestTheReasonsOfProcessesAreThoseOfTheCountersInTheirOrder(t *testing.T) {
 	if diff := cmp.Diff(want, LossReasons()); diff != "" {
 		t.Error(diff)
 	}
-	earlier, now := LostOperations{N: [5]uint64{1, 2, 3, 4, 5}}, LostOperations{N: [5]uint64{2, 4, 6, 8, 10}}
+	earlier := LostOperations{N: [5]uint64{1, 2, 3, 4, 5}}
+	now := LostOperations{N: [5]uint64{2, 4, 6, 8, 10}}
 	got := map[ReasonName]uint64{}
 	since := now.Less(earlier)
 	since.Each(func(reason ReasonName, n uint64) { got[reason] = n })

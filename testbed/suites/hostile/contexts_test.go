@@ -110,7 +110,8 @@ func floodContexts(t *testing.T, kind, wait string) {
 	sent.Wait()
 	flooded := flooder.Ask(t, "stop")
 	stats := tracer.Settle(t)
-	t.Logf("%s requests of the flooder, %d evicted", flooded, stats.Degraded[engine.DegradedEvictedParent])
+	evicted := stats.Degraded[engine.DegradedEvictedParent]
+	t.Logf("%s requests of the flooder, %d evicted", flooded, evicted)
 
 	parents := map[pcommon.SpanID]pcommon.TraceID{}
 	for _, span := range tracer.Spans() {
@@ -120,7 +121,8 @@ func floodContexts(t *testing.T, kind, wait string) {
 	}
 	calls, orphans := 0, 0
 	for _, span := range tracer.Spans() {
-		if span.Resource["process.pid"] != int64(server.PID) || span.Kind() != ptrace.SpanKindClient {
+		itsPID := span.Resource["process.pid"]
+		if itsPID != int64(server.PID) || span.Kind() != ptrace.SpanKindClient {
 			continue
 		}
 		calls++

@@ -37,7 +37,8 @@ func main() {
 	f := &flood{connections: make(chan net.Conn), stopped: make(chan struct{})}
 	for _, l := range []net.Listener{listener, f} {
 		go func() {
-			fmt.Fprintln(os.Stderr, http.Serve(l, http.HandlerFunc(serve))) //nolint:gosec // no peer is slow
+			err := http.Serve(l, http.HandlerFunc(serve)) //nolint:gosec // no peer is slow
+			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}()
 	}
