@@ -123,13 +123,32 @@ func ParentFields(base uintptr) []probe.Field {
 	}
 }
 
-// ParentFunctions lists the functions by which contexts are known that do not begin
-// with the one that they were derived from: struct parent_offsets.
+// ParentFunctions lists the functions by which contexts are known: struct parent_offsets. The
+// types are those of src/context/context.go and src/os/signal/signal.go.
 func ParentFunctions(base uintptr) []probe.Function {
 	var o layoutsParentOffsets
 	return []probe.Function{
 		{Symbol: "context.(*timerCtx).Deadline", Slot: base + unsafe.Offsetof(o.TimerDeadline)},
 		{Symbol: "context.(*valueCtx).Deadline", Slot: base + unsafe.Offsetof(o.ValueDeadline)},
+		{
+			Symbol: "context.(*backgroundCtx).Deadline",
+			Slot:   base + unsafe.Offsetof(o.BackgroundDeadline),
+		},
+		{Symbol: "context.(*todoCtx).Deadline", Slot: base + unsafe.Offsetof(o.TodoDeadline)},
+		{Symbol: "context.(*cancelCtx).Deadline", Slot: base + unsafe.Offsetof(o.CancelDeadline)},
+		{
+			Symbol: "context.(*withoutCancelCtx).Deadline",
+			Slot:   base + unsafe.Offsetof(o.WithoutCancelDeadline),
+		},
+		{
+			Symbol: "context.(*afterFuncCtx).Deadline",
+			Slot:   base + unsafe.Offsetof(o.AfterFuncDeadline),
+		},
+		{Symbol: "context.(*stopCtx).Deadline", Slot: base + unsafe.Offsetof(o.StopDeadline)},
+		{
+			Symbol: "os/signal.(*signalCtx).Deadline",
+			Slot:   base + unsafe.Offsetof(o.SignalDeadline),
+		},
 	}
 }
 

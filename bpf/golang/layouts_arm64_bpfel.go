@@ -50,7 +50,7 @@ type layoutsContextOffsets struct {
 
 type layoutsCounts struct {
 	_ structs.HostLayout
-	N [20]uint64
+	N [21]uint64
 }
 
 type layoutsMapOffsets struct {
@@ -70,18 +70,25 @@ type layoutsMapOffsets struct {
 }
 
 type layoutsParentOffsets struct {
-	_              structs.HostLayout
-	G_parentGoid   uint32
-	G_m            uint32
-	M_p            uint32
-	P_goidcache    uint32
-	P_goidcacheend uint32
-	SchedGoidgen   uint32
-	TimerDeadline  uint32
-	TimerTimer     uint32
-	ItabFun        uint32
-	ValueDeadline  uint32
-	Children       uint32
+	_                     structs.HostLayout
+	G_parentGoid          uint32
+	G_m                   uint32
+	M_p                   uint32
+	P_goidcache           uint32
+	P_goidcacheend        uint32
+	SchedGoidgen          uint32
+	TimerDeadline         uint32
+	TimerTimer            uint32
+	ItabFun               uint32
+	ValueDeadline         uint32
+	BackgroundDeadline    uint32
+	TodoDeadline          uint32
+	CancelDeadline        uint32
+	WithoutCancelDeadline uint32
+	AfterFuncDeadline     uint32
+	StopDeadline          uint32
+	SignalDeadline        uint32
+	Children              uint32
 }
 
 type layoutsProcess struct {

@@ -90,18 +90,25 @@ type clientCallOffsets struct {
 		}
 	}
 	Parent struct {
-		_              structs.HostLayout
-		G_parentGoid   uint32
-		G_m            uint32
-		M_p            uint32
-		P_goidcache    uint32
-		P_goidcacheend uint32
-		SchedGoidgen   uint32
-		TimerDeadline  uint32
-		TimerTimer     uint32
-		ItabFun        uint32
-		ValueDeadline  uint32
-		Children       uint32
+		_                     structs.HostLayout
+		G_parentGoid          uint32
+		G_m                   uint32
+		M_p                   uint32
+		P_goidcache           uint32
+		P_goidcacheend        uint32
+		SchedGoidgen          uint32
+		TimerDeadline         uint32
+		TimerTimer            uint32
+		ItabFun               uint32
+		ValueDeadline         uint32
+		BackgroundDeadline    uint32
+		TodoDeadline          uint32
+		CancelDeadline        uint32
+		WithoutCancelDeadline uint32
+		AfterFuncDeadline     uint32
+		StopDeadline          uint32
+		SignalDeadline        uint32
+		Children              uint32
 	}
 	Context struct {
 		_             structs.HostLayout
@@ -195,7 +202,7 @@ type clientCallSpan struct {
 
 type clientCounts struct {
 	_ structs.HostLayout
-	N [20]uint64
+	N [21]uint64
 }
 
 type clientKeptTracestate struct {

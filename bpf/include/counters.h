@@ -23,6 +23,8 @@ enum counter {
 	COUNTER_DEGRADED_UNREADABLE,	   /* a span lacks attributes: memory was not resident */
 	COUNTER_DEGRADED_HEADERS,	   /* a span's headers were too many, or not found */
 	COUNTER_DEGRADED_AMBIGUOUS_PARENT, /* a span has no parent: there were several candidates */
+	COUNTER_DEGRADED_UNKNOWN_CONTEXT,  /* a span has no parent: its context is of a type that is
+					      not known */
 	COUNTER_DEGRADED_EVICTED_PARENT,   /* spans may lack a parent: its context found no room */
 	COUNTER_DEGRADED_UNKNOWN_CONNECTION, /* a span may lack a parent: its connection is not
 						known */

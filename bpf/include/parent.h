@@ -3,8 +3,9 @@
  *
  * The parent is the span of the context.Context that a call got, or of a context that this one was
  * derived from. Else it is the span of the request that the goroutine serves. Else it is the span
- * of the request that the goroutine's starter served when it started the goroutine. An uncertain
- * parent is no parent. announcement.h finds parents in other processes. */
+ * of the request that the goroutine's starter served when it started the goroutine, if the call's
+ * context says of no request. An uncertain parent is no parent. announcement.h finds parents in
+ * other processes. */
 #pragma once
 
 #include "go.h"
@@ -21,7 +22,13 @@ struct parent_offsets {
 	__u32 timer_timer;
 	__u32 itab_fun;
 	__u32 value_deadline; /* function: the first method of *valueCtx */
-	__u32 children;	      /* 1: the binary may make calls; 0: no call looks for its parent */
+	/* Functions: the first methods of the contexts that derive from nothing. Go up to 1.20 has
+	 * one type for both, and does not say who started a goroutine. */
+	__u32 background_deadline, todo_deadline;
+	/* Functions: the first methods of contexts that hold their parent, and no other context. */
+	__u32 cancel_deadline, without_cancel_deadline, after_func_deadline, stop_deadline;
+	__u32 signal_deadline; /* os/signal.signalCtx */
+	__u32 children;	       /* 1: the binary may make calls; 0: no call looks for its parent */
 };
 
 /* The keys of a request while its server handles it. */
@@ -197,9 +204,62 @@ BPF_SUBPROGRAM bool find_context(const struct operation_key *key, const struct p
 	return false;
 }
 
+static __always_inline bool is_one_of(__u32 first, const __u32 *functions, __u32 n)
+{
+	for (__u32 i = 0; i < n; i++) {
+		if (first == functions[i])
+			return true;
+	}
+	return false;
+}
+
+/* Whether a context says of no request: the standard library has derived it, step by step, from
+ * Background or TODO. A context of another type may hold any number of contexts, of which it asks
+ * one for values. src/net/lookup.go, onlyValuesCtx, begins with Background and has the values of
+ * another context. A context that is nil says of none either. */
+BPF_SUBPROGRAM bool says_of_none(const struct parent_offsets *o, __u64 text,
+				 const struct go_interface *innermost)
+{
+	struct go_interface context;
+
+	if (!o || !innermost)
+		return false;
+	context = *innermost;
+	if (!context.type)
+		return true;
+	if (!text)
+		return false;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < MAX_ANCESTORS; i++) {
+		__u32 first = first_method(o->itab_fun, text, &context);
+		const __u32 none[] = { o->background_deadline, o->todo_deadline };
+		const __u32 derived[] = { o->value_deadline,	  o->cancel_deadline,
+					  o->timer_deadline,	  o->without_cancel_deadline,
+					  o->after_func_deadline, o->stop_deadline,
+					  o->signal_deadline };
+		__u64 at;
+
+		if (first == ABSENT)
+			return false;
+		if (is_one_of(first, none, sizeof(none) / sizeof(none[0])))
+			return true;
+		if (!is_one_of(first, derived, sizeof(derived) / sizeof(derived[0])) ||
+		    !parent_at(o, text, &context, &at) || go_read(&context, at, 0))
+			return false;
+	}
+	return false;
+}
+
+/* The request that a goroutine is at work for. */
+enum works_for {
+	WORKS_FOR_NONE,	   /* or for one that is not known */
+	WORKS_FOR_SERVED,  /* the goroutine serves it */
+	WORKS_FOR_STARTER, /* the goroutine was started for it */
+};
+
 /* Finds the span of the request that a goroutine, or its starter, serves. */
-BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
-				   const struct parent_offsets *o, struct span_way *found)
+BPF_SUBPROGRAM enum works_for find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
+					     const struct parent_offsets *o, struct span_way *found)
 {
 	struct span_way origin = {};
 	struct span_key wanted;
@@ -207,28 +267,30 @@ BPF_SUBPROGRAM bool find_goroutine(const struct operation_key *key, __u64 g, __u
 	__u64 starter;
 
 	if (isolated || !key || !o || !found)
-		return false;
+		return WORKS_FOR_NONE;
 	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
 	state = read_span(&wanted, found);
 	if (state == WAY_ACTIVE)
-		return true;
+		return WORKS_FOR_SERVED;
 	if (state == WAY_INHERITED) {
 		/* The parent is a request that may have ended since. */
 		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, found->extra, 0);
-		return read_span(&wanted, &origin) == WAY_ACTIVE &&
-		       *(__u64 *)origin.span_id == *(__u64 *)found->span_id;
+		if (read_span(&wanted, &origin) != WAY_ACTIVE ||
+		    *(__u64 *)origin.span_id != *(__u64 *)found->span_id)
+			return WORKS_FOR_NONE;
+		return WORKS_FOR_STARTER;
 	}
 	if (state == WAY_ENDED || o->g_parent_goid == ABSENT ||
 	    go_read(&starter, g, o->g_parent_goid))
-		return false;
+		return WORKS_FOR_NONE;
 	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
 	if (read_span(&wanted, found) != WAY_ACTIVE)
-		return false;
+		return WORKS_FOR_NONE;
 	/* The starter may have served another request when it started this goroutine. */
 	if (came_later(found->extra, goid))
-		return true;
+		return WORKS_FOR_STARTER;
 	count(COUNTER_DEGRADED_AMBIGUOUS_PARENT);
-	return false;
+	return WORKS_FOR_NONE;
 }
 
 /* Fills in the trace of an operation that the program itself began, and the operation's own id. */
@@ -250,7 +312,18 @@ static __always_inline enum inherited inherit_inside(struct span_head *head,
 				  WAY_ENDED);
 		return inherit_way(head, &found);
 	}
-	if (find_goroutine(key, g, goid, o, &found))
+	switch (find_goroutine(key, g, goid, o, &found)) {
+	case WORKS_FOR_SERVED:
 		return inherit_way(head, &found);
+	case WORKS_FOR_STARTER:
+		/* The goroutine may be at work for another request by now, as a pool's worker is.
+		 * The context may be of that request. */
+		if (says_of_none(o, text, context))
+			return inherit_way(head, &found);
+		count(COUNTER_DEGRADED_UNKNOWN_CONTEXT);
+		break;
+	default:
+		break;
+	}
 	return begin_trace(head, NULL);
 }

@@ -15,7 +15,7 @@ import (
 
 type injectCounts struct {
 	_ structs.HostLayout
-	N [20]uint64
+	N [21]uint64
 }
 
 type injectInjectOffsets struct {

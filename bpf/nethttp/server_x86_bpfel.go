@@ -15,7 +15,7 @@ import (
 
 type serverCounts struct {
 	_ structs.HostLayout
-	N [20]uint64
+	N [21]uint64
 }
 
 type serverEnding uint32
@@ -169,18 +169,25 @@ type serverServerOffsets struct {
 		}
 	}
 	Parent struct {
-		_              structs.HostLayout
-		G_parentGoid   uint32
-		G_m            uint32
-		M_p            uint32
-		P_goidcache    uint32
-		P_goidcacheend uint32
-		SchedGoidgen   uint32
-		TimerDeadline  uint32
-		TimerTimer     uint32
-		ItabFun        uint32
-		ValueDeadline  uint32
-		Children       uint32
+		_                     structs.HostLayout
+		G_parentGoid          uint32
+		G_m                   uint32
+		M_p                   uint32
+		P_goidcache           uint32
+		P_goidcacheend        uint32
+		SchedGoidgen          uint32
+		TimerDeadline         uint32
+		TimerTimer            uint32
+		ItabFun               uint32
+		ValueDeadline         uint32
+		BackgroundDeadline    uint32
+		TodoDeadline          uint32
+		CancelDeadline        uint32
+		WithoutCancelDeadline uint32
+		AfterFuncDeadline     uint32
+		StopDeadline          uint32
+		SignalDeadline        uint32
+		Children              uint32
 	}
 	ResponseConn   uint32
 	ConnRwc        uint32

@@ -15,7 +15,7 @@ import (
 
 type sharedCounts struct {
 	_ structs.HostLayout
-	N [20]uint64
+	N [21]uint64
 }
 
 type sharedFileKey struct {

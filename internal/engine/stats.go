@@ -31,6 +31,7 @@ const (
 	DegradedHeaders           = wire.DegradedHeaders
 	DegradedUnknownConnection = wire.DegradedUnknownConnection
 	DegradedAmbiguousParent   = wire.DegradedAmbiguousParent
+	DegradedUnknownContext    = wire.DegradedUnknownContext
 	DegradedEvictedParent     = wire.DegradedEvictedParent
 )
 

@@ -131,6 +131,7 @@ var Metrics = []Metric{
 			{DegradedHeaders, by(wireCounterCOUNTER_DEGRADED_HEADERS)},
 			{DegradedUnknownConnection, by(wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION)},
 			{DegradedAmbiguousParent, by(wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT)},
+			{DegradedUnknownContext, by(wireCounterCOUNTER_DEGRADED_UNKNOWN_CONTEXT)},
 			{DegradedEvictedParent, by(wireCounterCOUNTER_DEGRADED_EVICTED_PARENT)},
 		},
 		reasons: func(s *Stats) map[ReasonName]uint64 { return s.Degraded },

@@ -96,6 +96,9 @@ const (
 	DegradedUnknownConnection ReasonName = "unknown_connection"
 	// DegradedAmbiguousParent: it could not be told whose child a span is. It has no parent.
 	DegradedAmbiguousParent ReasonName = "ambiguous_parent"
+	// DegradedUnknownContext: the context of a call could not be followed to its end. The call has
+	// no parent.
+	DegradedUnknownContext ReasonName = "unknown_context"
 	// DegradedEvictedParent: there was no room to note a span's context. Its children may have no
 	// parent.
 	DegradedEvictedParent ReasonName = "evicted_parent"

@@ -53,21 +53,22 @@ const (
 	wireCounterCOUNTER_DEGRADED_UNREADABLE         wireCounter = 10
 	wireCounterCOUNTER_DEGRADED_HEADERS            wireCounter = 11
 	wireCounterCOUNTER_DEGRADED_AMBIGUOUS_PARENT   wireCounter = 12
-	wireCounterCOUNTER_DEGRADED_EVICTED_PARENT     wireCounter = 13
-	wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION wireCounter = 14
-	wireCounterCOUNTER_INJECTED                    wireCounter = 15
-	wireCounterCOUNTER_NOT_INJECTED                wireCounter = 16
-	wireCounterCOUNTER_TRACESTATES_NOT_INJECTED    wireCounter = 17
-	wireCounterCOUNTER_EVENTS_LOST                 wireCounter = 18
-	wireCounterCOUNTER_PROBE_HITS                  wireCounter = 19
-	wireCounterCOUNTERS                            wireCounter = 20
+	wireCounterCOUNTER_DEGRADED_UNKNOWN_CONTEXT    wireCounter = 13
+	wireCounterCOUNTER_DEGRADED_EVICTED_PARENT     wireCounter = 14
+	wireCounterCOUNTER_DEGRADED_UNKNOWN_CONNECTION wireCounter = 15
+	wireCounterCOUNTER_INJECTED                    wireCounter = 16
+	wireCounterCOUNTER_NOT_INJECTED                wireCounter = 17
+	wireCounterCOUNTER_TRACESTATES_NOT_INJECTED    wireCounter = 18
+	wireCounterCOUNTER_EVENTS_LOST                 wireCounter = 19
+	wireCounterCOUNTER_PROBE_HITS                  wireCounter = 20
+	wireCounterCOUNTERS                            wireCounter = 21
 	wireCounterFIRST_LOSS                          wireCounter = 5
 	wireCounterLAST_LOSS                           wireCounter = 9
 )
 
 type wireCounts struct {
 	_ structs.HostLayout
-	N [20]uint64
+	N [21]uint64
 }
 
 type wireEvent struct {

@@ -12,7 +12,8 @@ const source = "testbed/targets/parents"
 // build is the server as a release of Go and one of gRPC make it.
 func build(goVersion, grpc string, flags ...string) target.Build {
 	b := target.GRPC(source, goVersion, grpc, flags...)
-	b.Modules = append(b.Modules, "golang.org/x/sync@v0.7.0")
+	b.Modules = append(b.Modules, "golang.org/x/sync@v0.7.0",
+		"github.com/panjf2000/ants/v2@v2.9.1", "github.com/Jeffail/tunny@v0.1.4")
 	return b
 }
 

@@ -79,6 +79,11 @@ func allCases() map[string]way {
 	} {
 		all[name+"-background"] = with(none, all[name])
 	}
+	for _, more := range []map[string]way{workerCases(), startedCases()} {
+		for name, do := range more {
+			all[name] = do
+		}
+	}
 	return all
 }
 

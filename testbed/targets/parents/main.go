@@ -47,6 +47,8 @@ func main() {
 	for _, side := range []string{"/http1/", "/http2/"} {
 		mux.Handle(side+"http/timeout-handler/", timeouts)
 		mux.Handle(side+"grpc/timeout-handler/", timeouts)
+		mux.Handle(side+"http/timeout-handler-twice/", timeouts)
+		mux.Handle(side+"grpc/timeout-handler-twice/", timeouts)
 		mux.Handle(side+"http/proxied/", proxied)
 	}
 	server := web.Server(mux)
