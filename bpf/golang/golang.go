@@ -112,6 +112,11 @@ func ParentFields(base uintptr) []probe.Field {
 	var o layoutsParentOffsets
 	return []probe.Field{
 		Optional("runtime", "g", "parentGoid", base+unsafe.Offsetof(o.G_parentGoid)),
+		Optional("runtime", "g", "waitreason", base+unsafe.Offsetof(o.G_waitreason)),
+		Optional("runtime", "g", "trackingSeq", base+unsafe.Offsetof(o.G_trackingSeq)),
+		Optional("runtime", "g", "sched", base+unsafe.Offsetof(o.G_sched)),
+		Optional("runtime", "gobuf", "sp", base+unsafe.Offsetof(o.GobufSp)),
+		Optional("runtime", "g", "startpc", base+unsafe.Offsetof(o.G_startpc)),
 		Optional("runtime", "g", "m", base+unsafe.Offsetof(o.G_m)),
 		Optional("runtime", "m", "p", base+unsafe.Offsetof(o.M_p)),
 		Optional("runtime", "p", "goidcache", base+unsafe.Offsetof(o.P_goidcache)),
@@ -123,11 +128,14 @@ func ParentFields(base uintptr) []probe.Field {
 	}
 }
 
-// ParentFunctions lists the functions by which contexts are known: struct parent_offsets. The
-// types are those of src/context/context.go and src/os/signal/signal.go.
-func ParentFunctions(base uintptr) []probe.Function {
+// ParentFunctions lists the functions by which contexts and goroutines are known: struct
+// parent_offsets. The types of contexts are those of src/context/context.go and
+// src/os/signal/signal.go. handler is a function that a library runs as a goroutine to serve one
+// request, with nothing to do for others; "" if it has none.
+func ParentFunctions(base uintptr, handler string) []probe.Function {
 	var o layoutsParentOffsets
 	return []probe.Function{
+		{Symbol: handler, Slot: base + unsafe.Offsetof(o.GoHandler)},
 		{Symbol: "context.(*timerCtx).Deadline", Slot: base + unsafe.Offsetof(o.TimerDeadline)},
 		{Symbol: "context.(*valueCtx).Deadline", Slot: base + unsafe.Offsetof(o.ValueDeadline)},
 		{

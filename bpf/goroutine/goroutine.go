@@ -29,10 +29,11 @@ func Library() probe.Library {
 			Symbol: "runtime.newproc.func1", Event: probe.Call, Callee: "runtime.runqput",
 			Program: "note_goroutine", Optional: true,
 		}},
-		Fields: []probe.Field{
+		Fields: append(golang.ParentFields(unsafe.Offsetof(o.Parent)),
 			golang.Field("runtime", "g", "goid", unsafe.Offsetof(o.G_goid)),
-			golang.Optional("runtime", "g", "parentGoid", unsafe.Offsetof(o.G_parentGoid)),
-		},
+			golang.Optional("runtime", "m", "curg", unsafe.Offsetof(o.M_curg)),
+		),
+		Functions:   golang.ParentFunctions(unsafe.Offsetof(o.Parent), ""),
 		OffsetsSize: unsafe.Sizeof(o),
 		Load:        loadGoroutine,
 	}

@@ -19,9 +19,36 @@ type goroutineCounts struct {
 }
 
 type goroutineGoroutineOffsets struct {
-	_            structs.HostLayout
-	G_goid       uint32
-	G_parentGoid uint32
+	_      structs.HostLayout
+	G_goid uint32
+	M_curg uint32
+	Parent struct {
+		_                     structs.HostLayout
+		G_parentGoid          uint32
+		G_m                   uint32
+		M_p                   uint32
+		P_goidcache           uint32
+		P_goidcacheend        uint32
+		SchedGoidgen          uint32
+		G_waitreason          uint32
+		G_trackingSeq         uint32
+		G_sched               uint32
+		GobufSp               uint32
+		G_startpc             uint32
+		GoHandler             uint32
+		TimerDeadline         uint32
+		TimerTimer            uint32
+		ItabFun               uint32
+		ValueDeadline         uint32
+		BackgroundDeadline    uint32
+		TodoDeadline          uint32
+		CancelDeadline        uint32
+		WithoutCancelDeadline uint32
+		AfterFuncDeadline     uint32
+		StopDeadline          uint32
+		SignalDeadline        uint32
+		Children              uint32
+	}
 }
 
 type goroutineProcess struct {

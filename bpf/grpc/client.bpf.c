@@ -27,10 +27,12 @@ int start_call(struct pt_regs *ctx)
 {
 	struct go_string method = { GO_ARG4(ctx), GO_ARG5(ctx) }, target;
 	struct go_interface context = { GO_ARG0(ctx), GO_ARG1(ctx) };
+	struct caller caller = { .g = GO_G(ctx) };
 	struct operation_key key = {};
 	struct call_offsets *o;
 	struct call_span *span;
 	__u64 depth;
+	bool noted;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
@@ -67,9 +69,14 @@ int start_call(struct pt_regs *ctx)
 	    !COPY(span, target, &target, TARGET_LIMIT))
 		span->partial = 1;
 	span->depth = depth;
-	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text, &context);
+	caller.goid = key.goid;
+	caller.text = span->text;
+	noted = inherit_inside(&span->head, &key, &caller, &o->parent, &context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
+	/* A stream may end while its goroutine works for another request. */
+	if (noted)
+		note_caller(&key, &span->head, 0);
 	return 0;
 }
 

@@ -53,7 +53,7 @@ func Client() probe.Library {
 			},
 		},
 			golang.ConnFunctions(unsafe.Offsetof(o.Conn), connClose),
-			golang.ParentFunctions(unsafe.Offsetof(o.Parent)),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent), nethttp.GoHandler),
 			golang.ContextFunctions(unsafe.Offsetof(o.Context))),
 		Types: []probe.Type{
 			metadataType("mdOutgoingKey", unsafe.Offsetof(o.OutgoingKey)),

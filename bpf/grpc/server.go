@@ -32,7 +32,7 @@ func Server() probe.Library {
 		},
 			golang.ConnFunctions(unsafe.Offsetof(o.Conn), connClose),
 			golang.ContextFunctions(unsafe.Offsetof(o.Context)),
-			golang.ParentFunctions(unsafe.Offsetof(o.Parent))),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent), nethttp.GoHandler)),
 		Types: []probe.Type{
 			metadataType("mdIncomingKey", unsafe.Offsetof(o.MetadataKey)),
 		},

@@ -145,6 +145,12 @@ type serverStreamOffsets struct {
 		P_goidcache           uint32
 		P_goidcacheend        uint32
 		SchedGoidgen          uint32
+		G_waitreason          uint32
+		G_trackingSeq         uint32
+		G_sched               uint32
+		GobufSp               uint32
+		G_startpc             uint32
+		GoHandler             uint32
 		TimerDeadline         uint32
 		TimerTimer            uint32
 		ItabFun               uint32

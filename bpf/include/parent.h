@@ -3,9 +3,9 @@
  *
  * The parent is the span of the context.Context that a call got, or of a context that this one was
  * derived from. Else it is the span of the request that the goroutine serves. Else it is the span
- * of the request that the goroutine's starter served when it started the goroutine, if the call's
- * context says of no request. An uncertain parent is no parent. announcement.h finds parents in
- * other processes. */
+ * of the request that the goroutine's starter served when it started the goroutine. That holds as
+ * long as nobody can have given the goroutine other work, and for a call whose context says of no
+ * request. An uncertain parent is no parent. announcement.h finds parents in other processes. */
 #pragma once
 
 #include "go.h"
@@ -17,6 +17,8 @@ struct parent_offsets {
 	__u32 g_parent_goid; /* Go 1.21 and later */
 	__u32 g_m, m_p, p_goidcache, p_goidcacheend;
 	__u32 sched_goidgen; /* runtime.sched.goidgen, a distance from the start of the code */
+	__u32 g_waitreason, g_tracking_seq, g_sched, gobuf_sp, g_startpc;
+	__u32 go_handler; /* function: of goroutines that serve one request each */
 	/* In Go 1.20 a timerCtx begins with the address of its cancelCtx. */
 	__u32 timer_deadline; /* function: the first method of *timerCtx */
 	__u32 timer_timer;
@@ -250,6 +252,73 @@ BPF_SUBPROGRAM bool says_of_none(const struct parent_offsets *o, __u64 text,
 	return false;
 }
 
+/* A goroutine that makes a call. */
+struct caller {
+	__u64 g, goid;
+	__u64 text; /* address of the binary's code; 0: not known */
+};
+
+/* The waits of a goroutine: the reason for the last one, the number of all in eight bits, and the
+ * stack pointer at the last one. runtime.gopark says why a goroutine waits, in g.waitreason, and
+ * runtime.gdestroy clears that. g.trackingSeq counts how often the goroutine has stopped running
+ * (casgstatus in src/runtime/proc.go), from a random number on. 0: the goroutine has not waited
+ * since it was started. False: it is not known. */
+BPF_SUBPROGRAM bool read_waits(const struct parent_offsets *o, __u64 g, __u64 *waits)
+{
+	__u64 words[2], sp;
+	__u32 shift;
+
+	if (!o || !waits || o->g_waitreason == ABSENT || go_read(&words, g, o->g_waitreason))
+		return false;
+	*waits = words[0] & 0xff;
+	if (!*waits)
+		return true;
+	shift = (o->g_tracking_seq - o->g_waitreason) * 8;
+	if (shift >= sizeof(words) * 8 || o->g_sched == ABSENT || o->gobuf_sp == ABSENT ||
+	    go_read(&sp, g, o->g_sched + o->gobuf_sp))
+		return false;
+	if (shift >= 64)
+		words[0] = words[1];
+	*waits |= (words[0] >> (shift & 63) & 0xff) << 8 | sp << 16;
+	return true;
+}
+
+/* Whether a goroutine still works for the request that it was started for, whose span is `found`. A
+ * goroutine that has waited may have got other work: a pool's worker does. What it has waited for
+ * before the last wait is not known. Two goroutines have got none: one that has not waited since
+ * its last call, if that was for the same request; and one that runs a handler. */
+BPF_SUBPROGRAM bool still_works_for(const struct operation_key *key, const struct caller *caller,
+				    const struct parent_offsets *o, const struct span_way *found)
+{
+	struct span_way called = {};
+	struct span_key wanted;
+	__u64 waits, start;
+
+	if (!key || !caller || !o || !found || !read_waits(o, caller->g, &waits))
+		return false;
+	wanted = key_in(key->tgid, key->generation, KEY_CALLER, caller->goid, 0);
+	if (read_span(&wanted, &called) == WAY_EMPTY) {
+		if (!waits)
+			return true;
+	} else if (called.extra == waits &&
+		   *(__u64 *)called.span_id == *(const __u64 *)found->span_id) {
+		return true;
+	}
+	return caller->text && o->go_handler != ABSENT && o->g_startpc != ABSENT &&
+	       !go_read(&start, caller->g, o->g_startpc) && start - caller->text == o->go_handler;
+}
+
+/* Notes for which request a goroutine has made a call, if that has a parent. `waits` is how the
+ * goroutine had waited when the call ended. */
+static __always_inline void note_caller(const struct operation_key *key,
+					const struct span_head *head, __u64 waits)
+{
+	struct span_key caller = key_in(key->tgid, key->generation, KEY_CALLER, head->goid, 0);
+
+	if (*(const __u64 *)head->parent_id)
+		store_ids(&caller, head->trace_id, head->parent_id, head->flags, waits, WAY_ENDED);
+}
+
 /* The request that a goroutine is at work for. */
 enum works_for {
 	WORKS_FOR_NONE,	   /* or for one that is not known */
@@ -258,7 +327,8 @@ enum works_for {
 };
 
 /* Finds the span of the request that a goroutine, or its starter, serves. */
-BPF_SUBPROGRAM enum works_for find_goroutine(const struct operation_key *key, __u64 g, __u64 goid,
+BPF_SUBPROGRAM enum works_for find_goroutine(const struct operation_key *key,
+					     const struct caller *caller,
 					     const struct parent_offsets *o, struct span_way *found)
 {
 	struct span_way origin = {};
@@ -266,9 +336,9 @@ BPF_SUBPROGRAM enum works_for find_goroutine(const struct operation_key *key, __
 	enum way_state state;
 	__u64 starter;
 
-	if (isolated || !key || !o || !found)
+	if (isolated || !key || !caller || !o || !found)
 		return WORKS_FOR_NONE;
-	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
+	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, caller->goid, 0);
 	state = read_span(&wanted, found);
 	if (state == WAY_ACTIVE)
 		return WORKS_FOR_SERVED;
@@ -278,52 +348,53 @@ BPF_SUBPROGRAM enum works_for find_goroutine(const struct operation_key *key, __
 		if (read_span(&wanted, &origin) != WAY_ACTIVE ||
 		    *(__u64 *)origin.span_id != *(__u64 *)found->span_id)
 			return WORKS_FOR_NONE;
-		return WORKS_FOR_STARTER;
+	} else {
+		if (state == WAY_ENDED || o->g_parent_goid == ABSENT ||
+		    go_read(&starter, caller->g, o->g_parent_goid))
+			return WORKS_FOR_NONE;
+		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
+		if (read_span(&wanted, found) != WAY_ACTIVE)
+			return WORKS_FOR_NONE;
 	}
-	if (state == WAY_ENDED || o->g_parent_goid == ABSENT ||
-	    go_read(&starter, g, o->g_parent_goid))
-		return WORKS_FOR_NONE;
-	wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
-	if (read_span(&wanted, found) != WAY_ACTIVE)
-		return WORKS_FOR_NONE;
 	/* The starter may have served another request when it started this goroutine. */
-	if (came_later(found->extra, goid))
+	if ((state == WAY_INHERITED || came_later(found->extra, caller->goid)) &&
+	    still_works_for(key, caller, o, found))
 		return WORKS_FOR_STARTER;
 	count(COUNTER_DEGRADED_AMBIGUOUS_PARENT);
 	return WORKS_FOR_NONE;
 }
 
-/* Fills in the trace of an operation that the program itself began, and the operation's own id. */
-static __always_inline enum inherited inherit_inside(struct span_head *head,
-						     const struct operation_key *key, __u64 g,
-						     __u64 goid, const struct parent_offsets *o,
-						     __u64 text, const struct go_interface *context)
+/* Fills in the trace of an operation that the program itself began, and the operation's own id.
+ * True: the end of the operation is to be noted, by note_caller. */
+static __always_inline bool inherit_inside(struct span_head *head, const struct operation_key *key,
+					   const struct caller *caller,
+					   const struct parent_offsets *o,
+					   const struct go_interface *context)
 {
 	struct span_way found = {}, own = {};
 	struct span_key goroutine;
 
 	new_span_id(head, NULL);
-	if (find_context(key, o, text, context, &found)) {
-		/* A goroutine that is handed contexts may work for any request. A call without a
-		 * context need not be for the request that started the goroutine. */
-		goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, goid, 0);
-		if (read_span(&goroutine, &own) != WAY_ACTIVE)
-			store_ids(&goroutine, found.trace_id, found.span_id, found.flags, 0,
-				  WAY_ENDED);
-		return inherit_way(head, &found);
+	if (find_context(key, o, caller->text, context, &found)) {
+		inherit_way(head, &found);
+		goroutine = key_in(key->tgid, key->generation, KEY_GOROUTINE, caller->goid, 0);
+		return read_span(&goroutine, &own) != WAY_ACTIVE;
 	}
-	switch (find_goroutine(key, g, goid, o, &found)) {
+	switch (find_goroutine(key, caller, o, &found)) {
 	case WORKS_FOR_SERVED:
-		return inherit_way(head, &found);
+		inherit_way(head, &found);
+		return false;
 	case WORKS_FOR_STARTER:
-		/* The goroutine may be at work for another request by now, as a pool's worker is.
-		 * The context may be of that request. */
-		if (says_of_none(o, text, context))
-			return inherit_way(head, &found);
+		/* The context may be of another request. */
+		if (says_of_none(o, caller->text, context)) {
+			inherit_way(head, &found);
+			return true;
+		}
 		count(COUNTER_DEGRADED_UNKNOWN_CONTEXT);
 		break;
 	default:
 		break;
 	}
-	return begin_trace(head, NULL);
+	begin_trace(head, NULL);
+	return false;
 }

@@ -22,7 +22,7 @@ func Client() probe.Library {
 		Hooks: clientHooks(),
 		Functions: slices.Concat(
 			golang.ConnFunctions(unsafe.Offsetof(o.Conn), ""),
-			golang.ParentFunctions(unsafe.Offsetof(o.Parent))),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent), GoHandler)),
 		Fields:      clientFields(),
 		Rules:       rules(),
 		Extensions:  []probe.Extension{injected()},

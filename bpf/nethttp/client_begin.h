@@ -7,6 +7,7 @@
 /* Begins a call, unless it is a part of another call. */
 static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool net)
 {
+	struct caller caller = { .g = GO_G(ctx) };
 	struct operation_key key = {};
 	struct client_offsets *o;
 	struct client_span *span;
@@ -32,6 +33,7 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 			return 0;
 		}
 	}
+	caller.goid = key.goid;
 	span = bpf_map_lookup_elem(&operations, &key);
 	if (!span) {
 		count(COUNTER_OPERATIONS); /* swept between the two calls, and counted there */
@@ -52,8 +54,8 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 	site = net ? o->net_site : o->site;
 	if (site != ABSENT)
 		span->text = GO_PC(ctx) - site;
-	inherit_inside(&span->head, &key, GO_G(ctx), key.goid, &o->parent, span->text,
-		       &wanted->context);
+	caller.text = span->text;
+	span->noted = inherit_inside(&span->head, &key, &caller, &o->parent, &wanted->context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
 	return 0;

@@ -105,6 +105,12 @@ type clientClientOffsets struct {
 		P_goidcache           uint32
 		P_goidcacheend        uint32
 		SchedGoidgen          uint32
+		G_waitreason          uint32
+		G_trackingSeq         uint32
+		G_sched               uint32
+		GobufSp               uint32
+		G_startpc             uint32
+		GoHandler             uint32
 		TimerDeadline         uint32
 		TimerTimer            uint32
 		ItabFun               uint32
@@ -178,7 +184,8 @@ type clientClientSpan struct {
 	Opaque     uint8
 	Partial    uint8
 	Used       uint16
-	Reserved   uint32
+	Noted      uint8
+	Reserved   [3]uint8
 	Method     struct {
 		_      structs.HostLayout
 		Length uint16

@@ -33,7 +33,7 @@ func Server() probe.Library {
 			{Symbol: "net/http.http2ResponseWriter.Header", Slot: unsafe.Offsetof(o.StreamWriter)},
 		},
 			golang.ConnFunctions(unsafe.Offsetof(o.Conn), ""),
-			golang.ParentFunctions(unsafe.Offsetof(o.Parent))),
+			golang.ParentFunctions(unsafe.Offsetof(o.Parent), GoHandler)),
 		Fields:       append(serverFields(), golang.MapFields(unsafe.Offsetof(o.Map))...),
 		Rules:        rules(),
 		ChildrenSlot: unsafe.Offsetof(o.Parent) + unsafe.Offsetof(o.Parent.Children),

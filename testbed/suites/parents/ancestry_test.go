@@ -21,7 +21,7 @@ func TestWithTheAncestryOfGoroutinesTheirCallsHaveAParent(t *testing.T) {
 			continue
 		}
 		t.Run(called(build), func(t *testing.T) {
-			p := start(t, build, engine.Config{GoroutineAncestry: true})
+			p := startQuiet(t, build, engine.Config{GoroutineAncestry: true})
 			for _, side := range sides {
 				t.Run(side, func(t *testing.T) { p.compareDescended(t, side) })
 			}
@@ -43,7 +43,7 @@ func (p *program) compareDescended(t *testing.T, side string) {
 			w.calls = times(len(w.calls), starter)
 		}
 		under := path(side, "http", w.name, "")
-		r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
+		r := forest.Compare(under, p.wants(w, side, under, w.count()))
 		t.Logf("%s: %s", w.name, r.Summary())
 		report(t, r)
 		children.add(w, r)

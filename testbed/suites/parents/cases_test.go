@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/spanprobe/spanprobe/testbed/harness/target"
 	"github.com/spanprobe/spanprobe/testbed/harness/tree"
 )
 
@@ -103,7 +102,7 @@ func (w way) count() int {
 }
 
 // wants are the spans of so many requests of a way, whose paths begin alike.
-func (w way) wants(b target.Build, side, under string, requests int) []tree.Want {
+func (p *program) wants(w way, side, under string, requests int) []tree.Want {
 	var wants []tree.Want
 	parts := 1
 	if side == "stream" {
@@ -117,7 +116,7 @@ func (w way) wants(b target.Build, side, under string, requests int) []tree.Want
 				wants = append(wants, tree.Want{
 					Name: tree.Called(fmt.Sprintf("%s/%d/%d", request, message,
 						n)), Parent: tree.Served(request),
-					OrNone: !known.sure(b, side), Optional: n >= len(w.calls)-w.perhaps,
+					OrNone: !p.sure(known, side), Optional: n >= len(w.calls)-w.perhaps,
 				})
 			}
 		}
@@ -125,9 +124,10 @@ func (w way) wants(b target.Build, side, under string, requests int) []tree.Want
 	return wants
 }
 
-// sure tells whether a parent must be known in a build. The goroutine of a connection of HTTP/1
-// serves one request after the other, and a child of it may have an id that was set aside before
-// the last one, if it was started on another processor.
-func (k knowledge) sure(b target.Build, side string) bool {
-	return k == certain || k == starter && knowsStarter(b) && slices.Contains(ownGoroutine, side)
+// sure tells whether a parent must be known. The goroutine of a connection of HTTP/1 serves one
+// request after the other, and a child of it may have an id that was set aside before the last one,
+// if it was started on another processor. The garbage collector has goroutines wait.
+func (p *program) sure(k knowledge, side string) bool {
+	return k == certain || k == starter && p.quiet && knowsStarter(p.build) &&
+		slices.Contains(ownGoroutine, side)
 }

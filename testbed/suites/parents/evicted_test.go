@@ -53,7 +53,7 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 			without := 0
 			for side, via := range over {
 				under := path(side, via, way.name, "")
-				r := forest.Compare(under, way.wants(p.build, side, under, rounds*held))
+				r := forest.Compare(under, p.wants(way, side, under, rounds*held))
 				report(t, r)
 				_, spared := r.WithoutParent()
 				without += spared

@@ -49,7 +49,7 @@ func compareMillion(t *testing.T, ancestry bool) {
 		}
 		under := path(side, "http", w.name, "")
 		r := tree.New(p.tracer.Spans(), name).Compare(under,
-			w.wants(p.build, side, under, w.count()))
+			p.wants(w, side, under, w.count()))
 		var children started
 		children.add(w, r)
 		children.expectCounted(t, p.build, before, stats)

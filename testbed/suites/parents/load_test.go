@@ -202,7 +202,11 @@ func (p *program) leaveBehind(t *testing.T, side, via string, w way) {
 // address of the other.
 func startCalled(t *testing.T) (url, address string) {
 	t.Helper()
-	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "-body/") {
+			_, _ = io.WriteString(w, "an answer") // the caller would see it missing
+		}
+	}))
 	t.Cleanup(web.Close)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

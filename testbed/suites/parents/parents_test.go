@@ -31,6 +31,7 @@ var (
 type program struct {
 	*target.Server
 	build   target.Build
+	quiet   bool // it has no garbage collector
 	tracer  *tracing.Tracer
 	clients map[string]client // by side; each keeps its connections
 }
@@ -39,6 +40,16 @@ func start(t *testing.T, build target.Build, config engine.Config) *program {
 	t.Helper()
 	web, rpc := startCalled(t)
 	return startCalling(t, build, config, web, rpc)
+}
+
+// startQuiet starts a server without a garbage collector: goroutines have nothing to wait for but
+// each other.
+func startQuiet(t *testing.T, build target.Build, config engine.Config) *program {
+	t.Helper()
+	t.Setenv("GOGC", "off")
+	p := start(t, build, config)
+	p.quiet = true
+	return p
 }
 
 // startCalling starts a server that calls these.
@@ -98,7 +109,7 @@ func (p *program) compare(t *testing.T, side, via string) {
 	for _, w := range together {
 		t.Run(w.name, func(t *testing.T) {
 			under := path(side, via, w.name, "")
-			r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
+			r := forest.Compare(under, p.wants(w, side, under, w.count()))
 			fmt.Fprintf(&table, "%-26s %s\n", w.name, r.Summary())
 			report(t, r)
 			children.add(w, r)
@@ -147,8 +158,7 @@ func (s *started) expectCounted(t *testing.T, b target.Build, before, after engi
 	}
 }
 
-// The first of some requests start what then belongs to none. As long as they last, what they have
-// started is told to be for them, the work that others give it too.
+// The first of some requests start what then belongs to none.
 const first = "first"
 
 var firstWays = []string{"refreshed", "sql", "lazy-pool"}
@@ -162,8 +172,8 @@ func (p *program) sendFirst(t *testing.T) {
 	}
 }
 
-// compareBackground expects that calls that are for no request have no parent. What a
-// request has started may be told to be for it as long as it lasts.
+// compareBackground expects that calls that are for no request have no parent, although a request
+// has started the goroutines that make them.
 func (p *program) compareBackground(t *testing.T) {
 	var ticks, refreshes, opened int
 	if _, err := fmt.Sscan(p.Ask(t, "still"), &ticks, &refreshes, &opened); err != nil {
@@ -179,21 +189,14 @@ func (p *program) compareBackground(t *testing.T) {
 	}
 	p.tracer.Settle(t)
 	forest := tree.New(p.tracer.Spans(), name)
-	for _, kind := range []struct {
-		name    string
-		calls   int
-		starter string
-	}{{"ticker", ticks, ""}, {"refresher", refreshes, "refreshed"}, {"opener", opened, "sql"}} {
-		t.Run(kind.name, func(t *testing.T) {
-			under := "/background/" + kind.name + "/"
+	for kind, calls := range map[string]int{
+		"ticker": ticks, "refresher": refreshes, "opener": opened,
+	} {
+		t.Run(kind, func(t *testing.T) {
+			under := "/background/" + kind + "/"
 			var wants []tree.Want
-			for n := range kind.calls {
-				want := tree.Want{Name: tree.Called(fmt.Sprint(under, n))}
-				if kind.starter != "" {
-					want.Parent, want.OrNone, want.While = tree.Served(path(first, "http",
-						kind.starter, "0")), true, true
-				}
-				wants = append(wants, want)
+			for n := range calls {
+				wants = append(wants, tree.Want{Name: tree.Called(fmt.Sprint(under, n))})
 			}
 			report(t, forest.Compare(under, wants))
 		})
@@ -202,7 +205,7 @@ func (p *program) compareBackground(t *testing.T) {
 		var wants []tree.Want
 		for _, w := range ways {
 			if slices.Contains(firstWays, w.name) {
-				wants = append(wants, w.wants(p.build, "http1", path(first, "http", w.name, ""),
+				wants = append(wants, p.wants(w, "http1", path(first, "http", w.name, ""),
 					1)...)
 			}
 		}

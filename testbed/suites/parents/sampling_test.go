@@ -48,11 +48,13 @@ func TestCallsAreSampledAsTheRequestThatTheyAreFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			called, addresses := startPeer(t)
+			t.Setenv("GOGC", "off")
 			p := startCalling(t, newest(), engine.Config{
 				Sampler: sampler,
 				Targets: []engine.Target{{PID: called.PID}},
 			},
 				"http://"+addresses["http ipv4"], addresses["grpc ipv4"])
+			p.quiet = true
 			for _, side := range sides {
 				for _, via := range vias {
 					t.Run(side+"/"+via, func(t *testing.T) {
@@ -111,7 +113,7 @@ func (p *program) compareSampled(
 	t *testing.T, side, via string, sampler engine.Sampler, called int,
 ) {
 	all := slices.DeleteFunc(selected(ways, side), func(w way) bool {
-		return !slices.Contains(sampledWays, w.name) || !w.calls[0].sure(p.build, side)
+		return !slices.Contains(sampledWays, w.name) || !p.sure(w.calls[0], side)
 	})
 	before := p.tracer.Settle(t)
 	p.loadWith(t, side, via, all, func(path string) string {
@@ -133,7 +135,7 @@ func (p *program) compareSampled(
 		under := path(side, via, w.name, "")
 		var wants []tree.Want
 		sampled := false // as the last request
-		for _, want := range w.wants(p.build, side, under, w.count()) {
+		for _, want := range p.wants(w, side, under, w.count()) {
 			ends := []tree.Want{want}
 			if want.Parent == "" {
 				var random uint64

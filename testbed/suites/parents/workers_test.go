@@ -19,7 +19,7 @@ var lazyPools = []string{"unbuffered", "buffered", "queue", "ants", "tunny", "di
 // handed are the ways on which a worker gets its work, each with what can be known of the parent of
 // its call.
 var handed = map[string]knowledge{
-	"plain":         certain,
+	"plain": certain, "background": open, "slowly": open,
 	"thirty-values": open, "other": open, "framework": open, "hidden": open,
 }
 
@@ -84,7 +84,7 @@ func compareWorkers(t *testing.T, p *program) {
 			var table strings.Builder
 			for _, w := range ways {
 				under := path(side, via, w.name, "")
-				r := forest.Compare(under, w.wants(p.build, side, under, w.count()))
+				r := forest.Compare(under, p.wants(w, side, under, w.count()))
 				fmt.Fprintf(&table, "%-26s %s\n", w.name, r.Summary())
 				t.Run(strings.Join([]string{side, via, w.name}, " "), func(t *testing.T) {
 					report(t, r)
@@ -97,7 +97,7 @@ func compareWorkers(t *testing.T, p *program) {
 		var wants []tree.Want
 		for _, w := range ways {
 			w := way{name: "start-" + w.name, calls: times(1, open)}
-			wants = append(wants, w.wants(p.build, "http2", path(first, "http", w.name, ""), 1)...)
+			wants = append(wants, p.wants(w, "http2", path(first, "http", w.name, ""), 1)...)
 		}
 		report(t, forest.Compare("/"+first, wants))
 	})
@@ -109,7 +109,7 @@ func compareWorkers(t *testing.T, p *program) {
 func TestACallWhoseContextCannotBeFollowedIsCounted(t *testing.T) {
 	for _, build := range poolBuilds() {
 		t.Run(called(build), func(t *testing.T) {
-			p := start(t, build, engine.Config{})
+			p := startQuiet(t, build, engine.Config{})
 			ways := []way{
 				{name: "goroutine-other", calls: times(1, open)},
 				{name: "goroutine-hidden", calls: times(1, open)},
@@ -125,7 +125,7 @@ func TestACallWhoseContextCannotBeFollowedIsCounted(t *testing.T) {
 			for _, via := range vias {
 				for _, w := range ways {
 					under := path("http2", via, w.name, "")
-					r := forest.Compare(under, w.wants(p.build, "http2", under, w.count()))
+					r := forest.Compare(under, p.wants(w, "http2", under, w.count()))
 					t.Logf("%s over %s: %s", w.name, via, r.Summary())
 					report(t, r)
 					_, spared := r.WithoutParent()
@@ -138,5 +138,53 @@ func TestACallWhoseContextCannotBeFollowedIsCounted(t *testing.T) {
 				t.Errorf("%d of %d calls have no parent, and %d are counted", without, others, counted)
 			}
 		})
+	}
+}
+
+// A goroutine that a request has started works for it as long as nobody can have given it other
+// work.
+func TestAGoroutineWorksForTheRequestThatStartedIt(t *testing.T) {
+	for _, build := range poolBuilds() {
+		t.Run(called(build), func(t *testing.T) {
+			p := startQuiet(t, build, engine.Config{})
+			for _, side := range sides {
+				for _, via := range vias {
+					t.Run(side+"/"+via, func(t *testing.T) {
+						var here []way
+						for _, w := range startedWays(via) {
+							here = append(here, selected([]way{w}, side)...)
+						}
+						p.load(t, side, via, here)
+						p.tracer.Settle(t)
+						forest := tree.New(p.tracer.Spans(), name)
+						for _, w := range here {
+							under := path(side, via, w.name, "")
+							r := forest.Compare(under, p.wants(w, side, under, w.count()))
+							t.Logf("%-26s %s", w.name, r.Summary())
+							report(t, r)
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+// startedWays are those on which a goroutine makes several calls, or waits for another one. A
+// goroutine that reads an answer to its end waits for the connection.
+func startedWays(via string) []way {
+	afterwards := starter
+	if via == "grpc" {
+		afterwards = open
+	}
+	return []way{
+		{name: "limited-group", calls: times(6, starter)},
+		{name: "single-flight", calls: times(1, starter)},
+		{name: "semaphore", calls: times(3, open)},
+		{name: "context-first", calls: []knowledge{certain, afterwards}},
+		{name: "context-last", calls: []knowledge{starter, certain}},
+		{name: "context-first-body", calls: []knowledge{certain, open}},
+		{name: "timeout-handler-twice", calls: []knowledge{certain, starter}, sides: overWeb},
+		{name: "timeout-handler-body", calls: []knowledge{certain, starter}, sides: overWeb},
 	}
 }

@@ -30,6 +30,12 @@ func (s *schedule) begin() string {
 	return "begun"
 }
 
+func (s *schedule) isRunning() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.running
+}
+
 // end returns how many calls there were of each kind, once the last has ended.
 func (s *schedule) end() string {
 	s.mu.Lock()
@@ -62,7 +68,7 @@ func tick(kind string) {
 			panic(err)
 		}
 		cancel()
-		if i%20 == 0 {
+		if i%20 == 0 && background.isRunning() {
 			runtime.GC()
 		}
 	}

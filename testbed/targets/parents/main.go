@@ -45,10 +45,11 @@ func main() {
 	// They answer on a goroutine of their own.
 	timeouts, proxied := http.TimeoutHandler(http.HandlerFunc(answer), time.Minute, ""), proxy()
 	for _, side := range []string{"/http1/", "/http2/"} {
-		mux.Handle(side+"http/timeout-handler/", timeouts)
-		mux.Handle(side+"grpc/timeout-handler/", timeouts)
-		mux.Handle(side+"http/timeout-handler-twice/", timeouts)
-		mux.Handle(side+"grpc/timeout-handler-twice/", timeouts)
+		for _, via := range []string{"http/", "grpc/"} {
+			for _, name := range []string{"", "-twice", "-body"} {
+				mux.Handle(side+via+"timeout-handler"+name+"/", timeouts)
+			}
+		}
 		mux.Handle(side+"http/proxied/", proxied)
 	}
 	server := web.Server(mux)

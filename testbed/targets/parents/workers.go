@@ -69,11 +69,12 @@ func startedCases() map[string]way {
 	return map[string]way{
 		"limited-group": limitedGroup, "single-flight": singleFlight, "semaphore": withSemaphore,
 		"context-first": contextFirst, "context-last": contextLast,
-		"timeout-handler-twice": contextFirstHere,
-		"goroutine-other":       with(otherOf, started(1)),
-		"goroutine-hidden":      with(hidden, started(1)),
-		"goroutine-deep":        with(values(30), started(1)),
-		"goroutine-derived":     with(derived, started(1)),
+		"timeout-handler-twice": contextFirstHere, "timeout-handler-body": contextFirstHere,
+		"context-first-body": contextFirst,
+		"goroutine-other":    with(otherOf, started(1)),
+		"goroutine-hidden":   with(hidden, started(1)),
+		"goroutine-deep":     with(values(30), started(1)),
+		"goroutine-derived":  with(derived, started(1)),
 	}
 }
 
