@@ -169,8 +169,9 @@ static __always_inline void end_served(struct served *served, const struct span_
 {
 	if (!served->context.key)
 		return; /* not stored */
+	/* Work that goes on has the context. The goroutine has served. */
 	end_span(&served->context, head);
-	end_span(&served->goroutine, head);
+	release_ended(&served->goroutine, head);
 }
 
 /* Contexts that a search looks at, from the innermost out. */

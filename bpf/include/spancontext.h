@@ -115,6 +115,12 @@ static __always_inline void end_span(struct span_key *key, const struct span_hea
 	move_span(key, way_state(head->span_id, WAY_ACTIVE), WAY_ENDED);
 }
 
+/* Releases the entry of a span, if the entry is still its own. */
+static __always_inline void release_ended(struct span_key *key, const struct span_head *head)
+{
+	move_span(key, way_state(head->span_id, WAY_ACTIVE), WAY_EMPTY);
+}
+
 /* Takes the entry of a key, so that no other program does. */
 static __always_inline bool take_span(struct span_key *key, struct span_way *taken)
 {

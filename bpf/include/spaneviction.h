@@ -8,7 +8,8 @@
 
 /* The price of an entry that makes room. */
 enum price {
-	PRICE_NOTHING, /* nobody waits for it */
+	PRICE_NOTHING, /* there is none */
+	PRICE_ENDED,   /* its operation has ended: what that has left behind may still make calls */
 	PRICE_HINT,    /* its operation ended a moment ago, and work may go on behind that */
 	PRICE_LITTLE,  /* its goroutine was started long ago, and may have ended */
 	PRICE_DOUBT,   /* nobody may wait for it any more; from here on, an eviction is counted */
@@ -46,19 +47,22 @@ static const __u8 prices[AGES][WAY_STATES] = {
 	[AGE_YOUNG] = {
 		[WAY_LOCKED] = PRICE_NEVER,
 		[WAY_ACTIVE] = PRICE_PARENT,
+		[WAY_ENDED] = PRICE_ENDED,
 		[WAY_ANNOUNCED] = PRICE_PARENT,
 		[WAY_INHERITED] = PRICE_STARTED,
 	},
 	[AGE_OLD] = {
 		[WAY_LOCKED] = PRICE_NEVER,
 		[WAY_ACTIVE] = PRICE_PARENT,
+		[WAY_ENDED] = PRICE_ENDED,
 		[WAY_ANNOUNCED] = PRICE_DOUBT,
 		[WAY_INHERITED] = PRICE_LITTLE,
 	},
 	[AGE_LONG_AGO] = {
 		[WAY_LOCKED] = PRICE_NEVER,
 		[WAY_ACTIVE] = PRICE_PARENT,
-		[WAY_ANNOUNCED] = PRICE_NOTHING,
+		[WAY_ENDED] = PRICE_ENDED,
+		[WAY_ANNOUNCED] = PRICE_ENDED,
 		[WAY_INHERITED] = PRICE_LITTLE,
 	},
 };
@@ -122,11 +126,12 @@ __noinline int choose_among_owners(struct span_set *set, __u32 owner, __u32 now,
 	return 0;
 }
 
-/* Chooses the place for a key: the key's own, else one for nothing. Chance decides where the search
- * begins. False: there is none. */
+/* Chooses the place for a key: the key's own, else a free one, else that of the operation which
+ * ended the longest ago. Chance decides where the search begins. False: there is none. */
 __noinline int choose_place(struct span_set *set, struct span_key *key, __u32 now,
 			    struct span_place *place)
 {
+	__u64 least = (__u64)PRICE_HINT << 32;
 	__u32 first, i;
 
 	if (!set || !key || !place)
@@ -152,11 +157,13 @@ __noinline int choose_place(struct span_set *set, struct span_key *key, __u32 no
 		__u64 before = load_state(set, at);
 		__u64 price = price_of(&set->ways[at], before, now - set->ways[at].time);
 
-		if (price >> 32 == PRICE_NOTHING) {
-			place->before = before;
-			place->at = at;
-			return true;
-		}
+		if (price >= least)
+			continue;
+		least = price;
+		place->before = before;
+		place->at = at;
+		if (price < (__u64)PRICE_ENDED << 32)
+			break;
 	}
-	return false;
+	return least < (__u64)PRICE_HINT << 32;
 }

@@ -2,10 +2,10 @@
 /* The store of span contexts: an array of sets of eight places.
  *
  * A span is found by a key: a context.Context, a goroutine, or a request on a connection, among
- * others. An entry is a hint: another entry can take its place, those of ended operations first. So
- * no program has to release an entry. A hash map would cost each request four calls of the kernel.
- * A place in this array costs a line of the processor's cache. A program that finds an entry checks
- * that the entry still belongs to the object that it was made for. */
+ * others. An entry is a hint: another entry can take its place, those of ended operations first,
+ * the oldest of them. So no program has to release an entry. A hash map would cost each request
+ * four calls of the kernel. A place in this array costs a line of the processor's cache. A program
+ * that finds an entry checks that the entry still belongs to the object that it was made for. */
 #pragma once
 
 #include "types.h"

@@ -12,7 +12,8 @@ import (
 // those that come with Go.
 const moduleNet = "golang.org/x/net"
 
-// GoHandler is the goroutine of a TimeoutHandler, which runs another handler: src/net/http/server.go.
+// GoHandler is the goroutine in which a TimeoutHandler runs another handler:
+// src/net/http/server.go.
 const GoHandler = "net/http.(*timeoutHandler).ServeHTTP.func1"
 
 // Libraries lists those of this folder.

@@ -76,6 +76,24 @@ func TestParentsThatHadToMakeRoomAreCounted(t *testing.T) {
 	}
 }
 
+// What a request has left behind makes its call when thousands of others have ended since.
+func TestCallsLongAfterTheEndOfTheirRequestAreItsChildren(t *testing.T) {
+	const left, others = 100, 2800
+	for _, side := range []string{"http1", "http2", "unary"} {
+		t.Run(side, func(t *testing.T) {
+			p := start(t, newest(), engine.Config{})
+			after := way{name: "after", calls: one, requests: left}
+			p.load(t, side, "http", []way{after})
+			p.load(t, side, "http", []way{{name: "handler", calls: one, requests: others}})
+			p.load(t, side, "http", []way{{name: after.releasing().name, requests: left}})
+			p.tracer.Settle(t)
+			under := path(side, "http", after.name, "")
+			forest := tree.New(p.tracer.Spans(), name)
+			report(t, forest.Compare(under, p.wants(after, side, under, left)))
+		})
+	}
+}
+
 // Operations that end with their program leave no entries behind that nobody would take for ended:
 // there would be no room for others at last.
 func TestWhatEndedProgramsHaveLeftMakesRoom(t *testing.T) {
