@@ -135,7 +135,8 @@ func TestACallWhoseContextCannotBeFollowedIsCounted(t *testing.T) {
 			const others = 3 * requests * 2
 			counted := int(stats.Degraded[engine.DegradedUnknownContext])
 			if without != others || counted != others {
-				t.Errorf("%d of %d calls have no parent, and %d are counted", without, others, counted)
+				t.Errorf("%d of %d calls have no parent, and %d are counted", without, others,
+					counted)
 			}
 		})
 	}

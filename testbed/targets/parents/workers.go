@@ -220,9 +220,11 @@ func (d dispatched) Do(do func() error) error {
 func limitedGroup(_ context.Context, r request) error {
 	var group errgroup.Group
 	group.SetLimit(2)
+	numbered := func(n int) func() error {
+		return func() error { return r.call(context.Background(), n) }
+	}
 	for n := 0; n < 6; n++ {
-		n := n
-		group.Go(func() error { return r.call(context.Background(), n) })
+		group.Go(numbered(n))
 	}
 	return group.Wait()
 }
