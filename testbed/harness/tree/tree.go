@@ -144,6 +144,9 @@ func (f *Forest) Compare(under string, wants []Want) *Report {
 	return r
 }
 
+// WithWrongParent is how many spans have a parent that they should not have.
+func (r *Report) WithWrongParent() int { return r.counts[misled] }
+
 func (r *Report) add(o outcome, want *Want, name string, got *tracing.Span) {
 	r.counts[o]++
 	if o != right && o != spared {

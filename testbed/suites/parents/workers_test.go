@@ -189,3 +189,31 @@ func startedWays(via string) []way {
 		{name: "timeout-handler-body", calls: []knowledge{certain, starter}, sides: overWeb},
 	}
 }
+
+// A worker that finds work in a queue need not wait for that. Its first work may be of another
+// request than the one that has started it, and nothing tells. No other call of it is told to be
+// for a request that it is not for.
+func TestOnlyTheFirstWorkOfAWorkerIsTakenForItsStarters(t *testing.T) {
+	const crowds, crowd, workers = 50, 8, 4
+	p := startQuiet(t, newest(), engine.Config{})
+	w := way{name: "crowd", calls: times(1, open), requests: crowds * crowd}
+	for n := range crowds {
+		var together sync.WaitGroup
+		for i := range crowd {
+			together.Go(func() {
+				request := path("http2", "http", w.name, fmt.Sprint(n*crowd+i))
+				if err := p.clients["http2"].send(request, ""); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		together.Wait()
+	}
+	p.tracer.Settle(t)
+	under := path("http2", "http", w.name, "")
+	r := tree.New(p.tracer.Spans(), name).Compare(under, p.wants(w, "http2", under, w.requests))
+	t.Log(r.Summary())
+	if wrong, most := r.WithWrongParent(), crowds*workers; wrong > most {
+		t.Errorf("%d calls have a wrong parent, and %d workers have begun: %s", wrong, most, r)
+	}
+}

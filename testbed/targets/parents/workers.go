@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,11 +72,11 @@ func startedCases() map[string]way {
 		"limited-group": limitedGroup, "single-flight": singleFlight, "semaphore": withSemaphore,
 		"context-first": contextFirst, "context-last": contextLast,
 		"timeout-handler-twice": contextFirstHere, "timeout-handler-body": contextFirstHere,
-		"context-first-body": contextFirst,
-		"goroutine-other":    with(otherOf, started(1)),
-		"goroutine-hidden":   with(hidden, started(1)),
-		"goroutine-deep":     with(values(30), started(1)),
-		"goroutine-derived":  with(derived, started(1)),
+		"context-first-body": contextFirst, "crowd": crowded,
+		"goroutine-other":   with(otherOf, started(1)),
+		"goroutine-hidden":  with(hidden, started(1)),
+		"goroutine-deep":    with(values(30), started(1)),
+		"goroutine-derived": with(derived, started(1)),
 	}
 }
 
@@ -214,6 +216,21 @@ func (d dispatched) Do(do func() error) error {
 	done := make(chan error, 1)
 	d <- func() { done <- do() }
 	return <-done
+}
+
+// crowds are pools that requests start together, by the number of the first of them.
+var crowds sync.Map
+
+const crowd = 8
+
+// crowded has a pool that is new to work for some requests: workers find work and need not wait.
+func crowded(_ context.Context, r request) error {
+	n, err := strconv.Atoi(r.path[strings.LastIndex(r.path, "/")+1:])
+	if err != nil {
+		return err
+	}
+	p, _ := crowds.LoadOrStore(n/crowd, &growing{jobs: make(chan func(), 100)})
+	return p.(worker).Do(func() error { return r.call(context.Background(), 0) })
 }
 
 // limitedGroup has more to call than goroutines to do so at a time.
