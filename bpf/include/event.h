@@ -35,7 +35,9 @@ struct event {
 	__u64 start;	  /* of the process, in ns since boot: the same id comes again */
 };
 
+#define EVENTS_SIZE (256 * 1024)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024);
+	__uint(max_entries, EVENTS_SIZE);
 } events SEC(".maps");

@@ -17,16 +17,22 @@ struct {
  * the operations in flight. */
 const volatile __u64 max_kept;
 
-/* Keeps an entry, if there is room. */
+/* Keeps an entry, if there is room. A process with more entries than its share leaves a part of the
+ * room to others, as in operation.h. */
 static __always_inline bool keep_entry(OPERATION *operation)
 {
-	__u32 programs = KEPT_BY_PROGRAMS, swept = KEPT_AND_SWEPT;
-	__u64 *in, *out;
+	__u32 programs = KEPT_BY_PROGRAMS, swept = KEPT_AND_SWEPT, place;
+	__u64 *in, *out, *active, left;
 
 	if (operation->head.keeping == KEEPING_NOT) {
+		place = process_place(operation->head.tgid, operation->head.generation);
 		in = bpf_map_lookup_elem(&kept, &programs);
 		out = bpf_map_lookup_elem(&kept, &swept);
-		if (!in || !out || *in - *out >= max_kept)
+		active = bpf_map_lookup_elem(&in_flight, &place);
+		if (!in || !out || !active || *in - *out >= max_kept)
+			return false;
+		left = max_kept - (*in - *out);
+		if (*active > share && *active - share >= TIMES_LEFT * left)
 			return false;
 		__sync_fetch_and_add(in, 1);
 	}

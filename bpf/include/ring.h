@@ -6,6 +6,7 @@
 #include "counters.h"
 #include "losses.h"
 #include "process.h"
+#include "waiting.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -22,16 +23,6 @@ const volatile __u64 wakeup_bytes;
  * for a few records, since another CPU may send one between a program's look and its own record. */
 #define WAKEUP_BAND 4096
 
-/* The bytes of a process that wait in the ring buffer, while a quarter of it or more is full. The
- * programs learn how far the reader is, and not which records it has read. So they count the bytes
- * up to a mark, and those behind the mark. The reader has read the first ones when it has come to
- * the mark. A new mark is then at the end. */
-struct waiting_bytes {
-	__u64 mark; /* a position in the ring buffer, as are all of them */
-	__u64 last; /* of the last record */
-	__u64 before_mark, behind_mark;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PROCESS_TABLE_SIZE);
@@ -39,32 +30,16 @@ struct {
 	__type(value, struct waiting_bytes);
 } waiting SEC(".maps");
 
-/* A process gets no more of the ring buffer than this times what is left, as in operation.h. A
- * process that is alone gets 85 %, and leaves the rest. */
-#define TIMES_LEFT_IN_RING 4
-
 /* Counts the bytes of a record in, while the ring buffer is crowded. False: the process has its
  * part. */
 BPF_SUBPROGRAM bool count_waiting(__u32 place, __u64 in_ring, __u64 size)
 {
 	struct waiting_bytes *mine = bpf_map_lookup_elem(&waiting, &place);
-	__u64 read, mark, before, left;
 
 	if (!mine)
 		return true; /* cannot be: the place is in the table */
-	read = bpf_ringbuf_query(&spans, BPF_RB_CONS_POS);
-	mark = *(volatile __u64 *)&mine->mark;
-	if (read >= mark &&
-	    __sync_val_compare_and_swap(&mine->mark, mark, read + in_ring) == mark) {
-		before = __sync_lock_test_and_set(&mine->behind_mark, 0);
-		mine->before_mark = read > mine->last ? 0 : before;
-	}
-	left = 4 * wakeup_bytes - in_ring;
-	if (mine->before_mark + mine->behind_mark >= TIMES_LEFT_IN_RING * left)
-		return false;
-	mine->last = read + in_ring;
-	__sync_fetch_and_add(&mine->behind_mark, size);
-	return true;
+	return count_in_ring(mine, bpf_ringbuf_query(&spans, BPF_RB_CONS_POS), in_ring,
+			     4 * wakeup_bytes - in_ring, size);
 }
 
 /* Sends a record of `size` bytes, of a process, to user space. */

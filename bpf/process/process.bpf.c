@@ -54,11 +54,42 @@ struct sock {
 
 #define TCP_LISTEN 10 /* include/net/tcp_states.h */
 
-/* Sends an event of the process that a task belongs to. */
-static __always_inline void send_event(struct event *event, struct task_struct *task)
+/* The bytes of events that wait, by a hash of the user and the executable. All files that are not
+ * attached count as one: whoever starts many programs need not be a target. */
+enum event_table {
+	EVENT_TABLE_SIZE = 1024, /* a power of two */
+};
+#define NOT_ATTACHED 0xffffffff
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EVENT_TABLE_SIZE);
+	__type(key, __u32);
+	__type(value, struct waiting_bytes);
+} waiting_events SEC(".maps");
+
+/* Whether there is room for an event of a process that runs such an executable. While the ring
+ * buffer is crowded, each user and executable has a part. */
+static __always_inline bool room_for_event(__u32 binary)
+{
+	__u64 in_ring = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u64 word = (__u64)binary << 32 | (__u32)bpf_get_current_uid_gid();
+	struct waiting_bytes *mine;
+	__u32 place;
+
+	if (in_ring < EVENTS_SIZE / 4)
+		return true;
+	place = mixed(mixed(hash_seed[0] ^ word) + hash_seed[1]) & (EVENT_TABLE_SIZE - 1);
+	mine = bpf_map_lookup_elem(&waiting_events, &place);
+	return !mine || count_in_ring(mine, bpf_ringbuf_query(&events, BPF_RB_CONS_POS), in_ring,
+				      EVENTS_SIZE - in_ring, sizeof(struct event) + 8);
+}
+
+/* Sends an event of the process that a task belongs to, and that runs such an executable. */
+static __always_inline void send_event(struct event *event, struct task_struct *task, __u32 binary)
 {
 	event->start = task->group_leader->start_boottime;
-	if (bpf_ringbuf_output(&events, event, sizeof(*event), 0))
+	if (!room_for_event(binary) || bpf_ringbuf_output(&events, event, sizeof(*event), 0))
 		count(COUNTER_EVENTS_LOST);
 }
 
@@ -87,7 +118,7 @@ int process_exec(__u64 *ctx)
 		if (!bpf_map_update_elem(&processes, &event.tgid, &process, BPF_ANY))
 			event.generation = process.generation;
 	}
-	send_event(&event, task);
+	send_event(&event, task, binary ? *binary : NOT_ATTACHED);
 	return 0;
 }
 
@@ -98,6 +129,7 @@ int process_exit(__u64 *ctx)
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	struct event event = { .kind = EVENT_EXIT, .tgid = task->tgid };
 	struct process *process;
+	__u32 its;
 
 	if (task->signal->live.counter)
 		return 0; /* do_exit has counted this thread out already */
@@ -105,8 +137,9 @@ int process_exit(__u64 *ctx)
 	if (!process)
 		return 0;
 	event.generation = process->generation;
+	its = process->binary;
 	bpf_map_delete_elem(&processes, &event.tgid);
-	send_event(&event, task);
+	send_event(&event, task, its);
 	return 0;
 }
 
@@ -116,12 +149,14 @@ int process_listen(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
 	struct event event = { .kind = EVENT_LISTEN };
+	struct process *process;
 
 	if ((int)ctx[2] != TCP_LISTEN)
 		return 0;
 	event.tgid = bpf_get_current_pid_tgid() >> 32;
 	event.port = sk->__sk_common.skc_num;
-	send_event(&event, bpf_get_current_task_btf());
+	process = bpf_map_lookup_elem(&processes, &event.tgid);
+	send_event(&event, bpf_get_current_task_btf(), process ? process->binary : NOT_ATTACHED);
 	return 0;
 }
 

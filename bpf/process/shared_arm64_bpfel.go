@@ -103,6 +103,7 @@ const (
 	sharedMapSpans             = "spans"
 	sharedMapTracestates       = "tracestates"
 	sharedMapWaiting           = "waiting"
+	sharedMapWaitingEvents     = "waiting_events"
 	sharedProgProcessExec      = "process_exec"
 	sharedProgProcessExit      = "process_exit"
 	sharedProgProcessListen    = "process_listen"
@@ -169,16 +170,17 @@ type sharedProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type sharedMapSpecs struct {
-	Counters     *ebpf.MapSpec `ebpf:"counters"`
-	Events       *ebpf.MapSpec `ebpf:"events"`
-	Files        *ebpf.MapSpec `ebpf:"files"`
-	Losses       *ebpf.MapSpec `ebpf:"losses"`
-	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
-	Processes    *ebpf.MapSpec `ebpf:"processes"`
-	SpanContexts *ebpf.MapSpec `ebpf:"span_contexts"`
-	Spans        *ebpf.MapSpec `ebpf:"spans"`
-	Tracestates  *ebpf.MapSpec `ebpf:"tracestates"`
-	Waiting      *ebpf.MapSpec `ebpf:"waiting"`
+	Counters      *ebpf.MapSpec `ebpf:"counters"`
+	Events        *ebpf.MapSpec `ebpf:"events"`
+	Files         *ebpf.MapSpec `ebpf:"files"`
+	Losses        *ebpf.MapSpec `ebpf:"losses"`
+	Nothing       *ebpf.MapSpec `ebpf:"nothing"`
+	Processes     *ebpf.MapSpec `ebpf:"processes"`
+	SpanContexts  *ebpf.MapSpec `ebpf:"span_contexts"`
+	Spans         *ebpf.MapSpec `ebpf:"spans"`
+	Tracestates   *ebpf.MapSpec `ebpf:"tracestates"`
+	Waiting       *ebpf.MapSpec `ebpf:"waiting"`
+	WaitingEvents *ebpf.MapSpec `ebpf:"waiting_events"`
 }
 
 // sharedVariableSpecs contains global variables before they are loaded into the kernel.
@@ -217,16 +219,17 @@ func (o *sharedObjects) Close() error {
 //
 // It can be passed to loadSharedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type sharedMaps struct {
-	Counters     *ebpf.Map `ebpf:"counters"`
-	Events       *ebpf.Map `ebpf:"events"`
-	Files        *ebpf.Map `ebpf:"files"`
-	Losses       *ebpf.Map `ebpf:"losses"`
-	Nothing      *ebpf.Map `ebpf:"nothing"`
-	Processes    *ebpf.Map `ebpf:"processes"`
-	SpanContexts *ebpf.Map `ebpf:"span_contexts"`
-	Spans        *ebpf.Map `ebpf:"spans"`
-	Tracestates  *ebpf.Map `ebpf:"tracestates"`
-	Waiting      *ebpf.Map `ebpf:"waiting"`
+	Counters      *ebpf.Map `ebpf:"counters"`
+	Events        *ebpf.Map `ebpf:"events"`
+	Files         *ebpf.Map `ebpf:"files"`
+	Losses        *ebpf.Map `ebpf:"losses"`
+	Nothing       *ebpf.Map `ebpf:"nothing"`
+	Processes     *ebpf.Map `ebpf:"processes"`
+	SpanContexts  *ebpf.Map `ebpf:"span_contexts"`
+	Spans         *ebpf.Map `ebpf:"spans"`
+	Tracestates   *ebpf.Map `ebpf:"tracestates"`
+	Waiting       *ebpf.Map `ebpf:"waiting"`
+	WaitingEvents *ebpf.Map `ebpf:"waiting_events"`
 }
 
 func (m *sharedMaps) Close() error {
@@ -241,6 +244,7 @@ func (m *sharedMaps) Close() error {
 		m.Spans,
 		m.Tracestates,
 		m.Waiting,
+		m.WaitingEvents,
 	)
 }
 

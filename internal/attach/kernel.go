@@ -97,6 +97,9 @@ func Load(
 	if k.constants, err = constants(sets, k.seed, libraries, options); err != nil {
 		return nil, err
 	}
+	if err := setVariables(spec, k.constants); err != nil {
+		return nil, err
+	}
 	if k.process, err = ebpf.NewCollection(spec); err != nil {
 		return nil, fmt.Errorf("load the tracepoints: %w", err)
 	}
@@ -154,6 +157,20 @@ func truth(b bool) uint8 {
 	return 0
 }
 
+// setVariables sets those of the variables that the programs of an object have a use for.
+func setVariables(spec *ebpf.CollectionSpec, constants map[string]any) error {
+	for name, value := range constants {
+		variable := spec.Variables[name]
+		if variable == nil {
+			continue
+		}
+		if err := variable.Set(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (k *Kernel) loadLibrary(
 	index int, library probe.Library, options Options,
 ) (loaded loadedLibrary, err error) {
@@ -191,14 +208,8 @@ func (k *Kernel) loadLibrary(
 	// A quarter full is worth a wake-up before the reader looks by itself. From there on a process
 	// has a share of the room.
 	constants[wire.VariableWakeupBytes] = uint64(options.RingBufferSize / 4)
-	for name, value := range constants {
-		variable := spec.Variables[name]
-		if variable == nil {
-			continue // the library has no use for it
-		}
-		if err := variable.Set(value); err != nil {
-			return loaded, err
-		}
+	if err := setVariables(spec, constants); err != nil {
+		return loaded, err
 	}
 	for _, program := range spec.Programs {
 		if program.Type == ebpf.Kprobe && k.multi {
