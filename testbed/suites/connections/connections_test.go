@@ -147,7 +147,7 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 				n,
 			) < wrapped ||
 				int(n) > 2*wrapped {
-				t.Errorf("%d requests came over connections that cannot be told, %d ends are counted",
+				t.Errorf("%d requests came over connections that are not known, %d ends are counted",
 					wrapped, n)
 			}
 		})
