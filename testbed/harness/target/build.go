@@ -231,3 +231,11 @@ func GRPC(source, goVersion, release string, flags ...string) Build {
 	}
 	return b
 }
+
+// Parents is the build of testbed/targets/parents, which uses pools of workers beside gRPC.
+func Parents(goVersion, grpc string, flags ...string) Build {
+	b := GRPC("testbed/targets/parents", goVersion, grpc, flags...)
+	b.Modules = append(b.Modules, "golang.org/x/sync@v0.7.0",
+		"github.com/panjf2000/ants/v2@v2.9.1", "github.com/Jeffail/tunny@v0.1.4")
+	return b
+}

@@ -143,12 +143,10 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 			}
 			expectCounted(t, tracer, compare(t, tracer, list))
 			// One end of each or both.
-			if n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]; int(
-				n,
-			) < wrapped ||
-				int(n) > 2*wrapped {
-				t.Errorf("%d requests came over connections that are not known, %d ends are counted",
-					wrapped, n)
+			n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]
+			if int(n) < wrapped || int(n) > 2*wrapped {
+				t.Errorf("%d ends are counted of %d requests over connections that are not known",
+					n, wrapped)
 			}
 		})
 	}

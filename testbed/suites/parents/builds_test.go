@@ -7,15 +7,8 @@ import (
 	"github.com/spanprobe/spanprobe/testbed/harness/target"
 )
 
-const source = "testbed/targets/parents"
-
 // build is the server as a release of Go and one of gRPC make it.
-func build(goVersion, grpc string, flags ...string) target.Build {
-	b := target.GRPC(source, goVersion, grpc, flags...)
-	b.Modules = append(b.Modules, "golang.org/x/sync@v0.7.0",
-		"github.com/panjf2000/ants/v2@v2.9.1", "github.com/Jeffail/tunny@v0.1.4")
-	return b
-}
+var build = target.Parents
 
 // called is what a build's subtest is called: a slash in it would look like two.
 func called(b target.Build) string {

@@ -47,8 +47,7 @@ var (
 // Programs of which requests pass from one to the other.
 var (
 	peer   = withGRPC("peer", "1.27.4", "1.85.0", target.Stripped)
-	parent = withModule(withGRPC("parents", "1.27.4", "1.85.0", target.Stripped),
-		"golang.org/x/sync@v0.7.0")
+	parent = target.Parents("1.27.4", "1.85.0", target.Stripped)
 	// chain are those that pass requests on, beside peer.
 	chain = []target.Build{
 		withGRPC("peer", "1.24.13", "1.75.0", target.Stripped),
@@ -62,11 +61,6 @@ func program(name, goVersion string, flags ...string) target.Build {
 
 func withGRPC(name, goVersion, grpc string, flags ...string) target.Build {
 	return target.GRPC("testbed/targets/"+name, goVersion, grpc, flags...)
-}
-
-func withModule(b target.Build, module string) target.Build {
-	b.Modules = append(b.Modules, module)
-	return b
 }
 
 // with is the name of a test's subtest for a build.
