@@ -14,22 +14,35 @@ import (
 // Trace makes a process traced. An entry that the kernel has made at the process's start stays. The
 // result is the entry in force.
 func (k *Kernel) Trace(pid int, p wire.Process) (wire.Process, error) {
-	m := k.process.Maps[wire.MapProcesses]
-	err := m.Update(uint32(pid), p, ebpf.UpdateNoExist)
-	if errors.Is(err, ebpf.ErrKeyExist) {
-		var there wire.Process
-		if err := m.Lookup(uint32(pid), &there); err != nil {
-			return p, fmt.Errorf("look process %d up: %w", pid, err)
-		}
-		if there.Binary == p.Binary {
-			return there, nil
-		}
-		err = m.Update(uint32(pid), p, ebpf.UpdateAny)
-	}
+	there, err := trace(k.process.Maps[wire.MapProcesses], uint32(pid), p)
 	if err != nil {
 		return p, fmt.Errorf("trace process %d: %w", pid, err)
 	}
-	return p, nil
+	return there, nil
+}
+
+// processMap is the map of processes.
+type processMap interface {
+	Update(key, value any, flags ebpf.MapUpdateFlags) error
+	Lookup(key, valueOut any) error
+}
+
+func trace(m processMap, pid uint32, p wire.Process) (wire.Process, error) {
+	err := m.Update(pid, p, ebpf.UpdateNoExist)
+	if !errors.Is(err, ebpf.ErrKeyExist) {
+		return p, err
+	}
+	var there wire.Process
+	err = m.Lookup(pid, &there)
+	switch {
+	case err == nil && there.Binary == p.Binary:
+		return there, nil
+	case err != nil && !errors.Is(err, ebpf.ErrKeyNotExist):
+		return p, err
+	}
+	// The entry is of another file, or the process has ended, and the kernel has removed it. The
+	// recheck that follows sees the end.
+	return p, m.Update(pid, p, ebpf.UpdateAny)
 }
 
 // Forget makes a process untraced, unless another generation has taken its id.
