@@ -46,6 +46,10 @@ func (k *Kernel) Attach(file *os.File, index uint32, p *plan.Plan) (_ *Attachmen
 			err = errors.Join(ExplainDescriptors(err), a.Close())
 		}
 	}()
+	if !k.descriptors.take(1) { // the file's
+		return nil, errDescriptors
+	}
+	a.descriptors = 1
 	a.executable, err = link.OpenExecutable(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("open the executable for probes: %w", err)

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -16,12 +17,14 @@ const (
 	loadedDescriptors = 150
 )
 
-// Why an executable gets no probes.
+// ErrNoRoom is why an executable gets no probes as long as others have theirs.
+var ErrNoRoom = errors.New("there is no room for its probes")
+
 var (
 	errProbes = fmt.Errorf(
-		"all executables together have %d probes, which is all that spanprobe puts in", maxProbes)
+		"%w: all executables have %d, which is all that spanprobe puts in", ErrNoRoom, maxProbes)
 	errDescriptors = fmt.Errorf(
-		"the probes of all executables have as many files open as they may: %w", unix.EMFILE)
+		"%w: those of all executables have all files open that they may: %w", ErrNoRoom, unix.EMFILE)
 )
 
 // budget is how much of something the probes of all executables may have. A user who runs many

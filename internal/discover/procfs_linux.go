@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -46,7 +47,15 @@ func fileID(path string) (model.ExeID, error) {
 // OpenFileID identifies an open file, and gives the number of its names. It does not wait for the
 // file system's server.
 func OpenFileID(file *os.File) (id model.ExeID, names uint32, err error) {
-	return identify(int(file.Fd()), "", unix.AT_EMPTY_PATH)
+	// A file that somebody closes meanwhile keeps its descriptor until the call has returned.
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return id, 0, err
+	}
+	closed := conn.Control(func(fd uintptr) {
+		id, names, err = identify(int(fd), "", unix.AT_EMPTY_PATH)
+	})
+	return id, names, errors.Join(closed, err)
 }
 
 func identify(dir int, path string, flags int) (id model.ExeID, names uint32, err error) {

@@ -135,7 +135,8 @@ func (b *executables) reportFailure(x *executable) {
 		path, pid = p.Exe, p.PID
 		named = named || b.config.Targets[p.entry].PID != 0
 	}
-	if x.failure != nil && !errors.Is(x.failure, inspect.ErrNotGo) {
+	final := x.state == executableFailed && errors.Is(x.failure, inspect.ErrNotGo)
+	if x.failure != nil && !final {
 		if x.reported == x.failure.Error() {
 			return // it was tried again
 		}

@@ -95,7 +95,7 @@ func isMalformed(err error) bool   { return !isNil(err) && !isUnsupported(err) }
 
 func TestWhatCouldNotBeReadIsLookedAtAgain(t *testing.T) {
 	data := tiny.Program{}.Bytes()
-	whole := &readable{file: bytes.NewReader(data)}
+	whole := &readable{file: bytes.NewReader(data), attempt: &attempt{}}
 	_, err := whole.ReadAt(make([]byte, 1), int64(len(data)))
 	if !errors.Is(err, io.EOF) || whole.finding() != preparedNothing {
 		t.Errorf("behind its end: %v, noted: %v", err, whole.failure)
@@ -107,10 +107,39 @@ func TestWhatCouldNotBeReadIsLookedAtAgain(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	failing := &readable{file: closed}
+	failing := &readable{file: closed, attempt: &attempt{}}
 	_, _, err = PlanFile(failing, 4096, "closed", all.Libraries(), nil)
 	if err == nil || failing.finding() != refusedForNow {
 		t.Errorf("a file that cannot be read: %v, noted: %v", err, failing.failure)
+	}
+}
+
+func TestAnInspectionThatIsGivenUpReadsNoMore(t *testing.T) {
+	current := &attempt{}
+	contents := &readable{file: bytes.NewReader(tiny.Program{}.Bytes()), attempt: current}
+	if _, err := contents.ReadAt(make([]byte, 1), 0); err != nil {
+		t.Fatal(err)
+	}
+	if !current.giveUp() {
+		t.Fatal("the attempt was decided before")
+	}
+	if n, err := contents.ReadAt(make([]byte, 1), 0); n != 0 || !errors.Is(err, errGivenUp) {
+		t.Errorf("%d bytes were read, %v", n, err)
+	}
+	if current.asking.Load() {
+		t.Error("the file system seems to be asked still")
+	}
+}
+
+func TestAFailureToReadIsToldBesideWhatWasFound(t *testing.T) {
+	why := errors.New("input/output error")
+	failing := &readable{failure: why}
+	if err := failing.explain(inspect.ErrNotGo); !errors.Is(err, why) ||
+		!errors.Is(err, inspect.ErrNotGo) {
+		t.Errorf("it says %v", err)
+	}
+	if err := failing.explain(why); err != why { //nolint:errorlint // the very same
+		t.Errorf("it says twice: %v", err)
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 // Why an executable was not inspected.
 var (
 	errNoAnswer = fmt.Errorf("its file system has not answered within %v", preparationTime)
+	errTooLong  = fmt.Errorf("its inspection takes longer than %v", preparationTime)
 	errDevice   = errors.New("another file of its file system has not answered")
 	errTooMany  = errors.New("too many files of other file systems have not answered")
 	errNoRoom   = fmt.Errorf(
@@ -107,7 +108,10 @@ func (r *preparer) start(x *executable, pid int, path string) {
 
 // attempt is an attempt at an executable, which may be given up until probes are put in. What is
 // read of a file takes as long as its file system makes it take, and nothing ends it.
-type attempt struct{ decided atomic.Bool }
+type attempt struct {
+	decided atomic.Bool
+	asking  atomic.Bool // the file system has not answered yet
+}
 
 // attach decides that probes are put in. False: the attempt was given up.
 func (a *attempt) attach() bool { return a.decided.CompareAndSwap(false, true) }
@@ -121,6 +125,7 @@ func (r *preparer) await(pid int, path string, id model.ExeID) preparation {
 		return preparation{event: refusedForNow, err: err}
 	}
 	current, done := &attempt{}, make(chan preparation, 1)
+	current.asking.Store(true)
 	go func() { done <- r.prepare(current, pid, path, id) }()
 	given := preparation{event: refusedForNow, err: errNoAnswer}
 	timer := time.NewTimer(r.time)
@@ -134,6 +139,13 @@ func (r *preparer) await(pid int, path string, id model.ExeID) preparation {
 	}
 	if !current.giveUp() {
 		return <-done // the kernel puts the probes in, which is no work of the file's
+	}
+	if !current.asking.Load() {
+		<-done // it reads no more, and so ends soon
+		if given.err != nil {
+			given.err = errTooLong
+		}
+		return given
 	}
 	r.count(id.Dev, 1)
 	go func() {
@@ -212,10 +224,11 @@ func (r *preparer) inspect(
 	if there != id { // the process runs another executable by now
 		return preparation{event: processesVanished}
 	}
-	contents := &readable{file: file}
+	a.asking.Store(false)
+	contents := &readable{file: file, attempt: a}
 	binary, planned, err := PlanFile(contents, id.Size, path, r.libraries, r.offsets)
 	if err != nil {
-		return preparation{event: contents.finding(), err: err}
+		return preparation{event: contents.finding(), err: contents.explain(err)}
 	}
 	p := preparation{
 		goVersion: binary.GoVersion, goroutine: planned.Goroutine, plugins: binary.Plugins,
@@ -228,7 +241,7 @@ func (r *preparer) inspect(
 		return p
 	}
 	if !planned.Traced() {
-		p.event, p.err = contents.finding(), errors.Join(p.err, contents.failure)
+		p.event, p.err = contents.finding(), contents.explain(p.err)
 		return p
 	}
 	r.attach(a, file, planned, &p)
@@ -251,6 +264,9 @@ func (r *preparer) attach(a *attempt, file leasedFile, planned *plan.Plan, p *pr
 	if err != nil {
 		r.indexes.give(index)
 		p.event, p.err = refusedForNow, errors.Join(p.err, err)
+		if errors.Is(err, attach.ErrNoRoom) {
+			p.event = refusedForRoom
+		}
 		return
 	}
 	p.event, p.index = preparedProbes, index
@@ -272,19 +288,36 @@ func leftOut(p *plan.Plan) error {
 	return errors.New(strings.Join(reasons, "; "))
 }
 
+// errGivenUp ends an inspection that nobody waits for any more.
+var errGivenUp = errors.New("the attempt was given up")
+
 // readable is a file that notes whether it could be read: a finding without some of the file does
-// not follow from the file alone.
+// not follow from the file alone. Once the attempt is decided, nothing more is read.
 type readable struct {
 	file    io.ReaderAt
+	attempt *attempt
 	failure error
 }
 
 func (r *readable) ReadAt(p []byte, at int64) (int, error) {
+	r.attempt.asking.Store(true)
+	defer r.attempt.asking.Store(false)
+	if r.attempt.decided.Load() {
+		return 0, errGivenUp
+	}
 	n, err := r.file.ReadAt(p, at)
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.failure = err
 	}
 	return n, err
+}
+
+// explain adds why the file could not be read to a finding that does not say so.
+func (r *readable) explain(finding error) error {
+	if r.failure == nil || errors.Is(finding, r.failure) {
+		return finding
+	}
+	return errors.Join(finding, r.failure)
 }
 
 // finding is the event that nothing was found to trace.
