@@ -24,7 +24,7 @@ var (
 	errProbes = fmt.Errorf(
 		"%w: all executables have %d, which is all that spanprobe puts in", ErrNoRoom, maxProbes)
 	errDescriptors = fmt.Errorf(
-		"%w: those of all executables have all files open that they may: %w", ErrNoRoom, unix.EMFILE)
+		"%w: those of all executables have all files that they may: %w", ErrNoRoom, unix.EMFILE)
 )
 
 // budget is how much of something the probes of all executables may have. A user who runs many
