@@ -53,7 +53,7 @@ func ConnFields(base uintptr) []probe.Field {
 		Optional("runtime", "moduledata", "types", wrapped+unsafe.Offsetof(o.Wrapped.Types)),
 		Optional("runtime", "itab", "_type", wrapped+unsafe.Offsetof(o.Wrapped.ItabType)),
 		Optional("internal/abi", "ITab", "Type", wrapped+unsafe.Offsetof(o.Wrapped.ItabType)),
-		Optional("internal/abi", "Type", "TFlag", wrapped+unsafe.Offsetof(o.Wrapped.Tflag)),
+		Optional("internal/abi", "Type", "TFlag", wrapped+unsafe.Offsetof(o.Wrapped.Described)),
 	}
 }
 
@@ -113,9 +113,6 @@ func ParentFields(base uintptr) []probe.Field {
 	return []probe.Field{
 		Optional("runtime", "g", "parentGoid", base+unsafe.Offsetof(o.G_parentGoid)),
 		Optional("runtime", "g", "waitreason", base+unsafe.Offsetof(o.G_waitreason)),
-		Optional("runtime", "g", "trackingSeq", base+unsafe.Offsetof(o.G_trackingSeq)),
-		Optional("runtime", "g", "sched", base+unsafe.Offsetof(o.G_sched)),
-		Optional("runtime", "gobuf", "sp", base+unsafe.Offsetof(o.GobufSp)),
 		Optional("runtime", "g", "startpc", base+unsafe.Offsetof(o.G_startpc)),
 		Optional("runtime", "g", "m", base+unsafe.Offsetof(o.G_m)),
 		Optional("runtime", "m", "p", base+unsafe.Offsetof(o.M_p)),

@@ -42,7 +42,7 @@ int note_goroutine(struct pt_regs *ctx)
 	/* A starter that was started for a request itself may have got other work. */
 	if (state == WAY_INHERITED &&
 	    (parent->g_m == ABSENT || o->m_curg == ABSENT || go_read(&m, GO_G(ctx), parent->g_m) ||
-	     go_read(&starter.g, m, o->m_curg) || !still_works_for(&key, &starter, parent, &found)))
+	     go_read(&starter.g, m, o->m_curg) || !still_works_for_starter(&key, &starter, parent)))
 		return 0;
 	wanted = key_in(key.tgid, key.generation, KEY_GOROUTINE, goid, 0);
 	store_ids(&wanted, found.trace_id, found.span_id, found.flags,

@@ -31,9 +31,6 @@ type goroutineGoroutineOffsets struct {
 		P_goidcacheend        uint32
 		SchedGoidgen          uint32
 		G_waitreason          uint32
-		G_trackingSeq         uint32
-		G_sched               uint32
-		GobufSp               uint32
 		G_startpc             uint32
 		GoHandler             uint32
 		TimerDeadline         uint32

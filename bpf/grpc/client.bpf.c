@@ -74,9 +74,8 @@ int start_call(struct pt_regs *ctx)
 	noted = inherit_inside(&span->head, &key, &caller, &o->parent, &context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
-	/* A stream may end while its goroutine works for another request. */
 	if (noted)
-		note_caller(&key, &span->head, 0);
+		note_caller(&key, &span->head);
 	return 0;
 }
 

@@ -131,10 +131,10 @@ type serverStreamOffsets struct {
 		PollMutex    uint32
 		MutexState   uint32
 		Wrapped      struct {
-			_        structs.HostLayout
-			Types    uint32
-			ItabType uint32
-			Tflag    uint32
+			_         structs.HostLayout
+			Types     uint32
+			ItabType  uint32
+			Described uint32
 		}
 	}
 	Parent struct {
@@ -146,9 +146,6 @@ type serverStreamOffsets struct {
 		P_goidcacheend        uint32
 		SchedGoidgen          uint32
 		G_waitreason          uint32
-		G_trackingSeq         uint32
-		G_sched               uint32
-		GobufSp               uint32
 		G_startpc             uint32
 		GoHandler             uint32
 		TimerDeadline         uint32

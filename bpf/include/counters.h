@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* The ends of the operations that reached a probe. At any time
- *
- *	OPERATIONS = SUBMITTED + NOT_SAMPLED + SELF_TRACED + DISCARDED + the LOST_ ones + those in
- *flight
+/* The ends of the operations that reached a probe. At any time OPERATIONS is the sum of SUBMITTED,
+ * NOT_SAMPLED, SELF_TRACED, DISCARDED, the LOST_ ones, and those in flight. A loss is counted here
+ * or in the entry of its process (losses.h).
  *
  * User space adds LOST_UNFINISHED, or NOT_SAMPLED, for the operations that it sweeps. */
 #pragma once

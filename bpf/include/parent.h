@@ -17,7 +17,7 @@ struct parent_offsets {
 	__u32 g_parent_goid; /* Go 1.21 and later */
 	__u32 g_m, m_p, p_goidcache, p_goidcacheend;
 	__u32 sched_goidgen; /* runtime.sched.goidgen, a distance from the start of the code */
-	__u32 g_waitreason, g_tracking_seq, g_sched, gobuf_sp, g_startpc;
+	__u32 g_waitreason, g_startpc;
 	__u32 go_handler; /* function: of goroutines that serve one request each */
 	/* In Go 1.20 a timerCtx begins with the address of its cancelCtx. */
 	__u32 timer_deadline; /* function: the first method of *timerCtx */
@@ -259,65 +259,37 @@ struct caller {
 	__u64 text; /* address of the binary's code; 0: not known */
 };
 
-/* The waits of a goroutine: the reason for the last one, the number of all in eight bits, and the
- * stack pointer at the last one. runtime.gopark says why a goroutine waits, in g.waitreason, and
- * runtime.gdestroy clears that. g.trackingSeq counts how often the goroutine has stopped running
- * (casgstatus in src/runtime/proc.go), from a random number on. 0: the goroutine has not waited
- * since it was started. False: it is not known. */
-BPF_SUBPROGRAM bool read_waits(const struct parent_offsets *o, __u64 g, __u64 *waits)
-{
-	__u64 words[2], sp;
-	__u32 shift;
-
-	if (!o || !waits || o->g_waitreason == ABSENT || go_read(&words, g, o->g_waitreason))
-		return false;
-	*waits = words[0] & 0xff;
-	if (!*waits)
-		return true;
-	shift = (o->g_tracking_seq - o->g_waitreason) * 8;
-	if (shift >= sizeof(words) * 8 || o->g_sched == ABSENT || o->gobuf_sp == ABSENT ||
-	    go_read(&sp, g, o->g_sched + o->gobuf_sp))
-		return false;
-	if (shift >= 64)
-		words[0] = words[1];
-	*waits |= (words[0] >> (shift & 63) & 0xff) << 8 | sp << 16;
-	return true;
-}
-
-/* Whether a goroutine still works for the request that it was started for, whose span is `found`. A
- * goroutine that has waited may have got other work: a pool's worker does. What it has waited for
- * before the last wait is not known. Two goroutines have got none: one that has not waited since
- * its last call, if that was for the same request; and one that runs a handler. */
-BPF_SUBPROGRAM bool still_works_for(const struct operation_key *key, const struct caller *caller,
-				    const struct parent_offsets *o, const struct span_way *found)
+/* Whether a goroutine still works for the request that it was started for. A goroutine that has
+ * waited may have got other work: a pool's worker does. runtime.gopark says why a goroutine waits,
+ * in g.waitreason, which is zero until then, and which runtime.gdestroy clears. A goroutine that
+ * has made a call may have got other work, too, even if it need not wait for that. A goroutine that
+ * runs a handler gets none. */
+BPF_SUBPROGRAM bool still_works_for_starter(const struct operation_key *key,
+					    const struct caller *caller,
+					    const struct parent_offsets *o)
 {
 	struct span_way called = {};
 	struct span_key wanted;
-	__u64 waits, start;
+	__u8 waited;
+	__u64 start;
 
-	if (!key || !caller || !o || !found || !read_waits(o, caller->g, &waits))
+	if (!key || !caller || !o || o->g_waitreason == ABSENT ||
+	    go_read(&waited, caller->g, o->g_waitreason))
 		return false;
 	wanted = key_in(key->tgid, key->generation, KEY_CALLER, caller->goid, 0);
-	if (read_span(&wanted, &called) == WAY_EMPTY) {
-		if (!waits)
-			return true;
-	} else if (called.extra == waits &&
-		   *(__u64 *)called.span_id == *(const __u64 *)found->span_id) {
+	if (!waited && read_span(&wanted, &called) == WAY_EMPTY)
 		return true;
-	}
 	return caller->text && o->go_handler != ABSENT && o->g_startpc != ABSENT &&
 	       !go_read(&start, caller->g, o->g_startpc) && start - caller->text == o->go_handler;
 }
 
-/* Notes for which request a goroutine has made a call, if that has a parent. `waits` is how the
- * goroutine had waited when the call ended. */
+/* Notes that a goroutine makes a call. */
 static __always_inline void note_caller(const struct operation_key *key,
-					const struct span_head *head, __u64 waits)
+					const struct span_head *head)
 {
 	struct span_key caller = key_in(key->tgid, key->generation, KEY_CALLER, head->goid, 0);
 
-	if (*(const __u64 *)head->parent_id)
-		store_ids(&caller, head->trace_id, head->parent_id, head->flags, waits, WAY_ENDED);
+	store_ids(&caller, head->trace_id, head->span_id, head->flags, 0, WAY_ENDED);
 }
 
 /* The request that a goroutine is at work for. */
@@ -354,19 +326,22 @@ BPF_SUBPROGRAM enum works_for find_goroutine(const struct operation_key *key,
 		    go_read(&starter, caller->g, o->g_parent_goid))
 			return WORKS_FOR_NONE;
 		wanted = key_in(key->tgid, key->generation, KEY_GOROUTINE, starter, 0);
-		if (read_span(&wanted, found) != WAY_ACTIVE)
+		state = read_span(&wanted, found);
+		if (state == WAY_INHERITED)
+			count(COUNTER_DEGRADED_AMBIGUOUS_PARENT); /* the starter had waited */
+		if (state != WAY_ACTIVE)
 			return WORKS_FOR_NONE;
 	}
 	/* The starter may have served another request when it started this goroutine. */
 	if ((state == WAY_INHERITED || came_later(found->extra, caller->goid)) &&
-	    still_works_for(key, caller, o, found))
+	    still_works_for_starter(key, caller, o))
 		return WORKS_FOR_STARTER;
 	count(COUNTER_DEGRADED_AMBIGUOUS_PARENT);
 	return WORKS_FOR_NONE;
 }
 
 /* Fills in the trace of an operation that the program itself began, and the operation's own id.
- * True: the end of the operation is to be noted, by note_caller. */
+ * True: the call is to be noted, by note_caller. */
 static __always_inline bool inherit_inside(struct span_head *head, const struct operation_key *key,
 					   const struct caller *caller,
 					   const struct parent_offsets *o,
@@ -392,7 +367,8 @@ static __always_inline bool inherit_inside(struct span_head *head, const struct 
 			return true;
 		}
 		count(COUNTER_DEGRADED_UNKNOWN_CONTEXT);
-		break;
+		begin_trace(head, NULL);
+		return true;
 	default:
 		break;
 	}

@@ -67,7 +67,7 @@ enum span_key_kind {
 	KEY_CONTEXT = 1, /* type and address of a context.Context */
 	KEY_GOROUTINE,	 /* id of a goroutine */
 	KEY_REQUEST,	 /* connection, and stream on the connection */
-	KEY_CALLER,	 /* id of a goroutine that made a call; extra: its waits since, parent.h */
+	KEY_CALLER,	 /* id of a goroutine that has made a call */
 	/* The next three have the id of the span's parent as extra. */
 	KEY_MESSAGE, /* address of a client transport's own form of a request */
 	KEY_WRITER,  /* addresses of a bufio.Writer, and of the client's connection that has it */

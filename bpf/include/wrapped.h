@@ -13,13 +13,11 @@
 struct wrapped_offsets {
 	__u32 types;	 /* distance of moduledata.types from the start of the code */
 	__u32 itab_type; /* internal/abi.ITab.Type */
-	__u32 tflag; /* internal/abi.Type.TFlag; ABSENT: an older Go describes its types otherwise
-		      */
+	__u32 described; /* internal/abi.Type.TFlag; ABSENT: an older Go describes its types
+			    otherwise */
 };
 
 /* Places in internal/abi.Type, and behind it. */
-#define TYPE_SIZE 0
-#define TYPE_POINTERS 8
 #define TYPE_HEAD 20
 #define TYPE_STR 40
 #define TYPE_MORE 48	 /* PtrType.Elem, InterfaceType.PkgPath */
@@ -36,6 +34,8 @@ struct type_head {
 #define KIND_POINTER 22
 #define KIND_STRUCT 25
 #define HAS_UNCOMMON (1 << 0)
+#define DIRECT \
+	(1 << 5) /* of Kind_, from Go 1.26 on of TFlag: an interface holds the value itself */
 #define HAS_STAR (1 << 1) /* the name has a * in front that is not part of the type */
 
 /* Places in internal/abi.StructField. */
@@ -73,41 +73,46 @@ static __always_inline bool read_name(struct go_name *name, __u64 at)
 	return !go_read(name, at, 0);
 }
 
-/* Whether a type that is a struct is of a package. */
-#define IS_OF(name, type, types, package)                                                        \
-	({                                                                                       \
-		struct type_head head;                                                           \
-		__s32 path;                                                                      \
-		!go_read(&head, (type), TYPE_HEAD) && (head.kind & KIND_MASK) == KIND_STRUCT &&  \
-			(head.tflag & HAS_UNCOMMON) && !go_read(&path, (type), TYPE_UNCOMMON) && \
-			read_name((name), (types) + path) && IS((name), package);                \
-	})
-
-/* Tells which connection a value of a type is (enum inner). `types` is where descriptions begin.
- * The kernel verifies functions that are not static once, and not for each of their callers. */
+/* Tells which connection a value of a type is (enum inner). `types` is where descriptions begin. A
+ * description that is not in memory says nothing: any value may be a connection then. The kernel
+ * verifies functions that are not static once, and not for each of their callers. */
 __noinline int inner_of(__u64 type, __u64 types)
 {
+	enum inner inner = INNER_NONE;
 	struct type_head head;
 	struct go_name name;
 	__u64 more;
 	__s32 str;
+	__u8 kind;
 
-	if (go_read(&head, type, TYPE_HEAD) || go_read(&str, type, TYPE_STR) ||
-	    go_read(&more, type, TYPE_MORE) || !read_name(&name, types + str))
+	if (go_read(&head, type, TYPE_HEAD))
+		return INNER_UNCLEAR;
+	kind = head.kind & KIND_MASK;
+	if (kind != KIND_INTERFACE && kind != KIND_POINTER)
 		return INNER_NONE;
-	switch (head.kind & KIND_MASK) {
-	case KIND_INTERFACE:
-		return (head.tflag & HAS_STAR) && IS(&name, "*net.Conn") &&
-				       read_name(&name, more) && IS(&name, "net")
-			       ? INNER_CONN
-			       : INNER_NONE;
-	case KIND_POINTER:
-		if (IS(&name, "*net.TCPConn") || IS(&name, "*net.UnixConn"))
-			return IS_OF(&name, more, types, "net") ? INNER_SOCKET : INNER_NONE;
-		if (IS(&name, "*tls.Conn"))
-			return IS_OF(&name, more, types, "crypto/tls") ? INNER_TLS : INNER_NONE;
+	if (go_read(&str, type, TYPE_STR) || go_read(&more, type, TYPE_MORE) ||
+	    !read_name(&name, types + str))
+		return INNER_UNCLEAR;
+	if (kind == KIND_INTERFACE) {
+		if (!(head.tflag & HAS_STAR) || !IS(&name, "*net.Conn"))
+			return INNER_NONE;
+		if (!read_name(&name, more))
+			return INNER_UNCLEAR;
+		return IS(&name, "net") ? INNER_CONN : INNER_NONE;
 	}
-	return INNER_NONE;
+	if (IS(&name, "*net.TCPConn") || IS(&name, "*net.UnixConn"))
+		inner = INNER_SOCKET;
+	else if (IS(&name, "*tls.Conn"))
+		inner = INNER_TLS;
+	else
+		return INNER_NONE;
+	if (go_read(&head, more, TYPE_HEAD) || go_read(&str, more, TYPE_UNCOMMON) ||
+	    !read_name(&name, types + str))
+		return INNER_UNCLEAR;
+	if ((head.kind & KIND_MASK) != KIND_STRUCT || !(head.tflag & HAS_UNCOMMON) ||
+	    !(inner == INNER_TLS ? IS(&name, "crypto/tls") : IS(&name, "net")))
+		return INNER_NONE;
+	return inner;
 }
 
 /* Finds the one field of a struct that is a connection. Returns its enum inner, with its offset in
@@ -125,26 +130,19 @@ __noinline __u64 inner_field(__u64 type, __u64 types)
 	for (__u32 i = 0; i < MOST_FIELDS; i++) {
 		enum inner inner;
 
-		if (i >= count || go_read(&word, fields, FIELD_TYPE))
+		if (i >= count)
 			break;
+		if (go_read(&word, fields, FIELD_TYPE))
+			return INNER_UNCLEAR;
 		inner = inner_of(word, types);
 		if (inner != INNER_NONE) {
-			if (found || go_read(&word, fields, FIELD_OFFSET))
+			if (inner == INNER_UNCLEAR || found || go_read(&word, fields, FIELD_OFFSET))
 				return INNER_UNCLEAR;
 			found = word << 32 | inner;
 		}
 		fields += FIELD_SIZE;
 	}
 	return found;
-}
-
-/* Whether a struct is no more than one pointer. An interface holds that pointer itself. */
-static __always_inline bool is_pointer(__u64 type)
-{
-	__u64 size, pointers;
-
-	return !go_read(&size, type, TYPE_SIZE) && !go_read(&pointers, type, TYPE_POINTERS) &&
-	       size == sizeof(__u64) && pointers == sizeof(__u64);
 }
 
 /* Finds the connection in a net.Conn of an unknown type, and puts it in the place of that. Returns
@@ -156,7 +154,7 @@ __noinline int unwrap(const struct wrapped_offsets *o, __u64 text, struct go_int
 	__u64 type, found;
 	enum inner inner;
 
-	if (!o || !conn || o->types == ABSENT || o->itab_type == ABSENT || o->tflag == ABSENT ||
+	if (!o || !conn || o->types == ABSENT || o->itab_type == ABSENT || o->described == ABSENT ||
 	    !conn->type || go_read(&type, conn->type, o->itab_type) ||
 	    go_read(&head, type, TYPE_HEAD))
 		return INNER_NONE;
@@ -164,7 +162,7 @@ __noinline int unwrap(const struct wrapped_offsets *o, __u64 text, struct go_int
 		if (go_read(&type, type, TYPE_MORE) || go_read(&head, type, TYPE_HEAD))
 			return INNER_NONE;
 	} else {
-		direct = is_pointer(type);
+		direct = (head.kind | head.tflag) & DIRECT;
 	}
 	if ((head.kind & KIND_MASK) != KIND_STRUCT)
 		return INNER_NONE;

@@ -82,8 +82,7 @@ struct client_span {
 	__u8 opaque;  /* the path is the opaque part of the URL, behind the scheme */
 	__u8 partial; /* a part that is there could not be read */
 	__u16 used;   /* bytes of texts that follow */
-	__u8 noted;   /* the end of the call is to be noted: inherit_inside */
-	__u8 reserved[3];
+	__u8 reserved[4];
 	struct text method, scheme, host, path, query, socket, error;
 	__u8 texts[TEXTS_SIZE] __attribute__((aligned(8)));
 	/* The rest is no part of the record. */

@@ -91,10 +91,10 @@ type clientClientOffsets struct {
 		PollMutex    uint32
 		MutexState   uint32
 		Wrapped      struct {
-			_        structs.HostLayout
-			Types    uint32
-			ItabType uint32
-			Tflag    uint32
+			_         structs.HostLayout
+			Types     uint32
+			ItabType  uint32
+			Described uint32
 		}
 	}
 	Parent struct {
@@ -106,9 +106,6 @@ type clientClientOffsets struct {
 		P_goidcacheend        uint32
 		SchedGoidgen          uint32
 		G_waitreason          uint32
-		G_trackingSeq         uint32
-		G_sched               uint32
-		GobufSp               uint32
 		G_startpc             uint32
 		GoHandler             uint32
 		TimerDeadline         uint32
@@ -184,8 +181,7 @@ type clientClientSpan struct {
 	Opaque     uint8
 	Partial    uint8
 	Used       uint16
-	Noted      uint8
-	Reserved   [3]uint8
+	Reserved   [4]uint8
 	Method     struct {
 		_      structs.HostLayout
 		Length uint16

@@ -14,6 +14,7 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 	struct wanted *wanted;
 	__u64 depth;
 	__u32 site;
+	bool noted;
 
 	if (!enter(ctx, &key, &o))
 		return 0;
@@ -55,8 +56,10 @@ static __always_inline int begin_call(struct pt_regs *ctx, __u64 request, bool n
 	if (site != ABSENT)
 		span->text = GO_PC(ctx) - site;
 	caller.text = span->text;
-	span->noted = inherit_inside(&span->head, &key, &caller, &o->parent, &wanted->context);
+	noted = inherit_inside(&span->head, &key, &caller, &o->parent, &wanted->context);
 	count(COUNTER_OPERATIONS);
 	start_head(ctx, &span->head, &key);
+	if (noted)
+		note_caller(&key, &span->head);
 	return 0;
 }

@@ -34,7 +34,6 @@ static __always_inline void finish_call(const struct operation_key *key, struct 
 					const struct returned *returned, __u64 now)
 {
 	struct go_string name;
-	__u64 waits;
 
 	if (span->depth != returned->depth)
 		return; /* of another call, which this one has replaced */
@@ -53,8 +52,6 @@ static __always_inline void finish_call(const struct operation_key *key, struct 
 	 * found, and ends its connection. */
 	if (span->connection.key.key && !span->failed)
 		retract(&span->connection, 0, &span->head);
-	if (span->noted && read_waits(&o->parent, span->head.g, &waits))
-		note_caller(key, &span->head, waits);
 	span->head.end = now;
 	finish_operation(key, span, span->used);
 }

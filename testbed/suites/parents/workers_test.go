@@ -152,7 +152,7 @@ func TestAGoroutineWorksForTheRequestThatStartedIt(t *testing.T) {
 				for _, via := range vias {
 					t.Run(side+"/"+via, func(t *testing.T) {
 						var here []way
-						for _, w := range startedWays(via) {
+						for _, w := range startedWays() {
 							here = append(here, selected([]way{w}, side)...)
 						}
 						p.load(t, side, via, here)
@@ -171,18 +171,13 @@ func TestAGoroutineWorksForTheRequestThatStartedIt(t *testing.T) {
 	}
 }
 
-// startedWays are those on which a goroutine makes several calls, or waits for another one. A
-// goroutine that reads an answer to its end waits for the connection.
-func startedWays(via string) []way {
-	afterwards := starter
-	if via == "grpc" {
-		afterwards = open
-	}
+// startedWays are those on which a goroutine makes several calls, or waits for another one.
+func startedWays() []way {
 	return []way{
 		{name: "limited-group", calls: times(6, starter)},
 		{name: "single-flight", calls: times(1, starter)},
 		{name: "semaphore", calls: times(3, open)},
-		{name: "context-first", calls: []knowledge{certain, afterwards}},
+		{name: "context-first", calls: []knowledge{certain, open}},
 		{name: "context-last", calls: []knowledge{starter, certain}},
 		{name: "context-first-body", calls: []knowledge{certain, open}},
 		{name: "timeout-handler-twice", calls: []knowledge{certain, starter}, sides: overWeb},
@@ -194,7 +189,7 @@ func startedWays(via string) []way {
 // request than the one that has started it, and nothing tells. No other call of it is told to be
 // for a request that it is not for.
 func TestOnlyTheFirstWorkOfAWorkerIsTakenForItsStarters(t *testing.T) {
-	const crowds, crowd, workers = 50, 8, 4
+	const crowds, crowd, workers = 50, 16, 4
 	p := startQuiet(t, newest(), engine.Config{})
 	w := way{name: "crowd", calls: times(1, open), requests: crowds * crowd}
 	for n := range crowds {

@@ -221,7 +221,7 @@ func (d dispatched) Do(do func() error) error {
 // crowds are pools that requests start together, by the number of the first of them.
 var crowds sync.Map
 
-const crowd = 8
+const crowd = 16
 
 // crowded has a pool that is new to work for some requests: workers find work and need not wait.
 func crowded(_ context.Context, r request) error {
