@@ -134,17 +134,18 @@ func TestARequestIsJoinedToTheCallThatSendsIt(t *testing.T) {
 			client, server := startPeer(t, e.client), startPeer(t, e.server)
 			tracer := trace(t, client, server)
 			list := links(e)
-			wrapped := 0
+			requests, wrapped := 0, 0
 			for _, l := range list {
 				client.follow(t, l, server)
+				requests += l.Requests
 				if l.expect == ifKnown {
 					wrapped += l.Requests
 				}
 			}
 			expectCounted(t, tracer, compare(t, tracer, list))
-			// One end of each or both.
+			// One end of each or both, and the rare ends on which the kernel is at work.
 			n := tracer.MustStats(t).Degraded[engine.DegradedUnknownConnection]
-			if int(n) < wrapped || int(n) > 2*wrapped {
+			if int(n) < wrapped || int(n) > 2*wrapped+requests/100 {
 				t.Errorf("%d ends are counted of %d requests over connections that are not known",
 					n, wrapped)
 			}
