@@ -5,7 +5,8 @@
 // (`wait`). Its path says who makes the call:
 //
 //	/handler    the handler, with the request's context
-//	/goroutine  a goroutine that the handler's goroutine has started, with no context
+//	/goroutine  a goroutine that the handler's goroutine has started when the handler has waited,
+//	            with no context
 //	/after      a goroutine that goes on when the request has ended, with the request's context
 //
 // It answers a line with the count of requests that it has sent to itself, after it has done what
@@ -56,8 +57,10 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	var under sync.WaitGroup
 	switch r.URL.Path {
 	case "/handler":
+		pause(r)
 		call(r.Context(), r)
 	case "/goroutine":
+		pause(r)
 		under.Add(1)
 		go func() {
 			go func() {
@@ -66,7 +69,10 @@ func serve(w http.ResponseWriter, r *http.Request) {
 			}()
 		}()
 	case "/after":
-		go call(context.WithoutCancel(r.Context()), r)
+		go func() {
+			pause(r)
+			call(context.WithoutCancel(r.Context()), r)
+		}()
 	case "/crowd":
 		under.Add(200)
 		for range 200 {
@@ -77,12 +83,15 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func call(ctx context.Context, r *http.Request) {
+func pause(r *http.Request) {
 	wait, err := strconv.Atoi(r.FormValue("wait"))
 	if err != nil {
 		panic(err)
 	}
 	time.Sleep(time.Duration(wait) * time.Millisecond)
+}
+
+func call(ctx context.Context, r *http.Request) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.FormValue("call"), nil)
 	if err != nil {
 		panic(err)
