@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Connections that lie in another type: limiters, meters, multiplexers and the like wrap a net.Conn
- * in a struct of their own. The description of that type, which Go keeps for reflection, says where
- * in the struct the connection is. A struct with two connections says nothing.
+/* Connections that lie in another type: limiters, meters and the like wrap a net.Conn in a struct
+ * of their own. The description of that type, which Go keeps for reflection, says where in the
+ * struct the connection is. A struct with two connections says nothing. Neither does a description
+ * that is not in memory.
  *
  * Sources: src/internal/abi/type.go of Go 1.21 to 1.27 (Type, PtrType, InterfaceType, StructType,
  * UncommonType, Name). */
@@ -9,12 +10,13 @@
 
 #include "types.h"
 #include "go.h"
+#include "gotype.h"
 
 struct wrapped_offsets {
 	__u32 types;	 /* distance of moduledata.types from the start of the code */
 	__u32 itab_type; /* internal/abi.ITab.Type */
-	__u32 described; /* internal/abi.Type.TFlag; ABSENT: an older Go describes its types
-			    otherwise */
+	/* internal/abi.Type.TFlag. ABSENT: an older Go describes its types otherwise. */
+	__u32 described;
 };
 
 /* Places in internal/abi.Type, and behind it. */
@@ -34,9 +36,8 @@ struct type_head {
 #define KIND_POINTER 22
 #define KIND_STRUCT 25
 #define HAS_UNCOMMON (1 << 0)
-#define DIRECT \
-	(1 << 5) /* of Kind_, from Go 1.26 on of TFlag: an interface holds the value itself */
-#define HAS_STAR (1 << 1) /* the name has a * in front that is not part of the type */
+/* An interface holds the value itself. The bit is of Kind_, and from Go 1.26 on of TFlag. */
+#define DIRECT (1 << 5)
 
 /* Places in internal/abi.StructField. */
 #define FIELD_TYPE 8
@@ -73,9 +74,8 @@ static __always_inline bool read_name(struct go_name *name, __u64 at)
 	return !go_read(name, at, 0);
 }
 
-/* Tells which connection a value of a type is (enum inner). `types` is where descriptions begin. A
- * description that is not in memory says nothing: any value may be a connection then. The kernel
- * verifies functions that are not static once, and not for each of their callers. */
+/* Tells which connection a value of a type is (enum inner). `types` is where descriptions begin.
+ * The kernel verifies functions that are not static once, and not for each of their callers. */
 __noinline int inner_of(__u64 type, __u64 types)
 {
 	enum inner inner = INNER_NONE;
@@ -94,7 +94,7 @@ __noinline int inner_of(__u64 type, __u64 types)
 	    !read_name(&name, types + str))
 		return INNER_UNCLEAR;
 	if (kind == KIND_INTERFACE) {
-		if (!(head.tflag & HAS_STAR) || !IS(&name, "*net.Conn"))
+		if (!(head.tflag & TFLAG_EXTRA_STAR) || !IS(&name, "*net.Conn"))
 			return INNER_NONE;
 		if (!read_name(&name, more))
 			return INNER_UNCLEAR;

@@ -26,6 +26,7 @@ const (
 var asked = map[string]string{
 	"attach Kernel.Attach link.OpenExecutable": ofPreparer,
 	"attach Lease unix.FcntlInt":               kernelKnows,
+	"attach Lease unix.Fstatfs":                ofPreparer,
 	"attach LeaseBroken unix.FcntlInt":         kernelKnows,
 	"attach ReturnLease unix.FcntlInt":         kernelKnows,
 	"attach checkPIDNamespace os.Readlink":     atStart,
@@ -66,7 +67,7 @@ var asking = map[string][]string{
 	},
 	"syscall": {"Access", "Lstat", "Mmap", "Open", "Openat", "Pread", "Read", "Readlink", "Stat"},
 	"unix": {
-		"Access", "Faccessat", "FcntlInt", "Fstatat", "Lstat", "Mmap", "Open", "Openat", "Openat2",
+		"Access", "Faccessat", "FcntlInt", "Fstat", "Fstatat", "Fstatfs", "Lstat", "Mmap", "Open", "Openat", "Openat2",
 		"Pread", "ProcessVMReadv", "Read", "Readlink", "Readlinkat", "Stat", "Statfs", "Statx",
 	},
 	"goroutine": {"Ended"},

@@ -53,6 +53,7 @@ const (
 	// write a name once, or once for each ABI of the function.
 	maxPlaces = 4
 	maxOthers = 256
+	maxFolder = 1024 // bytes of the path of a vendor folder
 )
 
 // nameSearch goes through the names of a table.
@@ -118,7 +119,7 @@ func (s *nameSearch) see(at uint32, name []byte) {
 	}
 	if len(plain) <= s.longest {
 		if seen, ok := s.places[string(plain)]; ok {
-			if seen < maxPlaces {
+			if seen < maxPlaces && len(name)-len(plain) <= maxFolder {
 				s.places[string(plain)]++
 				folder := string(name[:len(name)-len(plain)])
 				s.placed = append(s.placed, placedName{at, string(plain), folder})

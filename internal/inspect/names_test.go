@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,10 @@ func TestFunctionsOfOneCopyOfAProjectAreFound(t *testing.T) {
 			},
 			found:     []string{"example.com/lib.F", "example.com/lib/p.(*T).G"},
 			elsewhere: []string{"shop.example/a/vendor/example.com/lib.F"},
+		},
+		"in a vendor folder of a path that is too long": {
+			has:   []string{strings.Repeat("x", 2000) + "/vendor/example.com/lib.F", "net/http.F"},
+			found: []string{"net/http.F"},
 		},
 		"of a fork": {
 			has: []string{
